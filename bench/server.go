@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is one process under measurement.
+type server struct {
+	public, admin string
+	ready         time.Duration
+	output        bytes.Buffer
+	cmd           *exec.Cmd
+	done          chan error
+}
+
+// freeAddress finds a loopback port that nobody listens on.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String(), nil
+}
+
+func start(ctx context.Context, healthURL string, cmd *exec.Cmd) (*server, error) {
+	s := &server{cmd: cmd, done: make(chan error, 1)}
+	cmd.Stdout, cmd.Stderr = &s.output, &s.output
+	// The load generator may be killed; the server must not outlive it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { s.done <- cmd.Wait() }()
+	deadline := time.After(30 * time.Second)
+	for {
+		if resp, err := http.Get(healthURL); err == nil { //nolint:gosec,noctx // a loopback address of this program's own choosing
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				s.ready = time.Since(began)
+				return s, nil
+			}
+		}
+		select {
+		case err := <-s.done:
+			return nil, fmt.Errorf("the server ended while starting: %w\n%s", err, s.output.String())
+		case <-deadline:
+			s.stop()
+			return nil, fmt.Errorf("the server was not ready within 30 s\n%s", s.output.String())
+		case <-ctx.Done():
+			s.stop()
+			return nil, ctx.Err()
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// stop ends the process as an operator would and waits for it.
+func (s *server) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-s.done:
+	case <-time.After(15 * time.Second):
+		_ = s.cmd.Process.Kill()
+		<-s.done
+	}
+}
+
+func startBare(ctx context.Context) (*server, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	s, err := start(ctx, "http://"+address+"/health/ready", exec.Command(self, "-serve-bare", address)) //nolint:gosec // this program itself
+	if err != nil {
+		return nil, err
+	}
+	s.public = "http://" + address
+	return s, nil
+}
+
+const serverConfig = `profile: development
+data_dir: %[1]s
+databases:
+  dsn: %[2]q
+serve:
+  public: {address: %[3]q, base_url: "http://%[3]s/"}
+  admin: {address: %[4]q, base_url: "http://%[4]s/"}
+log: {level: warn}
+keys:
+  id_token: {algorithm: ES256}
+oauth:
+  urls:
+    login: http://127.0.0.1:9/login
+    consent: http://127.0.0.1:9/consent
+`
+
+func startGatehouse(ctx context.Context, binary string, d database) (*server, error) {
+	public, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	admin, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	dsn := d.dsn
+	if d.name == "sqlite" {
+		dsn = ""
+	}
+	file := filepath.Join(d.dir, "gatehouse.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, d.dir, dsn, public, admin), 0o600); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(binary, "serve", "-c", file) //nolint:gosec // the binary that the caller names is what is measured
+	s, err := start(ctx, "http://"+public+"/health/ready", cmd)
+	if err != nil {
+		return nil, err
+	}
+	s.public, s.admin = "http://"+public, "http://"+admin
+	return s, nil
+}
+
+// residentKB reads the server's resident memory from the kernel.
+func (s *server) residentKB() (int, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			return strconv.Atoi(strings.Fields(rest)[0])
+		}
+	}
+	return 0, errors.New("the kernel's process status has no VmRSS line")
+}
+
+const statementsMetric = "gatehouse_sql_statements_total"
+
+// statements reads how many SQL statements the server has run on all its databases, from its own metrics. The bare
+// handler has no admin listener and runs none.
+func (s *server) statements() (float64, error) {
+	if s.admin == "" {
+		return 0, nil
+	}
+	resp, err := http.Get(s.admin + "/admin/metrics/prometheus") //nolint:noctx // a loopback address of this program's own choosing
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	sum, found := 0.0, false
+	scanner := bufio.NewScanner(io.LimitReader(resp.Body, 8<<20))
+	for scanner.Scan() {
+		line := scanner.Text()
+		if !strings.HasPrefix(line, statementsMetric) {
+			continue
+		}
+		v, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+		if err != nil {
+			return 0, fmt.Errorf("metric line %q: %w", line, err)
+		}
+		sum, found = sum+v, true
+	}
+	if err := scanner.Err(); err != nil {
+		return 0, err
+	}
+	if !found {
+		return 0, fmt.Errorf("the admin listener publishes no %s", statementsMetric)
+	}
+	return sum, nil
+}

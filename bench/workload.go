@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const redirectURI = "http://127.0.0.1:9/callback"
+
+// target is a running server with the clients that the workloads use.
+type target struct {
+	*server
+	http *http.Client
+	// opaque and jwt authenticate with client_secret_basic and may use client_credentials; flow may use the code grant.
+	opaque, jwt, flow credentials
+}
+
+type credentials struct{ id, secret string }
+
+// httpClient keeps one connection alive for each worker and follows no redirect: the flows read them.
+func httpClient(conns int) *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{MaxIdleConns: conns, MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns, DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func newTarget(ctx context.Context, s *server, conns int) (*target, error) {
+	t := &target{server: s, http: httpClient(conns)}
+	for into, body := range map[*credentials]string{
+		&t.opaque: `{"grant_types":["client_credentials"],"scope":"read write","access_token_strategy":"opaque"}`,
+		&t.jwt:    `{"grant_types":["client_credentials"],"scope":"read write","access_token_strategy":"jwt"}`,
+		&t.flow: `{"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"scope":"openid offline read",
+			"redirect_uris":["` + redirectURI + `"]}`,
+	} {
+		var made struct {
+			ClientID     string `json:"client_id"`
+			ClientSecret string `json:"client_secret"`
+		}
+		if err := t.call(ctx, http.MethodPost, t.admin+"/admin/clients", body, http.StatusCreated, &made); err != nil {
+			return nil, fmt.Errorf("registering a client: %w", err)
+		}
+		*into = credentials{made.ClientID, made.ClientSecret}
+	}
+	return t, nil
+}
+
+// call sends a JSON body and decodes a JSON answer of the wanted status.
+func (t *target) call(ctx context.Context, method, address, body string, want int, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return t.do(req, want, out)
+}
+
+func (t *target) do(req *http.Request, want int, out any) error {
+	resp, err := t.http.Do(req)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != want {
+		return fmt.Errorf("%s %s: HTTP %d instead of %d: %s", req.Method, req.URL.Path, resp.StatusCode, want, bytes.TrimSpace(body))
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(body, out)
+}
+
+func (t *target) form(ctx context.Context, address string, c credentials, form string, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if c.id != "" {
+		req.SetBasicAuth(url.QueryEscape(c.id), url.QueryEscape(c.secret))
+	}
+	return t.do(req, http.StatusOK, out)
+}
+
+// tokens is what the workloads need of a token response.
+type tokens struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	IDToken      string `json:"id_token"`
+}
+
+// workload prepares one job for each worker.
+type workload struct {
+	name    string
+	prepare func(ctx context.Context, t *target, workers int) ([]job, error)
+}
+
+func same(workers int, j job) []job {
+	jobs := make([]job, workers)
+	for i := range jobs {
+		jobs[i] = j
+	}
+	return jobs
+}
+
+func clientCredentials(pick func(*target) credentials) func(context.Context, *target, int) ([]job, error) {
+	return func(_ context.Context, t *target, workers int) ([]job, error) {
+		c := pick(t)
+		return same(workers, func(ctx context.Context) error {
+			var got tokens
+			if err := t.form(ctx, t.public+"/oauth2/token", c, "grant_type=client_credentials&scope=read", &got); err != nil {
+				return err
+			}
+			if got.AccessToken == "" {
+				return errors.New("a token response without an access token")
+			}
+			return nil
+		}), nil
+	}
+}
+
+func introspect(ctx context.Context, t *target, workers int) ([]job, error) {
+	jobs := make([]job, workers)
+	for i := range jobs {
+		var got tokens
+		if err := t.form(ctx, t.public+"/oauth2/token", t.opaque, "grant_type=client_credentials&scope=read", &got); err != nil {
+			return nil, err
+		}
+		form := "token=" + url.QueryEscape(got.AccessToken)
+		jobs[i] = func(ctx context.Context) error {
+			var answer struct {
+				Active bool `json:"active"`
+			}
+			if err := t.form(ctx, t.admin+"/admin/oauth2/introspect", credentials{}, form, &answer); err != nil {
+				return err
+			}
+			if !answer.Active {
+				return errors.New("a live token was called inactive")
+			}
+			return nil
+		}
+	}
+	return jobs, nil
+}
+
+func refresh(ctx context.Context, t *target, workers int) ([]job, error) {
+	jobs := make([]job, workers)
+	for i := range jobs {
+		current, err := t.codeFlow(ctx)
+		if err != nil {
+			return nil, err
+		}
+		jobs[i] = func(ctx context.Context) error {
+			var next tokens
+			form := "grant_type=refresh_token&refresh_token=" + url.QueryEscape(current.RefreshToken)
+			if err := t.form(ctx, t.public+"/oauth2/token", t.flow, form, &next); err != nil {
+				return err
+			}
+			if next.RefreshToken == "" || next.RefreshToken == current.RefreshToken {
+				return errors.New("the refresh token was not rotated")
+			}
+			current = next
+			return nil
+		}
+	}
+	return jobs, nil
+}
+
+func codeFlow(_ context.Context, t *target, workers int) ([]job, error) {
+	return same(workers, func(ctx context.Context) error {
+		got, err := t.codeFlow(ctx)
+		if err == nil && got.IDToken == "" {
+			err = errors.New("a code flow without an ID token")
+		}
+		return err
+	}), nil
+}
+
+func discovery(_ context.Context, t *target, workers int) ([]job, error) {
+	return same(workers, func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.public+"/.well-known/openid-configuration", nil)
+		if err != nil {
+			return err
+		}
+		return t.do(req, http.StatusOK, nil)
+	}), nil
+}
+
+func bare(_ context.Context, t *target, workers int) ([]job, error) {
+	return same(workers, func(ctx context.Context) error {
+		var got tokens
+		return t.form(ctx, t.public+"/token", credentials{"bench", "bench"}, "grant_type=client_credentials&scope=read", &got)
+	}), nil
+}
+
+var workloads = []workload{
+	{"client_credentials opaque", clientCredentials(func(t *target) credentials { return t.opaque })},
+	{"client_credentials JWT ES256", clientCredentials(func(t *target) credentials { return t.jwt })},
+	{"introspection cached", introspect},
+	{"refresh", refresh},
+	{"code flow", codeFlow},
+	{"discovery", discovery},
+}
