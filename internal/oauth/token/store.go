@@ -2,32 +2,178 @@ package token
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/cache"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
-// Store keeps tokens in the table oauth_token.
+// topic names this table's events in the change feed.
+const topic = "oauth_token"
+
+// codeHints bounds how many codes of this process wait in memory for their redemption.
+const codeHints = 10_000
+
+// Verifier checks the signature of a JWT that this server signed. Package keys has the real one.
+type Verifier interface {
+	Verify(ctx context.Context, set, token, typ string) (claims []byte, err error)
+}
+
+// StoreOptions is what a Store needs.
+type StoreOptions struct {
+	DB     *sqldb.DB
+	Feed   *sqldb.Feed
+	Tokens *secret.Tokens
+	Keys   Verifier
+	Config Config
+	Now    func() time.Time
+}
+
+// Store keeps tokens in the table oauth_token, and the state of access tokens that are asked for often in memory.
+// Several processes may share the table: what one revokes, the others see through the change feed.
 type Store struct {
-	db *sqldb.DB
+	db     *sqldb.DB
+	feed   *sqldb.Feed
+	tokens *secret.Tokens
+	keys   Verifier
+	now    func() time.Time
+	grace  time.Duration
+
+	writes *sqldb.Coalescer[*write]
+	active *cache.Cache[*entry] // access tokens, by the digest of their text
+	codes  *cache.Cache[*Token] // codes of this process that nobody redeemed yet: spares their redemption a select
+	epochs epochs
 }
 
-// Lookup finds an access or refresh token by its text.
-func (s *Store) Lookup(ctx context.Context, token string) (*Token, error) { return nil, ErrUnknown }
-
-// RevokeFamilies revokes all tokens of the families.
-func (s *Store) RevokeFamilies(ctx context.Context, families ...string) error { return nil }
-
-// RevokeFamiliesIn does the same as a step of the caller's transaction.
-func (s *Store) RevokeFamiliesIn(ctx context.Context, tx *sqldb.Tx, families ...string) error {
-	return nil
+// entry is a cached token together with what would make it stale.
+type entry struct {
+	token *Token
+	stamp stamp
 }
 
-// RevokeToken revokes one token by its digest.
-func (s *Store) RevokeToken(ctx context.Context, digest string) error { return nil }
+// NewStore makes a Store.
+func NewStore(o StoreOptions) *Store {
+	s := &Store{db: o.DB, feed: o.Feed, tokens: o.Tokens, keys: o.Keys, now: o.Now, grace: o.Config.Refresh.GracePeriod}
+	s.writes = sqldb.NewCoalescer(o.DB, sqldb.CoalescerOptions{}, s.flush)
+	s.active = cache.New[*entry](cache.Options{
+		Name: "oauth_token", Max: o.Config.TokenCache.Size, TTL: o.Config.TokenCache.TTL,
+		Feed: o.Feed, Topic: topic, Now: o.Now,
+	})
+	s.codes = cache.New[*Token](cache.Options{Name: "oauth_code", Max: codeHints, TTL: time.Minute, Now: o.Now})
+	if o.Feed != nil {
+		o.Feed.Subscribe(topic, s.epochs.advance)
+	}
+	return s
+}
 
-// DeleteByClient deletes all tokens of a client.
-func (s *Store) DeleteByClient(ctx context.Context, clientID string) error { return nil }
+// Lookup finds an access or refresh token by its text, in whatever state it is. What was not minted here is ErrUnknown
+// without a statement; so are codes, which are no tokens to anybody but the token endpoint. The state of access tokens
+// may come from memory.
+func (s *Store) Lookup(ctx context.Context, token string) (*Token, error) {
+	switch s.tokens.Kind(token) {
+	case string(Access):
+		digest, ok := s.tokens.Check(string(Access), token)
+		if !ok {
+			return nil, ErrUnknown
+		}
+		return s.cached(ctx, digest, digest)
+	case string(Refresh):
+		digest, ok := s.tokens.Check(string(Refresh), token)
+		if !ok {
+			return nil, ErrUnknown
+		}
+		// Not cached: a refresh token changes its state with every use, and each would have to be told to all.
+		return s.load(ctx, digest)
+	case "":
+		return s.lookupJWT(ctx, token)
+	}
+	return nil, ErrUnknown
+}
 
-// Sweep deletes up to batch expired tokens of all tenants and says how many.
-func (s *Store) Sweep(ctx context.Context, now time.Time, batch int) (n int, err error) { return 0, nil }
+// lookupJWT finds a JWT access token. Its row is under its jti; the cache is asked with the digest of the whole text,
+// so that the signature of a token that comes often is checked once.
+func (s *Store) lookupJWT(ctx context.Context, token string) (*Token, error) {
+	if !jwtShaped(token) {
+		return nil, ErrUnknown
+	}
+	key := secret.Digest(token)
+	if e, ok := s.active.Get(ctx, key); ok && s.epochs.current(e.stamp) {
+		return e.token, nil
+	}
+	claims, err := s.keys.Verify(ctx, AccessTokenKeys, token, accessTokenType)
+	if err != nil {
+		return nil, errors.Join(ErrUnknown, err)
+	}
+	var named struct {
+		ID string `json:"jti"`
+	}
+	if err := json.Unmarshal(claims, &named); err != nil || named.ID == "" {
+		return nil, ErrUnknown
+	}
+	return s.cached(ctx, key, secret.Digest(named.ID))
+}
+
+// cached finds an access token in memory under key, or else in the database under digest.
+func (s *Store) cached(ctx context.Context, key, digest string) (*Token, error) {
+	if e, ok := s.active.Get(ctx, key); ok && s.epochs.current(e.stamp) {
+		return e.token, nil
+	}
+	before := s.epochs.now()
+	t, err := s.load(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	if t.Kind != Access {
+		return nil, ErrUnknown
+	}
+	// The stamp is of the epochs before the row was read: had it been revoked since, the entry is born stale.
+	stamp, ok := s.epochs.stamp(ctx, t, before)
+	if ok && t.RevokedAt.IsZero() {
+		s.active.Set(ctx, key, &entry{token: t, stamp: stamp})
+	}
+	return t, nil
+}
+
+// load reads a token of any kind.
+func (s *Store) load(ctx context.Context, digest string) (*Token, error) {
+	t := &Token{Digest: digest}
+	var payload []byte
+	var expires, spent, revoked sqldb.NullTime
+	err := s.db.QueryRow(ctx, `SELECT kind, grant_json, issued_at, expires_at, spent_at, revoked_at
+		FROM oauth_token WHERE tenant_id = :tenant AND digest = ?`, digest).
+		Scan(&t.Kind, &payload, &t.IssuedAt, &expires, &spent, &revoked)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return nil, ErrUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(payload, &t.Grant); err != nil {
+		return nil, fmt.Errorf("token: the grant of a stored token cannot be read: %w", err)
+	}
+	t.ExpiresAt, t.SpentAt, t.RevokedAt = expires.Time, spent.Time, revoked.Time
+	return t, nil
+}
+
+// row turns a token into the values of its columns.
+func (t *Token) row() ([]any, error) {
+	payload, err := json.Marshal(&t.Grant)
+	if err != nil {
+		return nil, fmt.Errorf("token: the grant cannot be stored: %w", err)
+	}
+	var family, expires any // NULL where there is none
+	if t.Family != "" {
+		family = t.Family
+	}
+	if !t.ExpiresAt.IsZero() {
+		expires = t.ExpiresAt
+	}
+	return []any{nil, t.Digest, string(t.Kind), family, t.ClientID, string(payload), t.IssuedAt, expires}, nil
+}
+
+// columns are the columns of a new row, in the order that Token.row gives them; tenant_id is filled in on insertion.
+var columns = []string{"tenant_id", "digest", "kind", "family", "client_id", "grant_json", "issued_at", "expires_at"}
