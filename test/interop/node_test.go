@@ -1,0 +1,36 @@
+package interop
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/test/process"
+)
+
+func TestMain(m *testing.M) { process.Main(m) }
+
+// The npm package runs in its own process and says itself what it checked; its report is kept for a failure.
+func TestNodeOpenIDClient(t *testing.T) {
+	dir, err := filepath.Abs("openid-client")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err != nil {
+		install := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund")
+		install.Dir = dir
+		if out, err := install.CombinedOutput(); err != nil {
+			t.Fatalf("npm ci: %v\n%s\nNode.js and npm are needed; `make test` installs them on Debian", err, out)
+		}
+	}
+	s := process.Start(t, process.Options{})
+	run := exec.CommandContext(t.Context(), "node", "--test")
+	run.Dir = dir
+	run.Env = append(os.Environ(), "GATEHOUSE_PUBLIC="+s.Public, "GATEHOUSE_ADMIN="+s.Admin)
+	out, err := run.CombinedOutput()
+	if err != nil {
+		t.Fatalf("openid-client: %v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+}

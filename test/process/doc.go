@@ -1,0 +1,3 @@
+// Package process starts the real server binary for black-box tests: a process of its own, on free loopback ports, with
+// its data in the test's temporary directory. Nothing of the server's code runs inside the test.
+package process
