@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
-	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,35 +26,6 @@ const MaxPassword = 1024
 // keyedPrefix begins the stored form of a secret that the server generated.
 const keyedPrefix = "$gh-hmac$"
 
-// HashConfig says what a slow hash costs and how many may run at once.
-type HashConfig struct {
-	// Memory of one Argon2id computation in KiB. More makes guessing a stolen hash dearer, and each first
-	// verification too. Changing it makes stored hashes stale: they are renewed when their owner next signs in.
-	Memory uint32 `yaml:"memory" default:"19456" min:"8192" max:"1048576" unit:"KiB"`
-	// Passes over the memory of one Argon2id computation.
-	Time uint32 `yaml:"time" default:"2" min:"1" max:"16" unit:"passes"`
-	// Lanes of one Argon2id computation, each a thread.
-	Parallelism uint8 `yaml:"parallelism" default:"1" min:"1" max:"16" unit:"lanes"`
-	// Memory that all computations together may take, in KiB. It bounds what a flood of sign-ins can take; what does
-	// not fit waits. A stored hash that asks for more than this is refused.
-	MaxMemory uint32 `yaml:"max_memory" default:"262144" min:"8192" max:"16777216" unit:"KiB"`
-	// Computations that may wait for memory; beyond it a request is told to come back later.
-	MaxWaiting int `yaml:"max_waiting" default:"256" min:"1" max:"100000" unit:"requests"`
-	// How long a verified secret is remembered (as a keyed digest, in this process) since it was last used, so that a
-	// client that comes every second does not pay a slow hash every second. 0s remembers nothing.
-	Remember time.Duration `yaml:"remember" default:"5m" min:"0s" max:"1h"`
-	// How many verified secrets are remembered at most.
-	RememberMax int `yaml:"remember_max" default:"10000" min:"0" max:"10000000" unit:"secrets"`
-}
-
-// DefaultHashConfig is 19 MiB, two passes, one lane: the cost that OWASP recommends for Argon2id.
-func DefaultHashConfig() HashConfig {
-	return HashConfig{
-		Memory: 19 << 10, Time: 2, Parallelism: 1, MaxMemory: 256 << 10, MaxWaiting: 256,
-		Remember: 5 * time.Minute, RememberMax: 10_000,
-	}
-}
-
 // Hasher hashes and verifies secrets. Use NewHasher; it may be used by many goroutines.
 type Hasher struct {
 	cost       argonCost
@@ -70,13 +40,12 @@ type Hasher struct {
 // NewHasher makes a hasher. The ring keys the digests of generated secrets and the memory of verified ones; now is the
 // clock of that memory.
 func NewHasher(c HashConfig, ring *Ring, now func() time.Time) (*Hasher, error) {
-	cost := argonCost{memory: c.Memory, time: c.Time, parallelism: c.Parallelism}
-	if _, err := parseCost(cost.format(), c.MaxMemory); err != nil {
-		return nil, fmt.Errorf("argon2id with memory %d KiB, time %d, parallelism %d does not fit: memory must be at least 8 KiB per lane and at most max_memory (%d KiB), time and parallelism from 1 to 16",
-			c.Memory, c.Time, c.Parallelism, c.MaxMemory)
+	if faults := c.Validate(); len(faults) > 0 {
+		return nil, errors.Join(faults...)
 	}
 	return &Hasher{
-		cost: cost, maxMemory: c.MaxMemory, maxWaiting: int64(c.MaxWaiting),
+		cost:      argonCost{memory: uint32(c.Memory), time: uint32(c.Time), parallelism: uint8(c.Parallelism)},
+		maxMemory: uint32(c.MaxMemory), maxWaiting: int64(c.MaxWaiting),
 		memory:   semaphore.NewWeighted(int64(c.MaxMemory)),
 		keyed:    ring.For("generated secret"),
 		verified: newVerified(ring.For("verified secret"), c.Remember, c.RememberMax, now),

@@ -152,8 +152,9 @@ func (r *Ring) Open(sealed string, aad []byte) ([]byte, error) {
 		}
 		if !known {
 			var err error
-			if raw, err = b64.DecodeString(text); err != nil || len(raw) < chacha20poly1305.NonceSizeX {
-				return nil, ErrSealed
+			raw, err = b64.DecodeString(text)
+			if err != nil || len(raw) < chacha20poly1305.NonceSizeX || strings.ContainsAny(text, "\r\n") {
+				return nil, ErrSealed // the decoder alone would skip line ends
 			}
 			known = true
 		}

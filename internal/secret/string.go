@@ -10,7 +10,8 @@ import (
 const Redacted = "[redacted]"
 
 // String is text that never prints: every verb of fmt, slog, JSON, YAML and text encoding gives "[redacted]".
-// It decodes like an ordinary string. Only Reveal gives the value.
+// It decodes like an ordinary string. Only Reveal gives the value. Do not make it the key of a map: encoding/json
+// writes keys of string kinds without asking them.
 type String string
 
 // Reveal gives the value. Call it where the value is used, not where it is passed on.

@@ -3,6 +3,7 @@ package secret
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ type verified struct {
 	now  func() time.Time
 
 	mu      sync.RWMutex
+	swept   time.Time
 	until   map[digest]*atomic.Int64 // end of memory in Unix microseconds; moves on with every use
 	running map[digest]*verification
 }
@@ -48,8 +50,8 @@ func (v *verified) check(ctx context.Context, encoded, secret string, slow func(
 		}
 		run, mine := v.join(id)
 		if mine {
+			defer v.finish(id, run)
 			run.ok, run.err = slow(ctx)
-			v.finish(id, run)
 			return run.ok, run.err
 		}
 		select {
@@ -60,7 +62,7 @@ func (v *verified) check(ctx context.Context, encoded, secret string, slow func(
 			if err := ctx.Err(); err != nil {
 				return false, err
 			}
-			if run.err == ErrBusy {
+			if errors.Is(run.err, ErrBusy) {
 				return false, ErrBusy
 			}
 			// The one that computed gave up, which is no reason for this one to.
@@ -76,7 +78,7 @@ func (v *verified) digest(encoded, secret string) (id digest) {
 	s := k.borrow()
 	s.buf = append(append(append(s.buf[:0], encoded...), 0), secret...)
 	s.hash.Write(s.buf)
-	s.hash.Sum(id[:0])
+	copy(id[:], s.hash.Sum(s.sum[:0]))
 	k.giveBack(s)
 	return id
 }
@@ -116,31 +118,33 @@ func (v *verified) finish(id digest, run *verification) {
 	v.mu.Lock()
 	delete(v.running, id)
 	if run.err == nil && run.ok && v.keep > 0 && v.max > 0 {
-		v.makeRoom()
+		now := v.now()
+		v.makeRoom(now)
 		until := new(atomic.Int64)
-		until.Store(v.now().Add(v.keep).UnixMicro())
+		until.Store(now.Add(v.keep).UnixMicro())
 		v.until[id] = until
 	}
 	v.mu.Unlock()
 	close(run.done)
 }
 
-// makeRoom drops what is over, and when nothing is, an arbitrary tenth: the map never grows beyond its bound, and the
-// sweep is paid once in many insertions.
-func (v *verified) makeRoom() {
-	if len(v.until) < v.max {
+// makeRoom drops what is over, at most once in a while, and when the map is still full an arbitrary tenth of it: the
+// map never grows beyond its bound, and the walk over it is paid once in many insertions.
+func (v *verified) makeRoom(now time.Time) {
+	full := len(v.until) >= v.max
+	if !full && now.Sub(v.swept) < v.keep {
 		return
 	}
-	now := v.now().UnixMicro()
+	v.swept = now
 	for id, until := range v.until {
-		if until.Load() <= now {
+		if until.Load() <= now.UnixMicro() {
 			delete(v.until, id)
 		}
 	}
-	drop := len(v.until) - v.max + 1 + v.max/10
 	if len(v.until) < v.max {
 		return
 	}
+	drop := 1 + v.max/10
 	for id := range v.until {
 		if drop--; drop < 0 {
 			return
