@@ -1,0 +1,185 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+)
+
+// ErrorWriter writes a fault as the answer, in the shape that a listener's clients understand. It never writes
+// the fault's cause.
+type ErrorWriter func(w http.ResponseWriter, r *http.Request, e *fault.Error)
+
+var (
+	errNotFound    = fault.New(fault.NotFound, "not_found", "Unable to locate the requested resource")
+	errNotAllowed  = fault.New(fault.NotAllowed, "method_not_allowed", "This resource does not know the method of the request. The Allow header lists those it knows.")
+	errTooLarge    = fault.New(fault.TooLarge, "request_too_large", "The request is larger than this server reads.")
+	errPanic       = fault.New(fault.Internal, "server_error", "Something went wrong on our side. The request id helps the operator to find out what.")
+	errNotHTTPS    = fault.New(fault.Invalid, "https_required", "This server answers over https only. If a proxy ends TLS, it must send X-Forwarded-Proto: https from a network listed in tls.terminated_by.")
+	errNoTenant    = fault.New(fault.NotFound, "unknown_host", "Nothing is served under this host name.")
+	errCrossOrigin = fault.New(fault.Forbidden, "cross_origin_request", "A browser sent this request on behalf of another site.")
+)
+
+// flat is Hydra's and OAuth's error object (RFC 6749 §5.2).
+type flat struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description,omitempty"`
+	RequestID   string `json:"request_id,omitempty"`
+}
+
+// OAuthErrors writes {"error":"invalid_client","error_description":"…"} (RFC 6749 §5.2), with the
+// WWW-Authenticate header where the RFCs want it.
+func OAuthErrors(w http.ResponseWriter, r *http.Request, e *fault.Error) {
+	h := w.Header()
+	NoStore(h)
+	code := e.Code
+	switch e.Kind {
+	case fault.NotAllowed, fault.TooLarge, fault.Unsupported:
+		// §5.2 has a closed list of codes; the status tells these three apart.
+		code = "invalid_request"
+	}
+	challenge(h, r, e)
+	writeFlat(w, e, flat{Error: code, Description: e.Message})
+}
+
+// challenge sets WWW-Authenticate: the scheme that the client tried for invalid_client (RFC 6749 §5.2), Bearer
+// for a token that is not good enough (RFC 6750 §3).
+func challenge(h http.Header, r *http.Request, e *fault.Error) {
+	if len(h["Www-Authenticate"]) > 0 {
+		return
+	}
+	switch e.Code {
+	case "invalid_client":
+		if r.Header.Get("Authorization") != "" {
+			h.Set("WWW-Authenticate", `Basic realm="gatehouse", charset="UTF-8"`)
+		}
+	case "invalid_token", "insufficient_scope":
+		h.Set("WWW-Authenticate", `Bearer realm="gatehouse", error="`+e.Code+`", error_description="`+quotable(e.Message)+`"`)
+	}
+}
+
+// quotable keeps the characters that RFC 6750 §3 allows in error_description.
+func quotable(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			return '\''
+		}
+		return c
+	}, s)
+}
+
+// HydraErrors writes the flat object of Ory Hydra's admin API: error, error_description and request_id.
+func HydraErrors(w http.ResponseWriter, r *http.Request, e *fault.Error) {
+	body := flat{Error: e.Code, Description: e.Message, RequestID: RequestID(r.Context())}
+	if e.Code == errNotFound.Code {
+		// SDK users compare these two sentences.
+		body.Error, body.Description = "Not Found", errNotFound.Message
+	}
+	writeFlat(w, e, body)
+}
+
+// writeFlat sends the object, with the fault's details as further members beside the known ones.
+func writeFlat(w http.ResponseWriter, e *fault.Error, body flat) {
+	var v any = body
+	if len(e.Details) > 0 {
+		all := make(map[string]any, len(e.Details)+3)
+		for k, d := range e.Details {
+			all[k] = d
+		}
+		all["error"] = body.Error
+		if body.Description != "" {
+			all["error_description"] = body.Description
+		}
+		if body.RequestID != "" {
+			all["request_id"] = body.RequestID
+		}
+		v = all
+	}
+	send(w, e, v)
+}
+
+// generic is the error object of Ory Kratos and Oathkeeper.
+type generic struct {
+	Error genericError `json:"error"`
+}
+
+type genericError struct {
+	Code    int            `json:"code"`
+	Status  string         `json:"status"`
+	Request string         `json:"request,omitempty"`
+	ID      string         `json:"id,omitempty"`
+	Reason  string         `json:"reason,omitempty"`
+	Message string         `json:"message"`
+	Details map[string]any `json:"details,omitempty"`
+}
+
+// KratosErrors writes the generic nested object: {"error":{"code":404,"status":"Not Found",…}}.
+func KratosErrors(w http.ResponseWriter, r *http.Request, e *fault.Error) {
+	status := e.Kind.Status()
+	send(w, e, generic{genericError{
+		Code:    status,
+		Status:  http.StatusText(status),
+		Request: RequestID(r.Context()),
+		ID:      e.Code,
+		Reason:  e.Message,
+		Message: sentence(e.Kind),
+		Details: e.Details,
+	}})
+}
+
+// sentence is what Ory's generic error says for a status as a whole.
+func sentence(k fault.Kind) string {
+	switch k {
+	case fault.Invalid:
+		return "The request was malformed or contained invalid parameters"
+	case fault.Unauthenticated:
+		return "The request could not be authorized"
+	case fault.Forbidden:
+		return "The requested action was forbidden"
+	case fault.NotFound:
+		return "The requested resource could not be found"
+	case fault.NotAllowed:
+		return "The method is not known to this resource"
+	case fault.Conflict:
+		return "The resource could not be created due to a conflict"
+	case fault.Gone:
+		return "The requested resource is no longer available because it has expired or is otherwise invalid"
+	case fault.TooLarge:
+		return "The request is too large"
+	case fault.Unsupported:
+		return "The request is using an unknown content type"
+	case fault.Limited:
+		return "Too many requests were sent in a short time"
+	case fault.Unavailable:
+		return "The service is not available at the moment"
+	default:
+		return "An internal server error occurred, please contact the system administrator"
+	}
+}
+
+func send(w http.ResponseWriter, e *fault.Error, body any) {
+	// The client may be gone; there is nobody left to tell.
+	_ = WriteJSON(w, e.Kind.Status(), body)
+}
+
+// setRetryAfter writes whole seconds, rounded up (RFC 9110 §10.2.3).
+func setRetryAfter(h http.Header, d time.Duration) {
+	if d > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10))
+	}
+}
+
+// classify turns what a handler returned into a fault. A body that ran into the cap is found wherever a
+// parser wrapped it.
+func classify(err error) *fault.Error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return errTooLarge.With(fmt.Sprintf("The request body is larger than the %d bytes that this server reads.", large.Limit)).Because(err)
+	}
+	return fault.From(err)
+}

@@ -1,0 +1,150 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// exchange is all that we keep about one request and its answer. It is one allocation: the context that the
+// handler gets and the ResponseWriter that it writes to both point into it.
+type exchange struct {
+	ctx    requestContext
+	out    responseWriter
+	core   *core
+	route  *route // nil until ServeMux found one
+	id     [1]string
+	client netip.Addr
+	tenant tenant.ID
+	https  bool
+	err    error
+	start  time.Time
+	span   func(route string, status int, err error)
+}
+
+// requestContext answers for the exchange and the tenant in one step, where a chain of context.WithValue
+// would walk.
+type requestContext struct {
+	context.Context
+	x *exchange
+}
+
+type exchangeKey struct{}
+
+// Value implements context.Context.
+func (c *requestContext) Value(key any) any {
+	switch key.(type) {
+	case exchangeKey:
+		return c.x
+	case tenant.Key:
+		if c.x.tenant != "" {
+			return &c.x.tenant
+		}
+	}
+	return c.Context.Value(key)
+}
+
+func from(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// RequestID returns the id of the request that the context belongs to, or "" outside of one.
+func RequestID(ctx context.Context) string {
+	if x := from(ctx); x != nil {
+		return x.id[0]
+	}
+	return ""
+}
+
+// ClientIP returns the address of the client: the peer, or what a trusted proxy says in X-Forwarded-For. It is
+// the zero Addr outside of a request.
+func ClientIP(ctx context.Context) netip.Addr {
+	if x := from(ctx); x != nil {
+		return x.client
+	}
+	return netip.Addr{}
+}
+
+// IsHTTPS reports whether the client spoke TLS to us or to the proxy that is declared to terminate it.
+func IsHTTPS(ctx context.Context) bool {
+	x := from(ctx)
+	return x != nil && x.https
+}
+
+// Base returns the base URL of the listener that got the request.
+func Base(ctx context.Context) BaseURL {
+	if x := from(ctx); x != nil {
+		return x.core.o.BaseURL
+	}
+	return BaseURL{}
+}
+
+// Record keeps an error for the access log of this request. It is for handlers that answer by themselves, for
+// example with a redirect or a page, and so return nil.
+func Record(ctx context.Context, err error) {
+	if x := from(ctx); x != nil && x.err == nil {
+		x.err = err
+	}
+}
+
+// responseWriter notes status and size. Until a route was found it swallows what ServeMux itself answers, so
+// that the mux can say the same in the listener's own shape.
+type responseWriter struct {
+	http.ResponseWriter
+	status  int
+	bytes   int64
+	routing bool     // ServeMux is answering: keep the status, drop the rest
+	json    []string // shared value of Content-Type
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *responseWriter) WriteHeader(status int) {
+	if w.routing {
+		w.status = status
+		return
+	}
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	if w.status == 0 {
+		w.status = status
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *responseWriter) Write(p []byte) (int, error) {
+	if w.routing {
+		return len(p), nil
+	}
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Flush implements http.Flusher.
+func (w *responseWriter) Flush() {
+	if w.routing {
+		return
+	}
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	if f, ok := w.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+// Unwrap lets http.ResponseController reach the writer below.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// wrote reports whether an answer has begun.
+func (w *responseWriter) wrote() bool { return w.status != 0 }
