@@ -1,0 +1,180 @@
+// Package internal_test holds the import rules of docs/ARCHITECTURE.md as a test: which package may import which, what only
+// certain files may do, and which names are not used. Each rule says why; a violation prints the reason with it.
+//
+// A new package needs a row in floors. A rule that stands in the way of something good is changed here and in the document,
+// in the same commit.
+package internal_test
+
+import "testing"
+
+// floor is one row of the import table. Packages are named by their path below internal/, commands by cmd/…; a `*` stands for
+// one element of a path. A package is subject to the first row that names it, and may import, of this module, what the row
+// lists and nothing else.
+type floor struct {
+	packages []string
+	may      []string
+	why      string
+}
+
+// ground is what every service and feature may stand on. testkit belongs to tests and has a rule of its own.
+var ground = []string{"fault", "tenant", "secret", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth"}
+
+// services may be used by each feature.
+var services = []string{
+	"identity", "session", "oauth/client", "keys", "courier", "activity", "flow", "limit", "backup", "harden",
+}
+
+// features do what the server is there for.
+var features = []string{
+	"selfservice", "method/*", "oauth/*", "access", "access/*", "kube", "console", "account",
+}
+
+// below joins lists of what a row may import.
+func below(lists ...[]string) []string {
+	var all []string
+	for _, list := range lists {
+		all = append(all, list...)
+	}
+	return all
+}
+
+var floors = []floor{
+	// The top and the meeting place.
+	{[]string{"cmd/*"}, []string{"app", "config"},
+		"a command reads its flags and hands over to app; whatever it would build itself could not be tested"},
+	{[]string{"app"}, below(ground, services, features, []string{"config"}),
+		"app is the only place where parts meet, so it sees them all"},
+	{[]string{"config"}, below(ground, services, features),
+		"config gathers the Config type of every feature and knows nothing else about it"},
+	{[]string{"bench"}, []string{"app", "config"},
+		"the benchmark is a client of the server: what it measures goes over HTTP"},
+	{[]string{"test/*"}, []string{"test/*"},
+		"black-box suites see what a user sees: a process, its files and its HTTP"},
+
+	// Ground, lowest first.
+	{[]string{"fault", "tenant"}, nil,
+		"everything speaks errors and tenants, so these two can stand on nothing"},
+	{[]string{"secret"}, []string{"fault"},
+		"keys, tokens and password hashes are computed, not stored or served here"},
+	{[]string{"telemetry"}, []string{"fault", "tenant", "secret"},
+		"logs, metrics and traces must be usable by every other package"},
+	{[]string{"web"}, []string{"fault", "tenant", "secret", "telemetry"},
+		"the HTTP ground knows requests and answers, not what they mean"},
+	{[]string{"page"}, []string{"fault", "web"},
+		"pages are shown by features and know none of them"},
+	{[]string{"fetch"}, []string{"fault", "telemetry"},
+		"outgoing requests are guarded in one place that knows no feature"},
+	{[]string{"sqldb"}, []string{"fault", "tenant", "telemetry"},
+		"SQL, dialects, tenancy and the change feed; the tables belong to the features"},
+	{[]string{"migrations"}, []string{"fault", "sqldb"},
+		"schemas are text; the packages that own the tables are not needed to run it"},
+	{[]string{"cache"}, []string{"fault", "tenant", "telemetry", "sqldb"},
+		"a cache follows the change feed of sqldb and holds values it does not understand"},
+	{[]string{"oauth"}, []string{"fault", "secret"},
+		"the words of OAuth are values and rules without a store and without HTTP"},
+	{[]string{"testkit"}, below(ground),
+		"tests of features import testkit; were it to import a feature, that feature could not be tested with it"},
+
+	// Services.
+	{[]string{"session"}, below(ground, []string{"identity"}),
+		"a session belongs to an identity; an identity does not know who is signed in"},
+	{services, below(ground),
+		"a service stands on the ground alone, so that every feature can use it without bringing another feature along"},
+
+	// Features. The three wings (people, clients, doors) do not import one another: where one needs another it declares a
+	// small interface of its own, and app ties them.
+	{[]string{"selfservice"}, below(ground, services),
+		"a contract never imports its kinds: methods import selfservice, not the reverse"},
+	{[]string{"method/*"}, below(ground, services, []string{"selfservice"}),
+		"a sign-in method fills in the self-service flow; methods do not know each other"},
+	{[]string{"oauth/token"}, below(ground, services),
+		"token declares what a grant is; the grants and the endpoints that need tokens import it"},
+	{[]string{"oauth/authorize", "oauth/inspect"}, below(ground, services, []string{"oauth/token"}),
+		"both deal in tokens, and in nothing that the other owns"},
+	{[]string{"oauth/device", "oauth/logout"}, below(ground, services, []string{"oauth/token", "oauth/authorize"}),
+		"both end in, or end, the login that authorize keeps"},
+	{[]string{"oauth/discovery"}, below(ground, services),
+		"discovery describes what app put together and is told so by app"},
+	{[]string{"access"}, below(ground, services),
+		"a contract never imports its kinds: authn, authz and mutate import access, not the reverse"},
+	{[]string{"access/*"}, below(ground, services, []string{"access"}),
+		"the kinds of one stage do not know those of another"},
+	{[]string{"kube", "console", "account"}, below(ground, services),
+		"a face shows what the other features do and reaches them over their APIs"},
+}
+
+// library says which packages' code may import a library outside this module. Tests are free.
+type library struct {
+	prefix   string
+	packages []string
+	why      string
+}
+
+var libraries = []library{
+	{"database/sql", []string{"sqldb", "migrations", "testkit", "bench"}, "SQL goes through sqldb, which binds the tenant; the benchmark measures the databases without it"},
+	{"github.com/jackc/pgx", []string{"sqldb", "testkit", "bench"}, "sqldb wraps the drivers"},
+	{"github.com/go-sql-driver/mysql", []string{"sqldb", "testkit", "bench"}, "sqldb wraps the drivers"},
+	{"modernc.org/sqlite", []string{"sqldb", "bench"}, "sqldb wraps the drivers"},
+	{"github.com/pressly/goose", []string{"migrations"}, "migrations wraps the library"},
+	{"github.com/maypok86/otter", []string{"cache"}, "cache wraps the library"},
+	{"github.com/prometheus", []string{"telemetry"}, "telemetry wraps the library"},
+	{"go.opentelemetry.io", []string{"telemetry", "web"}, "telemetry wraps the library; web opens the span of a request"},
+	{"github.com/spf13", []string{"cmd/*"}, "the command line is the business of the commands"},
+	{"go.yaml.in", []string{"config", "secret", "cmd/*"},
+		"configuration is read in one place; a secret says how it is read, a command prints"},
+	{"golang.org/x/crypto/argon2", []string{"secret"}, "slow hashes need a bound on how many run at once, and secret holds it"},
+	{"golang.org/x/crypto/bcrypt", []string{"secret"}, "slow hashes need a bound on how many run at once, and secret holds it"},
+}
+
+// fileRule says in which files of a package an import may stand: the name of a file tells what it may do. Tests are free.
+type fileRule struct {
+	imports string   // a package of this module below internal/, or a path of the standard library
+	files   []string // patterns for the file's name
+	except  []string // packages in which it may stand in every file
+	why     string
+}
+
+var fileRules = []fileRule{
+	{"sqldb", []string{"store*.go"}, []string{"app", "cmd/*", "bench", "cache", "migrations", "testkit", "config"},
+		"SQL lives in the store; rules are pure and take what they need as arguments"},
+	{"web", []string{"http*.go"}, []string{"app", "config", "page", "testkit"},
+		"HTTP lives in http*.go; rules are tested without it"},
+	{"net/http", []string{"http*.go"},
+		[]string{"app", "cmd/*", "bench", "config", "fetch", "page", "telemetry", "test/*", "testkit", "web"},
+		"HTTP lives in http*.go; rules are tested without it"},
+}
+
+// clocks are the packages that may read the real time. Everywhere else the clock is an argument, and tests set it.
+var clocks = []string{"app", "cmd/*", "bench", "testkit", "test/*"}
+
+// forbiddenElements are names of packages that say nothing about what is in them, so that everything ends up there.
+var forbiddenElements = []string{
+	"base", "common", "core", "helper", "helpers", "manager", "misc", "model", "models", "pkg", "service", "services", "shared",
+	"type", "types", "util", "utils", "x",
+}
+
+// forbiddenSuffixes are endings of type names that say nothing about what the type is.
+var forbiddenSuffixes = []string{"Factory", "Helper", "Impl", "Manager", "Provider", "Service", "Util"}
+
+func TestArchitecture(t *testing.T) {
+	module := readModule(t)
+	for _, v := range module.violations() {
+		t.Error(v)
+	}
+	if len(module.packages) == 0 {
+		t.Fatal("no package was read: nothing was checked")
+	}
+}
+
+// Text that is right on one machine only: somebody's directories, and hosts that serve packages to it.
+func TestRepositoryNamesNoMachine(t *testing.T) {
+	files := repositoryFiles(t)
+	if len(files) == 0 {
+		t.Fatal("no file was read: nothing was checked")
+	}
+	for _, name := range files {
+		for _, v := range machineText(name, readText(t, name)) {
+			t.Error(v)
+		}
+	}
+}
