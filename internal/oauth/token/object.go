@@ -159,4 +159,3 @@ func plain(s string) bool {
 	}
 	return true
 }
-

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
+	"github.com/gatehouse-iam/gatehouse/internal/keys"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
@@ -57,7 +59,7 @@ type entry struct {
 
 // NewStore makes a Store.
 func NewStore(o StoreOptions) *Store {
-	s := &Store{db: o.DB, feed: o.Feed, tokens: o.Tokens, keys: o.Keys, now: o.Now, grace: o.Config.Refresh.GracePeriod}
+	s := &Store{epochs: epochs{seed: maphash.MakeSeed()}, db: o.DB, feed: o.Feed, tokens: o.Tokens, keys: o.Keys, now: o.Now, grace: o.Config.Refresh.GracePeriod}
 	s.writes = sqldb.NewCoalescer(o.DB, sqldb.CoalescerOptions{}, s.flush)
 	s.active = cache.New[*entry](cache.Options{
 		Name: "oauth_token", Max: o.Config.TokenCache.Size, TTL: o.Config.TokenCache.TTL,
@@ -104,7 +106,7 @@ func (s *Store) lookupJWT(ctx context.Context, token string) (*Token, error) {
 	if e, ok := s.active.Get(ctx, key); ok && s.epochs.current(e.stamp) {
 		return e.token, nil
 	}
-	claims, err := s.keys.Verify(ctx, AccessTokenKeys, token, accessTokenType)
+	claims, err := s.keys.Verify(ctx, keys.AccessToken, token, accessTokenType)
 	if err != nil {
 		return nil, errors.Join(ErrUnknown, err)
 	}
@@ -142,10 +144,9 @@ func (s *Store) cached(ctx context.Context, key, digest string) (*Token, error) 
 func (s *Store) load(ctx context.Context, digest string) (*Token, error) {
 	t := &Token{Digest: digest}
 	var payload []byte
-	var expires, spent, revoked sqldb.NullTime
 	err := s.db.QueryRow(ctx, `SELECT kind, grant_json, issued_at, expires_at, spent_at, revoked_at
 		FROM oauth_token WHERE tenant_id = :tenant AND digest = ?`, digest).
-		Scan(&t.Kind, &payload, &t.IssuedAt, &expires, &spent, &revoked)
+		Scan(&t.Kind, &payload, &t.IssuedAt, &t.ExpiresAt, &t.SpentAt, &t.RevokedAt)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, ErrUnknown
 	}
@@ -155,7 +156,6 @@ func (s *Store) load(ctx context.Context, digest string) (*Token, error) {
 	if err := json.Unmarshal(payload, &t.Grant); err != nil {
 		return nil, fmt.Errorf("token: the grant of a stored token cannot be read: %w", err)
 	}
-	t.ExpiresAt, t.SpentAt, t.RevokedAt = expires.Time, spent.Time, revoked.Time
 	return t, nil
 }
 
@@ -165,14 +165,11 @@ func (t *Token) row() ([]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: the grant cannot be stored: %w", err)
 	}
-	var family, expires any // NULL where there is none
+	var family any // NULL where there is none
 	if t.Family != "" {
 		family = t.Family
 	}
-	if !t.ExpiresAt.IsZero() {
-		expires = t.ExpiresAt
-	}
-	return []any{nil, t.Digest, string(t.Kind), family, t.ClientID, string(payload), t.IssuedAt, expires}, nil
+	return []any{nil, t.Digest, string(t.Kind), family, t.ClientID, string(payload), t.IssuedAt, t.ExpiresAt}, nil
 }
 
 // columns are the columns of a new row, in the order that Token.row gives them; tenant_id is filled in on insertion.

@@ -1,0 +1,127 @@
+package token
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// Sizes of the steps in which many rows are changed, so that no transaction holds locks for long.
+const (
+	familiesAtOnce = 64
+	rowsAtOnce     = 500
+)
+
+// RevokeFamilies revokes all tokens of the families: codes, access and refresh tokens, also those that a request in
+// flight is about to store. Families that do not exist are no error.
+func (s *Store) RevokeFamilies(ctx context.Context, families ...string) error {
+	for chunk := range slices.Chunk(families, familiesAtOnce) {
+		err := s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return s.RevokeFamiliesIn(ctx, tx, chunk...) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RevokeFamiliesIn does the same as a step of the caller's transaction.
+func (s *Store) RevokeFamiliesIn(ctx context.Context, tx *sqldb.Tx, families ...string) error {
+	families = slices.DeleteFunc(slices.Clone(families), func(family string) bool { return family == "" })
+	if len(families) == 0 {
+		return nil
+	}
+	now := s.now()
+	// A redemption in flight holds the lock of the row that it spends. The first update waits for it, but need not see
+	// the rows that it stored; the next one does. When an update finds nothing more, nothing more can come: whatever
+	// could have been spent is revoked.
+	for {
+		n, err := tx.Exec(ctx, `UPDATE oauth_token SET revoked_at = ?, expires_at = COALESCE(expires_at, ?)
+			WHERE tenant_id = :tenant AND family IN (?) AND revoked_at IS NULL`, now, now.Add(spentKept), families)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	for _, family := range families {
+		if err := s.feed.Publish(ctx, tx, topic, familyChanged+family); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RevokeToken revokes one token by its digest. One that does not exist is no error.
+func (s *Store) RevokeToken(ctx context.Context, digest string) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		now := s.now()
+		n, err := tx.Exec(ctx, `UPDATE oauth_token SET revoked_at = ?, expires_at = COALESCE(expires_at, ?)
+			WHERE tenant_id = :tenant AND digest = ? AND revoked_at IS NULL`, now, now.Add(spentKept), digest)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.feed.Publish(ctx, tx, topic, tokenChanged+digest)
+	})
+}
+
+// DeleteByClient deletes all codes and tokens of a client, in steps.
+func (s *Store) DeleteByClient(ctx context.Context, clientID string) error {
+	for {
+		var n int
+		err := s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+			digests, err := texts(tx.Query(ctx, `SELECT digest FROM oauth_token WHERE tenant_id = :tenant AND client_id = ? LIMIT ?`,
+				clientID, rowsAtOnce))
+			if n = len(digests); err != nil || n == 0 {
+				return err
+			}
+			if _, err := deleteDigests(ctx, tx, digests); err != nil {
+				return err
+			}
+			return s.feed.Publish(ctx, tx, topic, clientChanged+clientID)
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// deleteDigests deletes tokens of the tenant of ctx.
+func deleteDigests(ctx context.Context, q sqldb.Q, digests []string) (int64, error) {
+	return q.Exec(ctx, `DELETE FROM oauth_token WHERE tenant_id = :tenant AND digest IN (?)`, digests)
+}
+
+// texts reads rows of one text each.
+func texts(rows *sqldb.Rows, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		out = append(out, text)
+	}
+	return out, rows.Err()
+}
+
+// insertVia stores tokens through q, in one statement.
+func (s *Store) insertVia(ctx context.Context, q sqldb.Q, tokens ...*Token) error {
+	id, _ := tenant.From(ctx)
+	rows := make([][]any, len(tokens))
+	for i, t := range tokens {
+		row, err := t.row()
+		if err != nil {
+			return err
+		}
+		row[0] = string(id)
+		rows[i] = row
+	}
+	_, err := q.InsertRows(ctx, "oauth_token", columns, rows)
+	return err
+}
