@@ -1,0 +1,148 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// classify turns a driver's error into a kind (nil when it is none that callers act on) and a cause that is
+// safe to print: whatever a database quotes from a row or an argument is left out.
+func classify(err error) (kind, cause error) {
+	var pg *pgconn.PgError
+	var my *mysql.MySQLError
+	var lite *sqlite.Error
+	switch {
+	case errors.As(err, &pg):
+		return classifyPostgres(pg)
+	case errors.As(err, &my):
+		return classifyMySQL(my)
+	case errors.As(err, &lite):
+		return classifySQLite(lite)
+	case errors.Is(err, pgx.ErrTxCommitRollback):
+		// CockroachDB and PostgreSQL answer ROLLBACK to the COMMIT of a transaction that had failed.
+		return nil, err
+	case errors.Is(err, context.Canceled):
+		return nil, err
+	case connectionLost(err):
+		return ErrUnavailable, err
+	default:
+		return nil, err
+	}
+}
+
+// connectionLost recognizes what the drivers and the network say when there is no connection any more, or
+// none can be had.
+func connectionLost(err error) bool {
+	var netErr net.Error
+	var connect *pgconn.ConnectError
+	switch {
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, sql.ErrConnDone):
+		return true
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return true
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return true
+	case errors.As(err, &connect), errors.As(err, &netErr), errors.Is(err, context.DeadlineExceeded):
+		return true
+	case pgconn.SafeToRetry(err):
+		return true
+	default:
+		text := err.Error()
+		return text == "conn closed" || text == "closed pool" || text == "sql: database is closed"
+	}
+}
+
+// classifyPostgres also serves CockroachDB, which asks for a retry with 40001 or, from older versions and
+// some proxies, with the words "restart transaction".
+func classifyPostgres(e *pgconn.PgError) (kind, cause error) {
+	told := errors.New("SQLSTATE " + e.Code + ": " + e.Message)
+	switch e.Code {
+	case "40001", "40P01", "55P03", "CR000":
+		return errConflict, told
+	case "23505":
+		return ErrDuplicate, errors.New("constraint " + e.ConstraintName)
+	case "23503":
+		return ErrForeignKey, errors.New("constraint " + e.ConstraintName)
+	case "25006", "57P01", "57P02", "57P03", "57P05", "53300", "53400":
+		// Shutting down, starting up, out of connections, or a standby that lost its primary.
+		return ErrUnavailable, told
+	}
+	switch {
+	case strings.HasPrefix(e.Message, "restart transaction"):
+		return errConflict, told
+	case strings.HasPrefix(e.Code, "08"):
+		return ErrUnavailable, told
+	case e.Code == "0A000" && strings.Contains(e.Message, "cached plan"):
+		// A migration changed a table under a prepared statement; the driver has dropped it by now.
+		return errConflict, told
+	case strings.HasPrefix(e.Code, "22"), strings.HasPrefix(e.Code, "23"):
+		return nil, errors.New("SQLSTATE " + e.Code + where(e.TableName, e.ColumnName, e.ConstraintName))
+	}
+	return nil, told
+}
+
+func where(names ...string) string {
+	text := ""
+	for _, n := range names {
+		if n != "" {
+			text += " " + n
+		}
+	}
+	return text
+}
+
+func classifyMySQL(e *mysql.MySQLError) (kind, cause error) {
+	number := "error " + strconv.Itoa(int(e.Number))
+	switch e.Number {
+	case 1213, 1205, 1020, 3572, 1637:
+		// Deadlock, lock wait timeout, record changed since last read (MariaDB), NOWAIT.
+		return errConflict, errors.New(number + ": " + e.Message)
+	case 1062, 1586, 1169, 1022:
+		return ErrDuplicate, errors.New(number + afterLast(e.Message, " for key "))
+	case 1451, 1452, 1216, 1217:
+		return ErrForeignKey, errors.New(number)
+	case 1040, 1203, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1226, 1290, 1836, 1927, 2006, 2013, 4031, 1047:
+		// Too many connections, shutting down, network trouble, read-only after a failover, killed connection.
+		return ErrUnavailable, errors.New(number + ": " + e.Message)
+	case 1292, 1366, 1411, 1525, 1300, 3140, 3141, 4025, 3819:
+		// These quote the value.
+		return nil, errors.New(number + ": a value does not fit its column")
+	}
+	return nil, errors.New(number + ": " + e.Message)
+}
+
+func afterLast(text, mark string) string {
+	if i := strings.LastIndex(text, mark); i >= 0 {
+		return text[i:]
+	}
+	return ""
+}
+
+func classifySQLite(e *sqlite.Error) (kind, cause error) {
+	switch code := e.Code(); {
+	case code&0xff == sqlite3.SQLITE_BUSY, code&0xff == sqlite3.SQLITE_LOCKED:
+		return errConflict, e
+	case code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, code == sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+		code == sqlite3.SQLITE_CONSTRAINT_ROWID:
+		return ErrDuplicate, e
+	case code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return ErrForeignKey, e
+	case code&0xff == sqlite3.SQLITE_FULL, code&0xff == sqlite3.SQLITE_IOERR, code&0xff == sqlite3.SQLITE_CANTOPEN,
+		code&0xff == sqlite3.SQLITE_READONLY:
+		return ErrUnavailable, e
+	}
+	return nil, e
+}

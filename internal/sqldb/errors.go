@@ -1,0 +1,108 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+)
+
+// The kinds of failure that callers act on; compare with errors.Is.
+var (
+	// ErrNoRows says that a QueryRow found nothing.
+	ErrNoRows = errors.New("no such row")
+	// ErrDuplicate says that a row with the same key is already there.
+	ErrDuplicate = errors.New("a row with this key is already there")
+	// ErrForeignKey says that the row points to, or is pointed to by, another one.
+	ErrForeignKey = errors.New("another row stands against it")
+	// ErrUnavailable says that the database cannot be reached or did not get through a conflict in time; the
+	// same work may succeed later. Whether a commit that failed so took place is unknown.
+	ErrUnavailable = errors.New("the database is unavailable")
+	// ErrNoTenant says that the context names no tenant.
+	ErrNoTenant = errors.New("the context names no tenant; ask for AllTenants by name if the work is for all of them")
+	// ErrUnbound says that a statement does not name :tenant.
+	ErrUnbound = errors.New("the statement does not name :tenant; ask for AllTenants by name if the work is for all of them")
+
+	// errConflict is a failure that goes away when the transaction runs again.
+	errConflict = errors.New("the transaction ran into another one")
+	errNested   = errors.New("a transaction of this database is open in this context; use it")
+)
+
+var unavailable = fault.New(fault.Unavailable, "unavailable", "The service is busy or its database cannot be reached. Try again in a moment.").After(time.Second)
+
+// Error is a failed statement. It names the statement, never its arguments, and leaves out what the database
+// says about values, because those are secrets and personal data.
+type Error struct {
+	// Statement is the text as it stands in the source, shortened; empty for a failure to connect.
+	Statement string
+
+	kind  error // one of the kinds above, or nil
+	cause error // already safe to print
+}
+
+// Error tells kind, statement and cause for the log.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("database: ")
+	if e.kind != nil {
+		b.WriteString(e.kind.Error())
+	}
+	if e.cause != nil {
+		if e.kind != nil {
+			b.WriteString(": ")
+		}
+		b.WriteString(e.cause.Error())
+	}
+	if e.Statement != "" {
+		b.WriteString(" [" + e.Statement + "]")
+	}
+	return b.String()
+}
+
+// Unwrap gives errors.Is the kind and the cause.
+func (e *Error) Unwrap() []error {
+	switch {
+	case e.kind == nil:
+		return []error{e.cause}
+	case e.kind == errConflict:
+		return []error{errConflict, ErrUnavailable, e.cause}
+	default:
+		return []error{e.kind, e.cause}
+	}
+}
+
+// Fault says what a caller over HTTP is told when nobody handled the error: try later, or nothing.
+func (e *Error) Fault() *fault.Error {
+	if errors.Is(e, ErrUnavailable) {
+		return unavailable
+	}
+	return nil
+}
+
+// short makes a statement fit on a log line.
+func short(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > 160 {
+		return text[:160] + "…"
+	}
+	return text
+}
+
+// wrap classifies what a driver said about a statement. The context's own end is passed on as it is, so that
+// nobody takes an impatient caller for a broken database.
+func (c *core) wrap(ctx context.Context, text string, err error) error {
+	if err == nil || errors.Is(err, ErrNoRows) {
+		return err
+	}
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		return &Error{Statement: short(text), cause: ctxErr}
+	}
+	var known *Error
+	if errors.As(err, &known) {
+		return err
+	}
+	kind, cause := classify(err)
+	return &Error{Statement: short(text), kind: kind, cause: cause}
+}

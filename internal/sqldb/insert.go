@@ -1,0 +1,271 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// maxMarks keeps one INSERT below SQLite's limit of 32,766 bind marks (MySQL's is 65,535).
+const maxMarks = 32000
+
+// maxBucket is the largest number of rows in one VALUES list. Sizes are powers of two, because each size is
+// another prepared statement.
+const maxBucket = 128
+
+// InsertRows implements Q.
+func (db *DB) InsertRows(ctx context.Context, table string, columns []string, rows [][]any) (int64, error) {
+	if ctx.Value(txKey{db.core}) != nil {
+		return 0, &Error{Statement: "INSERT INTO " + table, cause: errNested}
+	}
+	if err := checkRows(ctx, db.all, table, columns, rows); err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	c := db.core
+	if c.dialect != PostgreSQL && len(rows) > bucket(len(rows), len(columns)) {
+		// More than one statement: all or nothing.
+		var n int64
+		err := db.InTx(ctx, func(ctx context.Context, tx *Tx) (err error) {
+			n, err = tx.insertRows(ctx, table, columns, rows)
+			return err
+		})
+		return n, err
+	}
+	var n int64
+	err := c.retry(ctx, func() (err error) {
+		n, err = c.insertRows(ctx, table, columns, rows, runner{exec: db.run, catalog: c.pg})
+		return err
+	})
+	return n, err
+}
+
+// run executes a text that is bound already.
+func (db *DB) run(ctx context.Context, text string, bound []any) (int64, error) {
+	if db.core.pg != nil {
+		tag, err := db.core.pg.Exec(ctx, text, bound...)
+		return tag.RowsAffected(), err
+	}
+	return db.core.write.exec(ctx, nil, text, bound)
+}
+
+// InsertRows implements Q.
+func (tx *Tx) InsertRows(ctx context.Context, table string, columns []string, rows [][]any) (int64, error) {
+	if err := checkRows(ctx, tx.all, table, columns, rows); err != nil || len(rows) == 0 {
+		return 0, tx.note(err)
+	}
+	return tx.insertRows(ctx, table, columns, rows)
+}
+
+func (tx *Tx) insertRows(ctx context.Context, table string, columns []string, rows [][]any) (int64, error) {
+	n, err := tx.core.insertRows(ctx, table, columns, rows, runner{exec: tx.exec, catalog: tx.pg})
+	return n, tx.note(err)
+}
+
+// runner is where an INSERT runs: the pool, or a transaction, whose own connection also answers questions about
+// the catalog.
+type runner struct {
+	exec    func(ctx context.Context, text string, bound []any) (int64, error)
+	catalog interface {
+		Query(ctx context.Context, text string, args ...any) (pgx.Rows, error)
+	}
+}
+
+func (c *core) insertRows(ctx context.Context, table string, columns []string, rows [][]any, run runner) (int64, error) {
+	if c.dialect == PostgreSQL && len(rows) > 1 {
+		return c.insertArrays(ctx, table, columns, rows, run)
+	}
+	var total int64
+	for len(rows) > 0 {
+		n := bucket(len(rows), len(columns))
+		text := c.insertText(table, columns, n)
+		bound := make([]any, 0, n*len(columns))
+		for _, row := range rows[:n] {
+			for _, v := range row {
+				bound = append(bound, c.value(v))
+			}
+		}
+		rows = rows[n:]
+		c.count.Add(1)
+		affected, err := run.exec(ctx, text, bound)
+		if err != nil {
+			return total, c.wrap(ctx, "INSERT INTO "+table, err)
+		}
+		total += affected
+	}
+	return total, nil
+}
+
+// bucket returns how many of n rows go into the next statement.
+func bucket(n, columns int) int {
+	size := 1
+	for size*2 <= min(n, maxBucket, maxMarks/max(columns, 1)) {
+		size *= 2
+	}
+	return size
+}
+
+// insertText builds INSERT … VALUES for n rows.
+func (c *core) insertText(table string, columns []string, n int) string {
+	key := insertKey{table: table, columns: strings.Join(columns, ", "), rows: n}
+	if text, ok := c.inserts.Load(key); ok {
+		return text.(string)
+	}
+	var b strings.Builder
+	b.WriteString("INSERT INTO " + table + " (" + key.columns + ") VALUES ")
+	mark := 0
+	for row := range n {
+		comma(&b, row)
+		b.WriteByte('(')
+		for i := range columns {
+			comma(&b, i)
+			mark++
+			if c.dialect.numbered() {
+				fmt.Fprintf(&b, "$%d", mark)
+			} else {
+				b.WriteByte('?')
+			}
+		}
+		b.WriteByte(')')
+	}
+	text := b.String()
+	c.inserts.Store(key, text)
+	return text
+}
+
+type insertKey struct {
+	table, columns string
+	rows           int
+}
+
+// insertArrays sends each column as one array: one text, planned once, serves any number of rows.
+func (c *core) insertArrays(ctx context.Context, table string, columns []string, rows [][]any, run runner) (int64, error) {
+	text, err := c.arrayText(ctx, table, columns, run)
+	if err != nil {
+		return 0, err
+	}
+	bound := make([]any, len(columns))
+	for i := range columns {
+		bound[i] = &column{core: c, rows: rows, i: i}
+	}
+	c.count.Add(1)
+	n, err := run.exec(ctx, text, bound)
+	return n, c.wrap(ctx, "INSERT INTO "+table, err)
+}
+
+func (c *core) arrayText(ctx context.Context, table string, columns []string, run runner) (string, error) {
+	key := insertKey{table: table, columns: strings.Join(columns, ", ")}
+	if text, ok := c.inserts.Load(key); ok {
+		return text.(string), nil
+	}
+	types, err := c.columnTypes(ctx, table, run)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString("INSERT INTO " + table + " (" + key.columns + ") SELECT * FROM unnest(")
+	for i, name := range columns {
+		if types[name] == "" {
+			return "", &Error{Statement: "INSERT INTO " + table, cause: errors.New("the table has no column " + name)}
+		}
+		comma(&b, i)
+		fmt.Fprintf(&b, "$%d::%s[]", i+1, types[name])
+	}
+	b.WriteString(")")
+	c.inserts.Store(key, b.String())
+	return b.String(), nil
+}
+
+// columnTypes asks the catalog, once per text.
+func (c *core) columnTypes(ctx context.Context, table string, run runner) (map[string]string, error) {
+	rows, err := run.catalog.Query(ctx, `SELECT attname, atttypid::regtype::text FROM pg_attribute
+		WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`, table)
+	if err != nil {
+		return nil, c.wrap(ctx, "INSERT INTO "+table, err)
+	}
+	defer rows.Close()
+	types := make(map[string]string)
+	for rows.Next() {
+		var name, typ string
+		if err := rows.Scan(&name, &typ); err != nil {
+			return nil, c.wrap(ctx, "INSERT INTO "+table, err)
+		}
+		types[name] = typ
+	}
+	return types, c.wrap(ctx, "INSERT INTO "+table, rows.Err())
+}
+
+// column is one column of many rows, as pgx wants an array.
+type column struct {
+	core *core
+	rows [][]any
+	i    int
+}
+
+var _ pgtype.ArrayGetter = (*column)(nil)
+
+// Dimensions implements pgtype.ArrayGetter.
+func (c *column) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32(len(c.rows)), LowerBound: 1}}
+}
+
+// Index implements pgtype.ArrayGetter.
+func (c *column) Index(i int) any { return c.core.value(c.rows[i][c.i]) }
+
+// IndexType implements pgtype.ArrayGetter.
+func (c *column) IndexType() any {
+	for i := range c.rows {
+		if v := c.Index(i); v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// checkRows holds InsertRows to the tenancy rule: each row names the tenant of the context.
+func checkRows(ctx context.Context, all bool, table string, columns []string, rows [][]any) error {
+	refuse := func(cause error) error {
+		return &Error{Statement: "INSERT INTO " + table, cause: cause}
+	}
+	for _, row := range rows {
+		if len(row) != len(columns) {
+			return refuse(fmt.Errorf("a row has %d values for %d columns", len(row), len(columns)))
+		}
+	}
+	if all {
+		return nil
+	}
+	at := slices.Index(columns, "tenant_id")
+	if at < 0 {
+		return refuse(errors.New("the columns lack tenant_id; ask for AllTenants by name if the rows belong to no tenant"))
+	}
+	id, ok := tenant.From(ctx)
+	if !ok {
+		return refuse(ErrNoTenant)
+	}
+	for _, row := range rows {
+		if !sameTenant(row[at], id) {
+			return refuse(fmt.Errorf("a row's tenant_id is not the tenant of the context, %q", id))
+		}
+	}
+	return nil
+}
+
+func sameTenant(v any, id tenant.ID) bool {
+	switch v := v.(type) {
+	case string:
+		return v == string(id)
+	case tenant.ID:
+		return v == id
+	default:
+		r := reflect.ValueOf(v)
+		return r.Kind() == reflect.String && r.String() == string(id)
+	}
+}

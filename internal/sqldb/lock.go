@@ -1,0 +1,48 @@
+package sqldb
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// lockFile makes this process the only one that uses the database beside the file; release gives it up. Two
+// servers on one SQLite file would each believe their own caches.
+func lockFile(path string) (release func() error, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, &Error{kind: ErrUnavailable, cause: fmt.Errorf("open the lock file: %w", err)}
+	}
+	taken, err := lock(f)
+	if err == nil && !taken {
+		err = heldBy(f, path)
+	}
+	if err == nil {
+		err = sign(f)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, &Error{kind: ErrUnavailable, cause: err}
+	}
+	return f.Close, nil
+}
+
+// sign writes who holds the lock, for the message that the next one gets.
+func sign(f *os.File) error {
+	host, _ := os.Hostname()
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt(fmt.Appendf(nil, "process %d on %s\n", os.Getpid(), host), 0)
+	return err
+}
+
+func heldBy(f *os.File, path string) error {
+	text, _ := io.ReadAll(io.LimitReader(f, 200))
+	holder := strings.TrimSpace(string(text))
+	if holder == "" {
+		holder = "another process"
+	}
+	return fmt.Errorf("the database %s is in use by %s; an embedded database serves one process at a time: stop the other one, or use PostgreSQL or MySQL for several", strings.TrimSuffix(path, ".lock"), holder)
+}

@@ -1,0 +1,88 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// openPostgres opens a pool of pgx's own, which costs less per statement than database/sql, always with
+// prepared statements.
+func (c *core) openPostgres(ctx context.Context, d *dsn, o Options) error {
+	config, err := postgresConfig(d)
+	if err != nil {
+		return fmt.Errorf("the database DSN (%s://…): %w", d.scheme, err)
+	}
+	l := d.limits(o)
+	config.MaxConns = int32(l.conns)
+	config.MaxConnLifetime = l.lifetime
+	config.MaxConnLifetimeJitter = l.lifetime / 10
+	config.MaxConnIdleTime = l.idleTimeout
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return c.refused(ctx, d, err)
+	}
+	if err := c.checkServer(ctx, d, pool); err != nil {
+		pool.Close()
+		return err
+	}
+	c.pg = pool
+	return nil
+}
+
+// checkServer refuses PostgreSQL for CockroachDB and the other way round: they ask for retries in different
+// ways.
+func (c *core) checkServer(ctx context.Context, d *dsn, pool *pgxpool.Pool) error {
+	var version string
+	if err := pool.QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
+		return c.refused(ctx, d, err)
+	}
+	return matchVersion(c.dialect, version)
+}
+
+func matchVersion(d Dialect, version string) error {
+	switch cockroach := strings.Contains(version, "CockroachDB"); {
+	case cockroach && d == PostgreSQL:
+		return errors.New("the server is CockroachDB; write cockroach:// instead of postgres:// in the database DSN")
+	case !cockroach && d == CockroachDB:
+		return errors.New("the server is not CockroachDB; write postgres:// instead of cockroach:// in the database DSN")
+	}
+	return nil
+}
+
+// postgresConfig gives pgx everything but the password, so that no error of its parser can hold it.
+func postgresConfig(d *dsn) (*pgxpool.Config, error) {
+	u := url.URL{Scheme: "postgres", Host: d.host, Path: "/" + d.name, RawQuery: d.params.Encode()}
+	if d.user != "" {
+		u.User = url.User(d.user)
+	}
+	if d.params.Get("default_query_exec_mode") == "simple_protocol" {
+		return nil, errors.New("default_query_exec_mode=simple_protocol is not allowed; use exec with a pooler that cannot keep prepared statements")
+	}
+	config, err := pgxpool.ParseConfig(u.String())
+	if err != nil {
+		return nil, err
+	}
+	if d.password != "" {
+		config.ConnConfig.Password = d.password
+	}
+	params := config.ConnConfig.RuntimeParams
+	if params["application_name"] == "" {
+		params["application_name"] = "gatehouse"
+	}
+	params["timezone"] = "UTC"
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = 10 * time.Second
+	}
+	return config, nil
+}
+
+func openRaw(pool *pgxpool.Pool) *sql.DB { return stdlib.OpenDBFromPool(pool) }
+

@@ -1,0 +1,208 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// txKey marks a context inside a transaction of the database.
+type txKey struct{ core *core }
+
+// Tx is an open transaction. It is for one goroutine.
+type Tx struct {
+	core *core
+	all  bool
+	*txState
+}
+
+// txState is what a Tx and its AllTenants view share.
+type txState struct {
+	pg     pgx.Tx
+	std    *sql.Tx
+	failed error // the first statement that failed
+	feed   *Feed
+	events []event
+	after  []func()
+}
+
+// InTx runs fn in a transaction, commits when it returns nil and rolls back otherwise. When another
+// transaction stood in the way, fn runs again, so it must not keep anything from a run that failed. A
+// statement that failed dooms the transaction on every database, even when fn swallows its error.
+//
+// fn must use the context and the transaction that it is given; a transaction inside a transaction is refused.
+func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	if ctx.Value(txKey{db.core}) != nil {
+		return &Error{cause: errNested}
+	}
+	var done *Tx
+	err := db.core.retry(ctx, func() error {
+		var err error
+		done, err = db.try(ctx, fn)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range done.after {
+		f()
+	}
+	return nil
+}
+
+// try runs one attempt of a transaction.
+func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (_ *Tx, err error) {
+	tx := &Tx{core: db.core, all: db.all, txState: &txState{}}
+	if err := tx.begin(ctx); err != nil {
+		return nil, err
+	}
+	committed := false
+	defer func() {
+		if !committed { // an error or a panic
+			tx.rollback(ctx)
+		}
+	}()
+	err = fn(context.WithValue(ctx, txKey{db.core}, tx), tx)
+	if tx.failed != nil && (err == nil || errors.Is(tx.failed, errConflict)) {
+		err = tx.failed
+	}
+	if err == nil && len(tx.events) > 0 {
+		err = tx.feed.write(ctx, tx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	committed = true // whatever comes out of it, there is nothing left to roll back
+	return tx, tx.commit(ctx)
+}
+
+func (tx *Tx) begin(ctx context.Context) error {
+	var err error
+	if c := tx.core; c.pg != nil {
+		tx.pg, err = c.pg.Begin(ctx)
+	} else {
+		tx.std, err = c.write.db.BeginTx(ctx, nil)
+	}
+	return tx.core.wrap(ctx, "begin", err)
+}
+
+func (tx *Tx) commit(ctx context.Context) error {
+	if tx.pg != nil {
+		return tx.core.wrap(ctx, "commit", tx.pg.Commit(ctx))
+	}
+	return tx.core.wrap(ctx, "commit", tx.std.Commit())
+}
+
+// rollback must reach the database even when the caller has gone.
+func (tx *Tx) rollback(ctx context.Context) {
+	if tx.pg != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = tx.pg.Rollback(ctx)
+		return
+	}
+	_ = tx.std.Rollback()
+}
+
+// AllTenants returns a view of the transaction whose statements need not name :tenant.
+func (tx *Tx) AllTenants() *Tx { return &Tx{core: tx.core, all: true, txState: tx.txState} }
+
+// Dialect tells which database this is.
+func (tx *Tx) Dialect() Dialect { return tx.core.dialect }
+
+// AfterCommit has f called once the transaction is committed, before InTx returns. An attempt that is rolled
+// back takes its calls with it.
+func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
+
+// Exec implements Q.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	text, bound, err := tx.core.prepare(ctx, tx.all, query, args)
+	if err != nil {
+		return 0, tx.note(err)
+	}
+	tx.core.count.Add(1)
+	n, err := tx.exec(ctx, text, bound)
+	return n, tx.note(tx.core.wrap(ctx, query, err))
+}
+
+func (tx *Tx) exec(ctx context.Context, text string, bound []any) (int64, error) {
+	if tx.pg != nil {
+		tag, err := tx.pg.Exec(ctx, text, bound...)
+		return tag.RowsAffected(), err
+	}
+	return tx.core.write.exec(ctx, tx.std, text, bound)
+}
+
+// Query implements Q.
+func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
+	text, bound, err := tx.core.prepare(ctx, tx.all, query, args)
+	if err != nil {
+		return nil, tx.note(err)
+	}
+	rows := &Rows{core: tx.core, ctx: ctx, text: query}
+	return rows, tx.note(tx.query(rows, text, bound))
+}
+
+// QueryRow implements Q.
+func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *Row {
+	text, bound, err := tx.core.prepare(ctx, tx.all, query, args)
+	if err != nil {
+		return &Row{err: tx.note(err)}
+	}
+	row := &Row{rows: Rows{core: tx.core, ctx: ctx, text: query}, tx: tx}
+	row.err = tx.note(tx.query(&row.rows, text, bound))
+	return row
+}
+
+func (tx *Tx) query(rows *Rows, text string, bound []any) error {
+	tx.core.count.Add(1)
+	var err error
+	if tx.pg != nil {
+		rows.pg, err = tx.pg.Query(rows.ctx, text, bound...)
+	} else {
+		rows.std, err = tx.core.write.query(rows.ctx, tx.std, text, bound)
+	}
+	return tx.core.wrap(rows.ctx, rows.text, err)
+}
+
+// note remembers the first failure.
+func (tx *Tx) note(err error) error {
+	if err != nil && tx.failed == nil && !errors.Is(err, ErrNoRows) {
+		tx.failed = err
+	}
+	return err
+}
+
+const (
+	retries  = 10
+	firstGap = 2 * time.Millisecond
+	maxGap   = 100 * time.Millisecond
+)
+
+// retry runs f until it gets past other transactions, at most retries times, with growing pauses of random
+// length so that those who collided do not meet again.
+func (c *core) retry(ctx context.Context, f func() error) error {
+	gap := firstGap
+	for attempt := 1; ; attempt++ {
+		err := f()
+		if err == nil || !errors.Is(err, errConflict) {
+			return err
+		}
+		if attempt == retries {
+			return &Error{kind: ErrUnavailable, cause: fmt.Errorf("gave up after %d attempts: %w", attempt, err)}
+		}
+		pause := time.NewTimer(gap/2 + rand.N(gap))
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return &Error{cause: ctx.Err()}
+		case <-pause.C:
+		}
+		gap = min(2*gap, maxGap)
+	}
+}
