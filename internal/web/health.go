@@ -1,0 +1,82 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+)
+
+// Health answers whether the process lives and whether it can do its work.
+type Health struct {
+	// Version is what /version tells.
+	Version string
+	// Checks returns what is wrong, by the name of the part; entries with a nil error are well. It is asked at
+	// each /health/ready and given two seconds. nil means that nothing can be wrong.
+	Checks func(ctx context.Context) map[string]error
+	// Log gets the causes of failed checks; nil drops them.
+	Log *slog.Logger
+
+	draining atomic.Bool
+}
+
+// Drain makes readiness answer 503 from now on, because the process is about to stop.
+func (h *Health) Drain() { h.draining.Store(true) }
+
+// Mount registers alive and ready. They answer on any host and, for probes, without https.
+func (h *Health) Mount(m *Mux) {
+	m.handle("GET /health/alive", h.alive, true)
+	m.handle("GET /health/ready", h.ready, true)
+}
+
+// MountVersion registers /version, which belongs on the admin listener: strangers need not know it.
+func (h *Health) MountVersion(m *Mux) {
+	m.handle("GET /version", func(w http.ResponseWriter, _ *http.Request) error {
+		return WriteJSON(w, http.StatusOK, map[string]string{"version": h.Version})
+	}, true)
+}
+
+func (h *Health) alive(w http.ResponseWriter, _ *http.Request) error {
+	return WriteRawJSON(w, http.StatusOK, []byte(`{"status":"ok"}`))
+}
+
+func (h *Health) ready(w http.ResponseWriter, r *http.Request) error {
+	wrong := make(map[string]string)
+	if h.draining.Load() {
+		wrong["server"] = "stopping"
+	}
+	if h.Checks != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		for part, err := range h.Checks(ctx) {
+			if err != nil {
+				wrong[part] = h.public(ctx, part, err)
+			}
+		}
+	}
+	if len(wrong) == 0 {
+		return h.alive(w, r)
+	}
+	return WriteJSON(w, http.StatusServiceUnavailable, map[string]any{"errors": wrong})
+}
+
+// public returns what may be told about a failed check: a fault's message, never a driver's, which names hosts
+// and users.
+func (h *Health) public(ctx context.Context, part string, err error) string {
+	if h.Log != nil {
+		h.Log.WarnContext(ctx, "not ready", "part", part, "error", err)
+	}
+	var f *fault.Error
+	if errors.As(err, &f) && f.Message != "" {
+		return f.Message
+	}
+	var told fault.Faulter
+	if errors.As(err, &told) {
+		return told.Fault().Message
+	}
+	return "not available"
+}
