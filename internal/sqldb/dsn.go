@@ -21,11 +21,11 @@ type dsn struct {
 	name     string // database, or the file of sqlite, or the name of memory
 	params   url.Values
 
-	maxConns, maxIdle         int
-	maxLifetime, maxIdleTime  time.Duration
-	hasMaxIdle, hasIdleTime   bool
+	maxConns, maxIdle        int
+	maxLifetime, maxIdleTime time.Duration
+	hasMaxIdle, hasIdleTime  bool
 	hasLifetime              bool
-	synchronous               string
+	synchronous              string
 }
 
 // Forms is what a person is told who wrote a DSN that is none.

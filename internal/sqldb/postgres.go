@@ -85,4 +85,3 @@ func postgresConfig(d *dsn) (*pgxpool.Config, error) {
 }
 
 func openRaw(pool *pgxpool.Pool) *sql.DB { return stdlib.OpenDBFromPool(pool) }
-

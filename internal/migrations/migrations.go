@@ -1,0 +1,216 @@
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+)
+
+var (
+	// ErrPending says that the database lacks migrations that this server needs.
+	ErrPending = errors.New("migrations are pending")
+	// ErrNewer says that the database was migrated by a newer server.
+	ErrNewer = errors.New("the database is newer than this server")
+)
+
+// State is one migration and whether the database has it.
+type State struct {
+	Migration
+	Applied bool
+	// AppliedAt is zero for a migration that is pending.
+	AppliedAt time.Time
+}
+
+// Up applies what the database lacks, and returns it. Servers that start at the same time take turns; all but the
+// first find nothing to do. A database that is newer than this server is refused with ErrNewer.
+func Up(ctx context.Context, db *sqldb.DB, logical string) ([]Migration, error) {
+	known, err := Rendered(db.Dialect(), logical)
+	if err != nil {
+		return nil, err
+	}
+	return up(ctx, db, logical, known)
+}
+
+func up(ctx context.Context, db *sqldb.DB, logical string, known []Migration) ([]Migration, error) {
+	missing, err := pending(ctx, db, logical, known)
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	unlock, err := lock(ctx, db, logical)
+	if err != nil {
+		return nil, fmt.Errorf("lock the %s database for its migration: %w", logical, err)
+	}
+	defer unlock()
+	for attempt := 1; ; attempt++ {
+		before := len(missing)
+		if missing, err = pending(ctx, db, logical, known); err != nil || len(missing) == 0 {
+			return nil, err
+		}
+		if err = apply(ctx, db, logical, known); err == nil {
+			return missing, nil
+		}
+		// SQLite has no lock to take: it fails where another handle was faster, and then less is missing.
+		after, e := pending(ctx, db, logical, known)
+		if db.Dialect() != sqldb.SQLite || e != nil || attempt > 1 && len(after) >= before || ctx.Err() != nil {
+			return nil, fmt.Errorf("migrate the %s database: %w", logical, err)
+		}
+		missing = after
+	}
+}
+
+// apply hands the migrations to goose, which runs each in a transaction with its row in the table of versions.
+func apply(ctx context.Context, db *sqldb.DB, logical string, known []Migration) error {
+	dialect := map[sqldb.Dialect]database.Dialect{
+		sqldb.SQLite: database.DialectSQLite3, sqldb.MySQL: database.DialectMySQL,
+		sqldb.PostgreSQL: database.DialectPostgres, sqldb.CockroachDB: database.DialectPostgres,
+	}[db.Dialect()]
+	provider, err := goose.NewProvider(dialect, db.Raw(), marked(db.Dialect(), known),
+		goose.WithTableName(table(logical)), goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// table is where the versions of a logical database are kept; all four may live in one database.
+func table(logical string) string { return "goose_" + logical }
+
+// Check returns nil when the database has exactly the migrations that this server knows, ErrPending when some
+// are missing, and ErrNewer when it has more. The error tells what to do.
+func Check(ctx context.Context, db *sqldb.DB, logical string) error {
+	known, err := Rendered(db.Dialect(), logical)
+	if err != nil {
+		return err
+	}
+	missing, err := pending(ctx, db, logical, known)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: the %s database lacks %d (%s); run \"gatehouse migrate up\"", ErrPending, logical, len(missing), names(missing))
+	}
+	return nil
+}
+
+// Newer returns ErrNewer when the database was migrated by a newer server than this, and nil otherwise.
+func Newer(ctx context.Context, db *sqldb.DB, logical string) error {
+	known, err := Rendered(db.Dialect(), logical)
+	if err != nil {
+		return err
+	}
+	_, err = pending(ctx, db, logical, known)
+	return err
+}
+
+// Status returns every migration that this server knows, in order.
+func Status(ctx context.Context, db *sqldb.DB, logical string) ([]State, error) {
+	known, err := Rendered(db.Dialect(), logical)
+	if err != nil {
+		return nil, err
+	}
+	at, err := applied(ctx, db, logical)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]State, len(known))
+	for i, m := range known {
+		when, ok := at[m.Version]
+		states[i] = State{Migration: m, Applied: ok, AppliedAt: when}
+	}
+	return states, nil
+}
+
+// Plan returns the SQL that Up would run, empty when there is nothing to do.
+func Plan(ctx context.Context, db *sqldb.DB, logical string) (string, error) {
+	known, err := Rendered(db.Dialect(), logical)
+	if err != nil {
+		return "", err
+	}
+	missing, err := pending(ctx, db, logical, known)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, m := range missing {
+		fmt.Fprintf(&b, "-- %s/%s\n%s\n", logical, m.Name, m.SQL)
+	}
+	return b.String(), nil
+}
+
+// pending returns what the database lacks, or ErrNewer.
+func pending(ctx context.Context, db *sqldb.DB, logical string, known []Migration) ([]Migration, error) {
+	at, err := applied(ctx, db, logical)
+	if err != nil {
+		return nil, err
+	}
+	var missing []Migration
+	newest := int64(0)
+	for _, m := range known {
+		if _, ok := at[m.Version]; !ok {
+			missing = append(missing, m)
+		}
+		newest = max(newest, m.Version)
+	}
+	for version := range at {
+		if version > newest {
+			return nil, fmt.Errorf("%w: the %s database is at version %d, this server knows versions up to %d; start a server of the version that migrated it, or a later one", ErrNewer, logical, version, newest)
+		}
+	}
+	return missing, nil
+}
+
+// applied reads the table of versions without making it.
+func applied(ctx context.Context, db *sqldb.DB, logical string) (map[int64]time.Time, error) {
+	at, err := readVersions(ctx, db, table(logical))
+	if err != nil {
+		return nil, fmt.Errorf("read the versions of the %s database: %w", logical, err)
+	}
+	return at, nil
+}
+
+func readVersions(ctx context.Context, db *sqldb.DB, table string) (map[int64]time.Time, error) {
+	raw := db.Raw()
+	exists := map[sqldb.Dialect]string{
+		sqldb.SQLite:      "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '" + table + "'",
+		sqldb.PostgreSQL:  "SELECT count(*) FROM (SELECT to_regclass('" + table + "') AS found) AS t WHERE found IS NOT NULL",
+		sqldb.CockroachDB: "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '" + table + "'",
+		sqldb.MySQL:       "SELECT count(*) FROM information_schema.tables WHERE table_schema = database() AND table_name = '" + table + "'",
+	}[db.Dialect()]
+	var n int
+	if err := raw.QueryRowContext(ctx, exists).Scan(&n); err != nil || n == 0 {
+		return nil, err
+	}
+	rows, err := raw.QueryContext(ctx, "SELECT version_id, tstamp FROM "+table+" WHERE version_id > 0")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	at := make(map[int64]time.Time)
+	for rows.Next() {
+		var version int64
+		var when sql.NullTime
+		if err := rows.Scan(&version, &when); err != nil {
+			return nil, err
+		}
+		at[version] = when.Time.UTC()
+	}
+	return at, rows.Err()
+}
+
+func names(all []Migration) string {
+	list := make([]string, len(all))
+	for i, m := range all {
+		list[i] = m.Name
+	}
+	return strings.Join(list, ", ")
+}
+

@@ -1,0 +1,26 @@
+-- OAuth 2.0 clients. The document holds what the admin API shows (never a
+-- secret); secrets holds digests and slow hashes, the current one first.
+-- version counts changes, so that two writers cannot overwrite each other.
+CREATE TABLE oauth_client (
+    tenant_id   {{key}}  NOT NULL,
+    client_id   {{key}}  NOT NULL,
+    client_name {{text}} NOT NULL,
+    owner       {{text}} NOT NULL,
+    document    {{json}} NOT NULL,
+    secrets     {{text}} NOT NULL,
+    version     {{int}}  NOT NULL,
+    created_at  {{time}} NOT NULL,
+    updated_at  {{time}} NOT NULL,
+    PRIMARY KEY (tenant_id, client_id)
+);
+
+-- Client assertions (private_key_jwt) that were used: each works once. A row
+-- may go when the assertion has expired, for then it is refused anyway.
+CREATE TABLE oauth_client_assertion_jti (
+    tenant_id  {{key}}  NOT NULL,
+    digest     {{key}}  NOT NULL,
+    expires_at {{time}} NOT NULL,
+    PRIMARY KEY (tenant_id, digest)
+);
+
+CREATE INDEX oauth_client_assertion_jti_expires ON oauth_client_assertion_jti (expires_at);

@@ -1,0 +1,173 @@
+-- oauth/0001_change_feed
+
+-- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
+-- Rows go after some minutes. The table belongs to package sqldb and to no tenant; its name tells the logical database,
+-- because all four may live in one.
+CREATE TABLE oauth_change_feed (
+    id         bigint AUTO_INCREMENT PRIMARY KEY,
+    source     varbinary(764)  NOT NULL,
+    tenant_id  varbinary(764)  NOT NULL,
+    topic      varbinary(764)  NOT NULL,
+    item       mediumtext NOT NULL,
+    changed_at datetime(6) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- oauth/0002_signing_key
+
+-- A set of keys. Its row is what a change of the set locks, so that of many servers one rotates.
+CREATE TABLE signing_set (
+  tenant_id varbinary(764) NOT NULL,
+  set_name varbinary(764) NOT NULL,
+  algorithm varbinary(764) NOT NULL,
+  configured varbinary(764) NOT NULL,
+  revision bigint NOT NULL,
+  due_at datetime(6),
+  PRIMARY KEY (tenant_id, set_name)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX signing_set_due ON signing_set (due_at);
+
+-- A key of a set, sealed. state: scheduled, active, retired; origin: schedule, operator.
+CREATE TABLE signing_key (
+  tenant_id varbinary(764) NOT NULL,
+  set_name varbinary(764) NOT NULL,
+  kid varbinary(764) NOT NULL,
+  algorithm varbinary(764) NOT NULL,
+  key_use varbinary(764) NOT NULL,
+  state varbinary(764) NOT NULL,
+  origin varbinary(764) NOT NULL,
+  ordinal bigint NOT NULL,
+  sealed_jwk mediumtext NOT NULL,
+  created_at datetime(6) NOT NULL,
+  activated_at datetime(6),
+  retired_at datetime(6),
+  remove_at datetime(6),
+  PRIMARY KEY (tenant_id, set_name, kid)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- oauth/0003_client
+
+-- OAuth 2.0 clients. The document holds what the admin API shows (never a
+-- secret); secrets holds digests and slow hashes, the current one first.
+-- version counts changes, so that two writers cannot overwrite each other.
+CREATE TABLE oauth_client (
+    tenant_id   varbinary(764)  NOT NULL,
+    client_id   varbinary(764)  NOT NULL,
+    client_name mediumtext NOT NULL,
+    owner       mediumtext NOT NULL,
+    document    longtext NOT NULL,
+    secrets     mediumtext NOT NULL,
+    version     bigint  NOT NULL,
+    created_at  datetime(6) NOT NULL,
+    updated_at  datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, client_id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- Client assertions (private_key_jwt) that were used: each works once. A row
+-- may go when the assertion has expired, for then it is refused anyway.
+CREATE TABLE oauth_client_assertion_jti (
+    tenant_id  varbinary(764)  NOT NULL,
+    digest     varbinary(764)  NOT NULL,
+    expires_at datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, digest)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX oauth_client_assertion_jti_expires ON oauth_client_assertion_jti (expires_at);
+
+-- oauth/0004_token
+
+-- Codes, access and refresh tokens. Only digests of tokens are kept. A row is judged by its own columns: its expiry is
+-- stored with it, so a changed setting never touches tokens that are out.
+CREATE TABLE oauth_token (
+    tenant_id varbinary(764) NOT NULL,
+    digest varbinary(764) NOT NULL,
+    kind varbinary(764) NOT NULL,
+    family varbinary(764),
+    client_id varbinary(764) NOT NULL,
+    grant_json mediumtext NOT NULL,
+    issued_at datetime(6) NOT NULL,
+    expires_at datetime(6),
+    spent_at datetime(6),
+    spent_by varbinary(764),
+    revoked_at datetime(6),
+    PRIMARY KEY (tenant_id, digest)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX oauth_token_family ON oauth_token (tenant_id, family);
+
+CREATE INDEX oauth_token_client ON oauth_token (tenant_id, client_id);
+
+CREATE INDEX oauth_token_expiry ON oauth_token (expires_at);
+
+-- oauth/0005_authorization
+
+-- Authorization requests on their way through login and consent, one row per step. A step happens once: that is what
+-- the primary key is for. Rows are never updated; a flow goes as a whole when it has expired.
+CREATE TABLE oauth_flow (
+    tenant_id  varbinary(764)  NOT NULL,
+    id         varbinary(764)  NOT NULL,
+    step       bigint  NOT NULL,
+    document   mediumtext NOT NULL,
+    expires_at datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, id, step)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX oauth_flow_expires ON oauth_flow (expires_at);
+
+-- Logins that browsers remember. subject_hash is the digest of subject: short, whatever the subject is.
+CREATE TABLE oauth_login_session (
+    tenant_id        varbinary(764)  NOT NULL,
+    id               varbinary(764)  NOT NULL,
+    subject_hash     varbinary(764)  NOT NULL,
+    subject          mediumtext NOT NULL,
+    authenticated_at datetime(6) NOT NULL,
+    acr              mediumtext NOT NULL,
+    amr              mediumtext NOT NULL,
+    provider_session mediumtext NOT NULL,
+    expires_at       datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX oauth_login_session_subject ON oauth_login_session (tenant_id, subject_hash);
+
+CREATE INDEX oauth_login_session_expires ON oauth_login_session (expires_at);
+
+-- Consents. id is the flow's and the family's of the tokens that were granted (consent_request_id); writing the row is
+-- the flow's last step. listed: a person was asked. remembered: it answers for later requests. review_at: when the
+-- sweeper looks whether anything still hangs on it; never where it is remembered for ever.
+CREATE TABLE oauth_consent (
+    tenant_id        varbinary(764)  NOT NULL,
+    id               varbinary(764)  NOT NULL,
+    subject_hash     varbinary(764)  NOT NULL,
+    client_id        varbinary(764)  NOT NULL,
+    session_id       varbinary(764)  NOT NULL,
+    listed           boolean NOT NULL,
+    remembered       boolean NOT NULL,
+    remembered_until datetime(6),
+    scope            mediumtext NOT NULL,
+    audience         mediumtext NOT NULL,
+    document         mediumtext NOT NULL,
+    granted_at       datetime(6) NOT NULL,
+    revoked_at       datetime(6),
+    review_at        datetime(6),
+    PRIMARY KEY (tenant_id, id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX oauth_consent_listed ON oauth_consent (tenant_id, subject_hash, listed, id);
+
+CREATE INDEX oauth_consent_remembered ON oauth_consent (tenant_id, subject_hash, client_id, remembered, id);
+
+CREATE INDEX oauth_consent_review ON oauth_consent (review_at);
+
+-- Logouts that wait for a person's word. state: asked, accepted, rejected, done.
+CREATE TABLE oauth_logout (
+    tenant_id  varbinary(764)  NOT NULL,
+    id         varbinary(764)  NOT NULL,
+    state      varbinary(764)  NOT NULL,
+    document   mediumtext NOT NULL,
+    expires_at datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX oauth_logout_expires ON oauth_logout (expires_at);
+

@@ -1,0 +1,173 @@
+-- oauth/0001_change_feed
+
+-- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
+-- Rows go after some minutes. The table belongs to package sqldb and to no tenant; its name tells the logical database,
+-- because all four may live in one.
+CREATE TABLE oauth_change_feed (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source     text COLLATE "C"  NOT NULL,
+    tenant_id  text COLLATE "C"  NOT NULL,
+    topic      text COLLATE "C"  NOT NULL,
+    item       text NOT NULL,
+    changed_at timestamptz NOT NULL
+);
+
+-- oauth/0002_signing_key
+
+-- A set of keys. Its row is what a change of the set locks, so that of many servers one rotates.
+CREATE TABLE signing_set (
+  tenant_id text COLLATE "C" NOT NULL,
+  set_name text COLLATE "C" NOT NULL,
+  algorithm text COLLATE "C" NOT NULL,
+  configured text COLLATE "C" NOT NULL,
+  revision bigint NOT NULL,
+  due_at timestamptz,
+  PRIMARY KEY (tenant_id, set_name)
+);
+
+CREATE INDEX signing_set_due ON signing_set (due_at);
+
+-- A key of a set, sealed. state: scheduled, active, retired; origin: schedule, operator.
+CREATE TABLE signing_key (
+  tenant_id text COLLATE "C" NOT NULL,
+  set_name text COLLATE "C" NOT NULL,
+  kid text COLLATE "C" NOT NULL,
+  algorithm text COLLATE "C" NOT NULL,
+  key_use text COLLATE "C" NOT NULL,
+  state text COLLATE "C" NOT NULL,
+  origin text COLLATE "C" NOT NULL,
+  ordinal bigint NOT NULL,
+  sealed_jwk text NOT NULL,
+  created_at timestamptz NOT NULL,
+  activated_at timestamptz,
+  retired_at timestamptz,
+  remove_at timestamptz,
+  PRIMARY KEY (tenant_id, set_name, kid)
+);
+
+-- oauth/0003_client
+
+-- OAuth 2.0 clients. The document holds what the admin API shows (never a
+-- secret); secrets holds digests and slow hashes, the current one first.
+-- version counts changes, so that two writers cannot overwrite each other.
+CREATE TABLE oauth_client (
+    tenant_id   text COLLATE "C"  NOT NULL,
+    client_id   text COLLATE "C"  NOT NULL,
+    client_name text NOT NULL,
+    owner       text NOT NULL,
+    document    text NOT NULL,
+    secrets     text NOT NULL,
+    version     bigint  NOT NULL,
+    created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, client_id)
+);
+
+-- Client assertions (private_key_jwt) that were used: each works once. A row
+-- may go when the assertion has expired, for then it is refused anyway.
+CREATE TABLE oauth_client_assertion_jti (
+    tenant_id  text COLLATE "C"  NOT NULL,
+    digest     text COLLATE "C"  NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, digest)
+);
+
+CREATE INDEX oauth_client_assertion_jti_expires ON oauth_client_assertion_jti (expires_at);
+
+-- oauth/0004_token
+
+-- Codes, access and refresh tokens. Only digests of tokens are kept. A row is judged by its own columns: its expiry is
+-- stored with it, so a changed setting never touches tokens that are out.
+CREATE TABLE oauth_token (
+    tenant_id text COLLATE "C" NOT NULL,
+    digest text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    family text COLLATE "C",
+    client_id text COLLATE "C" NOT NULL,
+    grant_json text NOT NULL,
+    issued_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    spent_at timestamptz,
+    spent_by text COLLATE "C",
+    revoked_at timestamptz,
+    PRIMARY KEY (tenant_id, digest)
+);
+
+CREATE INDEX oauth_token_family ON oauth_token (tenant_id, family);
+
+CREATE INDEX oauth_token_client ON oauth_token (tenant_id, client_id);
+
+CREATE INDEX oauth_token_expiry ON oauth_token (expires_at);
+
+-- oauth/0005_authorization
+
+-- Authorization requests on their way through login and consent, one row per step. A step happens once: that is what
+-- the primary key is for. Rows are never updated; a flow goes as a whole when it has expired.
+CREATE TABLE oauth_flow (
+    tenant_id  text COLLATE "C"  NOT NULL,
+    id         text COLLATE "C"  NOT NULL,
+    step       bigint  NOT NULL,
+    document   text NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id, step)
+);
+
+CREATE INDEX oauth_flow_expires ON oauth_flow (expires_at);
+
+-- Logins that browsers remember. subject_hash is the digest of subject: short, whatever the subject is.
+CREATE TABLE oauth_login_session (
+    tenant_id        text COLLATE "C"  NOT NULL,
+    id               text COLLATE "C"  NOT NULL,
+    subject_hash     text COLLATE "C"  NOT NULL,
+    subject          text NOT NULL,
+    authenticated_at timestamptz NOT NULL,
+    acr              text NOT NULL,
+    amr              text NOT NULL,
+    provider_session text NOT NULL,
+    expires_at       timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE INDEX oauth_login_session_subject ON oauth_login_session (tenant_id, subject_hash);
+
+CREATE INDEX oauth_login_session_expires ON oauth_login_session (expires_at);
+
+-- Consents. id is the flow's and the family's of the tokens that were granted (consent_request_id); writing the row is
+-- the flow's last step. listed: a person was asked. remembered: it answers for later requests. review_at: when the
+-- sweeper looks whether anything still hangs on it; never where it is remembered for ever.
+CREATE TABLE oauth_consent (
+    tenant_id        text COLLATE "C"  NOT NULL,
+    id               text COLLATE "C"  NOT NULL,
+    subject_hash     text COLLATE "C"  NOT NULL,
+    client_id        text COLLATE "C"  NOT NULL,
+    session_id       text COLLATE "C"  NOT NULL,
+    listed           boolean NOT NULL,
+    remembered       boolean NOT NULL,
+    remembered_until timestamptz,
+    scope            text NOT NULL,
+    audience         text NOT NULL,
+    document         text NOT NULL,
+    granted_at       timestamptz NOT NULL,
+    revoked_at       timestamptz,
+    review_at        timestamptz,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE INDEX oauth_consent_listed ON oauth_consent (tenant_id, subject_hash, listed, id);
+
+CREATE INDEX oauth_consent_remembered ON oauth_consent (tenant_id, subject_hash, client_id, remembered, id);
+
+CREATE INDEX oauth_consent_review ON oauth_consent (review_at);
+
+-- Logouts that wait for a person's word. state: asked, accepted, rejected, done.
+CREATE TABLE oauth_logout (
+    tenant_id  text COLLATE "C"  NOT NULL,
+    id         text COLLATE "C"  NOT NULL,
+    state      text COLLATE "C"  NOT NULL,
+    document   text NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE INDEX oauth_logout_expires ON oauth_logout (expires_at);
+

@@ -1,0 +1,173 @@
+-- oauth/0001_change_feed
+
+-- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
+-- Rows go after some minutes. The table belongs to package sqldb and to no tenant; its name tells the logical database,
+-- because all four may live in one.
+CREATE TABLE oauth_change_feed (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    source     TEXT  NOT NULL,
+    tenant_id  TEXT  NOT NULL,
+    topic      TEXT  NOT NULL,
+    item       TEXT NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+
+-- oauth/0002_signing_key
+
+-- A set of keys. Its row is what a change of the set locks, so that of many servers one rotates.
+CREATE TABLE signing_set (
+  tenant_id TEXT NOT NULL,
+  set_name TEXT NOT NULL,
+  algorithm TEXT NOT NULL,
+  configured TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  due_at INTEGER,
+  PRIMARY KEY (tenant_id, set_name)
+) STRICT;
+
+CREATE INDEX signing_set_due ON signing_set (due_at);
+
+-- A key of a set, sealed. state: scheduled, active, retired; origin: schedule, operator.
+CREATE TABLE signing_key (
+  tenant_id TEXT NOT NULL,
+  set_name TEXT NOT NULL,
+  kid TEXT NOT NULL,
+  algorithm TEXT NOT NULL,
+  key_use TEXT NOT NULL,
+  state TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  ordinal INTEGER NOT NULL,
+  sealed_jwk TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  activated_at INTEGER,
+  retired_at INTEGER,
+  remove_at INTEGER,
+  PRIMARY KEY (tenant_id, set_name, kid)
+) STRICT;
+
+-- oauth/0003_client
+
+-- OAuth 2.0 clients. The document holds what the admin API shows (never a
+-- secret); secrets holds digests and slow hashes, the current one first.
+-- version counts changes, so that two writers cannot overwrite each other.
+CREATE TABLE oauth_client (
+    tenant_id   TEXT  NOT NULL,
+    client_id   TEXT  NOT NULL,
+    client_name TEXT NOT NULL,
+    owner       TEXT NOT NULL,
+    document    TEXT NOT NULL,
+    secrets     TEXT NOT NULL,
+    version     INTEGER  NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, client_id)
+) STRICT;
+
+-- Client assertions (private_key_jwt) that were used: each works once. A row
+-- may go when the assertion has expired, for then it is refused anyway.
+CREATE TABLE oauth_client_assertion_jti (
+    tenant_id  TEXT  NOT NULL,
+    digest     TEXT  NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, digest)
+) STRICT;
+
+CREATE INDEX oauth_client_assertion_jti_expires ON oauth_client_assertion_jti (expires_at);
+
+-- oauth/0004_token
+
+-- Codes, access and refresh tokens. Only digests of tokens are kept. A row is judged by its own columns: its expiry is
+-- stored with it, so a changed setting never touches tokens that are out.
+CREATE TABLE oauth_token (
+    tenant_id TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    family TEXT,
+    client_id TEXT NOT NULL,
+    grant_json TEXT NOT NULL,
+    issued_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    spent_at INTEGER,
+    spent_by TEXT,
+    revoked_at INTEGER,
+    PRIMARY KEY (tenant_id, digest)
+) STRICT;
+
+CREATE INDEX oauth_token_family ON oauth_token (tenant_id, family);
+
+CREATE INDEX oauth_token_client ON oauth_token (tenant_id, client_id);
+
+CREATE INDEX oauth_token_expiry ON oauth_token (expires_at);
+
+-- oauth/0005_authorization
+
+-- Authorization requests on their way through login and consent, one row per step. A step happens once: that is what
+-- the primary key is for. Rows are never updated; a flow goes as a whole when it has expired.
+CREATE TABLE oauth_flow (
+    tenant_id  TEXT  NOT NULL,
+    id         TEXT  NOT NULL,
+    step       INTEGER  NOT NULL,
+    document   TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, id, step)
+) STRICT;
+
+CREATE INDEX oauth_flow_expires ON oauth_flow (expires_at);
+
+-- Logins that browsers remember. subject_hash is the digest of subject: short, whatever the subject is.
+CREATE TABLE oauth_login_session (
+    tenant_id        TEXT  NOT NULL,
+    id               TEXT  NOT NULL,
+    subject_hash     TEXT  NOT NULL,
+    subject          TEXT NOT NULL,
+    authenticated_at INTEGER NOT NULL,
+    acr              TEXT NOT NULL,
+    amr              TEXT NOT NULL,
+    provider_session TEXT NOT NULL,
+    expires_at       INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+CREATE INDEX oauth_login_session_subject ON oauth_login_session (tenant_id, subject_hash);
+
+CREATE INDEX oauth_login_session_expires ON oauth_login_session (expires_at);
+
+-- Consents. id is the flow's and the family's of the tokens that were granted (consent_request_id); writing the row is
+-- the flow's last step. listed: a person was asked. remembered: it answers for later requests. review_at: when the
+-- sweeper looks whether anything still hangs on it; never where it is remembered for ever.
+CREATE TABLE oauth_consent (
+    tenant_id        TEXT  NOT NULL,
+    id               TEXT  NOT NULL,
+    subject_hash     TEXT  NOT NULL,
+    client_id        TEXT  NOT NULL,
+    session_id       TEXT  NOT NULL,
+    listed           INTEGER NOT NULL,
+    remembered       INTEGER NOT NULL,
+    remembered_until INTEGER,
+    scope            TEXT NOT NULL,
+    audience         TEXT NOT NULL,
+    document         TEXT NOT NULL,
+    granted_at       INTEGER NOT NULL,
+    revoked_at       INTEGER,
+    review_at        INTEGER,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+CREATE INDEX oauth_consent_listed ON oauth_consent (tenant_id, subject_hash, listed, id);
+
+CREATE INDEX oauth_consent_remembered ON oauth_consent (tenant_id, subject_hash, client_id, remembered, id);
+
+CREATE INDEX oauth_consent_review ON oauth_consent (review_at);
+
+-- Logouts that wait for a person's word. state: asked, accepted, rejected, done.
+CREATE TABLE oauth_logout (
+    tenant_id  TEXT  NOT NULL,
+    id         TEXT  NOT NULL,
+    state      TEXT  NOT NULL,
+    document   TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+CREATE INDEX oauth_logout_expires ON oauth_logout (expires_at);
+
