@@ -20,13 +20,13 @@ type Config struct {
 	// AccessTokenStrategy is how access tokens look where a client does not say:
 	// opaque or jwt. Default: opaque. JWTs can be checked without asking us, and
 	// cannot be revoked for those who do so.
-	AccessTokenStrategy string `yaml:"access_token_strategy"`
+	AccessTokenStrategy string `yaml:"access_token_strategy" default:"opaque" enum:"opaque,jwt"`
 	// ScopeStrategy is how a client's registered scopes answer for requested ones:
 	// wildcard, exact or hierarchic. Default: wildcard.
-	ScopeStrategy ScopeStrategy `yaml:"scope_strategy"`
+	ScopeStrategy ScopeStrategy `yaml:"scope_strategy" default:"wildcard" enum:"wildcard,exact,hierarchic"`
 	// DefaultScope is what a client registered without a scope may ask for.
 	// Default: offline_access offline openid.
-	DefaultScope []string `yaml:"default_scope"`
+	DefaultScope []string `yaml:"default_scope" default:"offline_access,offline,openid"`
 	// Lifespans says how long codes, tokens and sessions are valid.
 	Lifespans Lifespans `yaml:"lifespans"`
 	// Refresh says how refresh tokens rotate.
@@ -49,24 +49,24 @@ type RefreshConfig struct {
 	// use, so that parallel refreshes of one application all succeed. Unit:
 	// duration. Default: 0s, the most is 5m. Outside of it a second use revokes
 	// the whole family of tokens (RFC 9700 §4.14.2).
-	GracePeriod time.Duration `yaml:"grace_period"`
+	GracePeriod time.Duration `yaml:"grace_period" default:"0s" min:"0s" max:"5m"`
 }
 
 // PKCEConfig says who must use PKCE. Only S256 is accepted from anybody.
 type PKCEConfig struct {
 	// Required makes every authorization code request carry a code challenge.
 	// Default: false.
-	Required bool `yaml:"required"`
+	Required bool `yaml:"required" default:"false"`
 	// RequiredForPublicClients makes those of public clients carry one.
 	// Default: true. Without it a stolen code of a public client can be redeemed
 	// by anybody (RFC 9700 §2.1.1).
-	RequiredForPublicClients bool `yaml:"required_for_public_clients"`
+	RequiredForPublicClients bool `yaml:"required_for_public_clients" default:"true"`
 }
 
 // PairwiseConfig says which subject identifiers clients may see.
 type PairwiseConfig struct {
 	// Enabled lets clients be registered with subject_type pairwise. Default: false.
-	Enabled bool `yaml:"enabled"`
+	Enabled bool `yaml:"enabled" default:"false"`
 	// Salt goes into the computation of pairwise identifiers: 8 characters or
 	// more. Default: none. Changing it changes every pairwise identifier.
 	Salt secret.String `yaml:"salt"`
@@ -98,11 +98,11 @@ type ClientsConfig struct {
 	// development profile. Any app on a device may claim such a scheme (RFC 8252 §8.4).
 	PlainRedirectSchemes []string `yaml:"plain_redirect_schemes"`
 	// CacheSize is how many clients are kept in memory. Default: 10000.
-	CacheSize int `yaml:"cache_size"`
+	CacheSize int `yaml:"cache_size" default:"10000" min:"0" max:"10000000" unit:"clients"`
 	// AssertionMaxLifetime is how far ahead the exp of a private_key_jwt assertion
 	// may lie. Unit: duration. Default: 1h. Each assertion is remembered until it
 	// expires, so that it works once.
-	AssertionMaxLifetime time.Duration `yaml:"assertion_max_lifetime"`
+	AssertionMaxLifetime time.Duration `yaml:"assertion_max_lifetime" default:"1h" min:"1s" max:"24h"`
 	// AllowPrivateAddresses lets jwks_uri and sector_identifier_uri lead to
 	// loopback and private addresses. Default: true in the development profile,
 	// false in production, where whoever may register clients could otherwise

@@ -10,22 +10,22 @@ type Lifespans struct {
 	// AccessToken is how long access tokens are valid. Unit: duration. Default: 1h.
 	// A JWT access token cannot be called back from those who only check its
 	// signature, so longer means a longer harm when one leaks.
-	AccessToken time.Duration `yaml:"access_token"`
+	AccessToken time.Duration `yaml:"access_token" default:"1h"`
 	// RefreshToken is how long refresh tokens are valid; each rotation begins anew.
 	// Unit: duration. Default: 720h. -1 means that they never expire, and are
 	// never swept from the database.
-	RefreshToken time.Duration `yaml:"refresh_token"`
+	RefreshToken time.Duration `yaml:"refresh_token" default:"720h"`
 	// IDToken is how long ID tokens are valid. Unit: duration. Default: 1h.
-	IDToken time.Duration `yaml:"id_token"`
+	IDToken time.Duration `yaml:"id_token" default:"1h"`
 	// AuthorizationCode is how long a code waits to be redeemed. Unit: duration.
 	// Default: 10m, which is also the most (RFC 6749 §4.1.2).
-	AuthorizationCode time.Duration `yaml:"authorization_code"`
+	AuthorizationCode time.Duration `yaml:"authorization_code" default:"10m" max:"10m"`
 	// LoginConsentRequest is how long a person may take to sign in and consent.
 	// Unit: duration. Default: 30m. After that the application must start over.
-	LoginConsentRequest time.Duration `yaml:"login_consent_request"`
+	LoginConsentRequest time.Duration `yaml:"login_consent_request" default:"30m" max:"24h"`
 	// AuthenticationSession is how long a remembered sign-in lasts at most.
 	// Unit: duration. Default: 720h; the most is 4320h (180 days).
-	AuthenticationSession time.Duration `yaml:"authentication_session"`
+	AuthenticationSession time.Duration `yaml:"authentication_session" default:"720h" max:"4320h"`
 }
 
 // NeverExpires marks a refresh token without an end.

@@ -1,0 +1,303 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/cache"
+	"github.com/gatehouse-iam/gatehouse/internal/oauth"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// Topic is the change feed's topic for clients; the key is the client id.
+const Topic = "client"
+
+// cacheTTL bounds how long a client is kept without a word from the feed.
+const cacheTTL = 10 * time.Minute
+
+// maxAttempts is how often a change is tried against others' changes.
+const maxAttempts = 8
+
+// Store keeps clients in the oauth database. Make it with NewStore.
+type Store struct {
+	db    *sqldb.DB
+	feed  *sqldb.Feed
+	cache *cache.Cache[*Client]
+	now   func() time.Time
+	used  *sqldb.Coalescer[usedAssertion]
+
+	slowSecrets atomic.Bool // a client with a chosen secret was seen
+}
+
+// StoreOptions are what a Store needs.
+type StoreOptions struct {
+	// DB is the oauth database.
+	DB *sqldb.DB
+	// Feed carries changes to the other servers.
+	Feed *sqldb.Feed
+	// CacheSize is how many clients are kept in memory.
+	CacheSize int
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// NewStore returns a store of clients.
+func NewStore(o StoreOptions) *Store {
+	return &Store{
+		db:   o.DB,
+		feed: o.Feed,
+		cache: cache.New[*Client](cache.Options{
+			Name: Topic, Max: o.CacheSize, TTL: cacheTTL, Feed: o.Feed, Topic: Topic, Now: o.Now,
+		}),
+		now:  o.Now,
+		used: sqldb.NewCoalescer(o.DB, sqldb.CoalescerOptions{}, insertUsed),
+	}
+}
+
+const columns = `client_id, document, secrets, version, created_at, updated_at`
+
+// Get returns the client, from memory where it can. The client is shared and
+// must not be changed. ErrNotFound when there is none.
+func (s *Store) Get(ctx context.Context, id string) (*Client, error) {
+	if c, ok := s.cache.Get(ctx, id); ok {
+		return c, nil
+	}
+	if !ValidID(id) {
+		return nil, ErrNotFound // not worth a statement, and some databases choke on what else an id may hold
+	}
+	return s.cache.Fetch(ctx, id, func(ctx context.Context) (*Client, error) { return s.read(ctx, id) })
+}
+
+// read returns the client as it is in the database, for the caller alone.
+func (s *Store) read(ctx context.Context, id string) (*Client, error) {
+	if !ValidID(id) {
+		return nil, ErrNotFound
+	}
+	row := s.db.QueryRow(ctx, `SELECT `+columns+` FROM oauth_client WHERE tenant_id = :tenant AND client_id = ?`, id)
+	c, err := s.scan(row.Scan)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	return c, err
+}
+
+func (s *Store) scan(scan func(...any) error) (*Client, error) {
+	var id, document, secrets string
+	var version int64
+	var created, updated time.Time
+	if err := scan(&id, &document, &secrets, &version, &created, &updated); err != nil {
+		return nil, err
+	}
+	c := new(Client)
+	if err := json.Unmarshal([]byte(document), c); err != nil {
+		return nil, err
+	}
+	c.ID, c.version, c.CreatedAt, c.UpdatedAt = id, version, created, updated
+	var err error
+	if c.secrets, err = decodeSecrets(secrets); err != nil {
+		return nil, err
+	}
+	s.noteSlow(c)
+	c.meaning()
+	return c, nil
+}
+
+func (s *Store) noteSlow(c *Client) {
+	for _, one := range c.secrets {
+		if one.Chosen {
+			s.slowSecrets.Store(true)
+		}
+	}
+}
+
+// Create stores a new client; ErrExists when its id is taken.
+func (s *Store) Create(ctx context.Context, c *Client) error {
+	document, secrets, err := encode(c)
+	if err != nil {
+		return err
+	}
+	s.noteSlow(c)
+	err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO oauth_client
+			(tenant_id, client_id, client_name, owner, document, secrets, version, created_at, updated_at)
+			VALUES (:tenant, ?, ?, ?, ?, ?, 1, ?, ?)`,
+			c.ID, c.Name, c.Owner, document, secrets, c.CreatedAt, c.UpdatedAt)
+		if err != nil {
+			return err
+		}
+		return s.feed.Publish(ctx, tx, Topic, c.ID)
+	})
+	if errors.Is(err, sqldb.ErrDuplicate) {
+		return ErrExists.Because(err)
+	}
+	return err
+}
+
+func encode(c *Client) (document, secrets string, err error) {
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return "", "", err
+	}
+	secrets, err = encodeSecrets(c.secrets)
+	return string(raw), secrets, err
+}
+
+// Change reads the client, asks fn what comes in its place (the same one changed,
+// or another), and writes that if nobody else wrote meanwhile; else it starts
+// over, so fn may run again. What fn does slowly (a hash, a fetch) holds no
+// transaction open. It returns the client as written.
+func (s *Store) Change(ctx context.Context, id string, fn func(*Client) (*Client, error)) (*Client, error) {
+	for range maxAttempts {
+		old, err := s.read(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		version := old.version
+		next, err := fn(old)
+		if err != nil {
+			return nil, err
+		}
+		next.ID, next.version, next.UpdatedAt = id, version, s.now()
+		written, err := s.update(ctx, next)
+		if err != nil {
+			return nil, err
+		}
+		if written {
+			return next, nil
+		}
+	}
+	return nil, ErrChanged
+}
+
+func (s *Store) update(ctx context.Context, c *Client) (written bool, err error) {
+	document, secrets, err := encode(c)
+	if err != nil {
+		return false, err
+	}
+	s.noteSlow(c)
+	err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE oauth_client
+			SET client_name = ?, owner = ?, document = ?, secrets = ?, version = version + 1, updated_at = ?
+			WHERE tenant_id = :tenant AND client_id = ? AND version = ?`,
+			c.Name, c.Owner, document, secrets, c.UpdatedAt, c.ID, c.version)
+		if written = n == 1; err != nil || !written {
+			return err
+		}
+		return s.feed.Publish(ctx, tx, Topic, c.ID)
+	})
+	return written, err
+}
+
+// Delete removes the client; ErrNotFound when there is none. What was issued to
+// it is for the caller to end.
+func (s *Store) Delete(ctx context.Context, id string) error {
+	if !ValidID(id) {
+		return ErrNotFound
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		n, err := tx.Exec(ctx, `DELETE FROM oauth_client WHERE tenant_id = :tenant AND client_id = ?`, id)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrNotFound
+		}
+		return s.feed.Publish(ctx, tx, Topic, id)
+	})
+}
+
+// Filter says which clients a list holds.
+type Filter struct {
+	// Name and Owner are compared exactly; empty is any.
+	Name, Owner string
+	// After is the client id after which the list begins; empty begins at the first.
+	After string
+	// Limit is how many clients at most.
+	Limit int
+}
+
+// List returns clients in the order of their ids.
+func (s *Store) List(ctx context.Context, f Filter) ([]*Client, error) {
+	query := `SELECT ` + columns + ` FROM oauth_client WHERE tenant_id = :tenant AND client_id > ?`
+	args := []any{f.After}
+	if f.Name != "" {
+		query, args = query+` AND client_name = ?`, append(args, f.Name)
+	}
+	if f.Owner != "" {
+		query, args = query+` AND owner = ?`, append(args, f.Owner)
+	}
+	rows, err := s.db.Query(ctx, query+` ORDER BY client_id LIMIT ?`, append(args, f.Limit)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	list := []*Client{}
+	for rows.Next() {
+		c, err := s.scan(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	return list, rows.Err()
+}
+
+// usedAssertion is a client assertion that must not work again.
+type usedAssertion struct {
+	tenant  tenant.ID
+	digest  string
+	expires time.Time
+}
+
+// UseAssertion remembers a client assertion until it expires, and returns
+// ErrInvalidClient for one that was used before: its row is there already.
+func (s *Store) UseAssertion(ctx context.Context, digest string, expires time.Time) error {
+	id, _ := tenant.From(ctx)
+	err := s.used.Do(ctx, usedAssertion{tenant: id, digest: digest, expires: expires})
+	if errors.Is(err, sqldb.ErrDuplicate) {
+		return oauth.ErrInvalidClient.With("Client authentication failed: the assertion was used before; its jti must be new each time.").Because(err)
+	}
+	return err
+}
+
+func insertUsed(ctx context.Context, tx *sqldb.Tx, items []usedAssertion) []error {
+	rows := make([][]any, len(items))
+	for i, u := range items {
+		rows[i] = []any{u.tenant, u.digest, u.expires}
+	}
+	_, err := tx.InsertRows(ctx, "oauth_client_assertion_jti", []string{"tenant_id", "digest", "expires_at"}, rows)
+	errs := make([]error, len(items))
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
+
+// Sweep removes up to limit expired assertions of all tenants and returns how
+// many they were.
+func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (int, error) {
+	all := s.db.AllTenants()
+	rows, err := all.Query(ctx, `SELECT digest FROM oauth_client_assertion_jti WHERE expires_at < ? ORDER BY expires_at LIMIT ?`, now, limit)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	var digests []string
+	for rows.Next() {
+		var d string
+		if err := rows.Scan(&d); err != nil {
+			return 0, err
+		}
+		digests = append(digests, d)
+	}
+	if err := rows.Err(); err != nil || len(digests) == 0 {
+		return 0, err
+	}
+	// A digest says which client it is of, but two tenants may have clients of one id: the time stays in the condition.
+	n, err := all.Exec(ctx, `DELETE FROM oauth_client_assertion_jti WHERE digest IN (?) AND expires_at < ?`, digests, now)
+	return int(n), err
+}
