@@ -4,8 +4,8 @@
 CREATE TABLE oauth_client (
     tenant_id   {{key}}  NOT NULL,
     client_id   {{key}}  NOT NULL,
-    client_name {{text}} NOT NULL,
-    owner       {{text}} NOT NULL,
+    client_name {{key}}  NOT NULL,
+    owner       {{key}}  NOT NULL,
     document    {{json}} NOT NULL,
     secrets     {{text}} NOT NULL,
     version     {{int}}  NOT NULL,
@@ -13,6 +13,10 @@ CREATE TABLE oauth_client (
     updated_at  {{time}} NOT NULL,
     PRIMARY KEY (tenant_id, client_id)
 );
+
+CREATE INDEX oauth_client_name ON oauth_client (tenant_id, client_name, client_id);
+
+CREATE INDEX oauth_client_owner ON oauth_client (tenant_id, owner, client_id);
 
 -- Client assertions (private_key_jwt) that were used: each works once. A row
 -- may go when the assertion has expired, for then it is refused anyway.

@@ -53,8 +53,8 @@ CREATE TABLE signing_key (
 CREATE TABLE oauth_client (
     tenant_id   varbinary(764)  NOT NULL,
     client_id   varbinary(764)  NOT NULL,
-    client_name mediumtext NOT NULL,
-    owner       mediumtext NOT NULL,
+    client_name varbinary(764)  NOT NULL,
+    owner       varbinary(764)  NOT NULL,
     document    longtext NOT NULL,
     secrets     mediumtext NOT NULL,
     version     bigint  NOT NULL,
@@ -62,6 +62,10 @@ CREATE TABLE oauth_client (
     updated_at  datetime(6) NOT NULL,
     PRIMARY KEY (tenant_id, client_id)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX oauth_client_name ON oauth_client (tenant_id, client_name, client_id);
+
+CREATE INDEX oauth_client_owner ON oauth_client (tenant_id, owner, client_id);
 
 -- Client assertions (private_key_jwt) that were used: each works once. A row
 -- may go when the assertion has expired, for then it is refused anyway.

@@ -53,8 +53,8 @@ CREATE TABLE signing_key (
 CREATE TABLE oauth_client (
     tenant_id   text COLLATE "C"  NOT NULL,
     client_id   text COLLATE "C"  NOT NULL,
-    client_name text NOT NULL,
-    owner       text NOT NULL,
+    client_name text COLLATE "C"  NOT NULL,
+    owner       text COLLATE "C"  NOT NULL,
     document    text NOT NULL,
     secrets     text NOT NULL,
     version     bigint  NOT NULL,
@@ -62,6 +62,10 @@ CREATE TABLE oauth_client (
     updated_at  timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, client_id)
 );
+
+CREATE INDEX oauth_client_name ON oauth_client (tenant_id, client_name, client_id);
+
+CREATE INDEX oauth_client_owner ON oauth_client (tenant_id, owner, client_id);
 
 -- Client assertions (private_key_jwt) that were used: each works once. A row
 -- may go when the assertion has expired, for then it is refused anyway.

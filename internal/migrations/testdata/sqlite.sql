@@ -53,8 +53,8 @@ CREATE TABLE signing_key (
 CREATE TABLE oauth_client (
     tenant_id   TEXT  NOT NULL,
     client_id   TEXT  NOT NULL,
-    client_name TEXT NOT NULL,
-    owner       TEXT NOT NULL,
+    client_name TEXT  NOT NULL,
+    owner       TEXT  NOT NULL,
     document    TEXT NOT NULL,
     secrets     TEXT NOT NULL,
     version     INTEGER  NOT NULL,
@@ -62,6 +62,10 @@ CREATE TABLE oauth_client (
     updated_at  INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, client_id)
 ) STRICT;
+
+CREATE INDEX oauth_client_name ON oauth_client (tenant_id, client_name, client_id);
+
+CREATE INDEX oauth_client_owner ON oauth_client (tenant_id, owner, client_id);
 
 -- Client assertions (private_key_jwt) that were used: each works once. A row
 -- may go when the assertion has expired, for then it is refused anyway.

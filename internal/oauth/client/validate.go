@@ -14,8 +14,7 @@ import (
 // Bounds of what is registered.
 const (
 	maxID       = 128
-	maxText     = 512
-	maxOwner    = 255
+	maxText     = 191 // what an index holds
 	maxList     = 1000
 	maxMetadata = 64 << 10
 )
@@ -97,11 +96,8 @@ func checkTexts(c *Client) error {
 	if !ValidID(c.ID) {
 		return ErrInvalidMetadata.Withf("client_id must have 1 to %d characters out of letters, digits and -._~:@+; leave it out to have one made.", maxID)
 	}
-	for _, f := range []struct {
-		field, value string
-		most         int
-	}{{"client_name", c.Name, maxText}, {"owner", c.Owner, maxOwner}} {
-		if err := checkText(f.field, f.value, f.most); err != nil {
+	for _, f := range []struct{ field, value string }{{"client_name", c.Name}, {"owner", c.Owner}} {
+		if err := checkText(f.field, f.value, maxText); err != nil {
 			return err
 		}
 	}
