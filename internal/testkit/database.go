@@ -82,6 +82,7 @@ func unique() string { return "gatehouse_test_" + strings.ToLower(rand.Text()[:1
 
 // drop calls undo when the test is over. The test's own context has ended by then.
 func drop(t *testing.T, undo func(ctx context.Context) error) {
+	t.Helper()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()

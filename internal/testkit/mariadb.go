@@ -152,6 +152,7 @@ func scriptOf(ctx context.Context, conn *sql.Conn, database string) (string, err
 			return "", err
 		}
 		if rows {
+			//nolint:unqueryvet // the two tables are the same
 			script.WriteString("INSERT INTO `" + table + "` SELECT * FROM " + database + ".`" + table + "`;\n")
 		}
 	}

@@ -28,6 +28,10 @@ const (
 type servers struct {
 	postgres string
 	mariadb  string
+
+	// users is locked as long as this process lives, which is how shared servers know that they are needed. It is kept here
+	// because a file that nobody refers to is closed, and its lock with it.
+	users *os.File
 }
 
 // findServers looks for the servers once per test process: the environment names them, or the shared ones are joined.
@@ -38,9 +42,8 @@ var findServers = sync.OnceValues(func() (servers, error) {
 	}
 	found, err := joinShared()
 	if err != nil {
-		return servers{}, fmt.Errorf("PostgreSQL and MariaDB are needed and could not be had: %w\n"+
-			"Run the tests by `make test`, which brings both, or name your own in %s and %s (users who may create databases).",
-			err, postgresVariable, mariadbVariable)
+		return servers{}, fmt.Errorf("a test needs PostgreSQL and MariaDB: run it by `make test`, which brings both, "+
+			"or name your own in %s and %s (users who may create databases): %w", postgresVariable, mariadbVariable, err)
 	}
 	return found, nil
 })
@@ -68,17 +71,9 @@ func joinShared() (servers, error) {
 			return servers{}, err
 		}
 	}
-	// Held until the process ends, which is what tells the servers that they are still needed.
-	users, err := flock(filepath.Join(dir, "users"), syscall.LOCK_SH)
-	if err != nil {
-		return servers{}, err
-	}
-	held = users
-	return found, nil
+	found.users, err = flock(filepath.Join(dir, "users"), syscall.LOCK_SH)
+	return found, err
 }
-
-// held keeps the lock file open: a garbage-collected file would be closed, and the lock with it.
-var held *os.File
 
 func flock(path string, how int) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
