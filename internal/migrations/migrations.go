@@ -213,4 +213,3 @@ func names(all []Migration) string {
 	}
 	return strings.Join(list, ", ")
 }
-

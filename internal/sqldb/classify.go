@@ -119,7 +119,7 @@ func classifyMySQL(e *mysql.MySQLError) (kind, cause error) {
 		return ErrUnavailable, errors.New(number + ": " + e.Message)
 	case 1292, 1366, 1411, 1525, 1300, 3140, 3141, 4025, 3819:
 		// These quote the value.
-		return nil, errors.New(number + ": a value does not fit its column")
+		return nil, errors.New(number + ": a value does not fit" + afterLast(e.Message, " for column "))
 	}
 	return nil, errors.New(number + ": " + e.Message)
 }

@@ -49,8 +49,9 @@ var (
 
 // DB is a handle on one logical database. It is safe for concurrent use; close it once.
 type DB struct {
-	core *core
-	all  bool
+	core  *core
+	all   bool
+	quiet bool // statements are not counted
 }
 
 // core is what a handle and its AllTenants view share. Either pg is set, or write and read are; these are
@@ -77,7 +78,7 @@ type core struct {
 
 // AllTenants returns a view of the handle whose statements need not name :tenant: for the sweeper, backup,
 // and what belongs to no tenant.
-func (db *DB) AllTenants() *DB { return &DB{core: db.core, all: true} }
+func (db *DB) AllTenants() *DB { return &DB{core: db.core, all: true, quiet: db.quiet} }
 
 // Dialect tells which database this is.
 func (db *DB) Dialect() Dialect { return db.core.dialect }
@@ -153,7 +154,7 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error
 	}
 	var n int64
 	err = db.core.retry(ctx, func() error {
-		db.core.count.Add(1)
+		db.tally()
 		var err error
 		if db.core.pg != nil {
 			tag, e := db.core.pg.Exec(ctx, text, bound...)
@@ -189,7 +190,7 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
 
 func (db *DB) query(rows *Rows, text string, bound []any) error {
 	c := db.core
-	c.count.Add(1)
+	db.tally()
 	var err error
 	switch {
 	case c.pg != nil:
@@ -202,6 +203,12 @@ func (db *DB) query(rows *Rows, text string, bound []any) error {
 		rows.std, err = c.read.query(rows.ctx, nil, text, bound)
 	}
 	return c.wrap(rows.ctx, rows.text, err)
+}
+
+func (db *DB) tally() {
+	if !db.quiet {
+		db.core.count.Add(1)
+	}
 }
 
 // ready refuses a statement that would need a second connection inside a transaction: on SQLite it would wait

@@ -1,8 +1,165 @@
 package sqldb
 
-import "context"
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
 
-type event struct{ topic, tenant, key string }
-type Feed struct{}
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
 
-func (f *Feed) write(ctx context.Context, tx *Tx) error { return nil }
+// Feed tells every server on a database what changed, so that it drops what it remembers. A change is a topic
+// and a key of the tenant's; it is written in the transaction that makes it and reaches this process before InTx
+// returns, and other processes within a second.
+//
+// It reads the table <name>_change_feed again and again, from some way behind its newest row, because rows are
+// numbered when they are written and seen when they are committed, which is not the same order. On PostgreSQL
+// each commit also nudges the readers, so that they need not wait for their next turn. An embedded SQLite serves
+// one process, which needs neither table nor reader.
+type Feed struct {
+	db     *DB
+	table  string
+	source string // names this reader, which need not read what it wrote
+	poll   time.Duration
+
+	mu   sync.RWMutex
+	subs map[string][]func(t tenant.ID, key string)
+
+	healthy  atomic.Bool
+	watchdog *time.Timer
+	nudge    chan struct{} // somebody else changed something
+	changed  chan struct{} // we did
+
+	// What follows belongs to Run.
+	low     int64              // everything up to here is known
+	seen    map[int64]struct{} // what is known behind low
+	recent  []int64            // the newest row at each of the last turns
+	minutes []int64            // the newest row at each of the last minutes
+	last    time.Time          // the last time that reading worked
+}
+
+// event is one change, waiting for its transaction.
+type event struct {
+	tenant     tenant.ID
+	topic, key string
+}
+
+const (
+	feedPoll    = 400 * time.Millisecond
+	feedLimit   = time.Second // reading must have worked within this time
+	feedTurns   = 25          // how long a row may stay uncommitted: ten seconds
+	feedMinutes = 10          // how long rows are kept
+	feedPage    = 2000
+)
+
+// FeedOptions tune a Feed; the zero value is right.
+type FeedOptions struct {
+	// Poll is the time between two reads; 0 means 400 ms, and more than 500 ms is not allowed, so that a change
+	// is known everywhere within a second.
+	Poll time.Duration
+}
+
+// NewFeed returns the feed of a database. Subscribe to it, then Run it. Options.Now of the database is needed.
+func NewFeed(db *DB, o FeedOptions) *Feed {
+	poll := feedPoll
+	if o.Poll > 0 {
+		poll = min(o.Poll, 500*time.Millisecond)
+	}
+	f := &Feed{
+		db:      &DB{core: db.core, all: true, quiet: true},
+		table:   db.core.name + "_change_feed",
+		source:  rand.Text(),
+		poll:    poll,
+		subs:    make(map[string][]func(tenant.ID, string)),
+		nudge:   make(chan struct{}, 1),
+		changed: make(chan struct{}, 1),
+		seen:    make(map[int64]struct{}),
+	}
+	f.healthy.Store(f.local())
+	return f
+}
+
+// local reports whether there are no other processes to tell.
+func (f *Feed) local() bool { return f.db.Dialect() == SQLite }
+
+// Publish tells the change with the commit of tx: as one statement at its end, however many changes there are.
+// An empty key stands for everything of the tenant under this topic.
+func (f *Feed) Publish(ctx context.Context, tx *Tx, topic, key string) error {
+	id, ok := tenant.From(ctx)
+	if !ok {
+		return &Error{Statement: "publish " + topic, cause: ErrNoTenant}
+	}
+	if tx.core != f.db.core || tx.feed != nil && tx.feed != f {
+		return &Error{Statement: "publish " + topic, cause: errors.New("the feed and the transaction are not of one database")}
+	}
+	tx.feed = f
+	tx.events = append(tx.events, event{tenant: id, topic: topic, key: key})
+	return nil
+}
+
+// write puts the changes of a transaction into the table and has them told here after the commit.
+func (f *Feed) write(ctx context.Context, tx *Tx) error {
+	events := tx.events
+	tx.AfterCommit(func() {
+		for _, e := range events {
+			f.tell(e)
+		}
+		wake(f.changed)
+	})
+	if f.local() {
+		return nil
+	}
+	if f.db.core.now == nil {
+		return &Error{Statement: "INSERT INTO " + f.table, cause: errors.New("Options.Now is missing")}
+	}
+	now := f.db.core.now()
+	rows := make([][]any, len(events))
+	for i, e := range events {
+		rows[i] = []any{f.source, string(e.tenant), e.topic, e.key, now}
+	}
+	_, err := tx.AllTenants().InsertRows(ctx, f.table, []string{"source", "tenant_id", "topic", "item", "changed_at"}, rows)
+	return err
+}
+
+// Subscribe has fn called for each change of the topic, in this process before the change's InTx returns. fn must
+// be quick. An empty key stands for everything of the tenant, an empty tenant for everything of everybody: so it
+// is told when the feed was cut off for so long that changes may be lost.
+func (f *Feed) Subscribe(topic string, fn func(t tenant.ID, key string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.subs[topic] = append(f.subs[topic], fn)
+}
+
+func (f *Feed) tell(e event) {
+	f.mu.RLock()
+	subs := f.subs[e.topic]
+	f.mu.RUnlock()
+	for _, fn := range subs {
+		fn(e.tenant, e.key)
+	}
+}
+
+// tellAll says that anything may have changed.
+func (f *Feed) tellAll() {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for _, subs := range f.subs {
+		for _, fn := range subs {
+			fn("", "")
+		}
+	}
+}
+
+// Healthy reports whether what others changed is known here: whether the feed was read within the last second.
+// When it was not, nothing that is remembered may be believed.
+func (f *Feed) Healthy() bool { return f.healthy.Load() }
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
