@@ -120,7 +120,7 @@ func (k *Keys) get(ctx context.Context, set string) (*snapshot, error) {
 		return nil, errNoTenant
 	}
 	key := place{id, set}
-	if s := k.shelf.get(key); s != nil && (k.Store.fresh() || k.Now().Sub(s.loaded) < maxBlind) {
+	if s := k.shelf.get(key); s != nil && (s.followed && k.Store.fresh() || k.Now().Sub(s.loaded) < maxBlind) {
 		return s, nil
 	}
 	loaded := k.loads.DoChan(flight(key), func() (any, error) {
@@ -146,7 +146,7 @@ func flight(p place) string { return string(p.tenant) + " " + p.set }
 // between is not missed.
 func (k *Keys) load(ctx context.Context, key place) (*snapshot, error) {
 	for {
-		since, at := k.shelf.now(), k.Now()
+		since, at, followed := k.shelf.now(), k.Now(), k.Store.fresh()
 		set, err := k.Store.Load(ctx, key.set)
 		if err != nil {
 			return nil, err
@@ -157,20 +157,25 @@ func (k *Keys) load(ctx context.Context, key place) (*snapshot, error) {
 			}
 			continue
 		}
-		s, err := newSnapshot(set, at)
+		s, err := newSnapshot(set)
 		if err != nil {
 			return nil, err
 		}
+		s.loaded, s.followed = at, followed
 		k.shelf.put(key, s, since)
 		return s, nil
 	}
 }
 
-// drop forgets a set that has changed. A load that is under way may have read it before the change.
+// drop forgets a set that has changed. A load that is under way may have read it before the change. An empty name
+// stands for all of the tenant's sets, an empty tenant for all there are.
 func (k *Keys) drop(id tenant.ID, set string) {
-	key := place{id, set}
-	k.loads.Forget(flight(key))
-	k.shelf.drop(key)
+	for _, p := range k.shelf.drop(id, set) {
+		k.loads.Forget(flight(p))
+	}
+	if id != "" && set != "" {
+		k.loads.Forget(flight(place{id, set}))
+	}
 }
 
 func (k *Keys) policy(set string) policy { return k.Config.policy(set, k.LongestToken) }
@@ -306,11 +311,18 @@ func (s *shelf) put(p place, v *snapshot, since uint64) {
 	s.sets.Store(&next)
 }
 
-func (s *shelf) drop(p place) {
+// drop takes out what the names stand for and returns where it was.
+func (s *shelf) drop(id tenant.ID, set string) (dropped []place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drops.Add(1)
 	next := maps.Clone(*s.sets.Load())
-	delete(next, p)
+	for p := range next {
+		if (id == "" || id == p.tenant) && (set == "" || set == p.set) {
+			delete(next, p)
+			dropped = append(dropped, p)
+		}
+	}
 	s.sets.Store(&next)
+	return dropped
 }

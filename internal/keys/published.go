@@ -19,22 +19,17 @@ import (
 // snapshot is a set made ready for signing, verifying and publishing. It never changes.
 type snapshot struct {
 	loaded   time.Time
-	signer   *signer // nil when no key signs
-	algs     []string
+	followed bool     // whether changes by other servers were heard of when it was loaded
+	signer   *signer  // nil when no key signs
+	algs     []string // of the keys that sign now or next
 	checkers []checker
 	public   []jose.JSONWebKey // those that sign first
+
+	algorithms []jose.SignatureAlgorithm // of the checkers
 }
 
-// checker is a key that signatures are checked with, under its own algorithm only.
-type checker struct {
-	kid       string
-	algorithm jose.SignatureAlgorithm
-	key       any
-	until     time.Time // zero: as long as it is there
-}
-
-func newSnapshot(set Set, at time.Time) (*snapshot, error) {
-	s := &snapshot{loaded: at}
+func newSnapshot(set Set) (*snapshot, error) {
+	s := new(snapshot)
 	if active := set.active(); active != nil {
 		signer, err := newSigner(active.jwk)
 		if err != nil {
@@ -58,15 +53,17 @@ func (s *snapshot) publish(k *Key) {
 		public = k.jwk.Public()
 		s.public = append(s.public, public)
 	}
-	if k.Use != useSignature {
+	c, ok := newChecker(k, public.Key)
+	if !ok {
 		return
 	}
+	s.checkers = append(s.checkers, c)
 	if k.State != Retired && !slices.Contains(s.algs, k.Algorithm) {
 		s.algs = append(s.algs, k.Algorithm)
 	}
-	s.checkers = append(s.checkers, checker{
-		kid: k.ID, algorithm: jose.SignatureAlgorithm(k.Algorithm), key: public.Key, until: k.RemoveAt,
-	})
+	if a := jose.SignatureAlgorithm(k.Algorithm); !slices.Contains(s.algorithms, a) {
+		s.algorithms = append(s.algorithms, a)
+	}
 }
 
 // document is the public key set of a tenant as it goes over the wire.

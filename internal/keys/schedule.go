@@ -114,7 +114,11 @@ func (k *Keys) rotate(ctx context.Context, set string, how rotation) error {
 	if active == nil {
 		return errNothingToRotate
 	}
-	seen := active.ID
+	return k.rotateFrom(ctx, set, active.ID, how)
+}
+
+// rotateFrom rotates unless another key than the one that the caller saw signs by now.
+func (k *Keys) rotateFrom(ctx context.Context, set, seen string, how rotation) error {
 	return k.change(ctx, set, func(s *Set, p policy, now time.Time, spare *jose.JSONWebKey) (need, error) {
 		return how(s, seen, p, now, spare)
 	}, complete)

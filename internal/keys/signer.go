@@ -62,22 +62,27 @@ func newSigner(k jose.JSONWebKey) (*signer, error) {
 	default:
 		return nil, errors.New("a public key cannot sign")
 	}
-	s.jwt = s.header(TypeJWT)
-	s.at = s.header(TypeAccessToken)
+	s.jwt = encodeHeader(a, s.kid, TypeJWT)
+	s.at = encodeHeader(a, s.kid, TypeAccessToken)
 	return s, nil
 }
 
 // header returns the encoded protected header with the dot after it.
 func (s *signer) header(typ string) []byte {
-	switch {
-	case typ == TypeJWT && s.jwt != nil:
+	switch typ {
+	case TypeJWT:
 		return s.jwt
-	case typ == TypeAccessToken && s.at != nil:
+	case TypeAccessToken:
 		return s.at
+	default:
+		return encodeHeader(s.algorithm, s.kid, typ)
 	}
-	kid, _ := json.Marshal(s.kid) // a string cannot fail
+}
+
+func encodeHeader(a *algorithm, kid, typ string) []byte {
+	id, _ := json.Marshal(kid) // a string cannot fail
 	name, _ := json.Marshal(typ)
-	plain := `{"alg":"` + s.algorithm.name + `","kid":` + string(kid) + `,"typ":` + string(name) + `}`
+	plain := `{"alg":"` + a.name + `","kid":` + string(id) + `,"typ":` + string(name) + `}`
 	return append(b64.AppendEncode(nil, []byte(plain)), '.')
 }
 
