@@ -53,9 +53,9 @@ type ClientCredentialsConfig struct {
 
 // CacheConfig is about the cache of access tokens.
 type CacheConfig struct {
-	// How many access tokens are kept. Each takes about 1 KiB, more with many claims. 0 means none: each introspection
-	// is a query.
-	Size int `yaml:"size" default:"20000" min:"0" max:"10000000"`
+	// How many access tokens are kept. Each takes about 1 KiB, more with many claims. The
+	// introspection of one that is not kept is a query.
+	Size int `yaml:"size" default:"20000" min:"1" max:"10000000"`
 	// How long an access token is kept before it is read anew. What is revoked is dropped at once, in all processes.
 	TTL time.Duration `yaml:"ttl" default:"1m" min:"1s" max:"1h"`
 }
@@ -93,8 +93,8 @@ func (c Config) Validate() (faults []error) {
 			fault("jwt.allowed_top_level_claims[%d]: %q is set by the server itself", i, name)
 		}
 	}
-	if n := c.TokenCache.Size; n < 0 || n > 10_000_000 {
-		fault("token_cache.size: %d is not between 0 and 10000000", n)
+	if n := c.TokenCache.Size; n < 1 || n > 10_000_000 {
+		fault("token_cache.size: %d is not between 1 and 10000000", n)
 	}
 	if d := c.TokenCache.TTL; d < time.Second || d > time.Hour {
 		fault("token_cache.ttl: %s is not between 1s and 1h", d)

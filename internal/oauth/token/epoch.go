@@ -23,6 +23,7 @@ type epochs struct {
 	seed  maphash.Seed
 	mu    sync.Mutex // of those who advance
 	count atomic.Uint64
+	floor atomic.Uint64 // everything that was read before is stale
 	last  [4096]atomic.Uint64
 }
 
@@ -42,14 +43,14 @@ func (e *epochs) slot(t tenant.ID, kind, name string) uint16 {
 	return uint16(h.Sum64() % uint64(len(e.last)))
 }
 
-// advance notes a change that the feed told of.
+// advance notes a change that the feed told of. Without a key it is told that anything may have changed.
 func (e *epochs) advance(t tenant.ID, key string) {
-	if len(key) < 2 {
-		return
+	changed := &e.floor
+	if t != "" && len(key) > 2 {
+		changed = &e.last[e.slot(t, key[:2], key[2:])]
 	}
-	slot := e.slot(t, key[:2], key[2:])
 	e.mu.Lock()
-	e.last[slot].Store(e.count.Add(1))
+	changed.Store(e.count.Add(1))
 	e.mu.Unlock()
 }
 
@@ -66,6 +67,9 @@ func (e *epochs) stamp(ctx context.Context, t *Token, since uint64) (s stamp, ok
 
 // current tells whether nothing has changed since the stamp.
 func (e *epochs) current(s stamp) bool {
+	if e.floor.Load() > s.since {
+		return false
+	}
 	for _, slot := range s.slots {
 		if e.last[slot].Load() > s.since {
 			return false

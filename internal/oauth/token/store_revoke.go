@@ -38,7 +38,7 @@ func (s *Store) RevokeFamiliesIn(ctx context.Context, tx *sqldb.Tx, families ...
 	// could have been spent is revoked.
 	for {
 		n, err := tx.Exec(ctx, `UPDATE oauth_token SET revoked_at = ?, expires_at = COALESCE(expires_at, ?)
-			WHERE tenant_id = :tenant AND family IN (?) AND revoked_at IS NULL`, now, now.Add(spentKept), families)
+			WHERE tenant_id = :tenant AND family IN (?) AND family IS NOT NULL AND revoked_at IS NULL`, now, now.Add(spentKept), families)
 		if err != nil {
 			return err
 		}
