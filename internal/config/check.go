@@ -1,0 +1,161 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+)
+
+// check reports everything that does not fit, the features' faults with their paths.
+func (c *Config) check(faults *Faults) {
+	if c.Version != 1 {
+		c.fault(faults, "version", "this Gatehouse reads version 1 of the configuration, and this is version %d", c.Version)
+	}
+	if strings.TrimSpace(c.DataDir) == "" {
+		c.fault(faults, "data_dir", "must name a directory")
+	}
+	c.checkDatabases(faults)
+	c.checkSecrets(faults)
+	if c.Production() && c.Serve.Public.BaseURL == "" {
+		c.fault(faults, "serve.public.base_url", "is missing: write the https URL under which browsers reach this server, such as https://login.example.com/")
+	}
+	c.section(faults, "serve.public", c.Serve.Public.Validate())
+	c.section(faults, "serve.admin", c.Serve.Admin.Validate())
+	c.section(faults, "log", c.Log.Validate())
+	c.section(faults, "tracing", c.Tracing.Validate())
+	c.section(faults, "hashing", c.Hashing.Validate())
+	c.section(faults, "tenants", c.Tenants.Validate())
+	c.section(faults, "keys", c.Keys.Validate())
+	c.section(faults, "oauth", c.OAuth.Validate())
+	if c.Production() {
+		c.checkProduction(faults)
+	}
+}
+
+// fault adds a fault unless its key is already reported, with the place at which the key or what holds it was written.
+func (c *Config) fault(faults *Faults, path, format string, a ...any) {
+	if !faults.about(path) {
+		faults.add(path, c.whence(path), format, a...)
+	}
+}
+
+// whence finds where a key was written, or the closest group around it that was; a derived value is where it follows
+// from.
+func (c *Config) whence(path string) origin {
+	for path != "" {
+		if from, derived := c.derived[path]; derived {
+			path = from
+		}
+		if at, written := c.origins[path]; written {
+			return at
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	return origin{}
+}
+
+// relative matches the key at the start of a feature's fault.
+var relative = regexp.MustCompile(`^[a-z0-9_]*(\[[0-9]+\])?(\.[a-z0-9_.-]+(\[[0-9]+\])?)*$`)
+
+// section takes over the faults of a feature, each of which begins with its key below the section.
+func (c *Config) section(faults *Faults, path string, errs []error) {
+	found := make(Faults, 0, len(errs))
+	for _, err := range errs {
+		at, message := path, err.Error()
+		if key, rest, cut := strings.Cut(message, ": "); cut && key != "" && relative.MatchString(key) {
+			at, message = join(path, key), rest
+		}
+		if !faults.about(at) && !found.about(at) {
+			found.add(at, c.whence(at), "%s", message)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Fault) int { return strings.Compare(a.Path, b.Path) })
+	*faults = append(*faults, found...)
+}
+
+func (c *Config) checkDatabases(faults *Faults) {
+	if wrong := c.Databases.DSN.fault(); c.Databases.DSN != "" && wrong != "" {
+		c.fault(faults, "databases.dsn", "%s", wrong)
+	}
+	for _, db := range c.Databases.All() {
+		path := "databases." + db.Name
+		if c.derived[path] != "" {
+			continue // its fault is that of the key it follows from
+		}
+		if wrong := db.DSN.fault(); wrong != "" {
+			c.fault(faults, path, "%s", wrong)
+		}
+	}
+}
+
+// secretLists are the two lists with their paths.
+func (c *Config) secretLists() []struct {
+	path string
+	list []secret.String
+} {
+	return []struct {
+		path string
+		list []secret.String
+	}{{"secrets.system", c.Secrets.System}, {"secrets.cookie", c.Secrets.Cookie}}
+}
+
+// checkSecrets asks of every secret its length, and in production that it is there and hard to guess.
+func (c *Config) checkSecrets(faults *Faults) {
+	for _, s := range c.secretLists() {
+		if len(s.list) == 0 && c.Production() {
+			c.fault(faults, s.path, "is missing: make one with `openssl rand -base64 32` and keep it where only the server reads it (%s names a file)",
+				envPrefix+strings.ToUpper(strings.ReplaceAll(s.path, ".", "_"))+fileSuffix)
+		}
+		for i, one := range s.list {
+			at := fmt.Sprintf("%s[%d]", s.path, i)
+			switch {
+			case short(one):
+				c.fault(faults, at, "has fewer than %d characters", secret.MinLength)
+			case c.Production() && weak(one) != "":
+				c.fault(faults, at, "%s; make one with `openssl rand -base64 32`", weak(one))
+			case slices.Contains(s.list[:i], one):
+				c.fault(faults, at, "is in the list a second time")
+			}
+		}
+	}
+	if !c.Production() {
+		return
+	}
+	for i, one := range c.Secrets.Cookie {
+		if slices.Contains(c.Secrets.System, one) {
+			c.fault(faults, fmt.Sprintf("secrets.cookie[%d]", i), "is a system secret too: cookies need a secret of their own, so that losing one does not lose both")
+		}
+	}
+}
+
+// leastHashing is the least memory times passes of a password hash in production, in KiB: the lowest of the settings
+// that OWASP recommends for Argon2id.
+const leastHashing = 7168 * 5
+
+// checkProduction refuses what is unsafe on a network.
+func (c *Config) checkProduction(faults *Faults) {
+	memory := errors.New("production does not keep data in memory, where it is lost with the process: give it a file or a server")
+	if c.Databases.DSN.Memory() {
+		c.fault(faults, "databases.dsn", "%s", memory)
+	}
+	for _, db := range c.Databases.All() {
+		if db.DSN.Memory() && c.derived["databases."+db.Name] == "" {
+			c.fault(faults, "databases."+db.Name, "%s", memory)
+		}
+	}
+	c.section(faults, "serve.public", c.Serve.Public.ValidateProduction())
+	c.section(faults, "serve.admin", c.Serve.Admin.ValidateProduction())
+	if s := c.OAuth.Issuer; s != "" && !strings.HasPrefix(s, "https://") && c.derived["oauth.issuer"] == "" {
+		c.fault(faults, "oauth.issuer", "must start with https:// in production (OpenID Connect Core §2)")
+	}
+	if c.Log.LeakSensitiveValues {
+		c.fault(faults, "log.leak_sensitive_values", "must not be true in production: people's data and usable tokens would be in the log")
+	}
+	if c.Hashing.Memory*c.Hashing.Time < leastHashing {
+		c.fault(faults, "hashing.memory", "memory times time must be at least %d KiB in production", leastHashing)
+	}
+}

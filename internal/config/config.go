@@ -1,0 +1,217 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/gatehouse-iam/gatehouse/internal/keys"
+	"github.com/gatehouse-iam/gatehouse/internal/oauth"
+	"github.com/gatehouse-iam/gatehouse/internal/oauth/inspect"
+	"github.com/gatehouse-iam/gatehouse/internal/oauth/token"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// Config is the whole configuration of a server.
+type Config struct {
+	// Version is the version of this format. Default: 1, the only one there is. A later Gatehouse that reads the
+	// format otherwise refuses the number it does not know instead of guessing.
+	Version int `yaml:"version" enum:"1"`
+	// Profile says how careful the server is: development starts without any configuration, production refuses what
+	// is unsafe on a network. Default: development.
+	Profile Profile `yaml:"profile" enum:"development,production"`
+	// DataDir is the directory of the embedded databases and of generated secrets; it is made when it is missing.
+	// Default: data, in the working directory. Only one server may use it at a time.
+	DataDir string `yaml:"data_dir"`
+	// Databases says where data is kept.
+	Databases Databases `yaml:"databases"`
+	// Secrets are the secrets from which all others are derived.
+	Secrets Secrets `yaml:"secrets"`
+	// Serve are the addresses that the server answers at.
+	Serve Serve `yaml:"serve"`
+	// Log says what is logged and how.
+	Log telemetry.LogConfig `yaml:"log"`
+	// Tracing says where OpenTelemetry traces go.
+	Tracing telemetry.TracingConfig `yaml:"tracing"`
+	// Hashing says what hashing a password or a chosen client secret costs.
+	Hashing secret.HashConfig `yaml:"hashing"`
+	// Tenants are the separate worlds of this installation, each with its own clients, keys and people. Default: one,
+	// called default, for every host.
+	Tenants tenant.Config `yaml:"tenants"`
+	// Keys are the keys that sign tokens.
+	Keys keys.Config `yaml:"keys"`
+	// OAuth says how the OAuth 2.0 and OpenID Connect endpoints behave.
+	OAuth OAuth `yaml:"oauth"`
+
+	origins map[string]origin // of every value that was written
+	derived map[string]string // what a value that was not written follows from
+}
+
+// Serve are the listeners of the server.
+type Serve struct {
+	// Public is the listener for browsers and applications: OAuth 2.0, OpenID Connect and pages.
+	Public web.Config `yaml:"public"`
+	// Admin is the listener of the administration APIs and of the metrics. It binds to this machine unless told
+	// otherwise.
+	Admin web.Config `yaml:"admin"`
+}
+
+// OAuth gathers what the parts of OAuth 2.0 and OpenID Connect read.
+type OAuth struct {
+	oauth.Config `yaml:",inline"`
+
+	// JWT says which claims JWT access tokens have.
+	JWT token.JWTConfig `yaml:"jwt"`
+	// ClientCredentials says how the client_credentials grant behaves.
+	ClientCredentials token.ClientCredentialsConfig `yaml:"client_credentials"`
+	// TokenCache bounds the access tokens whose state is kept in memory.
+	TokenCache token.CacheConfig `yaml:"token_cache"`
+	// Introspection says who may introspect tokens at the public listener.
+	Introspection inspect.Config `yaml:"introspection"`
+}
+
+// Token gives the part that the token endpoint reads.
+func (o OAuth) Token() token.Config {
+	return token.Config{
+		AccessTokenStrategy: o.AccessTokenStrategy,
+		Refresh:             token.RefreshConfig{GracePeriod: o.Refresh.GracePeriod},
+		JWT:                 o.JWT, ClientCredentials: o.ClientCredentials, TokenCache: o.TokenCache,
+	}
+}
+
+// Validate returns all that is wrong, each fault beginning with its key below `oauth`.
+func (o OAuth) Validate() []error {
+	faults := append(o.Config.Validate(), o.Token().Validate()...)
+	for _, err := range o.Introspection.Validate() {
+		faults = append(faults, fmt.Errorf("introspection.%w", err))
+	}
+	return faults
+}
+
+// Databases are the addresses of the four logical databases. An address is memory (nothing is kept; development only),
+// sqlite:///path/to/file.db, sqlite:///path/to/directory/ (a file for each database), postgres://user:password@host:5432/database, mysql://user:password@host:3306/database or
+// cockroach://user:password@host:26257/database. The parameters max_conns, max_idle_conns, max_conn_lifetime and
+// max_conn_idle_time bound the pool; others go to the driver.
+type Databases struct {
+	// DSN is the address of every database that has none of its own. Default: none, so each is a SQLite file in
+	// data_dir.
+	DSN DSN `yaml:"dsn"`
+	// Management is the database of tenants, identities, sessions, access rules and admin keys. Default: the value of
+	// databases.dsn, else management.db in data_dir.
+	Management DSN `yaml:"management"`
+	// OAuth is the database of clients, grants, tokens, consents and signing keys. Default: the value of
+	// databases.dsn, else oauth.db in data_dir.
+	OAuth DSN `yaml:"oauth"`
+	// Activity is the database of the audit log. Default: the value of databases.dsn, else activity.db in data_dir.
+	Activity DSN `yaml:"activity"`
+	// Flow is the database of decisions at the gateway. Default: the value of databases.dsn, else flow.db in data_dir.
+	Flow DSN `yaml:"flow"`
+	// AutoMigrate brings the schemas up to date when the server starts. Default: true in the development profile,
+	// false in production, where the server is not ready on an older schema and says to run `gatehouse migrate up`:
+	// so an upgrade changes the schema when you decide, once, and not when the first new server happens to start.
+	AutoMigrate bool `yaml:"auto_migrate"`
+}
+
+// Logical is one of the four logical databases with its address.
+type Logical struct {
+	Name string
+	DSN  DSN
+}
+
+// All gives the four logical databases.
+func (d Databases) All() []Logical {
+	return []Logical{{"management", d.Management}, {"oauth", d.OAuth}, {"activity", d.Activity}, {"flow", d.Flow}}
+}
+
+// Secrets are the roots of all keys. Of each list the first is in use and the others are still understood: to rotate,
+// put a new one in front and keep the old one until nothing depends on it. Each has 16 characters or more. Production
+// refuses placeholders, easily guessed secrets and one secret for both lists.
+type Secrets struct {
+	// System secrets sign tokens and seal signing keys and other sensitive columns. Default: none; in the development
+	// profile generated once and kept in secrets.yaml in data_dir, or for this process alone when every database is
+	// in memory. Whoever has them can read the sealed data and make tokens; when they are lost, sealed data is lost.
+	System []secret.String `yaml:"system"`
+	// Cookie secrets seal the cookies of browsers. Default: none; generated in the development profile like the system
+	// secrets. When they are lost, everybody signs in anew.
+	Cookie []secret.String `yaml:"cookie"`
+}
+
+// Profile is how careful the server is.
+type Profile string
+
+// The profiles.
+const (
+	Development Profile = "development"
+	Production  Profile = "production"
+)
+
+// UnmarshalText reads the name of a profile.
+func (p *Profile) UnmarshalText(text []byte) error {
+	switch v := Profile(text); v {
+	case Development, Production:
+		*p = v
+		return nil
+	}
+	return fmt.Errorf("must be development or production, is %q", text)
+}
+
+// Development tells whether the server runs in the development profile.
+func (c *Config) Development() bool { return c.Profile == Development }
+
+// Production tells whether the server runs in the production profile.
+func (c *Config) Production() bool { return c.Profile == Production }
+
+// Defaults gives what holds when nothing is configured.
+func Defaults(p Profile) Config {
+	c := Config{
+		Version: 1,
+		Profile: p,
+		DataDir: "data",
+		Serve: Serve{
+			Public: web.DefaultConfig(":4444", ""),
+			Admin:  web.DefaultConfig("127.0.0.1:4445", ""),
+		},
+		Databases: Databases{AutoMigrate: p == Development},
+		Hashing:   secret.DefaultHashConfig(),
+		Keys:      keys.DefaultConfig(),
+	}
+	tokens := token.DefaultConfig()
+	c.OAuth = OAuth{
+		Config: oauth.Defaults(),
+		JWT:    tokens.JWT, ClientCredentials: tokens.ClientCredentials, TokenCache: tokens.TokenCache,
+		Introspection: inspect.DefaultConfig(),
+	}
+	log := telemetry.DefaultConfig()
+	c.Log, c.Tracing = log.Log, log.Tracing
+	if p == Production {
+		c.Log.Format = "json"
+	}
+	return c
+}
+
+// derive fills in what follows from the rest.
+func (c *Config) derive() {
+	c.derived = map[string]string{}
+	for name, dsn := range map[string]*DSN{
+		"management": &c.Databases.Management, "oauth": &c.Databases.OAuth,
+		"activity": &c.Databases.Activity, "flow": &c.Databases.Flow,
+	} {
+		switch {
+		case *dsn != "":
+		case c.Databases.DSN != "":
+			*dsn = c.Databases.DSN
+			c.derived["databases."+name] = "databases.dsn"
+		default:
+			*dsn = sqliteFile(filepath.Join(c.DataDir, name+".db"))
+			c.derived["databases."+name] = "data_dir"
+		}
+	}
+	c.deriveBase("serve.public", &c.Serve.Public, c.Development())
+	c.deriveBase("serve.admin", &c.Serve.Admin, true)
+	if c.OAuth.Issuer == "" && c.Serve.Public.BaseURL != "" {
+		c.OAuth.Issuer = c.Serve.Public.BaseURL
+		c.derived["oauth.issuer"] = "serve.public.base_url"
+	}
+}

@@ -1,0 +1,71 @@
+package config
+
+import (
+	"reflect"
+)
+
+// Load reads the files, of which later ones win key by key, and the environment over them, and gives a configuration
+// that a server can start with, or Faults. In the development profile it generates the secrets that are missing, which
+// may write <data_dir>/secrets.yaml.
+func Load(files, environ []string) (*Config, error) {
+	c, err := Read(files, environ)
+	if err != nil {
+		return nil, err
+	}
+	if faults := c.generateSecrets(); len(faults) > 0 {
+		return nil, faults
+	}
+	return c, nil
+}
+
+// Read is Load without generating secrets: it writes nothing, for those who only want to look.
+func Read(files, environ []string) (*Config, error) {
+	var faults Faults
+	all := keysOf(reflect.TypeFor[Config]())
+	tree := newMapping(origin{})
+	for _, file := range files {
+		if n := readDocument(file, &faults); n != nil {
+			tree = tree.merge(n)
+		}
+	}
+	tree = tree.merge(newEnvironment(environ, all, &faults).tree())
+	return build(tree, all, faults)
+}
+
+// readDocument gives the tree of a file, nil after a fault.
+func readDocument(file string, faults *Faults) *node {
+	content, err := readFile(file)
+	if err != nil {
+		faults.add("", origin{}, "%s", err)
+		return nil
+	}
+	r := &reader{file: file, faults: faults}
+	n := r.read(content)
+	if n != nil && n.kind != mapping && n.kind != absent {
+		faults.add("", n.from, "a configuration is a group of keys, and this is %s", n.describe())
+		return nil
+	}
+	return n
+}
+
+// build gives the merged tree its types and checks the result.
+func build(tree *node, all []key, faults Faults) (*Config, error) {
+	c := Defaults(profileOf(tree))
+	d := &decoder{faults: &faults, origins: map[string]origin{}, all: all}
+	d.group("", tree, reflect.ValueOf(&c).Elem())
+	c.origins = d.origins
+	c.derive()
+	c.check(&faults)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return &c, nil
+}
+
+// profileOf looks the profile up before anything else is read, since defaults follow from it.
+func profileOf(tree *node) Profile {
+	if n := tree.entries["profile"]; n != nil && n.text == string(Production) {
+		return Production
+	}
+	return Development
+}
