@@ -1,0 +1,44 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gatehouse-iam/gatehouse/internal/oauth"
+	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
+)
+
+// RevokeConsents takes back consents and revokes all tokens that came of them: one by its request id, or those of a
+// subject to one client or, if all is set, to every client.
+func (f *Flows) RevokeConsents(ctx context.Context, subject, clientID, requestID string, all bool) error {
+	switch {
+	case requestID != "" && (subject != "" || clientID != "" || all):
+		return oauth.ErrInvalidRequest.With("The query parameter consent_request_id cannot be combined with subject, client or all.")
+	case requestID != "":
+		return f.Store.revokeConsent(ctx, requestID)
+	case subject == "":
+		return oauth.ErrInvalidRequest.With("The query parameter subject or consent_request_id is missing.")
+	case clientID != "":
+		return f.Store.revokeConsents(ctx, subject, clientID)
+	case all:
+		return f.Store.revokeConsents(ctx, subject, "")
+	}
+	return oauth.ErrInvalidRequest.With("Set the query parameter client, or all=true to revoke the consents to all clients.")
+}
+
+// isUnknownClient tells that a client does not exist (any more).
+func isUnknownClient(err error) bool {
+	return errors.Is(err, oauth.ErrInvalidClient) || errors.Is(err, client.ErrNotFound)
+}
+
+// item is the consent as the list shows it.
+func (c *consent) item(cl *client.Client) ConsentSessionItem {
+	d := &c.Document
+	return ConsentSessionItem{
+		ConsentRequest: ConsentRequest{RequestedScope: orEmpty(d.Requested), RequestedAudience: orEmpty(d.RequestedTo), Subject: d.Subject,
+			OIDC: d.OIDC, Client: cl, RequestURL: d.URL, LoginSessionID: c.SessionID, ConsentRequestID: c.ID, ACR: d.ACR, AMR: orEmpty(d.AMR),
+			Context: d.LoginInfo, Challenge: c.ID},
+		ConsentRequestID: c.ID, GrantScope: orEmpty(c.Scope), GrantAudience: orEmpty(c.Audience), Session: d.Session,
+		Remember: c.Remembered, RememberFor: d.RememberFor, HandledAt: c.GrantedAt, Context: d.Context,
+	}
+}
