@@ -117,7 +117,7 @@ var libraries = []library{
 	{"modernc.org/sqlite", []string{"sqldb", "bench"}, "sqldb wraps the drivers"},
 	{"github.com/pressly/goose", []string{"migrations"}, "migrations wraps the library"},
 	{"github.com/maypok86/otter", []string{"cache"}, "cache wraps the library"},
-	{"github.com/prometheus", []string{"telemetry"}, "telemetry wraps the library"},
+	{"github.com/prometheus", []string{"telemetry", "app"}, "telemetry wraps the library; app publishes figures of what it built"},
 	{"go.opentelemetry.io", []string{"telemetry", "web"}, "telemetry wraps the library; web opens the span of a request"},
 	{"github.com/spf13", []string{"cmd/*"}, "the command line is the business of the commands"},
 	{"go.yaml.in", []string{"config", "secret", "cmd/*"},
