@@ -98,7 +98,7 @@ type ClientsConfig struct {
 	// development profile. Any app on a device may claim such a scheme (RFC 8252 §8.4).
 	PlainRedirectSchemes []string `yaml:"plain_redirect_schemes"`
 	// CacheSize is how many clients are kept in memory. Default: 10000.
-	CacheSize int `yaml:"cache_size" default:"10000" min:"0" max:"10000000" unit:"clients"`
+	CacheSize int `yaml:"cache_size" default:"10000" min:"1" max:"10000000" unit:"clients"`
 	// AssertionMaxLifetime is how far ahead the exp of a private_key_jwt assertion
 	// may lie. Unit: duration. Default: 1h. Each assertion is remembered until it
 	// expires, so that it works once.
@@ -185,8 +185,8 @@ func (c Config) Validate() []error {
 	if d := c.Clients.AssertionMaxLifetime; d <= 0 || d > 24*time.Hour {
 		add("clients.assertion_max_lifetime", "must be more than 0 and at most 24h, is %s", d)
 	}
-	if c.Clients.CacheSize < 0 {
-		add("clients.cache_size", "must not be negative")
+	if c.Clients.CacheSize < 1 {
+		add("clients.cache_size", "must be 1 or more")
 	}
 	return append(faults, c.URLs.validate()...)
 }

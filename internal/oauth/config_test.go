@@ -27,7 +27,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	c.Refresh.GracePeriod = time.Hour
 	c.Pairwise.Enabled = true
 	c.Clients.AssertionMaxLifetime = 0
-	c.Clients.CacheSize = -1
+	c.Clients.CacheSize = 0
 	c.URLs.Login = "/login"
 	faults := c.Validate()
 	text := ""

@@ -58,6 +58,9 @@ func NewStore(o StoreOptions) *Store {
 	}
 }
 
+// Close waits for what is being written. Nothing may be asked of the store after.
+func (s *Store) Close() { s.used.Close() }
+
 const columns = `client_id, document, secrets, version, created_at, updated_at`
 
 // Get returns the client, from memory where it can. The client is shared and
