@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 )
@@ -223,31 +221,6 @@ func (c *Client) Strategy(server string) string {
 		return c.AccessTokenStrategy
 	}
 	return server
-}
-
-// JWKS is a set of public keys that keeps the text it was registered with, for
-// members of a key that we do not know must not get lost.
-type JWKS struct {
-	Set jose.JSONWebKeySet
-	raw json.RawMessage
-}
-
-// MarshalJSON gives the text as it was registered.
-func (s JWKS) MarshalJSON() ([]byte, error) {
-	if len(s.raw) > 0 {
-		return s.raw, nil
-	}
-	return json.Marshal(s.Set)
-}
-
-// UnmarshalJSON reads a key set.
-func (s *JWKS) UnmarshalJSON(raw []byte) error {
-	set, err := parseKeys(raw)
-	if err != nil {
-		return err
-	}
-	*s = JWKS{Set: set, raw: slices.Clone(raw)}
-	return nil
 }
 
 func quote(s string) string { return oauth.Quote(s) }

@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/json"
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -17,59 +19,110 @@ const (
 	minRSA    = 2048
 )
 
-// parseKeys reads a key set that somebody registers. Private and symmetric keys
-// are refused: a registration is shown to whoever may read clients.
-func parseKeys(raw []byte) (jose.JSONWebKeySet, error) {
-	var set jose.JSONWebKeySet
-	if len(raw) > maxKeySet {
-		return set, ErrInvalidMetadata.Withf("jwks is larger than %d bytes.", maxKeySet)
-	}
-	if err := refuseSecretKeys(raw); err != nil {
-		return set, err
-	}
-	if err := json.Unmarshal(raw, &set); err != nil {
-		return set, ErrInvalidMetadata.With("jwks is not a JSON Web Key Set: send an object with a list 'keys' of public keys (RFC 7517 §5).").Because(err)
-	}
-	if len(set.Keys) > maxKeys {
-		return set, ErrInvalidMetadata.Withf("jwks holds more than %d keys.", maxKeys)
-	}
-	for i := range set.Keys {
-		if k, ok := set.Keys[i].Key.(*rsa.PublicKey); ok && k.N.BitLen() < minRSA {
-			return set, ErrInvalidMetadata.Withf("jwks holds an RSA key of less than %d bits.", minRSA)
-		}
-	}
-	return set, nil
+// JWKS is a set of public keys that keeps the text it was registered with, for
+// keys and members that we do not know must not get lost.
+type JWKS struct {
+	// Set are the keys that we know the type of.
+	Set jose.JSONWebKeySet
+
+	raw   json.RawMessage
+	empty bool // the text holds no key at all
 }
 
-// refuseSecretKeys looks at the text rather than at what the library made of
-// it, for the library drops keys that it does not know.
-func refuseSecretKeys(raw []byte) error {
-	var set struct {
-		Keys []map[string]json.RawMessage `json:"keys"`
+// MarshalJSON gives the text as it was registered.
+func (s JWKS) MarshalJSON() ([]byte, error) {
+	if len(s.raw) > 0 {
+		return s.raw, nil
 	}
-	if err := json.Unmarshal(raw, &set); err != nil {
+	return json.Marshal(s.Set)
+}
+
+// UnmarshalJSON reads a key set that somebody registers. Private and symmetric
+// keys are refused: a registration is shown to whoever may read clients.
+func (s *JWKS) UnmarshalJSON(raw []byte) error {
+	if len(raw) > maxKeySet {
+		return ErrInvalidMetadata.Withf("jwks is larger than %d bytes.", maxKeySet)
+	}
+	texts, err := splitKeys(raw)
+	if err != nil {
 		return ErrInvalidMetadata.With("jwks is not a JSON Web Key Set: send an object with a list 'keys' of public keys (RFC 7517 §5).").Because(err)
 	}
-	for _, key := range set.Keys {
-		for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
-			if _, there := key[private]; there {
-				return ErrInvalidMetadata.Withf("jwks holds a private or symmetric key (member '%s'): register public keys only, and treat this key as leaked.", private)
-			}
+	if len(texts) > maxKeys {
+		return ErrInvalidMetadata.Withf("jwks holds more than %d keys.", maxKeys)
+	}
+	*s = JWKS{raw: slices.Clone(raw), empty: len(texts) == 0}
+	for _, text := range texts {
+		if err := s.add(text); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func (s *JWKS) add(text json.RawMessage) error {
+	if member, secret := secretMember(text); secret {
+		return ErrInvalidMetadata.Withf("jwks holds a private or symmetric key (member '%s'): register public keys only, and treat this key as leaked.", member)
+	}
+	var key jose.JSONWebKey
+	switch err := key.UnmarshalJSON(text); {
+	case errors.Is(err, jose.ErrUnsupportedKeyType):
+		return nil
+	case err != nil:
+		return ErrInvalidMetadata.With("jwks holds a key that cannot be read: check its kty, crv, n, e, x and y (RFC 7518 §6).").Because(err)
+	}
+	if k, ok := key.Key.(*rsa.PublicKey); ok && k.N.BitLen() < minRSA {
+		return ErrInvalidMetadata.Withf("jwks holds an RSA key of less than %d bits.", minRSA)
+	}
+	s.Set.Keys = append(s.Set.Keys, key)
+	return nil
+}
+
+// verifies reports whether the set holds a key that can verify a signature.
+func (s *JWKS) verifies() bool {
+	for i := range s.Set.Keys {
+		if usable(&s.Set.Keys[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// splitKeys leaves the keys unread, for the library refuses a whole set over one
+// key of a type that it does not know.
+func splitKeys(raw []byte) ([]json.RawMessage, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	err := json.Unmarshal(raw, &set)
+	return set.Keys, err
+}
+
+// secretMember names the member by which a key is private or symmetric.
+func secretMember(text json.RawMessage) (string, bool) {
+	var key map[string]json.RawMessage
+	if json.Unmarshal(text, &key) != nil {
+		return "", false
+	}
+	for _, member := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
+		if _, there := key[member]; there {
+			return member, true
+		}
+	}
+	return "", false
+}
+
 // fetchedKeys reads a key set that a client publishes. Keys that are of no use
 // here are left out, for the set may serve others too.
 func fetchedKeys(raw []byte) (jose.JSONWebKeySet, error) {
-	var set, useful jose.JSONWebKeySet
-	if err := json.Unmarshal(raw, &set); err != nil {
+	var useful jose.JSONWebKeySet
+	texts, err := splitKeys(raw)
+	if err != nil {
 		return useful, err
 	}
-	for i := range set.Keys {
-		if usable(&set.Keys[i]) && len(useful.Keys) < maxKeys {
-			useful.Keys = append(useful.Keys, set.Keys[i])
+	for _, text := range texts {
+		var key jose.JSONWebKey
+		if key.UnmarshalJSON(text) == nil && usable(&key) && len(useful.Keys) < maxKeys {
+			useful.Keys = append(useful.Keys, key)
 		}
 	}
 	return useful, nil

@@ -42,7 +42,7 @@ func readPatch(raw json.RawMessage) (jsonpatch.Patch, error) {
 // refused here, for whoever names one path has misspelled it.
 func applyPatch(patch jsonpatch.Patch, c *Client) (Registration, error) {
 	in := Registration{Client: new(Client)}
-	document, err := json.Marshal(c)
+	document, err := marshal(c)
 	if err != nil {
 		return in, err
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -141,12 +142,22 @@ func (s *Store) Create(ctx context.Context, c *Client) error {
 }
 
 func encode(c *Client) (document, secrets string, err error) {
-	raw, err := json.Marshal(c)
+	raw, err := marshal(c)
 	if err != nil {
 		return "", "", err
 	}
 	secrets, err = encodeSecrets(c.secrets)
 	return string(raw), secrets, err
+}
+
+// marshal leaves < > & as they are, where json.Marshal would rewrite the
+// operator's metadata.
+func marshal(c *Client) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(c)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // Change reads the client, asks fn what comes in its place (the same one changed,

@@ -63,7 +63,7 @@ func (rules Rules) defaults(c *Client) {
 	if c.UserinfoSignedResponseAlg == "" {
 		c.UserinfoSignedResponseAlg = "none"
 	}
-	if c.JWKS != nil && len(c.JWKS.Set.Keys) == 0 {
+	if c.JWKS != nil && c.JWKS.empty {
 		c.JWKS = nil // what older SDKs send back for a client without keys
 	}
 	if string(c.Metadata) == "null" {
@@ -181,6 +181,8 @@ func checkAuthentication(c *Client) error {
 		return ErrInvalidMetadata.With("jwks and jwks_uri cannot both be set: choose one.")
 	case m == oauth.AuthPrivateKeyJWT && c.JWKS == nil && c.JWKSURI == "":
 		return ErrInvalidMetadata.With("token_endpoint_auth_method private_key_jwt needs public keys: set jwks or jwks_uri.")
+	case m == oauth.AuthPrivateKeyJWT && c.JWKS != nil && !c.JWKS.verifies():
+		return ErrInvalidMetadata.With("token_endpoint_auth_method private_key_jwt needs a key that can verify signatures, and jwks holds none: register an RSA, EC or Ed25519 public key whose use is sig or left out.")
 	case c.TokenEndpointAuthSigningAlg != "" && !oauth.SigningAlgKnown(c.TokenEndpointAuthSigningAlg):
 		return ErrInvalidMetadata.Withf("token_endpoint_auth_signing_alg %s is not supported: use one of %s.", quote(c.TokenEndpointAuthSigningAlg), strings.Join(oauth.SigningAlgs(), ", "))
 	}

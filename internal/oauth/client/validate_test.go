@@ -40,6 +40,8 @@ func TestSettleRefuses(t *testing.T) {
 		{"client_secret_jwt", `{"token_endpoint_auth_method":"client_secret_jwt"}`, "private_key_jwt", ""},
 		{"unknown method", `{"token_endpoint_auth_method":"tls_client_auth"}`, "client_secret_basic", ""},
 		{"private_key_jwt without keys", `{"token_endpoint_auth_method":"private_key_jwt"}`, "jwks_uri", ""},
+		{"private_key_jwt with keys for encryption", `{"token_endpoint_auth_method":"private_key_jwt","jwks":{"keys":[` + strings.Replace(publicKey, `"ext":true`, `"use":"enc"`, 1) + `]}}`, "use is sig", ""},
+		{"jwks with half a key", `{"jwks":{"keys":[{"kty":"EC","crv":"P-256","x":"AA"}]}}`, "cannot be read", ""},
 		{"jwks and jwks_uri", `{"jwks_uri":"https://a/keys","jwks":{"keys":[` + publicKey + `]}}`, "choose one", ""},
 		{"private jwk", `{"jwks":{"keys":[{"kty":"EC","crv":"P-256","x":"a","y":"b","d":"c"}]}}`, "private", ""},
 		{"symmetric jwk", `{"jwks":{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}}`, "symmetric", ""},
