@@ -22,9 +22,9 @@ type Store struct {
 	ring *secret.Ring
 }
 
-// NewStore returns a store that seals with the ring's keys for the purpose "keys".
+// NewStore returns a store that seals with the ring, which is the operator's for the purpose "keys".
 func NewStore(db *sqldb.DB, feed *sqldb.Feed, ring *secret.Ring) *Store {
-	return &Store{db: db, feed: feed, ring: ring.For("keys")}
+	return &Store{db: db, feed: feed, ring: ring}
 }
 
 // fresh reports whether changes made by other servers are being heard of.
