@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
@@ -25,6 +26,9 @@ func (c *Config) check(faults *Faults) {
 	}
 	c.section(faults, "serve.public", c.Serve.Public.Validate())
 	c.section(faults, "serve.admin", c.Serve.Admin.Validate())
+	if d := c.Serve.StopDelay; d < 0 || d > 15*time.Second {
+		c.fault(faults, "serve.stop_delay", "must be from 0s to 15s, is %s", d)
+	}
 	c.section(faults, "log", c.Log.Validate())
 	c.section(faults, "tracing", c.Tracing.Validate())
 	c.section(faults, "hashing", c.Hashing.Validate())
@@ -92,44 +96,59 @@ func (c *Config) checkDatabases(faults *Faults) {
 	}
 }
 
-// secretLists are the two lists with their paths.
-func (c *Config) secretLists() []struct {
-	path string
-	list []secret.String
-} {
-	return []struct {
-		path string
-		list []secret.String
-	}{{"secrets.system", c.Secrets.System}, {"secrets.cookie", c.Secrets.Cookie}}
+// secretList is a list of secrets with its path and the length that its secrets need.
+type secretList struct {
+	path  string
+	list  []secret.String
+	least int
+}
+
+// leastAdminKey is the fewest characters of an admin key: unlike the others it is sent over the network.
+const leastAdminKey = 32
+
+// secretLists gives the lists that every server needs, and the admin keys.
+func (c *Config) secretLists() []secretList {
+	return []secretList{
+		{"secrets.system", c.Secrets.System, secret.MinLength},
+		{"secrets.cookie", c.Secrets.Cookie, secret.MinLength},
+		{"secrets.admin", c.Secrets.Admin, leastAdminKey},
+	}
 }
 
 // checkSecrets asks of every secret its length, and in production that it is there and hard to guess.
 func (c *Config) checkSecrets(faults *Faults) {
-	for _, s := range c.secretLists() {
-		if len(s.list) == 0 && c.Production() {
+	for i, s := range c.secretLists() {
+		if len(s.list) == 0 && c.Production() && s.path != "secrets.admin" {
 			c.fault(faults, s.path, "is missing: make one with `openssl rand -base64 32` and keep it where only the server reads it (%s names a file)",
 				envPrefix+strings.ToUpper(strings.ReplaceAll(s.path, ".", "_"))+fileSuffix)
 		}
-		for i, one := range s.list {
-			at := fmt.Sprintf("%s[%d]", s.path, i)
-			switch {
-			case short(one):
-				c.fault(faults, at, "has fewer than %d characters", secret.MinLength)
-			case c.Production() && weak(one) != "":
-				c.fault(faults, at, "%s; make one with `openssl rand -base64 32`", weak(one))
-			case slices.Contains(s.list[:i], one):
-				c.fault(faults, at, "is in the list a second time")
+		for j := range s.list {
+			if wrong := c.wrongSecret(s, j, c.secretLists()[:i]); wrong != "" {
+				c.fault(faults, fmt.Sprintf("%s[%d]", s.path, j), "%s", wrong)
 			}
 		}
 	}
-	if !c.Production() {
-		return
+}
+
+// wrongSecret says what is wrong with one secret of a list, "" when nothing is.
+func (c *Config) wrongSecret(s secretList, i int, before []secretList) string {
+	one := s.list[i]
+	switch {
+	case shorter(one, s.least):
+		return fmt.Sprintf("has fewer than %d characters", s.least)
+	case slices.Contains(s.list[:i], one):
+		return "is in the list a second time"
+	case !c.Production():
+		return ""
+	case weak(one) != "":
+		return weak(one) + "; make one with `openssl rand -base64 32`"
 	}
-	for i, one := range c.Secrets.Cookie {
-		if slices.Contains(c.Secrets.System, one) {
-			c.fault(faults, fmt.Sprintf("secrets.cookie[%d]", i), "is a system secret too: cookies need a secret of their own, so that losing one does not lose both")
+	for _, other := range before {
+		if slices.Contains(other.list, one) {
+			return "stands in " + other.path + " too: give each its own, so that losing one does not lose both"
 		}
 	}
+	return ""
 }
 
 // leastHashing is the least memory times passes of a password hash in production, in KiB: the lowest of the settings
@@ -148,7 +167,12 @@ func (c *Config) checkProduction(faults *Faults) {
 		}
 	}
 	c.section(faults, "serve.public", c.Serve.Public.ValidateProduction())
-	c.section(faults, "serve.admin", c.Serve.Admin.ValidateProduction())
+	if !c.Serve.Admin.Local() {
+		c.section(faults, "serve.admin", c.Serve.Admin.ValidateProduction())
+	}
+	if len(c.Secrets.Admin) == 0 && c.Serve.Admin.TLS.ClientCAFile == "" {
+		c.fault(faults, "secrets.admin", "is missing: the admin listener asks for a credential in production; make a key with `openssl rand -base64 32`, or name in serve.admin.tls.client_ca_file who signs client certificates")
+	}
 	if s := c.OAuth.Issuer; s != "" && !strings.HasPrefix(s, "https://") && c.derived["oauth.issuer"] == "" {
 		c.fault(faults, "oauth.issuer", "must start with https:// in production (OpenID Connect Core §2)")
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
@@ -51,11 +52,16 @@ type Config struct {
 
 // Serve are the listeners of the server.
 type Serve struct {
-	// Public is the listener for browsers and applications: OAuth 2.0, OpenID Connect and pages.
+	// Public is the listener for browsers and applications: OAuth 2.0, OpenID Connect and pages. Where its base_url is
+	// not written, development takes the address as this machine reaches it; production wants it written.
 	Public web.Config `yaml:"public"`
 	// Admin is the listener of the administration APIs and of the metrics. It binds to this machine unless told
-	// otherwise.
+	// otherwise. Where its base_url is not written, it is the address as this machine reaches it.
 	Admin web.Config `yaml:"admin"`
+	// StopDelay is how long a server that is told to stop still accepts requests while it already reports that it is
+	// not ready, so that load balancers notice before connections are refused. Unit: duration. Default: 0s; in
+	// Kubernetes 5s is a good value. The whole stop takes 30s at most.
+	StopDelay time.Duration `yaml:"stop_delay" default:"0s" min:"0s" max:"15s"`
 }
 
 // OAuth gathers what the parts of OAuth 2.0 and OpenID Connect read.
@@ -136,6 +142,10 @@ type Secrets struct {
 	// Cookie secrets seal the cookies of browsers. Default: none; generated in the development profile like the system
 	// secrets. When they are lost, everybody signs in anew.
 	Cookie []secret.String `yaml:"cookie"`
+	// Admin are keys that open the admin listener, each sent as `Authorization: Bearer …`: 32 characters or more.
+	// Default: none. In the development profile the admin listener then answers everybody who reaches it, and it binds
+	// to loopback; production refuses to start without a key here or serve.admin.tls.client_ca_file.
+	Admin []secret.String `yaml:"admin"`
 }
 
 // Profile is how careful the server is.

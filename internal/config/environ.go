@@ -82,33 +82,44 @@ func (e *environment) resolve(name string) (k key, value string, ok bool) {
 	at := origin{env: name}
 	if direct, isFile := strings.CutSuffix(name, fileSuffix); isFile {
 		if k, ok = e.keys[direct]; ok && k.hides() {
-			return k, "", e.file(k, direct, name, &value)
+			value, ok = e.file(k, direct, name)
+			return k, value, ok
 		}
 	}
 	if isForeign(name) {
 		return key{}, "", false
 	}
-	hint := ""
-	if best := nearest(name, e.names()); best != "" {
-		hint = "; did you mean " + best + "?"
-	}
-	e.faults.add("", at, "is not a known variable%s", hint)
+	e.faults.add("", at, "is not a known variable%s", e.suggest(name))
 	return key{}, "", false
 }
 
-func (e *environment) file(k key, direct, name string, value *string) bool {
+// suggest gives the end of the sentence about an unknown variable: the one that is spelt alike, or that ends alike.
+func (e *environment) suggest(name string) string {
+	names := e.names()
+	if best := nearest(name, names); best != "" {
+		return "; did you mean " + best + "?"
+	}
+	end := "_" + strings.TrimPrefix(name, envPrefix)
+	ends := slices.DeleteFunc(names, func(n string) bool { return !strings.HasSuffix(n, end) })
+	if len(ends) == 0 || len(ends) > 3 {
+		return ""
+	}
+	return "; did you mean " + strings.Join(ends, " or ") + "?"
+}
+
+// file reads what a …_FILE variable names, without the line end at its end.
+func (e *environment) file(k key, direct, name string) (string, bool) {
 	at := origin{env: name}
 	if _, both := e.set[direct]; both {
 		e.faults.add(k.path, at, "%s is set too; set only one of them", direct)
-		return false
+		return "", false
 	}
 	content, err := readFile(e.set[name])
 	if err != nil {
 		e.faults.add(k.path, at, "%s", err)
-		return false
+		return "", false
 	}
-	*value = strings.TrimRight(string(content), "\r\n")
-	return true
+	return strings.TrimRight(string(content), "\r\n"), true
 }
 
 // names lists every variable that is known, for suggestions.

@@ -39,9 +39,11 @@ change database schemas by itself.
 func referenceOf(c comments) []byte {
 	var b strings.Builder
 	b.WriteString(strings.Replace(referenceHead, "%FOREIGN%", strings.Join(foreign, "`, `"), 1))
+	production := Defaults(Production)
+	production.Profile = Development // the profile itself has one default
 	r := referenceWriter{
 		out: &b, comments: c,
-		development: reflect.ValueOf(Defaults(Development)), production: reflect.ValueOf(Defaults(Production)),
+		development: reflect.ValueOf(Defaults(Development)), production: reflect.ValueOf(production),
 	}
 	r.group("", reflect.TypeFor[Config](), r.development, r.production)
 	return []byte(b.String())

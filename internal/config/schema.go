@@ -57,6 +57,9 @@ func (s schemaMaker) value(t reflect.Type, defaults reflect.Value) object {
 		return s.group(t, defaults)
 	case listOf:
 		p["type"], p["items"] = "array", s.value(t.Elem(), reflect.Value{})
+		if defaults.IsValid() && defaults.Len() > 0 {
+			p["default"] = defaults.Interface()
+		}
 		return p
 	case mapOf:
 		p["type"], p["additionalProperties"] = "object", s.value(t.Elem(), reflect.Value{})

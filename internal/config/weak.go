@@ -38,8 +38,8 @@ const (
 	leastBits = 32
 )
 
-// short tells whether a secret is under the length that both profiles ask for.
-func short(s secret.String) bool { return utf8.RuneCountInString(s.Reveal()) < secret.MinLength }
+// shorter tells whether a secret has fewer characters than that.
+func shorter(s secret.String, least int) bool { return utf8.RuneCountInString(s.Reveal()) < least }
 
 // weak says why a secret must not be used in production, "" when nothing speaks against it.
 func weak(s secret.String) string {
