@@ -19,8 +19,10 @@ func Redact(s string) string {
 	marks = markKeyed(marks, s)
 	marks = markSchemes(marks, s)
 	marks = markShapes(marks, s)
+	marks = markBase64(marks, s)
+	urls := len(marks)
 	marks = markUserinfo(marks, s)
-	marks = markAddresses(marks, s)
+	marks = markAddresses(marks, s, marks[urls:])
 	if len(marks) == 0 {
 		return s
 	}
@@ -46,6 +48,11 @@ func wordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-'
 }
 
+// dot reports whether a dot at i is inside of a word: "secrets.system" is one key.
+func dot(s string, i int) bool {
+	return s[i] == '.' && i > 0 && wordByte(s[i-1]) && i+1 < len(s) && wordByte(s[i+1])
+}
+
 // markKeyed finds key, separator, value: in queries, forms, JSON, headers, and the way fmt prints maps and structs.
 func markKeyed(marks []span, s string) []span {
 	for i := 0; i < len(s); {
@@ -54,11 +61,11 @@ func markKeyed(marks []span, s string) []span {
 			continue
 		}
 		from := i
-		for i < len(s) && wordByte(s[i]) {
+		for i < len(s) && (wordByte(s[i]) || dot(s, i)) {
 			i++
 		}
 		key := unescaped(s, from, i)
-		if !sensitive(key) {
+		if !sensitive(key) || strings.HasSuffix(key, ".go") { // "token.go:12" in a stack trace
 			continue
 		}
 		sep, after := separator(s, i)
@@ -100,9 +107,9 @@ func unescaped(s string, from, to int) string {
 	return word
 }
 
-// separator reads what may stand between a key and its value and returns its kind: "=", ":" or "%" for an encoded
-// one; and where the value begins.
-func separator(s string, i int) (kind string, after int) {
+// separator reads what may stand between a key and its value and returns it, "=", ":" or an encoded form of them
+// such as "%253D", and where the value begins.
+func separator(s string, i int) (sep string, after int) {
 	for i < len(s) && strings.IndexByte("\\\"'] ", s[i]) >= 0 {
 		i++
 	}
@@ -111,7 +118,7 @@ func separator(s string, i int) (kind string, after int) {
 	}
 	switch c := s[i]; {
 	case c == '=' || c == ':':
-		kind, i = s[i:i+1], i+1
+		sep, i = s[i:i+1], i+1
 		if i < len(s) && (s[i] == '>' || s[i] == '=') { // "=>", ":=", "=="
 			i++
 		}
@@ -123,14 +130,14 @@ func separator(s string, i int) (kind string, after int) {
 		if n == 0 {
 			return "", i
 		}
-		kind, i = "%", i+n
+		sep, i = s[i:i+n], i+n
 	default:
 		return "", i
 	}
 	for i < len(s) && (s[i] == ' ' || s[i] == '\t') {
 		i++
 	}
-	return kind, i
+	return sep, i
 }
 
 // encoded returns the length of a percent-encoded character at the start of s, encoded once or more often
@@ -169,7 +176,7 @@ func valueEnd(s string, i int, sep, key string) int {
 			return i
 		case c == '\\' && i+1 < len(s) && s[i+1] == '"': // the end of a string in a quoted JSON
 			return i
-		case c == '%' && sep == "%" && encoded(s[i:], "26") > 0:
+		case c == '%' && encoded(s[i:], "26") == len(sep): // "&", encoded as often as the "=" before the value was
 			return i
 		}
 	}
@@ -294,7 +301,7 @@ func markShapes(marks []span, s string) []span {
 		}
 		from, part := i, i
 		found := false
-		for i < len(s) && (wordByte(s[i]) || s[i] == '.' && i+1 < len(s) && wordByte(s[i+1])) {
+		for i < len(s) && (wordByte(s[i]) || dot(s, i)) {
 			if s[i] == '.' {
 				found = found || random(s[part:i])
 				part = i + 1
@@ -314,12 +321,44 @@ func markShapes(marks []span, s string) []span {
 	return marks
 }
 
+// markBase64 finds long standard base64, whose alphabet has the slash of paths in it: a plus or padding tells.
+func markBase64(marks []span, s string) []span {
+	for i := 0; i < len(s); i++ {
+		from, plus := i, false
+		for i < len(s) && (wordByte(s[i]) || s[i] == '+' || s[i] == '/') {
+			plus = plus || s[i] == '+'
+			i++
+		}
+		end := i
+		for i < len(s) && s[i] == '=' {
+			i++
+		}
+		padded := i > end && (i == len(s) || !wordByte(s[i]))
+		if end-from >= 40 && (plus || padded) && bothCases(s[from:end]) {
+			marks = append(marks, span{from, i})
+		}
+	}
+	return marks
+}
+
 // random reports whether a word looks drawn at random. From 40 characters on that is nearly every word but names
 // in lower case; from 26 on it takes all three kinds of characters. UUIDs and trace ids are ids, not secrets.
 func random(word string) bool {
 	if len(word) < 26 {
 		return false
 	}
+	if len(word) >= 40 {
+		return strings.ContainsAny(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+	}
+	return mixed(word)
+}
+
+func bothCases(word string) bool {
+	return strings.ToUpper(word) != word && strings.ToLower(word) != word
+}
+
+// mixed reports whether a word has capitals, small letters and digits.
+func mixed(word string) bool {
 	var upper, lower, digit bool
 	for i := range len(word) {
 		c := word[i]
@@ -327,11 +366,12 @@ func random(word string) bool {
 		lower = lower || 'a' <= c && c <= 'z'
 		digit = digit || '0' <= c && c <= '9'
 	}
-	if len(word) >= 40 {
-		return upper || digit
-	}
 	return upper && lower && digit
 }
+
+// reach bounds how far from an "@" its user and password are looked for, so that no text makes us walk over it again
+// and again.
+const reach = 1024
 
 // markUserinfo finds user and password in URLs, also where the password has a slash that should have been encoded.
 func markUserinfo(marks []span, s string) []span {
@@ -342,7 +382,7 @@ func markUserinfo(marks []span, s string) []span {
 		}
 		from := i + n + 3
 		end := from
-		for end < len(s) && s[end] > ' ' && strings.IndexByte("\"'<>`", s[end]) < 0 {
+		for end < min(len(s), from+reach) && s[end] > ' ' && strings.IndexByte("\"'<>`", s[end]) < 0 {
 			end++
 		}
 		rest := s[from:end]
@@ -374,8 +414,9 @@ func port(authority string) bool {
 	return true
 }
 
-// markAddresses finds e-mail addresses, plain or percent-encoded, and passwords before an "@" ("user:pw@tcp(db)").
-func markAddresses(marks []span, s string) []span {
+// markAddresses finds e-mail addresses, plain or percent-encoded, and passwords before an "@" ("user:pw@tcp(db)"). The
+// "@" behind a URL's user is marked already.
+func markAddresses(marks []span, s string, urls []span) []span {
 	for i := 0; i < len(s); i++ {
 		width := 0
 		switch s[i] {
@@ -384,7 +425,10 @@ func markAddresses(marks []span, s string) []span {
 		case '%':
 			width = encoded(s[i:], "40")
 		}
-		if width == 0 {
+		for len(urls) > 0 && urls[0].to < i {
+			urls = urls[1:]
+		}
+		if width == 0 || len(urls) > 0 && urls[0].to == i {
 			continue
 		}
 		from := localStart(s, i)
@@ -405,7 +449,7 @@ func localStart(s string, at int) int {
 			return open
 		}
 	}
-	for i > 0 && s[i-1] > ' ' && strings.IndexByte("\"'<>()[],;=&?@`\\", s[i-1]) < 0 {
+	for i > max(0, at-reach) && s[i-1] > ' ' && strings.IndexByte("\"'<>()[],;=&?@`\\", s[i-1]) < 0 {
 		i--
 	}
 	// Of "mailto:a" and "user:pw" what follows the first colon counts, of "https://host/a" the last part.

@@ -52,7 +52,7 @@ type Entry struct {
 	// ID is the tenant's short name: 1 to 63 of a-z, 0-9 and "-". It is written into every row, so it never
 	// changes.
 	ID ID `yaml:"id"`
-	// Hosts are the host names, without port, whose requests are for this tenant, for example
+	// Hosts are the host names, without port and brackets, whose requests are for this tenant, for example
 	// "login.example.com". A tenant without hosts is only reached by the command line.
 	Hosts []string `yaml:"hosts"`
 }
