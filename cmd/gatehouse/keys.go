@@ -1,0 +1,102 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/spf13/cobra"
+)
+
+const keysPath = "/admin/keys"
+
+// keySets are the sets that every server signs with.
+var keySets = []string{"hydra.openid.id-token", "hydra.jwt.access-token"}
+
+var keyColumns = []column{
+	{"SET", "set"}, {"KEY ID", "kid"}, {"ALGORITHM", "alg"}, {"STATE", "state"}, {"CREATED", "created_at"},
+	{"SIGNS SINCE", "activated_at"}, {"SIGNED UNTIL", "retired_at"}, {"REMOVED AT", "remove_at"},
+}
+
+func keysCommand() *cobra.Command {
+	cmd := group("keys", "List and rotate signing keys",
+		"  gatehouse keys list\n  gatehouse keys rotate", listKeys(), rotateKeys())
+	addEndpointFlag(cmd)
+	addFormatFlag(cmd)
+	return cmd
+}
+
+// keySet is a set of keys as the admin API lists it: never with key material.
+type keySet struct {
+	Set  string     `json:"set"`
+	Keys []document `json:"keys"`
+}
+
+func listKeys() *cobra.Command {
+	return &cobra.Command{
+		Use: "list [SET]...", Short: "List signing keys with their states; never key material",
+		Example: "  gatehouse keys list\n  gatehouse keys list hydra.openid.id-token --format json",
+		Args:    usage(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			a, err := newAPI(cmd)
+			if err != nil {
+				return err
+			}
+			var sets []keySet
+			if _, err := a.send(cmd.Context(), http.MethodGet, keysPath, nil, &sets); err != nil {
+				return err
+			}
+			if len(names) > 0 {
+				sets = slices.DeleteFunc(sets, func(s keySet) bool { return !slices.Contains(names, s.Set) })
+			}
+			return showKeys(cmd, sets)
+		},
+	}
+}
+
+func rotateKeys() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "rotate [SET]...", Short: "Sign with the next key from now on; the former one stays published",
+		Long: `Make the next key of each set, which is published already, the one that signs, and publish a new next one. Tokens
+signed before stay valid: the former key is published until the longest of them has expired. Without a set, the two that
+sign ID tokens and JWT access tokens are rotated.
+
+With --emergency the former keys are withdrawn at once: everything signed with them becomes invalid. Use it when a
+private key may be known to somebody else.`,
+		Example: "  gatehouse keys rotate\n  gatehouse keys rotate hydra.openid.id-token --emergency",
+		Args:    usage(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			a, err := newAPI(cmd)
+			if err != nil {
+				return err
+			}
+			if len(names) == 0 {
+				names = keySets
+			}
+			query := ""
+			if emergency, _ := cmd.Flags().GetBool("emergency"); emergency {
+				query = "?emergency=true"
+			}
+			sets := make([]keySet, len(names))
+			for i, name := range names {
+				if _, err := a.send(cmd.Context(), http.MethodPost, keysPath+"/"+url.PathEscape(name)+"/rotate"+query, nil, &sets[i]); err != nil {
+					return err
+				}
+			}
+			return showKeys(cmd, sets)
+		},
+	}
+	cmd.Flags().Bool("emergency", false, "withdraw the former keys at once")
+	return cmd
+}
+
+func showKeys(cmd *cobra.Command, sets []keySet) error {
+	all := []document{}
+	for _, s := range sets {
+		for _, k := range s.Keys {
+			k["set"] = s.Set
+			all = append(all, k)
+		}
+	}
+	return show(cmd, keyColumns, false, all...)
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-iam/gatehouse/internal/app"
+	"github.com/gatehouse-iam/gatehouse/internal/config"
+)
+
+func addConfigFlag(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringArrayP("config", "c", nil, "configuration file (YAML); repeat for several, later ones win")
+}
+
+// loadConfig reads the files that -c names and the environment over them.
+func loadConfig(cmd *cobra.Command) (*config.Config, error) {
+	files, err := cmd.Flags().GetStringArray("config")
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(files, os.Environ())
+}
+
+func serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Start the server",
+		Long: `Start the server and run until it is told to stop (SIGTERM or Ctrl-C); what is in flight is finished first, for at
+most 30 s. Without a configuration it runs the development profile: embedded SQLite in ./data, public listener on
+127.0.0.1:4444, admin listener on 127.0.0.1:4445.`,
+		Example: `  gatehouse serve
+  gatehouse serve -c gatehouse.yaml
+  GATEHOUSE_DATABASES_DSN=postgres://… gatehouse serve -c gatehouse.yaml`,
+		Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			server, err := app.New(cmd.Context(), cfg, version)
+			if err != nil {
+				return err
+			}
+			return server.Run(cmd.Context(), func() { welcome(cmd.OutOrStdout(), server) })
+		},
+	}
+	addConfigFlag(cmd)
+	return cmd
+}
+
+// welcome tells a newcomer where the server is and what to do next. In production there is nobody to read it.
+func welcome(w io.Writer, server *app.App) {
+	if !server.Development() {
+		return
+	}
+	_, _ = fmt.Fprintf(w, `
+Gatehouse %s is ready (development profile).
+
+  public   %s   OAuth 2.0 and OpenID Connect: %s
+  admin    %s   clients, keys, challenges; on loopback, without a key
+  data     %s
+
+Try next, in another terminal:
+
+  gatehouse clients create --grant-type client_credentials --scope read
+  GATEHOUSE_CLIENT_SECRET=… gatehouse perform client-credentials --client-id … --scope read
+
+Stop with Ctrl-C.
+
+`, version, server.PublicURL(), server.PublicURL()+".well-known/openid-configuration", server.AdminURL(), server.Storage())
+}
+
+func migrateCommand() *cobra.Command {
+	cmd := group("migrate", "Prepare the databases' schema",
+		"  gatehouse migrate plan -c gatehouse.yaml\n  gatehouse migrate up -c gatehouse.yaml\n  gatehouse migrate status -c gatehouse.yaml",
+		&cobra.Command{
+			Use: "up", Short: "Bring all databases to this version's schema; safe to run from several places at once",
+			Example: "  gatehouse migrate up -c gatehouse.yaml",
+			Args:    usage(cobra.NoArgs),
+			RunE:    migration(app.MigrateUp),
+		},
+		&cobra.Command{
+			Use: "status", Short: "Say which schema each database has; exit status 1 when one is behind",
+			Example: "  gatehouse migrate status -c gatehouse.yaml",
+			Args:    usage(cobra.NoArgs),
+			RunE:    migration(app.MigrateStatus),
+		},
+		&cobra.Command{
+			Use: "plan", Short: "Print the SQL that `up` would run, and run nothing",
+			Example: "  gatehouse migrate plan -c gatehouse.yaml > review.sql",
+			Args:    usage(cobra.NoArgs),
+			RunE:    migration(app.MigratePlan),
+		})
+	addConfigFlag(cmd)
+	return cmd
+}
+
+func migration(do app.Migration) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		cfg, err := loadConfig(cmd)
+		if err != nil {
+			return err
+		}
+		return do(cmd.Context(), cfg, cmd.OutOrStdout())
+	}
+}
+
+func configCommand() *cobra.Command {
+	cmd := group("config", "Check and explain a configuration",
+		"  gatehouse config validate -c gatehouse.yaml\n  gatehouse config explain -c gatehouse.yaml\n  gatehouse config schema > gatehouse.schema.json",
+		&cobra.Command{
+			Use: "validate", Short: "Check files and environment; print every fault with its place",
+			Example: "  gatehouse config validate -c gatehouse.yaml",
+			Args:    usage(cobra.NoArgs),
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				if _, err := loadConfig(cmd); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "The configuration is valid.")
+				return err
+			},
+		},
+		explainConfig(),
+		&cobra.Command{
+			Use: "schema", Short: "Print the JSON Schema of the configuration, for editors",
+			Example: "  gatehouse config schema > gatehouse.schema.json",
+			Args:    usage(cobra.NoArgs),
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				_, err := cmd.OutOrStdout().Write(config.Schema())
+				return err
+			},
+		})
+	addConfigFlag(cmd)
+	addFormatFlag(cmd)
+	return cmd
+}
+
+func explainConfig() *cobra.Command {
+	return &cobra.Command{
+		Use: "explain [KEY]...", Short: "Print every setting, its value and where that came from; secrets are not shown",
+		Example: "  gatehouse config explain -c gatehouse.yaml\n  gatehouse config explain oauth.lifespans",
+		Args:    usage(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, prefixes []string) error {
+			cfg, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			return explain(cmd, cfg, prefixes)
+		},
+	}
+}

@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/config"
+	"github.com/gatehouse-iam/gatehouse/internal/migrations"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// now is the one clock of the server: UTC, cut to what every database keeps.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// App is a server that has been put together.
+type App struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	databases *databases
+	feed      *sqldb.Feed
+	metrics   *telemetry.Metrics
+	tracing   *telemetry.Tracing
+	health    *web.Health
+	features  *features
+	listeners []*web.Listener
+}
+
+// New opens the databases, brings their schemas up to date where the configuration says so, and puts the features
+// together. It listens nowhere yet. What it opened is closed by Run, or at once when it fails.
+func New(ctx context.Context, cfg *config.Config, version string) (*App, error) {
+	log := telemetry.NewLogger(os.Stderr, cfg.Log, telemetry.ContextAttr{Key: "request_id", Value: web.RequestID})
+	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version)}
+	var err error
+	if a.tracing, err = telemetry.NewTracing(ctx, cfg.Tracing, version, log); err != nil {
+		return nil, err
+	}
+	if a.databases, err = openDatabases(ctx, cfg, log); err != nil {
+		return nil, err
+	}
+	if err := a.assemble(ctx, version); err != nil {
+		return nil, errors.Join(err, a.databases.Close())
+	}
+	return a, nil
+}
+
+func (a *App) assemble(ctx context.Context, version string) error {
+	if err := a.databases.migrate(ctx, a.cfg.Databases.AutoMigrate, a.log); err != nil {
+		return err
+	}
+	a.sayWhereDataIs(ctx)
+	a.feed = sqldb.NewFeed(a.databases.byName["oauth"], sqldb.FeedOptions{})
+	f, err := newFeatures(a)
+	if err != nil {
+		return err
+	}
+	a.features = f
+	a.health = &web.Health{Version: version, Checks: a.checks, Log: a.log}
+	a.measureDatabases()
+	a.listeners = a.newListeners()
+	for _, l := range a.listeners {
+		if err := l.Open(ctx); err != nil {
+			return errors.Join(err, a.closeListeners())
+		}
+	}
+	return nil
+}
+
+// sayWhereDataIs warns of a database that is gone with the process: nobody should learn it by a restart.
+func (a *App) sayWhereDataIs(ctx context.Context) {
+	for _, p := range a.databases.pools {
+		if p.db.Ephemeral() {
+			a.log.WarnContext(ctx, "this database is in memory: everything in it is lost when the server stops", "databases", p.logical)
+		}
+	}
+}
+
+// checks is what readiness asks: can each database be reached, and does it have this version's schema?
+func (a *App) checks(ctx context.Context) map[string]error {
+	wrong := map[string]error{}
+	for _, p := range a.databases.pools {
+		if err := p.db.Ping(ctx); err != nil {
+			wrong["database"] = err
+			return wrong
+		}
+		for _, logical := range p.logical {
+			if err := migrations.Check(ctx, p.db, logical); err != nil {
+				wrong["migrations"] = notMigrated.With(err.Error())
+			}
+		}
+	}
+	return wrong
+}
+
+// Run serves until ctx ends or a listener fails, then finishes what is in flight and closes everything. ready is
+// called once, when the server answers.
+func (a *App) Run(ctx context.Context, ready func()) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	idle := a.background(background)
+	a.log.InfoContext(ctx, "listening", "public", a.PublicURL(), "admin", a.AdminURL(), "profile", string(a.cfg.Profile))
+	go ready()
+	err := web.Serve(ctx, web.Grace{Health: a.health, Delay: a.cfg.Serve.StopDelay}, a.listeners...)
+	stop()
+	idle()
+	a.log.InfoContext(ctx, "stopped")
+	a.features.Close()
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return errors.Join(err, a.tracing.Shutdown(flush), a.databases.Close())
+}
+
+func (a *App) closeListeners() error {
+	var faults []error
+	for _, l := range a.listeners {
+		faults = append(faults, l.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// Development reports whether the server runs the development profile.
+func (a *App) Development() bool { return a.cfg.Profile == config.Development }
+
+// PublicURL is where the outside reaches the public listener, with a slash at the end.
+func (a *App) PublicURL() string { return a.cfg.Serve.Public.BaseURL }
+
+// AdminURL is where the outside reaches the admin listener, with a slash at the end.
+func (a *App) AdminURL() string { return a.cfg.Serve.Admin.BaseURL }
+
+// Storage says in a few words where the data is.
+func (a *App) Storage() string {
+	dsn := a.cfg.Databases.OAuth
+	if dsn.Memory() {
+		return "in memory: lost when the server stops"
+	}
+	return fmt.Sprint(dsn)
+}

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// background starts what goes on beside requests and gives back a function that waits for its end.
+func (a *App) background(ctx context.Context) (wait func()) {
+	var running sync.WaitGroup
+	for name, run := range map[string]func(context.Context) error{
+		"change feed":  a.feed.Run,
+		"signing keys": a.features.keys.Run,
+		"sweeper":      a.sweep,
+	} {
+		running.Go(func() {
+			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				a.log.ErrorContext(ctx, "a background task ended", "task", name, "error", err)
+			}
+		})
+	}
+	return running.Wait
+}
+
+const (
+	sweepEvery = time.Minute
+	sweepBatch = 2000
+)
+
+// sweep deletes expired rows, in batches, for as long as there are any; then it rests. Replicas rest for different
+// times, so that they do not all come at once; that several sweep at a time does no harm.
+func (a *App) sweep(ctx context.Context) error {
+	for {
+		rest := sweepEvery/2 + rand.N(sweepEvery)
+		for _, s := range a.features.sweepers {
+			if a.sweepOne(ctx, s) {
+				rest = 100 * time.Millisecond
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rest):
+		}
+	}
+}
+
+// sweepOne reports whether there may be more to delete.
+func (a *App) sweepOne(ctx context.Context, s sweeper) bool {
+	n, err := s.sweep(ctx, now(), sweepBatch)
+	if err != nil && ctx.Err() == nil {
+		a.log.WarnContext(ctx, "expired rows could not be deleted; the next sweep tries again", "of", s.name, "error", err)
+		return false
+	}
+	if n > 0 {
+		a.log.DebugContext(ctx, "deleted expired rows", "of", s.name, "rows", n)
+	}
+	return n >= sweepBatch
+}
+
+// measureDatabases publishes what the databases are asked, and whether one of them forgets everything at the end.
+func (a *App) measureDatabases() {
+	for _, p := range a.databases.pools {
+		labels := prometheus.Labels{"database": p.db.Name()}
+		a.metrics.Registry.MustRegister(
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "gatehouse_sql_statements_total", Help: "SQL statements run, without BEGIN and COMMIT.", ConstLabels: labels,
+			}, func() float64 { return float64(p.db.Statements()) }),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "gatehouse_database_ephemeral", Help: "1 when the database is in memory and lost at the end of the process.", ConstLabels: labels,
+			}, func() float64 {
+				if p.db.Ephemeral() {
+					return 1
+				}
+				return 0
+			}),
+		)
+	}
+}

@@ -1,0 +1,51 @@
+package app
+
+import (
+	"net/http"
+
+	"github.com/gatehouse-iam/gatehouse/internal/config"
+	"github.com/gatehouse-iam/gatehouse/internal/page"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// newListeners gives each feature its routes and puts the listeners together.
+func (a *App) newListeners() []*web.Listener {
+	public := web.NewMux(web.OAuthErrors, a.options("public", a.cfg.Serve.Public))
+	options := a.options("admin", a.cfg.Serve.Admin)
+	options.Bare = "/admin" // Ory's admin API is also known without the prefix
+	admin := web.NewMux(web.HydraErrors, options)
+	a.health.Mount(public)
+	a.health.Mount(admin)
+	a.health.MountVersion(admin)
+	admin.Handle("GET /admin/metrics/prometheus", web.Plain(a.metrics.Handler()))
+	page.Mount(public)
+	a.features.mount(public, admin)
+	return []*web.Listener{
+		{Name: "public", Config: a.cfg.Serve.Public, Handler: public, Log: a.log},
+		{Name: "admin", Config: a.cfg.Serve.Admin, Handler: a.guardAdmin(admin), Log: a.log},
+	}
+}
+
+func (a *App) options(name string, c web.Config) web.Options {
+	o := c.Options()
+	o.Log = a.log
+	o.Access = web.AccessLog(a.cfg.Log.Access)
+	o.Now = now
+	o.Tenant = a.cfg.Tenants.Hosts().Resolve
+	measure := a.metrics.Listener(name)
+	o.Measure = func(pattern string) web.Recorder { return measure(pattern) }
+	o.Trace = a.tracing.HTTP(name)
+	o.RequireHTTPS = a.cfg.Profile == config.Production && !c.Local()
+	// The admin API takes JSON from programs; a browser that is on some other site has no business there.
+	o.RefuseCrossOrigin = name == "admin"
+	return o
+}
+
+// guardAdmin lets through who may administrate: in the development profile everybody who reaches the listener, which
+// binds to loopback there.
+func (a *App) guardAdmin(next http.Handler) http.Handler {
+	if a.Development() && len(a.cfg.Secrets.Admin) == 0 {
+		return next
+	}
+	return &adminGuard{next: next, keys: digests(a.cfg.Secrets.Admin)}
+}
