@@ -70,7 +70,8 @@ func New[V any](o Options) *Cache[V] {
 	}
 	c := &Cache[V]{
 		o: o,
-		// Entries also carry their end themselves, by the injected clock; otter's frees the memory.
+		// Entries carry their end themselves, by the injected clock; what is too old goes when it is asked for or
+		// when room is needed.
 		entries: otter.Must(&otter.Options[id, entry[V]]{MaximumSize: o.Max}),
 		loads:   make(map[id]*load[V]),
 	}
@@ -167,6 +168,9 @@ func (c *Cache[V]) Fetch(ctx context.Context, key string, fetch func(ctx context
 		return none, fmt.Errorf("cache %s: %w", c.o.Name, ErrNoTenant)
 	}
 	k := id{t, key}
+	if !c.believed() {
+		return fetch(ctx) // without joining a load that may have begun before a change nobody told us
+	}
 	if v, ok := c.get(k); ok {
 		return v, nil
 	}

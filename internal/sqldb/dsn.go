@@ -240,6 +240,9 @@ func (d *dsn) own() error {
 	if d.maxConns, _, err = d.number("max_conns"); err != nil {
 		return err
 	}
+	if d.maxConns == 1 && d.scheme != "sqlite" && d.scheme != "memory" {
+		return errors.New("max_conns is at least 2: migrating takes one connection for its lock and one for its work")
+	}
 	if d.maxIdle, d.hasMaxIdle, err = d.number("max_idle_conns"); err != nil {
 		return err
 	}

@@ -59,6 +59,9 @@ func matchVersion(d Dialect, version string) error {
 
 // postgresConfig gives pgx everything but the password, so that no error of its parser can hold it.
 func postgresConfig(d *dsn) (*pgxpool.Config, error) {
+	if p := d.take("password"); d.password == "" {
+		d.password = p
+	}
 	u := url.URL{Scheme: "postgres", Host: d.host, Path: "/" + d.name, RawQuery: d.params.Encode()}
 	if d.user != "" {
 		u.User = url.User(d.user)
@@ -68,7 +71,9 @@ func postgresConfig(d *dsn) (*pgxpool.Config, error) {
 	}
 	config, err := pgxpool.ParseConfig(u.String())
 	if err != nil {
-		return nil, err
+		// The text begins with what was parsed, whose parameters may hold a secret too.
+		_, told, _ := strings.Cut(err.Error(), "`: ")
+		return nil, errors.New(told)
 	}
 	if d.password != "" {
 		config.ConnConfig.Password = d.password

@@ -194,7 +194,7 @@ func (c *core) retry(ctx context.Context, f func() error) error {
 			return err
 		}
 		if attempt == retries {
-			return &Error{kind: ErrUnavailable, cause: fmt.Errorf("gave up after %d attempts: %w", attempt, err)}
+			return &Error{kind: ErrUnavailable, cause: fmt.Errorf("gave up after %d attempts: %v", attempt, err)}
 		}
 		pause := time.NewTimer(gap/2 + rand.N(gap))
 		select {
