@@ -206,6 +206,7 @@ func TestAdminRefuses(t *testing.T) {
 		"PUT without kid":          {"PUT", "/admin/keys/mine/x", with(es, func(m map[string]any) { delete(m, "kid") }), 400, "kid"},
 		"PUT without alg":          {"PUT", "/admin/keys/mine/x", with(es, func(m map[string]any) { delete(m, "alg") }), 400, "alg"},
 		"PUT of another alg":       {"PUT", "/admin/keys/mine/x", with(es, func(m map[string]any) { m["alg"] = "ES512" }), 400, "ES512"},
+		"PUT of halves of two":     {"PUT", "/admin/keys/mine/x", with(es, func(m map[string]any) { m["d"] = "LoyiAXavcwPdRiu3NDdNpKeZC2BtQgmgNW1cdMy8nn0" }), 400, "belong"},
 		"PUT of a short secret":    {"PUT", "/admin/keys/mine/x", with(hs, func(m map[string]any) { m["k"] = "c2hvcnQ" }), 400, "32 bytes"},
 		"PUT of a secret":          {"PUT", "/admin/keys/" + AccessToken + "/x", string(hs), 400, "others check"},
 		"PUT of a set with a hole": {"PUT", "/admin/keys/mine", `{"keys":[` + string(es) + `,{}]}`, 400, "keys[1]"},

@@ -1,9 +1,12 @@
 package keys
 
 import (
+	"crypto/ecdsa"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -23,7 +26,7 @@ const maxKeys = 100
 // checkName refuses names of sets and ids of keys that cannot stand in a path, a header or a log line.
 func checkName(name string) error {
 	if name == "" {
-		return fmt.Errorf("must not be empty")
+		return errors.New("must not be empty")
 	}
 	if len(name) > maxName {
 		return fmt.Errorf("is %d characters long, at most %d are allowed", len(name), maxName)
@@ -74,12 +77,48 @@ func parseKey(raw []byte, p policy) (jose.JSONWebKey, error) {
 		return k, err
 	}
 	if !isSymmetric(k) && !k.Valid() {
-		return k, fmt.Errorf("is incomplete")
+		return k, errors.New("is incomplete")
 	}
-	if k.Use == useEncryption {
-		return k, nil
+	if err := wholePair(k.Key); err != nil || k.Use == useEncryption {
+		return k, err
 	}
-	return k, algorithms[k.Algorithm].fits(k.Key)
+	if err := algorithms[k.Algorithm].fits(k.Key); err != nil {
+		return k, err
+	}
+	return k, trial(k)
+}
+
+// wholePair refuses an EC key whose private half belongs to another public one, which go-jose does not notice.
+func wholePair(key any) error {
+	k, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil
+	}
+	d := k.D.FillBytes(make([]byte, (k.Curve.Params().BitSize+7)/8)) // as long as go-jose lets d be
+	own, err := ecdsa.ParseRawPrivateKey(k.Curve, d)
+	if err != nil || !own.PublicKey.Equal(&k.PublicKey) {
+		return errors.New("d does not belong to x and y")
+	}
+	return nil
+}
+
+// trial signs and verifies once, so that no key is stored that cannot do what it is for.
+func trial(k jose.JSONWebKey) error {
+	if !isPrivate(k) {
+		return nil
+	}
+	snap, err := newSnapshot(Set{Keys: []Key{newKey(k, Active, ByOperator, time.Time{})}})
+	if err != nil {
+		return err
+	}
+	token, err := snap.signer.sign(TypeJWT, []byte("{}"))
+	if err == nil {
+		_, err = snap.verify(token, TypeJWT, time.Time{})
+	}
+	if err != nil {
+		return errors.New("cannot sign: its members do not belong together")
+	}
+	return nil
 }
 
 // checkUse says whether a key for this use and algorithm may be in a set of this policy.

@@ -19,6 +19,8 @@ func FuzzParseKey(f *testing.F) {
 		f.Add(raw, true)
 		f.Add([]byte(strings.Replace(string(raw), `"use":"sig"`, `"use":"enc"`, 1)), false)
 	}
+	// The private half of another key.
+	f.Add([]byte(`{"use":"sig","kty":"EC","kid":"x","crv":"P-256","alg":"ES256","x":"18I_eKMnzn_ijkKqdbtcWycXdT5vITVCgLBfk5jKa5w","y":"rZjnbDhoV94zTHBD5TQodm1xHyIdzw9Vul3eNJ5FRLs","d":"LoyiAXavcwPdRiu3NDdNpKeZC2BtQgmgNW1cdMy8nn0"}`), false)
 	f.Add([]byte(`{"kty":"EC","crv":"P-256","kid":"x","alg":"ES256","x":"","y":""}`), false)
 	f.Add([]byte(`{"kty":"OKP","crv":"X25519","kid":"x","alg":"EdDSA","x":"AA"}`), true)
 	f.Fuzz(func(t *testing.T, raw []byte, managed bool) {
