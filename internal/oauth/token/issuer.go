@@ -53,8 +53,11 @@ func (i *Issuer) IDToken(ctx context.Context, c *client.Client, g Grant, accessT
 	return i.idToken(ctx, c, i.begun(ctx, g), oauth.GrantImplicit, accessToken, code)
 }
 
-// begun completes a grant that has just been made.
+// begun completes a grant that has just been made. Without a family its tokens could not be revoked together.
 func (i *Issuer) begun(ctx context.Context, g Grant) Grant {
+	if g.Family == "" {
+		g.Family = secret.NewID()
+	}
 	if g.Issuer == "" {
 		g.Issuer = i.URL(ctx)
 	}

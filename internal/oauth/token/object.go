@@ -91,6 +91,12 @@ func (o *Object) Time(name string, t time.Time) {
 	}
 }
 
+// Raw writes a value that is JSON already.
+func (o *Object) Raw(name string, value []byte) {
+	o.name(name)
+	o.buf = append(o.buf, value...)
+}
+
 // Any writes a value of any kind under a name of any kind. It is the slow way, for what others decided on.
 func (o *Object) Any(name string, value any) error {
 	if s, ok := value.(string); ok && plain(name) {

@@ -18,11 +18,6 @@ func (i *Issuer) InsertCode(ctx context.Context, q sqldb.Q, g Grant) (code strin
 	return code, nil
 }
 
-// InsertAccess stores a minted access token through q; see Issuer.MintAccess.
-func (s *Store) InsertAccess(ctx context.Context, q sqldb.Q, t *Token) error {
-	return s.insertVia(ctx, q, t)
-}
-
 // insertCode stores a code and remembers it. Should the transaction of q fail, what is remembered does no harm: it
 // spares a select, and the guarded update of the redemption decides.
 func (s *Store) insertCode(ctx context.Context, q sqldb.Q, t *Token) error {

@@ -229,6 +229,31 @@ func TestSweep(t *testing.T) {
 	})
 }
 
+func TestLiveFamilies(t *testing.T) {
+	testkit.EachDB(t, "oauth", func(t *testing.T, db *sqldb.DB) {
+		s := start(t, db)
+		a := s.register("app")
+		begin := func(refresh time.Duration) string {
+			s.issuer.Lifespans.RefreshToken = refresh
+			g := s.grant(a)
+			s.wantOK(s.redeem(a, s.code(g)))
+			return g.Family
+		}
+		expired, revoked, live, endless := begin(time.Hour), begin(1000*time.Hour), begin(1000*time.Hour), begin(-1)
+		if err := s.store.RevokeFamilies(s.ctx, revoked); err != nil {
+			t.Fatal(err)
+		}
+		s.clock.Advance(2 * time.Hour)
+		got, err := s.store.LiveFamilies(s.ctx, []string{expired, revoked, live, endless, "unknown"})
+		if err != nil || len(got) != 2 || !got[live] || !got[endless] {
+			t.Errorf("%v, %v", got, err)
+		}
+		if got, err := s.store.LiveFamilies(s.ctx, nil); err != nil || len(got) != 0 {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
+}
+
 func TestDeleteByClient(t *testing.T) {
 	testkit.EachDB(t, "oauth", func(t *testing.T, db *sqldb.DB) {
 		s := start(t, db)

@@ -68,11 +68,13 @@ func (w *write) fill(tokens []*Token) error {
 // flush writes what several requests of one tenant want: one guarded UPDATE if something is spent, one SELECT more if
 // not everything was there to be spent, one INSERT.
 func (s *Store) flush(ctx context.Context, tx *sqldb.Tx, items []*write) []error {
+	err := s.flushAll(ctx, tx, items)
+	if err == nil {
+		return nil
+	}
 	errs := make([]error, len(items))
-	if err := s.flushAll(ctx, tx, items); err != nil {
-		for i := range errs {
-			errs[i] = err
-		}
+	for i := range errs {
+		errs[i] = err
 	}
 	return errs
 }
@@ -102,14 +104,14 @@ func (s *Store) flushAll(ctx context.Context, tx *sqldb.Tx, items []*write) erro
 // spend decides which of the items win, by guarded updates: of all processes that try, the database lets one through.
 // Of several items in one batch that spend the same token the first wins, or all within the grace period.
 func (s *Store) spend(ctx context.Context, tx *sqldb.Tx, items []*write) error {
-	strict, graceful := map[string]bool{}, map[string]bool{}
+	var strict, graceful map[string]bool // most batches spend nothing
 	for _, w := range items {
 		switch {
 		case w.spend == "":
 		case w.grace:
-			graceful[w.spend] = true
+			add(&graceful, w.spend)
 		default:
-			strict[w.spend] = true
+			add(&strict, w.spend)
 		}
 	}
 	if err := s.spendSet(ctx, tx, strict, "spent_at IS NULL"); err != nil {
@@ -130,6 +132,13 @@ func (s *Store) spend(ctx context.Context, tx *sqldb.Tx, items []*write) error {
 		}
 	}
 	return nil
+}
+
+func add(set *map[string]bool, name string) {
+	if *set == nil {
+		*set = make(map[string]bool)
+	}
+	(*set)[name] = true
 }
 
 // spendSet marks the tokens of a set as spent where guard lets it, and takes out of the set what could not be. The
