@@ -106,7 +106,7 @@ type ClientsConfig struct {
 	// AllowPrivateAddresses lets jwks_uri and sector_identifier_uri lead to
 	// loopback and private addresses. Default: true in the development profile,
 	// false in production, where whoever may register clients could otherwise
-	// reach into your network.
+	// reach into your network. While false, HTTP proxies of the environment are not used.
 	AllowPrivateAddresses *bool `yaml:"allow_private_addresses"`
 }
 

@@ -18,6 +18,14 @@ CREATE INDEX oauth_client_name ON oauth_client (tenant_id, client_name, client_i
 
 CREATE INDEX oauth_client_owner ON oauth_client (tenant_id, owner, client_id);
 
+-- Origins from which browsers may call on behalf of a client.
+CREATE TABLE oauth_client_origin (
+    tenant_id {{key}} NOT NULL,
+    client_id {{key}} NOT NULL,
+    origin    {{key}} NOT NULL,
+    PRIMARY KEY (tenant_id, client_id, origin)
+);
+
 -- Client assertions (private_key_jwt) that were used: each works once. A row
 -- may go when the assertion has expired, for then it is refused anyway.
 CREATE TABLE oauth_client_assertion_jti (

@@ -67,6 +67,14 @@ CREATE INDEX oauth_client_name ON oauth_client (tenant_id, client_name, client_i
 
 CREATE INDEX oauth_client_owner ON oauth_client (tenant_id, owner, client_id);
 
+-- Origins from which browsers may call on behalf of a client.
+CREATE TABLE oauth_client_origin (
+    tenant_id varbinary(764) NOT NULL,
+    client_id varbinary(764) NOT NULL,
+    origin    varbinary(764) NOT NULL,
+    PRIMARY KEY (tenant_id, client_id, origin)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 -- Client assertions (private_key_jwt) that were used: each works once. A row
 -- may go when the assertion has expired, for then it is refused anyway.
 CREATE TABLE oauth_client_assertion_jti (
@@ -83,20 +91,21 @@ CREATE INDEX oauth_client_assertion_jti_expires ON oauth_client_assertion_jti (e
 -- Codes, access and refresh tokens. Only digests of tokens are kept. A row is judged by its own columns: its expiry is
 -- stored with it, so a changed setting never touches tokens that are out.
 CREATE TABLE oauth_token (
-    tenant_id varbinary(764) NOT NULL,
-    digest varbinary(764) NOT NULL,
-    kind varbinary(764) NOT NULL,
-    family varbinary(764),
-    client_id varbinary(764) NOT NULL,
-    grant_json mediumtext NOT NULL,
-    issued_at datetime(6) NOT NULL,
+    tenant_id  varbinary(764)  NOT NULL,
+    digest     varbinary(64)   NOT NULL,
+    kind       varbinary(64)   NOT NULL,
+    family     varbinary(764),
+    client_id  varbinary(764)  NOT NULL,
+    grant_json longtext NOT NULL,
+    issued_at  datetime(6) NOT NULL,
     expires_at datetime(6),
-    spent_at datetime(6),
-    spent_by varbinary(764),
+    spent_at   datetime(6),
+    spent_by   varbinary(64),
     revoked_at datetime(6),
     PRIMARY KEY (tenant_id, digest)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- Most tokens of a busy server come from client_credentials and have no family: where a database can, they are left out.
 CREATE INDEX oauth_token_family ON oauth_token (tenant_id, family);
 
 CREATE INDEX oauth_token_client ON oauth_token (tenant_id, client_id);

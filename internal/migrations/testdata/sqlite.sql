@@ -67,6 +67,14 @@ CREATE INDEX oauth_client_name ON oauth_client (tenant_id, client_name, client_i
 
 CREATE INDEX oauth_client_owner ON oauth_client (tenant_id, owner, client_id);
 
+-- Origins from which browsers may call on behalf of a client.
+CREATE TABLE oauth_client_origin (
+    tenant_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    origin    TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, client_id, origin)
+) STRICT;
+
 -- Client assertions (private_key_jwt) that were used: each works once. A row
 -- may go when the assertion has expired, for then it is refused anyway.
 CREATE TABLE oauth_client_assertion_jti (
@@ -83,21 +91,22 @@ CREATE INDEX oauth_client_assertion_jti_expires ON oauth_client_assertion_jti (e
 -- Codes, access and refresh tokens. Only digests of tokens are kept. A row is judged by its own columns: its expiry is
 -- stored with it, so a changed setting never touches tokens that are out.
 CREATE TABLE oauth_token (
-    tenant_id TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    family TEXT,
-    client_id TEXT NOT NULL,
+    tenant_id  TEXT  NOT NULL,
+    digest     TEXT   NOT NULL,
+    kind       TEXT   NOT NULL,
+    family     TEXT,
+    client_id  TEXT  NOT NULL,
     grant_json TEXT NOT NULL,
-    issued_at INTEGER NOT NULL,
+    issued_at  INTEGER NOT NULL,
     expires_at INTEGER,
-    spent_at INTEGER,
-    spent_by TEXT,
+    spent_at   INTEGER,
+    spent_by   TEXT,
     revoked_at INTEGER,
     PRIMARY KEY (tenant_id, digest)
 ) STRICT;
 
-CREATE INDEX oauth_token_family ON oauth_token (tenant_id, family);
+-- Most tokens of a busy server come from client_credentials and have no family: where a database can, they are left out.
+CREATE INDEX oauth_token_family ON oauth_token (tenant_id, family) WHERE family IS NOT NULL;
 
 CREATE INDEX oauth_token_client ON oauth_token (tenant_id, client_id);
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -155,7 +156,7 @@ func (a *Authenticator) assert(ctx context.Context, claimed Credentials) (*Clien
 func (a *Authenticator) verifySignature(ctx context.Context, c *Client, given *assertion) error {
 	keys, err := a.keysOf(ctx, c, given)
 	if err != nil {
-		return oauth.ErrInvalidClient.With("Client authentication failed: the keys at the client's jwks_uri could not be read.").Because(err)
+		return oauth.ErrInvalidClient.Because(fmt.Errorf("the keys at the client's jwks_uri: %w", err))
 	}
 	for _, k := range keys {
 		if _, err := given.jws.Verify(k); err == nil {

@@ -14,9 +14,9 @@ import (
 // Authenticator finds out which client sent a request (RFC 6749 §2.3). It
 // accepts exactly the method that the client is registered with.
 //
-// Who guesses learns nothing from the answer: unknown client, wrong secret and
-// wrong method read the same and cost the same work. Who knows the secret is
-// told what else is wrong.
+// Who guesses a secret learns nothing from the answer: unknown client, wrong
+// secret and wrong method read the same and cost the same work. Who knows the
+// secret is told what else is wrong.
 type Authenticator struct {
 	// Store has the clients.
 	Store *Store
@@ -90,18 +90,19 @@ func (a *Authenticator) verifySecret(ctx context.Context, c *Client, claimed Cre
 }
 
 // matchSecret returns the index of the stored secret that was given, or -1. All
-// are compared as long as none fits.
+// are compared as long as none fits; one that cannot be read does not stand in
+// the way of the others.
 func matchSecret(ctx context.Context, h *secret.Hasher, stored []storedSecret, given string) (found int, stale bool, err error) {
 	for i := range stored {
-		ok, stale, err := h.Verify(ctx, stored[i].Encoded, given)
-		if err != nil {
-			return -1, false, err
-		}
-		if ok {
+		ok, stale, failed := h.Verify(ctx, stored[i].Encoded, given)
+		if ok && failed == nil {
 			return i, stale, nil
 		}
+		if failed != nil && err == nil {
+			err = failed
+		}
 	}
-	return -1, false, nil
+	return -1, false, err
 }
 
 // fail spends the work that a comparison would have cost and answers as ever.

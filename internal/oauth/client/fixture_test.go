@@ -40,7 +40,7 @@ type fixture struct {
 
 func newFixture(t testing.TB, db *sqldb.DB) *fixture {
 	t.Helper()
-	f := &fixture{clock: new(testkit.Clock), db: db, ctx: tenant.With(context.Background(), tenant.Default), documents: map[string]string{}}
+	f := &fixture{clock: new(testkit.Clock), db: db, ctx: tenant.With(t.Context(), tenant.Default), documents: map[string]string{}}
 	hasher, err := secret.NewHasher(secret.HashConfig{
 		Memory: 8 << 10, Time: 1, Parallelism: 1, MaxMemory: 64 << 10, MaxWaiting: 64, Remember: time.Minute, RememberMax: 100,
 	}, testkit.Ring(t), f.clock.Now)
@@ -73,12 +73,12 @@ func newFixture(t testing.TB, db *sqldb.DB) *fixture {
 // memory returns a migrated database in memory, for benchmarks too.
 func memory(t testing.TB) *sqldb.DB {
 	t.Helper()
-	db, err := sqldb.Open(context.Background(), "memory", sqldb.Options{Name: "oauth", Now: new(testkit.Clock).Now})
+	db, err := sqldb.Open(t.Context(), "memory", sqldb.Options{Name: "oauth", Now: new(testkit.Clock).Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if _, err := migrations.Up(context.Background(), db, "oauth"); err != nil {
+	if _, err := migrations.Up(t.Context(), db, "oauth"); err != nil {
 		t.Fatal(err)
 	}
 	return db

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 
@@ -115,8 +116,8 @@ func TestSDKChanges(t *testing.T) {
 	if err == nil || res.StatusCode != http.StatusBadRequest {
 		t.Fatalf("%v, %v", res, err)
 	}
-	if e, ok := err.(*hydra.GenericOpenAPIError); ok {
-		told = e
+	if !errors.As(err, &told) {
+		t.Fatal(err)
 	}
 	if m, ok := told.Model().(hydra.ErrorOAuth2); !ok || m.GetError() != "invalid_client_metadata" {
 		t.Errorf("%+v", told.Model())

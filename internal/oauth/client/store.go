@@ -5,13 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
-	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
-	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // Topic is the change feed's topic for clients; the key is the client id.
@@ -25,11 +24,12 @@ const maxAttempts = 8
 
 // Store keeps clients in the oauth database. Make it with NewStore.
 type Store struct {
-	db    *sqldb.DB
-	feed  *sqldb.Feed
-	cache *cache.Cache[*Client]
-	now   func() time.Time
-	used  *sqldb.Coalescer[usedAssertion]
+	db      *sqldb.DB
+	feed    *sqldb.Feed
+	cache   *cache.Cache[*Client]
+	origins *cache.Cache[*originSet]
+	now     func() time.Time
+	used    *sqldb.Coalescer[usedAssertion]
 
 	slowSecrets atomic.Bool // a client with a chosen secret was seen
 }
@@ -53,6 +53,9 @@ func NewStore(o StoreOptions) *Store {
 		feed: o.Feed,
 		cache: cache.New[*Client](cache.Options{
 			Name: Topic, Max: o.CacheSize, TTL: cacheTTL, Feed: o.Feed, Topic: Topic, Now: o.Now,
+		}),
+		origins: cache.New[*originSet](cache.Options{
+			Name: originTopic, Max: 1000, TTL: cacheTTL, Feed: o.Feed, Topic: originTopic, Now: o.Now,
 		}),
 		now:  o.Now,
 		used: sqldb.NewCoalescer(o.DB, sqldb.CoalescerOptions{}, insertUsed),
@@ -133,6 +136,9 @@ func (s *Store) Create(ctx context.Context, c *Client) error {
 		if err != nil {
 			return err
 		}
+		if err := s.writeOrigins(ctx, tx, c.ID, nil, c.AllowedCORSOrigins); err != nil {
+			return err
+		}
 		return s.feed.Publish(ctx, tx, Topic, c.ID)
 	})
 	if errors.Is(err, sqldb.ErrDuplicate) {
@@ -170,13 +176,13 @@ func (s *Store) Change(ctx context.Context, id string, fn func(*Client) (*Client
 		if err != nil {
 			return nil, err
 		}
-		version := old.version
+		version, origins := old.version, slices.Clone(old.AllowedCORSOrigins)
 		next, err := fn(old)
 		if err != nil {
 			return nil, err
 		}
 		next.ID, next.version, next.UpdatedAt = id, version, s.now()
-		written, err := s.update(ctx, next)
+		written, err := s.update(ctx, next, origins)
 		if err != nil {
 			return nil, err
 		}
@@ -187,7 +193,7 @@ func (s *Store) Change(ctx context.Context, id string, fn func(*Client) (*Client
 	return nil, ErrChanged
 }
 
-func (s *Store) update(ctx context.Context, c *Client) (written bool, err error) {
+func (s *Store) update(ctx context.Context, c *Client, origins []string) (written bool, err error) {
 	document, secrets, err := encode(c)
 	if err != nil {
 		return false, err
@@ -199,6 +205,9 @@ func (s *Store) update(ctx context.Context, c *Client) (written bool, err error)
 			WHERE tenant_id = :tenant AND client_id = ? AND version = ?`,
 			c.Name, c.Owner, document, secrets, c.UpdatedAt, c.ID, c.version)
 		if written = n == 1; err != nil || !written {
+			return err
+		}
+		if err := s.writeOrigins(ctx, tx, c.ID, origins, c.AllowedCORSOrigins); err != nil {
 			return err
 		}
 		return s.feed.Publish(ctx, tx, Topic, c.ID)
@@ -219,6 +228,9 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 		}
 		if n == 0 {
 			return ErrNotFound
+		}
+		if err := s.dropOrigins(ctx, tx, id); err != nil {
+			return err
 		}
 		return s.feed.Publish(ctx, tx, Topic, id)
 	})
@@ -258,60 +270,4 @@ func (s *Store) List(ctx context.Context, f Filter) ([]*Client, error) {
 		list = append(list, c)
 	}
 	return list, rows.Err()
-}
-
-// usedAssertion is a client assertion that must not work again.
-type usedAssertion struct {
-	tenant  tenant.ID
-	digest  string
-	expires time.Time
-}
-
-// UseAssertion remembers a client assertion until it expires, and returns
-// ErrInvalidClient for one that was used before: its row is there already.
-func (s *Store) UseAssertion(ctx context.Context, digest string, expires time.Time) error {
-	id, _ := tenant.From(ctx)
-	err := s.used.Do(ctx, usedAssertion{tenant: id, digest: digest, expires: expires})
-	if errors.Is(err, sqldb.ErrDuplicate) {
-		return oauth.ErrInvalidClient.With("Client authentication failed: the assertion was used before; its jti must be new each time.").Because(err)
-	}
-	return err
-}
-
-func insertUsed(ctx context.Context, tx *sqldb.Tx, items []usedAssertion) []error {
-	rows := make([][]any, len(items))
-	for i, u := range items {
-		rows[i] = []any{u.tenant, u.digest, u.expires}
-	}
-	_, err := tx.InsertRows(ctx, "oauth_client_assertion_jti", []string{"tenant_id", "digest", "expires_at"}, rows)
-	errs := make([]error, len(items))
-	for i := range errs {
-		errs[i] = err
-	}
-	return errs
-}
-
-// Sweep removes up to limit expired assertions of all tenants and returns how
-// many they were.
-func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (int, error) {
-	all := s.db.AllTenants()
-	rows, err := all.Query(ctx, `SELECT digest FROM oauth_client_assertion_jti WHERE expires_at < ? ORDER BY expires_at LIMIT ?`, now, limit)
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	var digests []string
-	for rows.Next() {
-		var d string
-		if err := rows.Scan(&d); err != nil {
-			return 0, err
-		}
-		digests = append(digests, d)
-	}
-	if err := rows.Err(); err != nil || len(digests) == 0 {
-		return 0, err
-	}
-	// A digest says which client it is of, but two tenants may have clients of one id: the time stays in the condition.
-	n, err := all.Exec(ctx, `DELETE FROM oauth_client_assertion_jti WHERE digest IN (?) AND expires_at < ?`, digests, now)
-	return int(n), err
 }

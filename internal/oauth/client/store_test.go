@@ -1,7 +1,6 @@
 package client_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -28,6 +27,7 @@ func TestStore(t *testing.T) {
 		t.Run("a changed client is seen at once", func(t *testing.T) { storeCache(t, db) })
 		t.Run("tenants do not see each other", func(t *testing.T) { storeTenants(t, db) })
 		t.Run("an assertion works once", func(t *testing.T) { storeAssertions(t, db) })
+		t.Run("origins of clients are known", func(t *testing.T) { storeOrigins(t, db) })
 		t.Run("expired assertions are swept", func(t *testing.T) { storeSweep(t, db) })
 	})
 }
@@ -178,13 +178,12 @@ func storeCache(t *testing.T, db *sqldb.DB) {
 // run runs a feed for the length of the test and waits until it is heard.
 func run(t testing.TB, feed *sqldb.Feed) {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = feed.Run(ctx)
+		_ = feed.Run(t.Context())
 	}()
-	t.Cleanup(func() { stop(); <-done })
+	t.Cleanup(func() { <-done })
 	for range 200 {
 		if feed.Healthy() {
 			return
@@ -210,7 +209,7 @@ func storeTenants(t *testing.T, db *sqldb.DB) {
 	if _, err := f.register.Create(other, client.Registration{Client: basicClient("shared")}); err != nil {
 		t.Errorf("the same id in another tenant: %v", err)
 	}
-	if _, err := f.store.Get(context.Background(), "shared"); err == nil {
+	if _, err := f.store.Get(t.Context(), "shared"); err == nil {
 		t.Error("a context without a tenant was answered")
 	}
 }
@@ -255,11 +254,57 @@ func storeSweep(t *testing.T, db *sqldb.DB) {
 	}
 	now := start.Add(3*time.Minute + time.Second) // four have ended
 	for _, want := range []int{3, 1, 0} {
-		if n, err := f.store.Sweep(context.Background(), now, 3); n != want || err != nil {
+		if n, err := f.store.Sweep(t.Context(), now, 3); n != want || err != nil {
 			t.Errorf("swept %d, %v, want %d", n, err, want)
 		}
 	}
 	if err := f.store.UseAssertion(f.ctx, "sweep-4", start); fault.From(err).Code != "invalid_client" {
 		t.Errorf("one that has not expired is forgotten: %v", err)
 	}
+}
+
+func storeOrigins(t *testing.T, db *sqldb.DB) {
+	f := newFixture(t, db)
+	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
+	run(t, feed)
+	f.store = client.NewStore(client.StoreOptions{DB: db, Feed: feed, CacheSize: 10, Now: f.clock.Now})
+	t.Cleanup(f.store.Close)
+	f.register.Store = f.store
+	allowed := func(origin string, want bool) {
+		t.Helper()
+		if got, err := f.store.OriginAllowed(f.ctx, origin); got != want || err != nil {
+			t.Errorf("%s: %v, %v", origin, got, err)
+		}
+	}
+	allowed("https://spa.example.com", false)
+	for _, id := range []string{"spa", "twin"} {
+		c := basicClient(id)
+		c.AllowedCORSOrigins = []string{"https://SPA.example.com:443/", "https://spa.example.com", "https://*.example.org"}
+		f.add(t, c, "")
+	}
+	allowed("https://spa.example.com", true)
+	allowed("https://a.example.org", true)
+	before := db.Statements()
+	for i := range 50 {
+		allowed(fmt.Sprintf("https://made-up-%d.example.com", i), false)
+	}
+	if n := db.Statements() - before; n != 0 {
+		t.Errorf("%d statements for origins that are made up", n)
+	}
+	if other, err := f.store.OriginAllowed(tenant.With(f.ctx, "elsewhere"), "https://spa.example.com"); other || err != nil {
+		t.Errorf("another tenant: %v, %v", other, err)
+	}
+	if err := f.store.Delete(f.ctx, "twin"); err != nil {
+		t.Fatal(err)
+	}
+	allowed("https://spa.example.com", true)
+	_, err := f.store.Change(f.ctx, "spa", func(c *client.Client) (*client.Client, error) {
+		c.AllowedCORSOrigins = []string{"https://new.example.com"}
+		return c, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed("https://spa.example.com", false)
+	allowed("https://new.example.com", true)
 }
