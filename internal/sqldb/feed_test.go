@@ -1,0 +1,213 @@
+package sqldb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/migrations"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+)
+
+// log collects what a feed tells.
+type log struct {
+	mu   sync.Mutex
+	told map[string]int
+}
+
+func (l *log) note(t tenant.ID, key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told[string(t)+"/"+key]++
+}
+
+func (l *log) times(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.told[what]
+}
+
+// replica is one server's view: a handle and a feed that runs.
+func replica(t *testing.T, dsn string) (*sqldb.DB, *sqldb.Feed, *log) {
+	t.Helper()
+	db := open(t, dsn)
+	f := sqldb.NewFeed(db, sqldb.FeedOptions{})
+	l := &log{told: make(map[string]int)}
+	f.Subscribe("client", l.note)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := f.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	within(t, 5*time.Second, "the feed is healthy", f.Healthy)
+	return db, f, l
+}
+
+func within(t *testing.T, d time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(d); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", d, what)
+		}
+	}
+}
+
+func migrate(t *testing.T, dsn string) {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), dsn, sqldb.Options{Name: "oauth"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = migrations.Up(t.Context(), db, "oauth")
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// servers runs fn on the databases that several processes can share.
+func servers(t *testing.T, fn func(t *testing.T, dsn string)) {
+	t.Helper()
+	testkit.EachDSN(t, func(t *testing.T, dsn string) {
+		if strings.HasPrefix(dsn, "sqlite") {
+			return // one process: see TestFeedAlone
+		}
+		migrate(t, dsn)
+		fn(t, dsn)
+	})
+}
+
+func publish(t *testing.T, db *sqldb.DB, f *sqldb.Feed, keys ...string) {
+	t.Helper()
+	err := db.InTx(testkit.Context(t), func(ctx context.Context, tx *sqldb.Tx) error {
+		for _, key := range keys {
+			if err := f.Publish(ctx, tx, "client", key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFeedBetweenServers(t *testing.T) {
+	servers(t, func(t *testing.T, dsn string) {
+		one, feed1, log1 := replica(t, dsn)
+		_, _, log2 := replica(t, dsn)
+		before := one.Statements()
+		publish(t, one, feed1, "a", "b")
+		if got := one.Statements() - before; got != 1 {
+			t.Errorf("two changes took %d statements", got)
+		}
+		if log1.times("default/a") != 1 || log1.times("default/b") != 1 {
+			t.Error("the server that made the change was not told at once")
+		}
+		within(t, time.Second, "the other server is told", func() bool { return log2.times("default/a") == 1 && log2.times("default/b") == 1 })
+		for i := range 50 {
+			publish(t, one, feed1, fmt.Sprint(i))
+		}
+		within(t, time.Second, "the other server is told all", func() bool { return log2.times("default/49") == 1 })
+		time.Sleep(time.Second) // rows are read again for a while
+		for i := range 50 {
+			if key := fmt.Sprint("default/", i); log1.times(key) != 1 || log2.times(key) != 1 {
+				t.Errorf("%s was told %d and %d times", key, log1.times(key), log2.times(key))
+			}
+		}
+		if one.Statements()-before != 51 {
+			t.Errorf("the feed's own statements are counted: %d", one.Statements()-before)
+		}
+	})
+}
+
+// A row that was numbered before another one and committed after it must not be missed.
+func TestFeedOutOfOrder(t *testing.T) {
+	servers(t, func(t *testing.T, dsn string) {
+		db, feed, _ := replica(t, dsn)
+		_, _, other := replica(t, dsn)
+		slow, err := open(t, dsn).Raw().BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = slow.ExecContext(t.Context(), "INSERT INTO oauth_change_feed (source, tenant_id, topic, item, changed_at) VALUES ('x', 'default', 'client', 'slow', CURRENT_TIMESTAMP)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		publish(t, db, feed, "fast")
+		within(t, time.Second, "the later one is told", func() bool { return other.times("default/fast") == 1 })
+		time.Sleep(600 * time.Millisecond) // more than one turn
+		if err := slow.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		within(t, time.Second, "the earlier one is told", func() bool { return other.times("default/slow") == 1 })
+	})
+}
+
+func TestFeedCutOff(t *testing.T) {
+	servers(t, func(t *testing.T, dsn string) {
+		db, feed, _ := replica(t, dsn)
+		p := newProxy(t, dsn)
+		_, far, log := replica(t, p.dsn)
+		p.cut()
+		within(t, 1500*time.Millisecond, "the feed that is cut off says so", func() bool { return !far.Healthy() })
+		publish(t, db, feed, "missed")
+		if !feed.Healthy() || far.Healthy() {
+			t.Error("only the one that is cut off is unhealthy")
+		}
+		p.mend()
+		within(t, 5*time.Second, "the feed is healthy again", far.Healthy)
+		if log.times("default/missed") != 1 {
+			t.Error("it is healthy before it told what it had missed")
+		}
+	})
+}
+
+func TestFeedWithoutTable(t *testing.T) {
+	testkit.EachDSN(t, func(t *testing.T, dsn string) {
+		if strings.HasPrefix(dsn, "sqlite") {
+			return
+		}
+		f := sqldb.NewFeed(open(t, dsn), sqldb.FeedOptions{})
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		if err := f.Run(ctx); err != nil || f.Healthy() {
+			t.Errorf("%v, healthy %t", err, f.Healthy())
+		}
+	})
+}
+
+// An embedded database serves one process, so there is nobody to write to.
+func TestFeedAlone(t *testing.T) {
+	for _, dsn := range []string{"memory://" + t.Name(), "sqlite://" + t.TempDir() + "/"} {
+		db, feed, log := replica(t, dsn)
+		before := db.Statements()
+		publish(t, db, feed, "a")
+		if log.times("default/a") != 1 || !feed.Healthy() || db.Statements() != before {
+			t.Errorf("told %d times in %d statements", log.times("default/a"), db.Statements()-before)
+		}
+		err := db.InTx(testkit.Context(t), func(ctx context.Context, tx *sqldb.Tx) error {
+			return errors.Join(feed.Publish(ctx, tx, "client", "b"), errors.New("boom"))
+		})
+		if err == nil || log.times("default/b") != 0 {
+			t.Error("told of what was rolled back")
+		}
+		if err := db.InTx(testkit.Context(t), func(_ context.Context, tx *sqldb.Tx) error {
+			return feed.Publish(t.Context(), tx, "client", "b")
+		}); !errors.Is(err, sqldb.ErrNoTenant) {
+			t.Errorf("without a tenant: %v", err)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package sqldb_test
+
+import (
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+)
+
+// proxy stands between a handle and a database's server, to cut the line.
+type proxy struct {
+	dsn    string
+	server string
+	ln     net.Listener
+
+	mu      sync.Mutex
+	isCut   bool
+	conns   map[net.Conn]struct{}
+	waiters sync.WaitGroup
+}
+
+func newProxy(t *testing.T, dsn string) *proxy {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{server: u.Host, ln: ln, conns: make(map[net.Conn]struct{})}
+	u.Host = ln.Addr().String()
+	p.dsn = u.String()
+	p.waiters.Go(p.accept)
+	t.Cleanup(func() {
+		_ = ln.Close()
+		p.cut()
+		p.waiters.Wait()
+	})
+	return p
+}
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.ln.Accept()
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		refuse := p.isCut
+		p.mu.Unlock()
+		server, err := net.Dial("tcp", p.server)
+		if refuse || err != nil {
+			_ = client.Close()
+			if err == nil {
+				_ = server.Close()
+			}
+			continue
+		}
+		p.mu.Lock()
+		p.conns[client], p.conns[server] = struct{}{}, struct{}{}
+		p.mu.Unlock()
+		p.waiters.Go(func() { p.copy(client, server) })
+		p.waiters.Go(func() { p.copy(server, client) })
+	}
+}
+
+func (p *proxy) copy(to, from net.Conn) {
+	_, _ = io.Copy(to, from)
+	_ = to.Close()
+	_ = from.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, to)
+	delete(p.conns, from)
+}
+
+// cut ends every connection and lets none in.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.isCut = true
+	for c := range p.conns {
+		_ = c.Close()
+	}
+}
+
+// mend lets connections in again.
+func (p *proxy) mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.isCut = false
+}
