@@ -55,16 +55,16 @@ func withThing(t *testing.T, db *sqldb.DB) *sqldb.DB {
 	case sqldb.MySQL:
 		times, blob, key = "datetime(6)", "longblob", "varbinary(191)"
 	}
-	exec(t, db, strings.NewReplacer("TIME", times, "BLOB", blob, "LONG", long, "KEY1", key).Replace(
+	do(t, db, strings.NewReplacer("TIME", times, "BLOB", blob, "LONG", long, "KEY1", key).Replace(
 		`CREATE TABLE thing (tenant_id KEY1 NOT NULL, id KEY1 NOT NULL, n LONG, note text, at TIME, raw BLOB, ok boolean,
 		PRIMARY KEY (tenant_id, id))`))
-	exec(t, db, strings.ReplaceAll(
+	do(t, db, strings.ReplaceAll(
 		`CREATE TABLE part (tenant_id KEY1 NOT NULL, id KEY1 NOT NULL, thing_id KEY1 NOT NULL, PRIMARY KEY (tenant_id, id),
 		FOREIGN KEY (tenant_id, thing_id) REFERENCES thing (tenant_id, id))`, "KEY1", key))
 	return db
 }
 
-func exec(t *testing.T, db *sqldb.DB, text string, args ...any) int64 {
+func do(t *testing.T, db *sqldb.DB, text string, args ...any) int64 {
 	t.Helper()
 	n, err := db.AllTenants().Exec(testkit.Context(t), text, args...)
 	if err != nil {
@@ -147,8 +147,8 @@ func TestValues(t *testing.T) {
 			t.Errorf("zero: %v %q %v %t", n3, note3, when3, ok)
 		}
 
-		before := exec(t, db, "DELETE FROM thing WHERE at < ?", want)
-		after := exec(t, db, "DELETE FROM thing WHERE at <= ?", want)
+		before := do(t, db, "DELETE FROM thing WHERE at < ?", want)
+		after := do(t, db, "DELETE FROM thing WHERE at <= ?", want)
 		if before != 0 || after != 2 {
 			t.Errorf("times compare wrongly: %d before, %d at", before, after)
 		}
@@ -405,7 +405,7 @@ func TestInTxRunsAgain(t *testing.T) {
 		if err := insert(ctx, db, "a", "b"); err != nil {
 			t.Fatal(err)
 		}
-		exec(t, db, "UPDATE thing SET n = 0")
+		do(t, db, "UPDATE thing SET n = 0")
 		var runs atomic.Int32
 		var wg sync.WaitGroup
 		for _, order := range [][]string{{"a", "b"}, {"b", "a"}} {
