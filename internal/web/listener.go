@@ -150,17 +150,14 @@ func Serve(ctx context.Context, g Grace, listeners ...*Listener) error {
 	for i, l := range listeners {
 		servers[i] = l.server(ctx)
 		running.Go(func() {
-			if err := l.serve(inner, servers[i]); !errors.Is(err, http.ErrServerClosed) {
+			if err := l.serve(inner, servers[i]); !l.ending.Load() {
 				failed <- fmt.Errorf("%s listener: %w", l.Name, err)
 				cancel()
 			}
 		})
 	}
 	<-inner.Done()
-	for _, l := range listeners {
-		l.ending.Store(true)
-	}
-	err := g.stop(servers, ctx.Err() == nil)
+	err := g.stop(listeners, servers, ctx.Err() == nil)
 	running.Wait()
 	select {
 	case broken := <-failed:
@@ -180,29 +177,37 @@ func (l *Listener) serve(ctx context.Context, s *http.Server) error {
 	return s.ServeTLS(l.socket, "", "")
 }
 
-// lameDuck is how long answers carry "Connection: close" before idle connections are closed, so that busy clients
-// leave by themselves and do not lose a request to a connection that closes under them.
-const lameDuck = 100 * time.Millisecond
+// lameDuck is how long answers carry "Connection: close" before the address is given up, so that busy clients leave
+// by themselves; settle is how long a connection accepted last has to send its request after that. Without them
+// http.Server would drop requests that arrive while it shuts down.
+const (
+	lameDuck = 100 * time.Millisecond
+	settle   = 50 * time.Millisecond
+)
 
-// stop shuts the servers down together. When one has broken there is no use in waiting for load balancers.
-func (g Grace) stop(servers []*http.Server, broken bool) error {
+// stop ends all servers together. When one has broken there is no use in waiting for load balancers.
+func (g Grace) stop(listeners []*Listener, servers []*http.Server, broken bool) error {
 	limit := positive(g.Limit, 30*time.Second)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	if g.Health != nil {
 		g.Health.Drain()
 	}
-	if !broken {
-		select {
-		case <-ctx.Done():
-		case <-time.After(min(max(g.Delay, lameDuck), limit/2)):
-		}
+	for _, l := range listeners {
+		l.ending.Store(true)
 	}
+	if !broken {
+		pause(ctx, min(max(g.Delay, lameDuck), limit/2))
+	}
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+	pause(ctx, min(settle, limit/2))
 	faults := make([]error, len(servers))
 	var all sync.WaitGroup
 	for i, s := range servers {
 		all.Go(func() {
-			if err := s.Shutdown(ctx); err != nil {
+			if err := s.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
 				faults[i] = fmt.Errorf("stopped with requests unfinished after %s: %w", limit, err)
 				_ = s.Close()
 			}
@@ -210,6 +215,13 @@ func (g Grace) stop(servers []*http.Server, broken bool) error {
 	}
 	all.Wait()
 	return errors.Join(faults...)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 // ClientCertificate returns whether the request came with a certificate that ClientCAFile's authorities signed,
