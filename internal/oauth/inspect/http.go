@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/token"
@@ -156,6 +155,7 @@ func (h *Handler) forget(ctx context.Context, in forgetRequest) (web.NoContent, 
 func (h *Handler) userinfo(w http.ResponseWriter, r *http.Request) error {
 	text, err := bearer(w, r)
 	if err != nil {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse", error="invalid_request"`) // RFC 6750 §3
 		return err
 	}
 	if text == "" {
@@ -173,7 +173,7 @@ func (h *Handler) userinfo(w http.ResponseWriter, r *http.Request) error {
 		return oauth.ErrInsufficientScope.With("The access token was not granted the scope openid.")
 	}
 	c, err := h.Clients.Get(r.Context(), t.ClientID)
-	if fault.From(err) != nil && fault.From(err).Kind == fault.NotFound {
+	if errors.Is(err, client.ErrNotFound) {
 		return oauth.ErrInvalidToken.With("The client of the access token does not exist any more.")
 	}
 	if err != nil {

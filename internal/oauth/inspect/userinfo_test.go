@@ -144,7 +144,10 @@ func TestRFC6750_2_1_MalformedHeader(t *testing.T) {
 	for _, authorization := range []string{"Bearer", "Bearer ", "Bearer a b", "Bearer a\x7f", "bearer é"} {
 		r := httptest.NewRequest("GET", "/userinfo", nil)
 		r.Header["Authorization"] = []string{authorization}
-		s.wantError(s.send(s.public, r), 400, "invalid_request")
+		got := s.wantError(s.send(s.public, r), 400, "invalid_request")
+		if challenge := got.Header().Get("WWW-Authenticate"); !strings.Contains(challenge, `error="invalid_request"`) {
+			t.Errorf("WWW-Authenticate %q", challenge)
+		}
 	}
 	login := s.login(s.register("app"))
 	r := httptest.NewRequest("GET", "/userinfo", nil)

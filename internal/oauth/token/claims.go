@@ -21,11 +21,21 @@ const (
 	idTokenType     = "JWT"
 )
 
-// ReservedClaim tells whether a claim of an ID token, of userinfo or of a JWT access token is the server's own to set.
-func ReservedClaim(name string) bool {
+// reservedForUser tells whether a claim of an ID token or of userinfo is the server's own to set.
+func reservedForUser(name string) bool {
 	switch name {
 	case "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "azp", "nonce", "auth_time", "acr", "amr", "sid", "rat",
-		"at_hash", "c_hash", "s_hash", "client_id", "scope", "scp", "ext", "cnf", "act":
+		"at_hash", "c_hash", "s_hash":
+		return true
+	}
+	return false
+}
+
+// reservedForAccess tells whether a top-level claim of a JWT access token is the server's own to set.
+func reservedForAccess(name string) bool {
+	switch name {
+	case "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "scp", "ext", "auth_time", "acr", "amr",
+		"cnf", "act", "may_act":
 		return true
 	}
 	return false
@@ -75,7 +85,7 @@ func (i *Issuer) extraClaims(o *Object, claims Claims) error {
 	if len(i.Config.JWT.AllowedTopLevelClaims) == 0 {
 		return nil
 	}
-	return o.Claims(claims, func(name string) bool { return !top(name) || ReservedClaim(name) })
+	return o.Claims(claims, func(name string) bool { return !top(name) || reservedForAccess(name) })
 }
 
 // idToken mints an ID token whose lifetime is that of grantType. Its audience is the client alone, which is why there
@@ -137,7 +147,7 @@ func (g *Grant) hidden(place string) func(name string) bool {
 		asked = nil // whoever took the request has checked it; what cannot be read asks for nothing
 	}
 	return func(name string) bool {
-		if ReservedClaim(name) {
+		if reservedForUser(name) {
 			return true
 		}
 		if _, here := asked[place][name]; here {

@@ -89,7 +89,7 @@ func (c Config) Validate() (faults []error) {
 		fault("jwt.scope_claim: %q is not list, string or both", c.JWT.ScopeClaim)
 	}
 	for i, name := range c.JWT.AllowedTopLevelClaims {
-		if name == "" || ReservedClaim(name) {
+		if name == "" || reservedForAccess(name) {
 			fault("jwt.allowed_top_level_claims[%d]: %q is set by the server itself", i, name)
 		}
 	}

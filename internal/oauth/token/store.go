@@ -46,7 +46,7 @@ type Store struct {
 	grace  time.Duration
 
 	writes *sqldb.Coalescer[*write]
-	active *cache.Cache[*entry] // access tokens, by the digest of their text
+	access *cache.Cache[*entry] // access tokens, by the digest of their text
 	codes  *cache.Cache[*Token] // codes of this process that nobody redeemed yet: spares their redemption a select
 	epochs epochs
 }
@@ -61,7 +61,7 @@ type entry struct {
 func NewStore(o StoreOptions) *Store {
 	s := &Store{epochs: epochs{seed: maphash.MakeSeed()}, db: o.DB, feed: o.Feed, tokens: o.Tokens, keys: o.Keys, now: o.Now, grace: o.Config.Refresh.GracePeriod}
 	s.writes = sqldb.NewCoalescer(o.DB, sqldb.CoalescerOptions{}, s.flush)
-	s.active = cache.New[*entry](cache.Options{
+	s.access = cache.New[*entry](cache.Options{
 		Name: "oauth_token", Max: o.Config.TokenCache.Size, TTL: o.Config.TokenCache.TTL,
 		Feed: o.Feed, Topic: topic, Now: o.Now,
 	})
@@ -103,7 +103,7 @@ func (s *Store) lookupJWT(ctx context.Context, token string) (*Token, error) {
 		return nil, ErrUnknown
 	}
 	key := secret.Digest(token)
-	if e, ok := s.active.Get(ctx, key); ok && s.epochs.current(e.stamp) {
+	if e, ok := s.access.Get(ctx, key); ok && s.epochs.current(e.stamp) {
 		return e.token, nil
 	}
 	claims, err := s.keys.Verify(ctx, keys.AccessToken, token, accessTokenType)
@@ -121,7 +121,7 @@ func (s *Store) lookupJWT(ctx context.Context, token string) (*Token, error) {
 
 // cached finds an access token in memory under key, or else in the database under digest.
 func (s *Store) cached(ctx context.Context, key, digest string) (*Token, error) {
-	if e, ok := s.active.Get(ctx, key); ok && s.epochs.current(e.stamp) {
+	if e, ok := s.access.Get(ctx, key); ok && s.epochs.current(e.stamp) {
 		return e.token, nil
 	}
 	before := s.epochs.now()
@@ -133,9 +133,8 @@ func (s *Store) cached(ctx context.Context, key, digest string) (*Token, error) 
 		return nil, ErrUnknown
 	}
 	// The stamp is of the epochs before the row was read: had it been revoked since, the entry is born stale.
-	stamp, ok := s.epochs.stamp(ctx, t, before)
-	if ok && t.RevokedAt.IsZero() {
-		s.active.Set(ctx, key, &entry{token: t, stamp: stamp})
+	if stamp, ok := s.epochs.stamp(ctx, t, before); ok {
+		s.access.Set(ctx, key, &entry{token: t, stamp: stamp})
 	}
 	return t, nil
 }
