@@ -137,9 +137,13 @@ func split(text string) []string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, " \t\r\n")
-		end := strings.HasSuffix(line, ";") && !strings.HasPrefix(strings.TrimSpace(line), "--")
+		code, _, _ := strings.Cut(line, "--")
+		code, end := strings.CutSuffix(strings.TrimRight(code, " \t"), ";")
+		if end {
+			line = code
+		}
 		if line != "" || b.Len() > 0 {
-			b.WriteString(strings.TrimSuffix(line, ";"))
+			b.WriteString(line)
 			b.WriteByte('\n')
 		}
 		if end {
