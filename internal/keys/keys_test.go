@@ -275,19 +275,19 @@ func TestServersHearOfARotation(t *testing.T) {
 		}
 		must(t, servers[0].RotateEmergency(ctx, AccessToken))
 		want := activeKey(t, servers[0], ctx, AccessToken)
-		begin := time.Now()
+		late := time.After(10 * time.Second) // a second, on a machine that has nothing else to do
 		for {
 			s, err := servers[1].get(ctx, AccessToken)
 			must(t, err)
 			if s.signer.kid == want {
 				break
 			}
-			if time.Since(begin) > 10*time.Second {
+			select {
+			case <-late:
 				t.Fatal("the other server never heard of it")
+			case <-time.After(time.Millisecond):
 			}
-			time.Sleep(time.Millisecond)
 		}
-		t.Logf("heard of after %s", time.Since(begin))
 	})
 }
 

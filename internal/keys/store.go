@@ -157,6 +157,11 @@ func (s *Store) change(ctx context.Context, set string, p policy, now time.Time,
 			return err
 		}
 		after := before.clone()
+		for i := range after.Keys {
+			if k := &after.Keys[i]; s.ring.Stale(k.sealed) {
+				k.sealed = "" // so that it is sealed anew, and the secret before can go
+			}
+		}
 		if err := fn(&after); err != nil {
 			return err
 		}

@@ -129,6 +129,23 @@ func TestStoreSaysWhichSecretIsMissing(t *testing.T) {
 	}
 }
 
+// After a new secret was put in front, one start is enough to be able to leave out the old one.
+func TestKeysAreSealedAnew(t *testing.T) {
+	ctx, clock, db := testkit.Context(t), new(testkit.Clock), testkit.SQLite(t, "oauth")
+	with := func(secrets ...secret.String) *Keys {
+		ring, err := secret.NewRing(secrets)
+		must(t, err)
+		return newServer(t, db, clock, func(o *Options) { o.Store = NewStore(db, sqldb.NewFeed(db, sqldb.FeedOptions{}), ring) })
+	}
+	const older, newer = secret.String("the secret that was there first"), secret.String("the secret that comes after it")
+	must(t, with(older).Ensure(ctx))
+	k := with(newer, older)
+	if !k.pass(ctx, k.Store.all) {
+		t.Fatal("the first pass failed")
+	}
+	must(t, with(newer).Ensure(ctx))
+}
+
 // Many servers begin on an empty database: one key per set signs, and all use it.
 func TestServersThatStartTogetherAgree(t *testing.T) {
 	testkit.EachDB(t, "oauth", func(t *testing.T, db *sqldb.DB) {
