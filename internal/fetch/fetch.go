@@ -115,8 +115,7 @@ func (c *Client) Get(ctx context.Context, address string) ([]byte, error) {
 
 // unwrapURL takes off the layer that repeats the whole URL.
 func unwrapURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

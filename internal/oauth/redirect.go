@@ -3,6 +3,7 @@ package oauth
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -122,10 +123,8 @@ func MatchRedirect(registered []string, asked string) (string, bool) {
 		}
 		return "", false
 	}
-	for _, r := range registered {
-		if r == asked {
-			return asked, true
-		}
+	if slices.Contains(registered, asked) {
+		return asked, true
 	}
 	host, rest, ok := loopback(asked)
 	if !ok {

@@ -24,7 +24,7 @@ func sdk(t *testing.T) (hydra.OAuth2API, context.Context) {
 // everyField is a client in which nothing has its default.
 func everyField() hydra.OAuth2Client {
 	p := hydra.PtrString
-	yes := hydra.PtrBool(true)
+	yes := new(true)
 	return hydra.OAuth2Client{
 		ClientId: p("every-field"), ClientName: p("Every field"), ClientSecret: p("chosen by a person"), ClientUri: p("https://app.example.com"),
 		ClientSecretExpiresAt: hydra.PtrInt64(4102444800), Owner: p("somebody"), Scope: p("openid photos.*"),
@@ -100,7 +100,7 @@ func TestSDKChanges(t *testing.T) {
 		t.Errorf("%+v, %v", patched, err)
 	}
 	spans, _, err := api.SetOAuth2ClientLifespans(ctx, id).OAuth2ClientTokenLifespans(hydra.OAuth2ClientTokenLifespans{
-		RefreshTokenGrantRefreshTokenLifespan: hydra.PtrString("48h"),
+		RefreshTokenGrantRefreshTokenLifespan: new("48h"),
 	}).Execute()
 	if err != nil || spans.GetRefreshTokenGrantRefreshTokenLifespan() != "48h0m0s" || spans.GetClientName() != "patched" {
 		t.Errorf("%+v, %v", spans, err)
