@@ -7,12 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
@@ -20,13 +20,13 @@ func TestMain(m *testing.M) { process.Main(m) }
 
 // A token that a client holds must be known after the server died in the middle of writing others.
 func TestKilledUnderLoadLosesNoAcknowledgedToken(t *testing.T) {
-	for _, database := range []struct{ name, dsn string }{
-		{"sqlite", ""},
-		{"postgres", testDatabase(t, "GATEHOUSE_TEST_POSTGRES")},
-		{"mariadb", testDatabase(t, "GATEHOUSE_TEST_MARIADB")},
+	for name, dsn := range map[string]func(*testing.T) string{
+		"sqlite":   func(*testing.T) string { return "" },
+		"postgres": testkit.Postgres,
+		"mariadb":  testkit.MariaDB,
 	} {
-		t.Run(database.name, func(t *testing.T) {
-			s := process.Start(t, process.Options{DSN: database.dsn})
+		t.Run(name, func(t *testing.T) {
+			s := process.Start(t, process.Options{DSN: dsn(t)})
 			id, secret := register(t, s)
 			acknowledged := []string{}
 			for range 3 {
@@ -44,15 +44,6 @@ func TestKilledUnderLoadLosesNoAcknowledgedToken(t *testing.T) {
 			t.Logf("%d acknowledged tokens, all known after 3 kills", len(acknowledged))
 		})
 	}
-}
-
-func testDatabase(t *testing.T, variable string) string {
-	t.Helper()
-	dsn := os.Getenv(variable)
-	if dsn == "" {
-		t.Fatalf("%s is not set: run the tests with `make test`, which starts the databases", variable)
-	}
-	return dsn
 }
 
 // loadUntilKilled asks for tokens over 16 connections, kills the server in the middle, and gives back the tokens whose

@@ -2,13 +2,19 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -33,7 +39,7 @@ type Server struct {
 	Dir string
 
 	t      testing.TB
-	args   []string
+	config []string
 	env    []string
 	cmd    *exec.Cmd
 	done   chan struct{}
@@ -92,16 +98,38 @@ log: {level: info}
 // Start starts a server and waits until it is ready; it ends with the test.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
-	s := &Server{t: t, Dir: t.TempDir(), env: o.Env, output: &lockedBuffer{}}
-	public, admin := freeAddress(t), freeAddress(t)
-	s.Public, s.Admin = "http://"+public, "http://"+admin
-	s.args = []string{"serve", "-c", s.write("gatehouse.yaml", fmt.Sprintf(configuration, s.Dir, o.DSN, public, admin))}
-	if o.Config != "" {
-		s.args = append(s.args, "-c", s.write("more.yaml", o.Config))
-	}
+	s := Configure(t, o)
 	s.Run()
 	t.Cleanup(s.Stop)
 	return s
+}
+
+// Launch starts a server without waiting for anything; it ends with the test.
+func Launch(t testing.TB, o Options) *Server {
+	t.Helper()
+	s := Configure(t, o)
+	s.launch()
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Configure writes the configuration of a server and starts none.
+func Configure(t testing.TB, o Options) *Server {
+	t.Helper()
+	s := &Server{t: t, Dir: t.TempDir(), env: o.Env, output: &lockedBuffer{}}
+	public, admin := freeAddress(t), freeAddress(t)
+	s.Public, s.Admin = "http://"+public, "http://"+admin
+	s.config = []string{"-c", s.write("gatehouse.yaml", fmt.Sprintf(configuration, s.Dir, o.DSN, public, admin))}
+	if o.Config != "" {
+		s.Override(o.Config)
+	}
+	return s
+}
+
+// Override adds YAML that wins over what was configured before.
+func (s *Server) Override(config string) {
+	s.t.Helper()
+	s.config = append(s.config, "-c", s.write(fmt.Sprintf("more-%d.yaml", len(s.config)), config))
 }
 
 func (s *Server) write(name, content string) string {
@@ -123,10 +151,19 @@ func freeAddress(t testing.TB) string {
 	return listener.Addr().String()
 }
 
-// Run starts the process again after Kill or Stop, on the same data, and waits until it is ready.
+// Run starts the process, also again after Kill or Stop on the same data, and waits until it is ready.
 func (s *Server) Run() {
 	s.t.Helper()
-	s.cmd = exec.Command(Binary(s.t), s.args...) //nolint:gosec // the binary that this package built
+	s.launch()
+	s.Eventually(func() bool {
+		code, _ := s.Try(s.Public + "/health/ready")
+		return code == http.StatusOK
+	})
+}
+
+func (s *Server) launch() {
+	s.t.Helper()
+	s.cmd = exec.Command(Binary(s.t), append([]string{"serve"}, s.config...)...) //nolint:gosec // the binary that this package built
 	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -136,21 +173,95 @@ func (s *Server) Run() {
 	done := make(chan struct{})
 	s.done = done
 	go func(cmd *exec.Cmd) { _ = cmd.Wait(); close(done) }(s.cmd)
+}
+
+// Eventually waits until a condition holds. A server that ends meanwhile fails the test with its output.
+func (s *Server) Eventually(holds func() bool) {
+	s.t.Helper()
 	deadline := time.Now().Add(60 * time.Second)
 	for time.Now().Before(deadline) {
-		if resp, err := http.Get(s.Public + "/health/ready"); err == nil { //nolint:noctx // bounded by the loop's deadline
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
+		if holds() {
+			return
 		}
 		select {
 		case <-s.done:
-			s.t.Fatalf("the server ended instead of getting ready:\n%s", s.Output())
+			s.t.Fatalf("the server ended meanwhile:\n%s", s.Output())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	s.t.Fatalf("the server did not get ready:\n%s", s.Output())
+	s.t.Fatalf("what the test waits for did not happen within a minute:\n%s", s.Output())
+}
+
+// Try gives the status and the body at an address; 0 where nobody answers.
+func (s *Server) Try(address string) (int, string) {
+	resp, err := http.Get(address) //nolint:noctx,gosec // a loopback address; callers repeat it until a deadline of theirs
+	if err != nil {
+		return 0, ""
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body)
+}
+
+// Answers reports whether the public listener answers at all.
+func (s *Server) Answers() bool {
+	code, _ := s.Try(s.Public + "/health/alive")
+	return code != 0
+}
+
+// Command runs the binary with this server's configuration, where the command takes one, and gives what it printed and
+// its exit status.
+func (s *Server) Command(args ...string) (output string, status int) {
+	return s.CommandEnv(nil, args...)
+}
+
+// CommandEnv is Command with more environment.
+func (s *Server) CommandEnv(env []string, args ...string) (output string, status int) {
+	s.t.Helper()
+	if slices.Contains([]string{"serve", "migrate", "config"}, args[0]) {
+		args = append(args, s.config...)
+	}
+	cmd := exec.CommandContext(s.t.Context(), Binary(s.t), args...) //nolint:gosec // the binary that this package built
+	cmd.Env = append(append(os.Environ(), s.env...), env...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		s.t.Fatalf("gatehouse %v: %v", args, err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// Statements counts the SQL statements that the server runs while something is done, by its own metrics. Background
+// work may add some, so the smallest of several counts is given.
+func (s *Server) Statements(do func()) int {
+	s.t.Helper()
+	least := math.MaxInt
+	for range 5 {
+		before := s.statements()
+		do()
+		least = min(least, s.statements()-before)
+	}
+	return least
+}
+
+var statementsLine = regexp.MustCompile(`(?m)^gatehouse_sql_statements_total\{[^}]*\} (\S+)$`)
+
+func (s *Server) statements() int {
+	s.t.Helper()
+	_, metrics := s.Try(s.Admin + "/admin/metrics/prometheus")
+	found := statementsLine.FindAllStringSubmatch(metrics, -1)
+	if len(found) == 0 {
+		s.t.Fatalf("no count of statements in the metrics:\n%.2000s", metrics)
+	}
+	sum := 0.0
+	for _, line := range found {
+		n, err := strconv.ParseFloat(line[1], 64)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		sum += n
+	}
+	return int(sum)
 }
 
 // Kill ends the process as a crash does (SIGKILL) and waits for it.
