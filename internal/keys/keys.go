@@ -144,7 +144,7 @@ func flight(p place) string { return string(p.tenant) + " " + p.set }
 // between is not missed.
 func (k *Keys) load(ctx context.Context, key place) (*snapshot, error) {
 	for {
-		since, at, followed := k.shelf.now(), k.Now(), k.Store.fresh()
+		since, at, followed := k.shelf.now(key), k.Now(), k.Store.fresh()
 		set, err := k.Store.Load(ctx, key.set)
 		if err != nil {
 			return nil, err

@@ -233,19 +233,20 @@ func TestShelfForgetsWhatWasLoadedTooEarly(t *testing.T) {
 	var s shelf
 	s.init()
 	p := place{"a", "set"}
-	since := s.now()
+	since := s.now(p)
 	s.drop(p.tenant, p.set)
 	s.put(p, &snapshot{}, since)
 	if s.get(p) != nil {
 		t.Error("a set that changed meanwhile is kept")
 	}
-	s.put(p, &snapshot{}, s.now())
+	s.put(p, &snapshot{}, s.now(p))
 	if s.get(p) == nil {
 		t.Error("a set is not kept")
 	}
+	s.drop("a", "another set")
 	s.drop("b", "")
 	if s.get(p) == nil {
-		t.Error("a set of another tenant went along")
+		t.Error("a set went along with others")
 	}
 	s.drop("", "")
 	if s.get(p) != nil {
@@ -326,7 +327,7 @@ func BenchmarkKeysSign(b *testing.B) {
 	k := newServer(b, db, new(testkit.Clock))
 	snap := testSnapshot(b, testSet(time.Time{}, testKeys["ES256"]))
 	snap.followed = true
-	k.shelf.put(place{tenant.Default, AccessToken}, snap, k.shelf.now())
+	k.shelf.put(place{tenant.Default, AccessToken}, snap, k.shelf.now(place{tenant.Default, AccessToken}))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := k.Sign(ctx, AccessToken, TypeAccessToken, claimsExample); err != nil {
