@@ -63,7 +63,7 @@ func (c *Config) whence(path string) origin {
 }
 
 // relative matches the key at the start of a feature's fault.
-var relative = regexp.MustCompile(`^[a-z0-9_]*(\[[0-9]+\])?(\.[a-z0-9_.-]+(\[[0-9]+\])?)*$`)
+var relative = regexp.MustCompile(`^[a-z0-9_]*(\[\d+\])?(\.[a-z0-9_.-]+(\[\d+\])?)*$`)
 
 // section takes over the faults of a feature, each of which begins with its key below the section.
 func (c *Config) section(faults *Faults, path string, errs []error) {

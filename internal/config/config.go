@@ -211,7 +211,7 @@ func (c *Config) derive() {
 		switch {
 		case *dsn != "":
 		case c.Databases.DSN != "":
-			*dsn = c.Databases.DSN
+			*dsn = c.Databases.DSN.logical(name)
 			c.derived["databases."+name] = "databases.dsn"
 		default:
 			*dsn = sqliteFile(filepath.Join(c.DataDir, name+".db"))

@@ -19,6 +19,7 @@
 //	                     development (default)           production
 //	missing secrets      generated, kept in data_dir     refused
 //	weak secrets         refused under 16 characters     also placeholders and what is easily guessed
+//	admin listener       open, on this machine only      asks for a key of secrets.admin or a client certificate
 //	databases            memory allowed                  memory refused
 //	migrations           at start                        by gatehouse migrate up, unless databases.auto_migrate
 //	public listener      plain HTTP allowed              TLS here or at a declared proxy, https base URL
@@ -28,4 +29,4 @@
 // into comments.json, from which Explain, Schema and Reference speak; a test fails when it is stale.
 package config
 
-//go:generate go test -run ^TestGenerated$ -update .
+//go:generate go test -run ^TestGenerated$ . -update

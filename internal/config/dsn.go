@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -82,8 +83,8 @@ func plainHost(place string) bool {
 	hosts, _, _ := strings.Cut(place, "/")
 	for host := range strings.SplitSeq(hosts, ",") {
 		name, port, found := strings.Cut(host, ":")
-		if strings.HasPrefix(host, "[") {
-			name, port, found = strings.Cut(strings.TrimPrefix(host, "["), "]:")
+		if inside, bracket := strings.CutPrefix(host, "["); bracket { // an IPv6 address
+			name, port, found = strings.Cut(inside, "]:")
 			name = strings.TrimSuffix(strings.ReplaceAll(name, ":", ""), "]")
 		}
 		if !plain(name, "-._") || found && strings.Trim(port, "0123456789") != "" {
@@ -139,6 +140,26 @@ func (d DSN) fault() string {
 		return "names no database: " + forms
 	}
 	return ""
+}
+
+// logical gives the address of one logical database at an address for all: a directory of SQLite holds a file for each,
+// every other database holds them all.
+func (d DSN) logical(name string) DSN {
+	if !strings.HasPrefix(d.scheme(), "sqlite") {
+		return d
+	}
+	path, query, found := strings.Cut(string(d), "?")
+	if !strings.HasSuffix(path, "/") {
+		if filepath.Ext(path) != "" {
+			return d
+		}
+		path += "/"
+	}
+	path += name + ".db"
+	if found {
+		path += "?" + query
+	}
+	return DSN(path)
 }
 
 // sqliteFile gives the address of a SQLite file.

@@ -116,6 +116,21 @@ func FuzzDSN(f *testing.F) {
 	})
 }
 
+func TestDSNOfALogicalDatabase(t *testing.T) {
+	for dsn, want := range map[DSN]DSN{
+		"memory":                            "memory",
+		"postgres://db/gatehouse":           "postgres://db/gatehouse",
+		"sqlite:///data/":                   "sqlite:///data/oauth.db",
+		"sqlite:///data":                    "sqlite:///data/oauth.db",
+		"sqlite://data/?synchronous=full":   "sqlite://data/oauth.db?synchronous=full",
+		"sqlite:///data/all.db?max_conns=2": "sqlite:///data/all.db?max_conns=2",
+	} {
+		if got := dsn.logical("oauth"); got != want {
+			t.Errorf("%s: %s, want %s", dsn, got, want)
+		}
+	}
+}
+
 func TestSQLiteFile(t *testing.T) {
 	for path, want := range map[string]DSN{
 		"data/oauth.db":         "sqlite://data/oauth.db",

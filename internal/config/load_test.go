@@ -39,8 +39,7 @@ func faultsOf(t testing.TB, yaml string, environ ...string) []string {
 	t.Helper()
 	path := write(t, "gatehouse.yaml", yaml)
 	_, err := Read([]string{path}, environ)
-	var faults Faults
-	if !errors.As(err, &faults) {
+	if _, ok := errors.AsType[Faults](err); !ok {
 		t.Fatalf("no faults but %v", err)
 	}
 	return strings.Split(strings.ReplaceAll(err.Error(), path, "gatehouse.yaml"), "\n")
@@ -406,7 +405,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(seed, "x")
 	}
 	all := keysOf(reflectConfig)
-	f.Fuzz(func(t *testing.T, text, value string) {
+	f.Fuzz(func(_ *testing.T, text, value string) {
 		var faults Faults
 		r := &reader{file: "f", faults: &faults}
 		n := r.read([]byte(text))

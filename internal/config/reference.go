@@ -23,16 +23,17 @@ place and the nearest known key.
 
 **Environment.** Each key has a variable, named below. Lists are JSON (` + "`[\"a\",\"b\"]`" + `) or separated by commas. A secret can
 also be read from the file that the variable with ` + "`_FILE`" + ` at its end names (` + "`GATEHOUSE_SECRETS_SYSTEM_FILE`" + `); a list of
-secrets has one per line there. A variable that is set to nothing counts as not set. These variables with the same beginning
-are not configuration and are left alone: ` + "`%FOREIGN%`" + `, ` + "`GATEHOUSE_TEST_…`" + `, and those that Kubernetes sets for
-Services whose names begin with ` + "`gatehouse`" + `.
+secrets has one per line there. A variable that is set to nothing counts as not set. Some variables with the same beginning
+are not configuration and are left alone: ` + "`%FOREIGN%`" + `,
+` + "`GATEHOUSE_TEST_…`" + `, and those that Kubernetes sets for Services whose names begin with ` + "`gatehouse`" + `.
 
 **Durations** are written with their unit: ` + "`30s`, `15m`, `720h`, `1h30m`. `-1`" + ` means never, where a key says so.
 
 **Profiles.** ` + "`development`" + ` starts without any configuration. ` + "`production`" + ` refuses missing, short, placeholder and easily
-guessed secrets, one secret for both lists, databases in memory, a public listener without TLS here or at a declared proxy,
-and base URLs that are not https; response types that put tokens into the browser's address are off in it, and it does not
-change database schemas by itself.
+guessed secrets, one secret in two lists, databases in memory, listeners on the network without TLS here or at a declared
+proxy, base URLs that are not https, cheap password hashes, and an admin listener that asks for no credential. In it
+response types that put tokens into the browser's address are off, and the server does not change database schemas by
+itself.
 `
 
 // referenceOf writes the page: a heading for each group, an entry for each key.
@@ -141,10 +142,10 @@ func defaultWords(development, production reflect.Value) string {
 		return ""
 	}
 	d, p := written(development), written(production)
-	switch {
-	case d == p && d == "":
-		return ""
-	case d == p:
+	if d == p {
+		if d == "" {
+			return ""
+		}
 		return "`" + d + "`"
 	}
 	return "`" + d + "` in development, `" + p + "` in production"

@@ -50,9 +50,7 @@ func (v *verified) check(ctx context.Context, encoded, secret string, slow func(
 		}
 		run, mine := v.join(id)
 		if mine {
-			defer v.finish(id, run)
-			run.ok, run.err = slow(ctx)
-			return run.ok, run.err
+			return v.run(ctx, id, run, slow)
 		}
 		select {
 		case <-run.done:
@@ -70,6 +68,13 @@ func (v *verified) check(ctx context.Context, encoded, secret string, slow func(
 			return false, ctx.Err()
 		}
 	}
+}
+
+// run computes for all that wait.
+func (v *verified) run(ctx context.Context, id digest, run *verification, slow func(context.Context) (bool, error)) (bool, error) {
+	defer v.finish(id, run)
+	run.ok, run.err = slow(ctx)
+	return run.ok, run.err
 }
 
 // digest keys the pair of stored hash and secret. The stored hash holds no zero byte, so the pair is unambiguous.
