@@ -34,6 +34,7 @@ type sweeper struct {
 // features is everything that the server does.
 type features struct {
 	keys     *keys.Keys
+	clients  *client.Store
 	public   []public
 	admin    []admin
 	sweepers []sweeper
@@ -137,7 +138,7 @@ func newFeatures(a *App) (*features, error) {
 	}
 
 	return &features{
-		keys:   signing,
+		keys: signing, clients: clients,
 		public: []public{signing, tokenHandler, inspectHandler, authorizeHandler, logoutHandler, discoveryHandler},
 		admin:  []admin{signing, clientHandler, inspectHandler, authorizeHandler, logoutHandler},
 		sweepers: []sweeper{

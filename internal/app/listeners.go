@@ -10,7 +10,9 @@ import (
 
 // newListeners gives each feature its routes and puts the listeners together.
 func (a *App) newListeners() []*web.Listener {
-	public := web.NewMux(web.OAuthErrors, a.options("public", a.cfg.Serve.Public))
+	forPublic := a.options("public", a.cfg.Serve.Public)
+	forPublic.AllowOrigin = a.features.clients.AllowOrigin
+	public := web.NewMux(web.OAuthErrors, forPublic)
 	options := a.options("admin", a.cfg.Serve.Admin)
 	options.Bare = "/admin" // Ory's admin API is also known without the prefix
 	admin := web.NewMux(web.HydraErrors, options)
