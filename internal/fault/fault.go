@@ -156,15 +156,13 @@ func From(err error) *Error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := err.(*Error); ok {
+	if e, ok := err.(*Error); ok { //nolint:errorlint // a wrapped one is looked for below, and keeps its wrapping
 		return e
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Because(err)
 	}
-	var f Faulter
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[Faulter](err); ok {
 		if e := f.Fault(); e != nil {
 			return e.Because(err)
 		}

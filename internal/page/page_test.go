@@ -90,7 +90,7 @@ func TestPagesKeepTheirOwnPolicy(t *testing.T) {
 				t.Errorf("form-action of %s: %q", name, csp)
 			}
 			href := regexp.MustCompile(`rel="stylesheet" href="([^"]+)"`).FindStringSubmatch(body)
-			if href == nil || !strings.HasPrefix(href[1], "/auth/static/page.") {
+			if len(href) < 2 || !strings.HasPrefix(href[1], "/auth/static/page.") {
 				t.Fatalf("stylesheet: %v", href)
 			}
 			css, text := get(t, s.URL+href[1], "")

@@ -241,7 +241,7 @@ func bracketEnd(s string, i int) int {
 
 // markSchemes finds credentials behind the name of their HTTP authentication scheme.
 func markSchemes(marks []span, s string) []span {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if i > 0 && wordByte(s[i-1]) {
 			continue
 		}
@@ -371,7 +371,7 @@ func mixed(word string) bool {
 
 // reach bounds how far from an "@" its user and password are looked for, so that no text makes us walk over it again
 // and again.
-const reach = 1024
+const reach = 320
 
 // markUserinfo finds user and password in URLs, also where the password has a slash that should have been encoded.
 func markUserinfo(marks []span, s string) []span {

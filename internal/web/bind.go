@@ -206,8 +206,7 @@ func (p plan) bindBody(r *http.Request, field reflect.Value) error {
 
 // bodyError keeps the cap's own error, so that it becomes a 413, and calls all else the client's.
 func bodyError(err error) error {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return err
 	}
 	return errBadBody.With("The request body ended early.").Because(err)

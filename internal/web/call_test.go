@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -119,6 +120,12 @@ func TestCallReadsBodies(t *testing.T) {
 			t.Errorf("a value is repeated: %s", rec.Body)
 		}
 	}
+	chunked := httptest.NewRequest("POST", "/raw", strings.NewReader(strings.Repeat("a", 300)))
+	chunked.ContentLength = -1
+	large := httptest.NewRecorder()
+	if m.ServeHTTP(large, chunked); large.Code != 413 {
+		t.Errorf("a large body of unknown length: %d %s", large.Code, large.Body)
+	}
 	r := httptest.NewRequest("POST", "/raw", io.MultiReader(strings.NewReader("x"), broken{}))
 	rec := httptest.NewRecorder()
 	m.ServeHTTP(rec, r)
@@ -159,7 +166,7 @@ func TestCallReplies(t *testing.T) {
 }
 
 func TestCallRefusesWrongInputsAtStart(t *testing.T) {
-	for name, make := range map[string]func(){
+	for name, call := range map[string]func(){
 		"no struct": func() { Call(func(context.Context, string) (any, error) { return nil, nil }) },
 		"no tag":    func() { Call(func(context.Context, struct{ A string }) (any, error) { return nil, nil }) },
 		"kind": func() {
@@ -204,8 +211,18 @@ func TestCallRefusesWrongInputsAtStart(t *testing.T) {
 					t.Error("taken")
 				}
 			}()
-			make()
+			call()
 		})
+	}
+}
+
+func TestDecodeJSON(t *testing.T) {
+	var v thing
+	if err := DecodeJSON([]byte(`{"name":"a"}`), &v); err != nil || v.Name != "a" {
+		t.Errorf("%v %+v", err, v)
+	}
+	if err := DecodeJSON([]byte(`{"name":"a","x":1}`), &v); !errors.Is(err, errBadBody) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -13,7 +13,7 @@
 //	CORS                          a preflight is answered here
 //	path                          base URL's prefix off; on the admin listener the missing "/admin" on
 //	route                         404 and 405 in the listener's own error shape
-//	https, cross-origin, cap      refused before the handler runs
+//	https, host, origin, cap      refused before the handler runs
 //	handler                       HandlerFunc, or Call for JSON
 //	answer                        an error is written once by the route's ErrorWriter
 //	end                           panic to 500, metrics, access log, span

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -90,7 +91,7 @@ func (x *exchange) finish(r *http.Request) {
 // panicked turns a panic into a 500 and reports whether the connection must be cut instead.
 func (x *exchange) panicked(r *http.Request, p any) (cut bool) {
 	x.out.routing = false
-	if p == http.ErrAbortHandler {
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		x.err = http.ErrAbortHandler
 		return true
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -88,9 +89,7 @@ func writeFlat(w http.ResponseWriter, e *fault.Error, body flat) {
 	var v any = body
 	if len(e.Details) > 0 {
 		all := make(map[string]any, len(e.Details)+3)
-		for k, d := range e.Details {
-			all[k] = d
-		}
+		maps.Copy(all, e.Details)
 		all["error"] = body.Error
 		if body.Description != "" {
 			all["error_description"] = body.Description
@@ -177,8 +176,7 @@ func setRetryAfter(h http.Header, d time.Duration) {
 // classify turns what a handler returned into a fault. A body that ran into the cap is found wherever a
 // parser wrapped it.
 func classify(err error) *fault.Error {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return errTooLarge.With(fmt.Sprintf("The request body is larger than the %d bytes that this server reads.", large.Limit)).Because(err)
 	}
 	return fault.From(err)

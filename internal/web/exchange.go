@@ -28,8 +28,8 @@ type exchange struct {
 // requestContext answers for the exchange and the tenant in one step, where a chain of context.WithValue
 // would walk.
 type requestContext struct {
-	context.Context
-	x *exchange
+	context.Context //nolint:containedctx // it is the context
+	x               *exchange
 }
 
 type exchangeKey struct{}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -73,8 +74,7 @@ func clientAddr(peer netip.Addr, headers []string, trusted prefixes) netip.Addr 
 		return peer
 	}
 	client := peer
-	for i := len(headers) - 1; i >= 0; i-- {
-		rest := headers[i]
+	for _, rest := range slices.Backward(headers) {
 		for more := true; more; {
 			var hop string
 			if j := strings.LastIndexByte(rest, ','); j >= 0 {

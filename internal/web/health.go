@@ -70,12 +70,10 @@ func (h *Health) public(ctx context.Context, part string, err error) string {
 	if h.Log != nil {
 		h.Log.WarnContext(ctx, "not ready", "part", part, "error", err)
 	}
-	var f *fault.Error
-	if errors.As(err, &f) && f.Message != "" {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Message != "" {
 		return f.Message
 	}
-	var told fault.Faulter
-	if errors.As(err, &told) {
+	if told, ok := errors.AsType[fault.Faulter](err); ok {
 		return told.Fault().Message
 	}
 	return "not available"

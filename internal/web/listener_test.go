@@ -470,7 +470,7 @@ func TestSlowHeaders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		t.Cleanup(func() { _ = conn.Close() })
 		_, _ = io.WriteString(conn, request)
 		if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 			t.Fatal(err)
@@ -483,7 +483,7 @@ func TestSlowHeaders(t *testing.T) {
 	}
 	// A body that does not come ends the request, not the server.
 	m := NewMux(OAuthErrors, Options{})
-	m.Handle("POST /", func(w http.ResponseWriter, r *http.Request) error {
+	m.Handle("POST /", func(_ http.ResponseWriter, r *http.Request) error {
 		_, err := io.ReadAll(r.Body)
 		return bodyError(err)
 	})

@@ -3,7 +3,9 @@ package web
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -48,6 +50,10 @@ type Options struct {
 	RequireHTTPS bool
 	// RefuseCrossOrigin refuses state-changing requests that a browser sends on behalf of another site.
 	RefuseCrossOrigin bool
+	// RefuseForeignHosts refuses requests whose Host is neither an address, nor localhost, nor the base URL's.
+	// It is for a listener on loopback that asks for no credential: a page whose name resolves to 127.0.0.1
+	// (DNS rebinding) is same-origin to the browser, but cannot hide its name.
+	RefuseForeignHosts bool
 	// CORS answers browsers' cross-origin questions.
 	CORS CORS
 	// AllowOrigin, when set, is asked for origins that CORS does not list.
@@ -185,7 +191,7 @@ func (x *exchange) admit(r *http.Request, rt *route) error {
 		if c.o.RequireHTTPS && !x.https {
 			return errNotHTTPS
 		}
-		if x.tenant == "" {
+		if x.tenant == "" || c.o.RefuseForeignHosts && c.foreign(r.Host) {
 			return errNoTenant
 		}
 	}
@@ -200,6 +206,21 @@ func (x *exchange) admit(r *http.Request, rt *route) error {
 		return &http.MaxBytesError{Limit: c.o.MaxBody}
 	}
 	return nil
+}
+
+// foreign reports whether a Host header names another host than this machine or the base URL's.
+func (c *core) foreign(host string) bool {
+	if strings.EqualFold(host, c.o.BaseURL.Host()) {
+		return false
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if strings.EqualFold(host, "localhost") {
+		return false
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err != nil
 }
 
 // ServeHTTP implements http.Handler.

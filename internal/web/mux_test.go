@@ -210,6 +210,24 @@ func TestRequireHTTPS(t *testing.T) {
 	}
 }
 
+// A page under evil.test, whose name was made to resolve to us, reaches us as its own origin.
+func TestRefuseForeignHosts(t *testing.T) {
+	m := NewMux(HydraErrors, Options{RefuseForeignHosts: true, BaseURL: mustBase("https://admin.test:8443/")})
+	m.Handle("GET /", text("x"))
+	(&Health{}).Mount(m)
+	for host, want := range map[string]int{
+		"127.0.0.1:4445": 200, "127.0.0.1": 200, "[::1]:4445": 200, "[::1]": 200, "localhost:4445": 200, "LOCALHOST": 200, "10.0.0.7:1": 200, "admin.test:8443": 200,
+		"evil.test:4445": 404, "evil.test": 404, "localhost.evil.test": 404, "127.0.0.1.evil.test:4445": 404, "admin.test:1": 404, "": 404,
+	} {
+		if rec := do(t, m, "GET", "/", "", "Host", host); rec.Code != want {
+			t.Errorf("%q: %d", host, rec.Code)
+		}
+	}
+	if rec := do(t, m, "GET", "/health/alive", "", "Host", "gatehouse.svc"); rec.Code != 200 {
+		t.Errorf("a probe: %d", rec.Code)
+	}
+}
+
 func TestRefuseCrossOrigin(t *testing.T) {
 	m := NewMux(HydraErrors, Options{RefuseCrossOrigin: true, BaseURL: mustBase("https://admin.test/")})
 	m.Handle("POST /", text("x"))
