@@ -58,6 +58,9 @@ func NewStore(o StoreOptions) *Store {
 	return s
 }
 
+// Close waits for what is being written and refuses what comes later.
+func (s *Store) Close() { s.writes.Close() }
+
 // write is what one request changes. Requests that come at the same time are written by the same statements, in one
 // transaction; what belongs to one request is written or not as a whole.
 type write struct {
