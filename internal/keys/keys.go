@@ -251,24 +251,24 @@ func newJWK(kid, alg, use string, rsaBits int) (jose.JSONWebKey, error) {
 // report logs what happened to the keys of a set: ids and states, never material.
 func (k *Keys) report(ctx context.Context, before, after *Set) {
 	id, _ := tenant.From(ctx)
-	say := func(text string, key *Key) {
-		k.Log.InfoContext(ctx, text, "tenant", string(id), "set", after.Name, "kid", key.ID, "alg", key.Algorithm,
+	say := func(event string, key *Key) {
+		k.Log.InfoContext(ctx, "signing key", "event", event, "tenant", string(id), "set", after.Name, "kid", key.ID, "alg", key.Algorithm,
 			"state", string(key.State), "origin", string(key.Origin))
 	}
 	for i := range after.Keys {
 		key := &after.Keys[i]
 		switch j := before.find(key.ID); {
 		case j < 0:
-			say("signing key added", key)
+			say("added", key)
 		case before.Keys[j].State != key.State:
-			say("signing key changed state", key)
+			say("changed state", key)
 		case before.Keys[j].sealed != key.sealed:
-			say("signing key replaced", key)
+			say("replaced", key)
 		}
 	}
 	for i := range before.Keys {
 		if key := &before.Keys[i]; after.find(key.ID) < 0 {
-			say("signing key removed", key)
+			say("removed", key)
 		}
 	}
 }

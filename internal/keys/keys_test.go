@@ -301,7 +301,7 @@ func TestLog(t *testing.T) {
 	must(t, k.Rotate(ctx, AccessToken))
 	must(t, k.DeleteSet(ctx, AccessToken))
 	text := out.String()
-	for _, want := range []string{`"signing key added"`, `"signing key changed state"`, `"signing key removed"`, `"tenant":"default"`,
+	for _, want := range []string{`"event":"added"`, `"event":"changed state"`, `"event":"removed"`, `"tenant":"default"`,
 		`"set":"hydra.jwt.access-token"`, `"state":"retired"`, `"alg":"ES256"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the log lacks %s:\n%s", want, text)

@@ -94,12 +94,14 @@ func wholePair(key any) error {
 	if !ok {
 		return nil
 	}
-	d := k.D.FillBytes(make([]byte, (k.Curve.Params().BitSize+7)/8)) // as long as go-jose lets d be
-	own, err := ecdsa.ParseRawPrivateKey(k.Curve, d)
-	if err != nil || !own.PublicKey.Equal(&k.PublicKey) {
-		return errors.New("d does not belong to x and y")
+	d, err := k.Bytes()
+	if err == nil {
+		var own *ecdsa.PrivateKey
+		if own, err = ecdsa.ParseRawPrivateKey(k.Curve, d); err == nil && own.PublicKey.Equal(&k.PublicKey) {
+			return nil
+		}
 	}
-	return nil
+	return errors.New("d does not belong to x and y")
 }
 
 // trial signs and verifies once, so that no key is stored that cannot do what it is for.

@@ -10,9 +10,9 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -79,10 +79,9 @@ func (s *signer) header(typ string) []byte {
 	}
 }
 
+// encodeHeader returns {"alg":…,"kid":…,"typ":…}. Names are visible ASCII, for which Go's quotes are JSON's.
 func encodeHeader(a *algorithm, kid, typ string) []byte {
-	id, _ := json.Marshal(kid) // a string cannot fail
-	name, _ := json.Marshal(typ)
-	plain := `{"alg":"` + a.name + `","kid":` + string(id) + `,"typ":` + string(name) + `}`
+	plain := `{"alg":"` + a.name + `","kid":` + strconv.Quote(kid) + `,"typ":` + strconv.Quote(typ) + `}`
 	return append(b64.AppendEncode(nil, []byte(plain)), '.')
 }
 

@@ -62,7 +62,7 @@ func TestSignIsUnderstoodByGoJOSE(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(name)})
+				jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(name)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -80,7 +80,7 @@ func TestSignIsUnderstoodByGoJOSE(t *testing.T) {
 
 func TestSignHeader(t *testing.T) {
 	k := testKeys["ES256"]
-	k.KeyID = `odd"kid`
+	k.KeyID = `odd"\<kid>&`
 	s, err := newSigner(k)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestSignHeader(t *testing.T) {
 		if err := json.Unmarshal(raw, &got); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(map[string]string{"alg": "ES256", "kid": `odd"kid`, "typ": typ}, got); diff != "" {
+		if diff := cmp.Diff(map[string]string{"alg": "ES256", "kid": `odd"\<kid>&`, "typ": typ}, got); diff != "" {
 			t.Errorf("header of type %s (-want +got):\n%s", typ, diff)
 		}
 		claims, err := b64.DecodeString(parts[1])
