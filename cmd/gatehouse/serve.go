@@ -15,13 +15,14 @@ func addConfigFlag(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringArrayP("config", "c", nil, "configuration file (YAML); repeat for several, later ones win")
 }
 
-// loadConfig reads the files that -c names and the environment over them.
-func loadConfig(cmd *cobra.Command) (*config.Config, error) {
+// loadConfig reads the files that -c names and the environment over them. load is config.Load, or config.Read for those
+// who only want to look.
+func loadConfig(cmd *cobra.Command, load func(files, environ []string) (*config.Config, error)) (*config.Config, error) {
 	files, err := cmd.Flags().GetStringArray("config")
 	if err != nil {
 		return nil, err
 	}
-	return config.Load(files, os.Environ())
+	return load(files, os.Environ())
 }
 
 func serveCommand() *cobra.Command {
@@ -35,7 +36,7 @@ most 30 s. Without a configuration it runs the development profile: embedded SQL
   GATEHOUSE_DATABASES_DSN=postgres://… gatehouse serve -c gatehouse.yaml`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(cmd)
+			cfg, err := loadConfig(cmd, config.Load)
 			if err != nil {
 				return err
 			}
@@ -99,7 +100,7 @@ func migrateCommand() *cobra.Command {
 
 func migration(do app.Migration) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
-		cfg, err := loadConfig(cmd)
+		cfg, err := loadConfig(cmd, config.Read)
 		if err != nil {
 			return err
 		}
@@ -115,7 +116,7 @@ func configCommand() *cobra.Command {
 			Example: "  gatehouse config validate -c gatehouse.yaml",
 			Args:    usage(cobra.NoArgs),
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				if _, err := loadConfig(cmd); err != nil {
+				if _, err := loadConfig(cmd, config.Read); err != nil {
 					return err
 				}
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), "The configuration is valid.")
@@ -143,7 +144,7 @@ func explainConfig() *cobra.Command {
 		Example: "  gatehouse config explain -c gatehouse.yaml\n  gatehouse config explain oauth.lifespans",
 		Args:    usage(cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, prefixes []string) error {
-			cfg, err := loadConfig(cmd)
+			cfg, err := loadConfig(cmd, config.Read)
 			if err != nil {
 				return err
 			}

@@ -114,9 +114,9 @@ type Databases struct {
 	Activity DSN `yaml:"activity"`
 	// Flow is the database of decisions at the gateway. Default: the value of databases.dsn, else flow.db in data_dir.
 	Flow DSN `yaml:"flow"`
-	// AutoMigrate brings the schemas up to date when the server starts. Default: true in the development profile,
-	// false in production, where the server is not ready on an older schema and says to run `gatehouse migrate up`:
-	// so an upgrade changes the schema when you decide, once, and not when the first new server happens to start.
+	// AutoMigrate brings the schemas up to date when the server starts, under a lock, so that any number of servers may
+	// start at once. Default: true. With false, a server on an older schema is not ready and says to run `gatehouse
+	// migrate up`: for those who give the server's database user no right to change tables, or who review the SQL first.
 	AutoMigrate bool `yaml:"auto_migrate"`
 }
 
@@ -183,7 +183,7 @@ func Defaults(p Profile) Config {
 			Public: web.DefaultConfig(":4444", ""),
 			Admin:  web.DefaultConfig("127.0.0.1:4445", ""),
 		},
-		Databases: Databases{AutoMigrate: p == Development},
+		Databases: Databases{AutoMigrate: true},
 		Hashing:   secret.DefaultHashConfig(),
 		Keys:      keys.DefaultConfig(),
 	}

@@ -24,7 +24,7 @@ serve:
 
 func TestProductionSound(t *testing.T) {
 	c := mustRead(t, sound)
-	if c.Databases.AutoMigrate || c.Log.Format != "json" || c.OAuth.Issuer != "https://login.example.com/" || !c.Production() {
+	if !c.Databases.AutoMigrate || c.Log.Format != "json" || c.OAuth.Issuer != "https://login.example.com/" || !c.Production() {
 		t.Errorf("auto_migrate %v, log %s, issuer %s", c.Databases.AutoMigrate, c.Log.Format, c.OAuth.Issuer)
 	}
 	if c.OAuth.FrontChannelTokens.Allowed("any", c.Development()) {
