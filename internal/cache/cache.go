@@ -192,6 +192,11 @@ func (c *Cache[V]) join(ctx context.Context, k id, fetch func(ctx context.Contex
 		return l
 	}
 	l := &load[V]{done: make(chan struct{})}
+	if v, ok := c.get(k); ok { // one ended since we looked
+		l.value = v
+		close(l.done)
+		return l
+	}
 	c.loads[k] = l
 	go c.run(context.WithoutCancel(ctx), k, l, fetch)
 	return l

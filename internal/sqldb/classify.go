@@ -70,8 +70,10 @@ func connectionLost(err error) bool {
 func classifyPostgres(e *pgconn.PgError) (kind, cause error) {
 	told := errors.New("SQLSTATE " + e.Code + ": " + e.Message)
 	switch e.Code {
-	case "40001", "40P01", "55P03", "CR000":
+	case "40001", "40P01", "CR000":
 		return errConflict, told
+	case "55P03":
+		return errLocked, told
 	case "23505":
 		return ErrDuplicate, errors.New("constraint " + e.ConstraintName)
 	case "23503":
@@ -107,8 +109,10 @@ func where(names ...string) string {
 func classifyMySQL(e *mysql.MySQLError) (kind, cause error) {
 	number := "error " + strconv.Itoa(int(e.Number))
 	switch e.Number {
-	case 1213, 1205, 1020, 3572, 1637:
-		// Deadlock, lock wait timeout, record changed since last read (MariaDB), NOWAIT.
+	case 1205:
+		return errLocked, errors.New(number + ": " + e.Message)
+	case 1213, 1020, 3572, 1637:
+		// Deadlock, record changed since last read (MariaDB), NOWAIT, too many transactions.
 		return errConflict, errors.New(number + ": " + e.Message)
 	case 1062, 1586, 1169, 1022:
 		return ErrDuplicate, errors.New(number + afterLast(e.Message, " for key "))
@@ -134,7 +138,7 @@ func afterLast(text, mark string) string {
 func classifySQLite(e *sqlite.Error) (kind, cause error) {
 	switch code := e.Code(); {
 	case code&0xff == sqlite3.SQLITE_BUSY, code&0xff == sqlite3.SQLITE_LOCKED:
-		return errConflict, e
+		return errLocked, e
 	case code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, code == sqlite3.SQLITE_CONSTRAINT_UNIQUE,
 		code == sqlite3.SQLITE_CONSTRAINT_ROWID:
 		return ErrDuplicate, e

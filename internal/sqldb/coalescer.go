@@ -224,7 +224,7 @@ func (c *Coalescer[T]) panicked(ctx context.Context, r any) error {
 	if told, ok := r.(runtime.Error); ok {
 		err = fmt.Errorf("a flush panicked: %w", told)
 	}
-	c.db.core.log.ErrorContext(ctx, err.Error(), "stack", string(debug.Stack()))
+	c.db.core.log.ErrorContext(ctx, "a flush panicked", "error", err, "stack", string(debug.Stack()))
 	return err
 }
 

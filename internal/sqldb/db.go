@@ -174,7 +174,7 @@ func (db *DB) Query(ctx context.Context, query string, args ...any) (*Rows, erro
 		return nil, err
 	}
 	rows := &Rows{core: db.core, ctx: ctx, text: query}
-	return rows, db.query(rows, text, bound)
+	return rows, db.query(ctx, rows, text, bound)
 }
 
 // QueryRow implements Q.
@@ -184,23 +184,32 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
 		return &Row{err: err}
 	}
 	row := &Row{rows: Rows{core: db.core, ctx: ctx, text: query}}
-	row.err = db.query(&row.rows, text, bound)
+	row.err = db.query(db.core.unwatched(ctx), &row.rows, text, bound)
 	return row
 }
 
-func (db *DB) query(rows *Rows, text string, bound []any) error {
+// unwatched is the context for a single row: from an SQLite file it is there in microseconds, and the drivers
+// would start two goroutines to watch the caller meanwhile. In memory there may be a queue, so it is watched.
+func (c *core) unwatched(ctx context.Context) context.Context {
+	if c.dialect != SQLite || c.ephemeral || ctx.Err() != nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
+func (db *DB) query(ctx context.Context, rows *Rows, text string, bound []any) error {
 	c := db.core
 	db.tally()
 	var err error
 	switch {
 	case c.pg != nil:
-		rows.pg, err = c.pg.Query(rows.ctx, text, bound...)
+		rows.pg, err = c.pg.Query(ctx, text, bound...)
 	case c.ephemeral:
-		if rows.std, err = c.read.query(rows.ctx, nil, text, bound); err == nil {
+		if rows.std, err = c.read.query(ctx, nil, text, bound); err == nil {
 			rows.mem, err = buffer(rows.std)
 		}
 	default:
-		rows.std, err = c.read.query(rows.ctx, nil, text, bound)
+		rows.std, err = c.read.query(ctx, nil, text, bound)
 	}
 	return c.wrap(rows.ctx, rows.text, err)
 }

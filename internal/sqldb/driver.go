@@ -91,6 +91,25 @@ func (c *rememberingConn) CheckNamedValue(v *driver.NamedValue) error {
 	return driver.ErrSkip
 }
 
+// BeginTx begins a transaction whose failed commit leaves nothing open: SQLite would keep it on the connection.
+func (c *rememberingConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	tx, err := c.conn.BeginTx(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return closingTx{tx}, nil
+}
+
+type closingTx struct{ driver.Tx }
+
+func (tx closingTx) Commit() error {
+	err := tx.Tx.Commit()
+	if err != nil {
+		_ = tx.Tx.Rollback()
+	}
+	return err
+}
+
 func (c *rememberingConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	if len(args) == 0 {
 		return c.conn.ExecContext(ctx, text, args)

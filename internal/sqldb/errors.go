@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -27,7 +28,9 @@ var (
 
 	// errConflict is a failure that goes away when the transaction runs again.
 	errConflict = errors.New("the transaction ran into another one")
-	errNested   = errors.New("a transaction of this database is open in this context; use it")
+	// errLocked is an errConflict that came after some seconds of waiting for another transaction's lock.
+	errLocked = fmt.Errorf("%w and waited for it", errConflict)
+	errNested = errors.New("a transaction of this database is open in this context; use it")
 )
 
 var unavailable = fault.New(fault.Unavailable, "unavailable", "The service is busy or its database cannot be reached. Try again in a moment.").After(time.Second)
@@ -66,8 +69,8 @@ func (e *Error) Unwrap() []error {
 	switch {
 	case e.kind == nil:
 		return []error{e.cause}
-	case e.kind == errConflict:
-		return []error{errConflict, ErrUnavailable, e.cause}
+	case errors.Is(e.kind, errConflict):
+		return []error{e.kind, ErrUnavailable, e.cause}
 	default:
 		return []error{e.kind, e.cause}
 	}

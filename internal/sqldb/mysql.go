@@ -83,6 +83,9 @@ func mysqlConfig(d *dsn) (*mysql.Config, error) {
 	// Strict, and the words of standard SQL: || joins, "name" is a name, a backslash is a backslash.
 	config.Params["sql_mode"] = "'STRICT_ALL_TABLES,ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY'"
 	config.Params["time_zone"] = "'+00:00'"
+	if config.Params["innodb_lock_wait_timeout"] == "" {
+		config.Params["innodb_lock_wait_timeout"] = "5" // seconds, as busyTimeout on SQLite; the default is 50
+	}
 	return config, nil
 }
 

@@ -18,8 +18,9 @@ type NullTime = sql.NullTime
 // transaction.
 type Rows struct {
 	core *core
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // rows live as long as the call that made them
 	text string
+	tx   *Tx // whose statement it was, to note a failure; may be nil
 
 	pg  pgx.Rows
 	std *sql.Rows
@@ -41,9 +42,17 @@ func (r *Rows) Next() bool {
 // Scan copies the columns of the row to dest. Times arrive in UTC; a NULL time is the zero time.
 func (r *Rows) Scan(dest ...any) error {
 	if err := r.scan(dest); err != nil {
-		return &Error{Statement: short(r.text), cause: err}
+		// The driver's words may quote the value, but only to say that it does not fit the target's type.
+		return r.note(&Error{Statement: short(r.text), cause: err})
 	}
 	return nil
+}
+
+func (r *Rows) note(err error) error {
+	if r.tx != nil {
+		return r.tx.note(err)
+	}
+	return err
 }
 
 func (r *Rows) scan(dest []any) error {
@@ -69,7 +78,7 @@ func (r *Rows) Err() error {
 	default:
 		err = r.std.Err()
 	}
-	return r.core.wrap(r.ctx, r.text, err)
+	return r.note(r.core.wrap(r.ctx, r.text, err))
 }
 
 // Close gives the connection back; it may be called more than once.
@@ -77,11 +86,11 @@ func (r *Rows) Close() error {
 	switch {
 	case r.pg != nil:
 		r.pg.Close()
-		return nil
+		return r.Err() // pgx learns of some failures only now
 	case r.mem != nil:
 		return nil
 	default:
-		return r.core.wrap(r.ctx, r.text, r.std.Close())
+		return r.note(r.core.wrap(r.ctx, r.text, r.std.Close()))
 	}
 }
 
@@ -89,7 +98,6 @@ func (r *Rows) Close() error {
 type Row struct {
 	rows Rows
 	err  error
-	tx   *Tx // whose statement it was, to note a failure
 }
 
 // Scan copies the first row's columns to dest, or returns ErrNoRows.
@@ -97,15 +105,7 @@ func (r *Row) Scan(dest ...any) error {
 	if r.err != nil {
 		return r.err
 	}
-	err := r.first(dest)
-	if r.tx != nil {
-		r.tx.note(err)
-	}
-	return err
-}
-
-func (r *Row) first(dest []any) error {
-	defer r.rows.Close()
+	defer func() { _ = r.rows.Close() }()
 	if !r.rows.Next() {
 		if err := r.rows.Err(); err != nil {
 			return err

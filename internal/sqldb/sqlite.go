@@ -35,13 +35,10 @@ func (c *core) openSQLite(ctx context.Context, d *dsn) error {
 	if c.release, err = lockFile(path + ".lock"); err != nil {
 		return err
 	}
-	readers := d.maxConns
-	if readers == 0 {
-		readers = max(4, 2*runtime.GOMAXPROCS(0))
-	}
+	l := d.limits(Options{MaxConns: max(4, 2*runtime.GOMAXPROCS(0))})
 	c.write, err = openPool(ctx, sqliteURI(path, d.synchronous, false), 1)
 	if err == nil {
-		c.read, err = openPool(ctx, sqliteURI(path, d.synchronous, true), readers)
+		c.read, err = openPool(ctx, sqliteURI(path, d.synchronous, true), l.conns)
 	}
 	if err != nil {
 		_ = c.release()
@@ -51,8 +48,8 @@ func (c *core) openSQLite(ctx context.Context, d *dsn) error {
 		kind, cause := classify(err)
 		return &Error{kind: kind, cause: fmt.Errorf("open the file %s: %w", path, cause)}
 	}
-	c.read.db.SetMaxIdleConns(readers)
-	c.read.db.SetConnMaxIdleTime(time.Minute)
+	c.read.db.SetMaxIdleConns(l.idle)
+	c.read.db.SetConnMaxIdleTime(l.idleTimeout)
 	return nil
 }
 

@@ -144,8 +144,8 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*Rows, erro
 	if err != nil {
 		return nil, tx.note(err)
 	}
-	rows := &Rows{core: tx.core, ctx: ctx, text: query}
-	return rows, tx.note(tx.query(rows, text, bound))
+	rows := &Rows{core: tx.core, ctx: ctx, text: query, tx: tx}
+	return rows, tx.note(tx.query(ctx, rows, text, bound))
 }
 
 // QueryRow implements Q.
@@ -154,18 +154,18 @@ func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *Row {
 	if err != nil {
 		return &Row{err: tx.note(err)}
 	}
-	row := &Row{rows: Rows{core: tx.core, ctx: ctx, text: query}, tx: tx}
-	row.err = tx.note(tx.query(&row.rows, text, bound))
+	row := &Row{rows: Rows{core: tx.core, ctx: ctx, text: query, tx: tx}}
+	row.err = tx.note(tx.query(tx.core.unwatched(ctx), &row.rows, text, bound))
 	return row
 }
 
-func (tx *Tx) query(rows *Rows, text string, bound []any) error {
+func (tx *Tx) query(ctx context.Context, rows *Rows, text string, bound []any) error {
 	tx.core.count.Add(1)
 	var err error
 	if tx.pg != nil {
-		rows.pg, err = tx.pg.Query(rows.ctx, text, bound...)
+		rows.pg, err = tx.pg.Query(ctx, text, bound...)
 	} else {
-		rows.std, err = tx.core.write.query(rows.ctx, tx.std, text, bound)
+		rows.std, err = tx.core.write.query(ctx, tx.std, text, bound)
 	}
 	return tx.core.wrap(rows.ctx, rows.text, err)
 }
@@ -180,6 +180,7 @@ func (tx *Tx) note(err error) error {
 
 const (
 	retries  = 10
+	waits    = 2 // for those that had waited for a lock already
 	firstGap = 2 * time.Millisecond
 	maxGap   = 100 * time.Millisecond
 )
@@ -193,7 +194,7 @@ func (c *core) retry(ctx context.Context, f func() error) error {
 		if err == nil || !errors.Is(err, errConflict) {
 			return err
 		}
-		if attempt == retries {
+		if attempt == retries || attempt == waits && errors.Is(err, errLocked) {
 			return &Error{kind: ErrUnavailable, cause: fmt.Errorf("gave up after %d attempts: %v", attempt, err)}
 		}
 		pause := time.NewTimer(gap/2 + rand.N(gap))
