@@ -1,7 +1,9 @@
 package authorize_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -155,10 +157,7 @@ func TestRevokedConsentDoesNotComeBack(t *testing.T) {
 	consent := b.signIn(request("shop"), alice)
 	_, cr := s.get("consent", consent)
 	back := s.accept("consent", consent, object{"grant_scope": []string{"openid"}})
-	kept := map[string]string{}
-	for name, value := range b.cookies {
-		kept[name] = value
-	}
+	kept := maps.Clone(b.cookies)
 	answerOf(t, b.get(back))
 	if err := s.handler.Flows.RevokeConsents(s.ctx, "", "", cr["consent_request_id"].(string), false); err != nil {
 		t.Fatal(err)
@@ -228,6 +227,39 @@ func TestManySessionsOfOneSubject(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who gets the id of a deleted client gets nothing else of it.
+func TestClientIDsThatComeAgain(t *testing.T) {
+	s := start(t, testkit.SQLite(t, "oauth"))
+	s.register("shop")
+	b := s.browser()
+	b.through(request("shop"), rememberAlice, object{"grant_scope": []string{"openid", "offline", "read"}, "remember": true})
+	halfway := s.browser()
+	back := s.accept("consent", halfway.signIn(request("shop"), alice), object{"grant_scope": []string{"openid"}})
+	s.clock.Advance(time.Minute)
+	if err := s.clients.Delete(s.ctx, "shop"); err != nil {
+		t.Fatal(err)
+	}
+	s.register("shop")
+	if _, cr := s.get("consent", b.signIn(request("shop"), alice)); cr["skip"] != false {
+		t.Error("the consent to the client before answers for the new one")
+	}
+	wantShown(t, halfway.get(back), http.StatusGone)
+}
+
+// A redirect URI that was taken away is not followed any more, not even by flows under way.
+func TestRedirectURITakenAway(t *testing.T) {
+	s := start(t, testkit.SQLite(t, "oauth"))
+	c := s.register("shop")
+	b := s.browser()
+	back := s.accept("consent", b.signIn(request("shop"), alice), object{"grant_scope": []string{"openid"}})
+	register := &client.Register{Store: s.clients, Hasher: s.hasher, Now: s.clock.Now}
+	patch := `[{"op":"replace","path":"/redirect_uris","value":["https://new.example.com/cb"]}]`
+	if _, err := register.Patch(s.ctx, c.ID, json.RawMessage(patch)); err != nil {
+		t.Fatal(err)
+	}
+	wantShown(t, b.get(back), http.StatusGone)
 }
 
 // The cost of a flow does not grow with what a subject did before.
@@ -379,9 +411,7 @@ func TestRaces(t *testing.T) {
 		cookies := b.cookies
 		atOnce(many, func(i int) {
 			own := s.browser()
-			for name, value := range cookies {
-				own.cookies[name] = value
-			}
+			maps.Copy(own.cookies, cookies)
 			w := own.get(back)
 			u, _ := url.Parse(w.Header().Get("Location"))
 			codes[i] = u.Query().Get("code")

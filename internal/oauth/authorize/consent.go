@@ -11,10 +11,11 @@ import (
 
 // Remembered is an earlier consent of the same person to the same client that answers for later requests.
 type Remembered struct {
-	ID       string
-	Scope    []string
-	Audience []string
-	Until    time.Time // zero: for ever
+	ID        string
+	Scope     []string
+	Audience  []string
+	GrantedAt time.Time
+	Until     time.Time // zero: for ever
 }
 
 // consent is a row of oauth_consent on its way into the table.

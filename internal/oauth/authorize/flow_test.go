@@ -1,6 +1,7 @@
 package authorize_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -248,11 +249,7 @@ func TestUsedChallenges(t *testing.T) {
 		if status, answer := s.get("consent", consent); status != http.StatusGone || answer["redirect_to"] != restart {
 			t.Errorf("get afterwards: %d %v", status, answer)
 		}
-		cookies := b.cookies
-		keep := map[string]string{}
-		for k, c := range cookies {
-			keep[k] = c
-		}
+		keep := maps.Clone(b.cookies)
 		answerOf(t, b.get(back))
 		b.cookies = keep // a browser that kept its cookie
 		wantShown(t, b.get(back), http.StatusGone)

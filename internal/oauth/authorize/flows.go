@@ -29,6 +29,8 @@ var (
 		"The request was used already. Send the person to the address in redirect_to to start again.")
 	errCompleted = fault.New(fault.Gone, "request_used",
 		"This sign-in was completed already, so its address cannot be used again. Go back to the application; if you are not signed in there, start again.")
+	errChanged = fault.New(fault.Gone, "request_used",
+		"The application's registration was changed while you signed in. Go back to the application and start again.")
 	errNotBound = fault.New(fault.Forbidden, "request_forbidden",
 		"This browser did not bring the cookie that was set when the sign-in began, so we cannot tell whether it is the same browser.")
 )
@@ -96,6 +98,20 @@ func (f *Flows) client(ctx context.Context, id string) (*client.Client, error) {
 		return nil, oauth.ErrInvalidClient.With("There is no client of this client_id. Check the application's settings.")
 	}
 	return c, err
+}
+
+// clientOf finds the client of a flow that goes on, and makes sure that it is still the one that asked: that neither was
+// the client deleted and its id given to another, nor was the redirect URI taken from it.
+func (f *Flows) clientOf(ctx context.Context, flow *Flow) (*client.Client, error) {
+	r := flow.request()
+	c, err := f.client(ctx, r.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := c.MatchRedirect(r.RedirectURI); !ok || r.At.Before(c.CreatedAt) {
+		return nil, errChanged
+	}
+	return c, nil
 }
 
 // fail is the answer that tells the client an error.

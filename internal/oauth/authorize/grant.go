@@ -91,13 +91,17 @@ func (f *Flows) ResumeConsent(ctx context.Context, verifier string, bound func(f
 	if flow.Consent == nil {
 		return nil, errNotFound // we gave this verifier to nobody
 	}
+	c, err := f.clientOf(ctx, flow)
+	if err != nil {
+		return nil, err
+	}
 	t := flow.request().target()
 	if flow.Consent.Refused != nil {
 		next := f.fail(ctx, t, flow.Consent.Refused.fault())
 		next.Release = flow.ID
 		return next, nil
 	}
-	answer, err := f.grant(ctx, flow)
+	answer, err := f.grant(ctx, flow, c)
 	switch {
 	case errors.Is(err, errTaken):
 		return nil, errCompleted
@@ -108,12 +112,8 @@ func (f *Flows) ResumeConsent(ctx context.Context, verifier string, bound func(f
 }
 
 // grant ends the flow and mints what the client asked for.
-func (f *Flows) grant(ctx context.Context, flow *Flow) (*Answer, error) {
+func (f *Flows) grant(ctx context.Context, flow *Flow, c *client.Client) (*Answer, error) {
 	r := flow.request()
-	c, err := f.client(ctx, r.ClientID)
-	if err != nil {
-		return nil, err
-	}
 	if wants(r.ResponseType, "id_token") && !oauth.Scope(flow.Consent.GrantScope).Has(oauth.ScopeOpenID) {
 		return nil, oauth.ErrAccessDenied.With("The person did not grant the scope openid, without which there is no ID token.")
 	}

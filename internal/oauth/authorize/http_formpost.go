@@ -30,7 +30,8 @@ var formPostPage = template.Must(template.New("form_post").Parse(`<!doctype html
 func (h *Handler) formPost(w http.ResponseWriter, a *Answer) error {
 	var page bytes.Buffer
 	err := formPostPage.Execute(&page, map[string]any{
-		"To":     template.URL(a.RedirectURI), // a registered URI; the template would refuse private-use schemes
+		// The template would refuse private-use schemes.
+		"To":     template.URL(a.RedirectURI), //nolint:gosec // a registered URI; registration refuses what browsers would run
 		"Params": a.Params,
 		"Script": h.Cookies.Base.Path(pathFormPostScript),
 	})

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
 )
 
 // LoginRequest is what the login app gets to know about a login that it shall perform.
@@ -122,13 +124,17 @@ func (f *Flows) ResumeLogin(ctx context.Context, verifier string, bound func(flo
 	case flow.SignedIn != nil:
 		return &Next{Location: f.consentURL(ctx, flow)}, nil // the page was loaded again
 	}
+	c, err := f.clientOf(ctx, flow)
+	if err != nil {
+		return nil, err
+	}
 	t := flow.request().target()
 	if flow.Login.Refused != nil {
 		next := f.fail(ctx, t, flow.Login.Refused.fault())
 		next.Release = flow.ID
 		return next, nil
 	}
-	next, err := f.signIn(ctx, flow)
+	next, err := f.signIn(ctx, flow, c)
 	if err != nil {
 		next = f.fail(ctx, t, err)
 		next.Release = flow.ID
@@ -137,12 +143,8 @@ func (f *Flows) ResumeLogin(ctx context.Context, verifier string, bound func(flo
 }
 
 // signIn stores who it is, and the login session where it shall be remembered.
-func (f *Flows) signIn(ctx context.Context, flow *Flow) (*Next, error) {
+func (f *Flows) signIn(ctx context.Context, flow *Flow, c *client.Client) (*Next, error) {
 	r, a := flow.request(), &flow.Login.LoginAccept
-	c, err := f.client(ctx, r.ClientID)
-	if err != nil {
-		return nil, err
-	}
 	s, err := signIn(flow, clientSubject(c, a.Subject, a.ForceSubjectIdentifier, f.Policy), newSessionID())
 	if err != nil {
 		return nil, err
@@ -150,7 +152,7 @@ func (f *Flows) signIn(ctx context.Context, flow *Flow) (*Next, error) {
 	now := f.Now()
 	remembered := false
 	if !c.SkipConsent && mayRecallConsent(r, c) {
-		if remembered, err = f.remembered(ctx, r, s.Subject, now); err != nil {
+		if remembered, err = f.remembered(ctx, r, c, s.Subject, now); err != nil {
 			return nil, err
 		}
 	}
@@ -182,13 +184,14 @@ func (f *Flows) appendSignedIn(ctx context.Context, flow *Flow, s *SignedIn, w *
 }
 
 // remembered tells whether the person consented to all of this before.
-func (f *Flows) remembered(ctx context.Context, r *Request, subject string, now time.Time) (bool, error) {
+func (f *Flows) remembered(ctx context.Context, r *Request, c *client.Client, subject string, now time.Time) (bool, error) {
 	earlier, err := f.Store.recall(ctx, subject, r.ClientID)
 	if err != nil {
 		return false, err
 	}
 	for _, m := range earlier {
-		if m.covers(r, now) {
+		// A client of the same id before this one was somebody else.
+		if m.covers(r, now) && !m.GrantedAt.Before(c.CreatedAt) {
 			return true, nil
 		}
 	}

@@ -198,7 +198,7 @@ func checkEntropy(r *Request, _ params, _ *client.Client, _ Policy) error {
 // checkPrompt reads prompt (OpenID Connect Core §3.1.2.1). "create" is how the standard spells Ory's "registration"
 // (Initiating User Registration 1.0).
 func checkPrompt(r *Request, p params, _ *client.Client, _ Policy) error {
-	for _, v := range strings.Fields(p.get("prompt")) {
+	for v := range strings.FieldsSeq(p.get("prompt")) {
 		switch v {
 		case "none", "login", "consent", "select_account", "registration":
 		case "create":
@@ -216,7 +216,7 @@ func checkPrompt(r *Request, p params, _ *client.Client, _ Policy) error {
 	return nil
 }
 
-func checkMaxAge(r *Request, p params, c *client.Client, _ Policy) error {
+func checkMaxAge(r *Request, p params, _ *client.Client, _ Policy) error {
 	text := p.get("max_age")
 	if text == "" {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
@@ -40,7 +41,7 @@ func orNull(t time.Time) any {
 
 // recall finds the remembered consents of a subject to a client, the newest first.
 func (s *Store) recall(ctx context.Context, subject, clientID string) ([]Remembered, error) {
-	rows, err := s.db.Query(ctx, `SELECT id, scope, audience, remembered_until FROM oauth_consent
+	rows, err := s.db.Query(ctx, `SELECT id, scope, audience, granted_at, remembered_until FROM oauth_consent
 		WHERE tenant_id = :tenant AND subject_hash = ? AND client_id = ? AND remembered = ? ORDER BY id DESC LIMIT ?`,
 		secret.Digest(subject), clientID, true, recallAtMost)
 	if err != nil {
@@ -51,7 +52,7 @@ func (s *Store) recall(ctx context.Context, subject, clientID string) ([]Remembe
 	for rows.Next() {
 		var m Remembered
 		var scope, audience []byte
-		if err := rows.Scan(&m.ID, &scope, &audience, &m.Until); err != nil {
+		if err := rows.Scan(&m.ID, &scope, &audience, &m.GrantedAt, &m.Until); err != nil {
 			return nil, err
 		}
 		if err := unmarshalAll(into{scope, &m.Scope}, into{audience, &m.Audience}); err != nil {
@@ -132,7 +133,7 @@ func (s *Store) revokeConsents(ctx context.Context, subject, clientID string) er
 	// Both halves of the index in turn: each is read in the order of ids, from where the last step ended. The half
 	// that revoking moves rows out of comes first.
 	for _, half := range [...]bool{true, false} {
-		if err := s.revokeHalf(ctx, query, append(args[:len(args):len(args)], half)); err != nil {
+		if err := s.revokeHalf(ctx, query, append(slices.Clip(args), half)); err != nil {
 			return err
 		}
 	}
@@ -143,7 +144,7 @@ func (s *Store) revokeHalf(ctx context.Context, query string, args []any) error 
 	for last := ""; ; {
 		var ids []string
 		err := s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) (err error) {
-			ids, err = texts(tx.Query(ctx, query, append(args[:len(args):len(args)], last, consentsAtOnce)...))
+			ids, err = texts(tx.Query(ctx, query, append(slices.Clip(args), last, consentsAtOnce)...))
 			if err != nil || len(ids) == 0 {
 				return err
 			}
