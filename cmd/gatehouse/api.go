@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -31,29 +34,90 @@ type api struct {
 	http     *http.Client
 }
 
-// addEndpointFlag gives a command the address of the admin API. The key has no flag: process arguments are readable by
+// addEndpointFlags gives a command the address of the admin API. The key has no flag: process arguments are readable by
 // every user of the machine.
-func addEndpointFlag(cmd *cobra.Command) {
+func addEndpointFlags(cmd *cobra.Command) {
 	endpoint := os.Getenv(endpointVariable)
 	if endpoint == "" {
 		endpoint = defaultEndpoint
 	}
-	cmd.PersistentFlags().StringP("endpoint", "e", endpoint, "address of the admin API; also "+endpointVariable+". A key for it is read from "+adminKeyVariable)
+	flags := cmd.PersistentFlags()
+	flags.StringP("endpoint", "e", endpoint, "address of the admin API, or unix:/path of its socket; also "+endpointVariable+". A key for it is read from "+adminKeyVariable)
+	flags.String("client-cert", "", "PEM file of a client certificate that opens the admin API, with its chain")
+	flags.String("client-key", "", "PEM file of that certificate's private key")
+	addTLSFlag(cmd)
+}
+
+func addTLSFlag(cmd *cobra.Command) {
+	cmd.PersistentFlags().String("ca-file", "", "PEM file of authorities to trust besides the system's, for servers with a certificate of your own")
 }
 
 func newAPI(cmd *cobra.Command) (*api, error) {
-	endpoint, err := cmd.Flags().GetString("endpoint")
+	endpoint, _ := cmd.Flags().GetString("endpoint")
+	client, err := httpClient(cmd)
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(endpoint)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, usageError{fmt.Errorf("--endpoint %q: give an address such as %s", endpoint, defaultEndpoint), cmd.CommandPath()}
+	if socket, ok := strings.CutPrefix(endpoint, "unix:"); ok {
+		client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		}
+		endpoint = "http://localhost"
+	} else if err := checkAddress(cmd, "endpoint", endpoint, defaultEndpoint); err != nil {
+		return nil, err
 	}
 	return &api{
 		endpoint: strings.TrimSuffix(endpoint, "/"),
-		key:      os.Getenv(adminKeyVariable),
-		http:     &http.Client{Timeout: 30 * time.Second},
+		key:      strings.TrimSpace(os.Getenv(adminKeyVariable)),
+		http:     client,
+	}, nil
+}
+
+// checkAddress refuses what is no address, without repeating it: one with a password in it is one of those.
+func checkAddress(cmd *cobra.Command, flag, address, example string) error {
+	u, err := url.Parse(address)
+	if err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && u.User == nil && u.RawQuery == "" && u.Fragment == "" {
+		return nil
+	}
+	return usageError{fmt.Errorf("--%s is not an address such as %s", flag, example), cmd.CommandPath()}
+}
+
+// httpClient trusts and shows the certificates that the flags name. It follows no redirect: what it sends is for the
+// server that was named and for no other.
+func httpClient(cmd *cobra.Command) (*http.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if file, _ := cmd.Flags().GetString("ca-file"); file != "" {
+		pem, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+		if err != nil {
+			return nil, fmt.Errorf("--ca-file: %w", err)
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--ca-file: %s holds no certificate in PEM form", file)
+		}
+		transport.TLSClientConfig.RootCAs = pool
+	}
+	if cmd.Flags().Lookup("client-cert") != nil {
+		certificate, _ := cmd.Flags().GetString("client-cert")
+		key, _ := cmd.Flags().GetString("client-key")
+		if (certificate == "") != (key == "") {
+			return nil, usageError{errors.New("--client-cert and --client-key go together"), cmd.CommandPath()}
+		}
+		if certificate != "" {
+			pair, err := tls.LoadX509KeyPair(certificate, key)
+			if err != nil {
+				return nil, fmt.Errorf("--client-cert and --client-key: %w", err)
+			}
+			transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
+		}
+	}
+	return &http.Client{
+		Timeout: 30 * time.Second, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }
 
@@ -89,75 +153,92 @@ func (a *api) form(ctx context.Context, path string, form url.Values, out any) e
 }
 
 func (a *api) do(req *http.Request, out any) (http.Header, error) {
-	req.Header.Set("Accept", "application/json")
 	if a.key != "" {
 		req.Header.Set("Authorization", "Bearer "+a.key)
 	}
-	resp, err := a.http.Do(req)
+	header, err := exchange(a.http, req, "--endpoint", out)
+	var no *refusal
+	if errors.As(err, &no) && no.status == http.StatusUnauthorized {
+		no.hint = "Put an admin key of this server into the environment as " + adminKeyVariable + ", or show a certificate with --client-cert"
+		if a.key != "" {
+			no.hint = "The key in " + adminKeyVariable + " is not one of this server's"
+		}
+	}
+	return header, err
+}
+
+// exchange sends a request and reads the answer. flag is what names the server, for messages.
+func exchange(client *http.Client, req *http.Request, flag string, out any) (http.Header, error) {
+	req.Header.Set("Accept", "application/json")
+	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w\nIs the server running? Start it with `gatehouse serve`, or name another with --endpoint", unwrapURL(err))
+		return nil, notReached(req, flag, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode >= http.StatusBadRequest {
-		return nil, answeredNo(resp, body)
+	where := req.URL.Scheme + "://" + req.URL.Host
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		return nil, refused(resp, body, flag)
 	}
 	if out == nil || len(body) == 0 {
 		return resp.Header, nil
 	}
-	if err := json.Unmarshal(body, out); err != nil {
-		return nil, fmt.Errorf("%s answered something that is not this API's JSON (%w): is that the admin API's address?", a.endpoint, err)
+	if err := decode(bytes.NewReader(body), out); err != nil {
+		return nil, fmt.Errorf("%s answered something that is not this API's JSON; is %s right?", where, flag)
 	}
 	return resp.Header, nil
 }
 
-// unwrapURL leaves out the method and the address: an address may carry a token in its query.
-func unwrapURL(err error) error {
+// decode reads one JSON value and keeps its numbers as they are written.
+func decode(r io.Reader, out any) error {
+	decoder := json.NewDecoder(r)
+	decoder.UseNumber()
+	if err := decoder.Decode(out); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is more after the end of the JSON value")
+	}
+	return nil
+}
+
+// notReached says what to do when no answer came. It leaves the address's path and query out: they may carry a token.
+func notReached(req *http.Request, flag string, err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
-		return wrapped.Err
+		err = wrapped.Err
 	}
-	return err
+	where := req.URL.Scheme + "://" + req.URL.Host
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("ended before the server answered")
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%s: %w\nIf that authority is yours, name its file with --ca-file", where, err)
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return fmt.Errorf("%s speaks plain HTTP: write http:// in %s", where, flag)
+	default:
+		return fmt.Errorf("%s cannot be reached: %w\nIs the server running? Start it with `gatehouse serve`, or name another with %s", where, err, flag)
+	}
 }
 
-// answeredNo turns an error answer into a sentence. Both shapes of error are understood.
-func answeredNo(resp *http.Response, body []byte) error {
-	var flat struct {
-		Error       json.RawMessage `json:"error"`
-		Description string          `json:"error_description"`
-	}
-	message := ""
-	if json.Unmarshal(body, &flat) == nil {
-		message = strings.Trim(string(flat.Error), `"`)
-		if flat.Description != "" {
-			message += ": " + flat.Description
-		}
-	}
-	hint := ""
-	if resp.StatusCode == http.StatusUnauthorized && resp.Request.Header.Get("Authorization") == "" {
-		hint = "\nThis admin API asks for a key: put it into the environment as " + adminKeyVariable
-	}
-	if message == "" {
-		message = "no further explanation"
-	}
-	return fmt.Errorf("the server answered HTTP %d: %s%s", resp.StatusCode, message, hint)
-}
-
-// nextPage reads the path of the next page from a Link header (RFC 8288), or "".
+// nextPage reads the query of the next page from the Link headers (RFC 8288), or "".
 func nextPage(h http.Header) string {
-	for link := range strings.SplitSeq(h.Get("Link"), ",") {
-		target, params, ok := strings.Cut(link, ";")
-		if !ok || !strings.Contains(params, `rel="next"`) {
-			continue
+	for _, line := range h.Values("Link") {
+		for link := range strings.SplitSeq(line, ",") {
+			target, params, ok := strings.Cut(link, ";")
+			if !ok || !strings.Contains(params, `rel="next"`) {
+				continue
+			}
+			u, err := url.Parse(strings.Trim(strings.TrimSpace(target), "<>"))
+			if err != nil {
+				return ""
+			}
+			return u.RawQuery
 		}
-		u, err := url.Parse(strings.Trim(strings.TrimSpace(target), "<>"))
-		if err != nil {
-			return ""
-		}
-		return u.RawQuery
 	}
 	return ""
 }

@@ -1,15 +1,17 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,14 +21,16 @@ import (
 const clientsPath = "/admin/clients"
 
 var clientColumns = []column{
-	{"CLIENT ID", "client_id"}, {"CLIENT SECRET", "client_secret"}, {"NAME", "client_name"}, {"GRANT TYPES", "grant_types"},
-	{"RESPONSE TYPES", "response_types"}, {"SCOPE", "scope"}, {"AUDIENCE", "audience"}, {"REDIRECT URIS", "redirect_uris"},
-	{"AUTH METHOD", "token_endpoint_auth_method"}, {"OWNER", "owner"}, {"CREATED", "created_at"}, {"UPDATED", "updated_at"},
+	{title: "CLIENT ID", field: "client_id"}, {title: "CLIENT SECRET", field: "client_secret"}, {title: "NAME", field: "client_name"},
+	{title: "GRANT TYPES", field: "grant_types"}, {title: "RESPONSE TYPES", field: "response_types"}, {title: "SCOPE", field: "scope"},
+	{title: "AUDIENCE", field: "audience"}, {title: "REDIRECT URIS", field: "redirect_uris"},
+	{title: "AUTH METHOD", field: "token_endpoint_auth_method"}, {title: "OWNER", field: "owner"}, {title: "CREATED", field: "created_at"},
+	{title: "UPDATED", field: "updated_at"},
 }
 
 var clientListColumns = []column{
-	{"CLIENT ID", "client_id"}, {"NAME", "client_name"}, {"GRANT TYPES", "grant_types"}, {"SCOPE", "scope"},
-	{"AUTH METHOD", "token_endpoint_auth_method"}, {"CREATED", "created_at"},
+	{title: "CLIENT ID", field: "client_id"}, {title: "NAME", field: "client_name"}, {title: "GRANT TYPES", field: "grant_types"},
+	{title: "SCOPE", field: "scope"}, {title: "AUTH METHOD", field: "token_endpoint_auth_method"}, {title: "CREATED", field: "created_at"},
 }
 
 func clientsCommand() *cobra.Command {
@@ -35,7 +39,7 @@ func clientsCommand() *cobra.Command {
   gatehouse clients list --format json
   gatehouse clients rotate-secret ID`,
 		createClient(), getClient(), listClients(), updateClient(), deleteClients(), importClients(), rotateClientSecret(), revokeRotatedSecrets())
-	addEndpointFlag(cmd)
+	addEndpointFlags(cmd)
 	addFormatFlag(cmd)
 	return cmd
 }
@@ -59,8 +63,11 @@ var clientFlags = []struct{ flag, field, kind, usage string }{
 	{"skip-logout-consent", "skip_logout_consent", "bool", "do not ask before a logout that this client starts"},
 }
 
-func addClientFlags(flags *pflag.FlagSet) {
+func addClientFlags(flags *pflag.FlagSet, leaveOut ...string) {
 	for _, f := range clientFlags {
+		if slices.Contains(leaveOut, f.flag) {
+			continue
+		}
 		switch f.kind {
 		case "list", "words":
 			flags.StringArray(f.flag, nil, f.usage+"; repeat for several")
@@ -71,20 +78,25 @@ func addClientFlags(flags *pflag.FlagSet) {
 		}
 	}
 	flags.String("file", "", "JSON document with any field of the API; - is standard input; flags win over it")
-	flags.String("secret-file", "", "file whose first line is the client secret; - is standard input; made by the server when absent")
+	flags.String("secret-file", "", "file whose first line is the client secret; - is standard input")
 }
 
 // clientFromFlags puts together the document to send: the file first, then every flag that was given.
-func clientFromFlags(cmd *cobra.Command, into document) error {
+func clientFromFlags(cmd *cobra.Command) (document, error) {
 	flags := cmd.Flags()
 	file, _ := flags.GetString("file")
+	secretFile, _ := flags.GetString("secret-file")
+	if file == "-" && secretFile == "-" {
+		return nil, usageError{errors.New("--file and --secret-file cannot both be standard input"), cmd.CommandPath()}
+	}
+	client := document{}
 	if file != "" {
 		content, err := readInput(cmd, file)
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("--file: %w", err)
 		}
-		if err := json.Unmarshal(content, &into); err != nil {
-			return fmt.Errorf("--file %s: not a JSON object: %w", file, err)
+		if err := decode(bytes.NewReader(content), &client); err != nil || client == nil {
+			return nil, fmt.Errorf("--file %s: not a JSON object", file)
 		}
 	}
 	for _, f := range clientFlags {
@@ -93,30 +105,29 @@ func clientFromFlags(cmd *cobra.Command, into document) error {
 		}
 		switch f.kind {
 		case "list":
-			into[f.field], _ = flags.GetStringArray(f.flag)
+			client[f.field], _ = flags.GetStringArray(f.flag)
 		case "words":
 			words, _ := flags.GetStringArray(f.flag)
-			into[f.field] = strings.Join(words, " ")
+			client[f.field] = strings.Join(words, " ")
 		case "bool":
-			into[f.field], _ = flags.GetBool(f.flag)
+			client[f.field], _ = flags.GetBool(f.flag)
 		default:
-			into[f.field], _ = flags.GetString(f.flag)
+			client[f.field], _ = flags.GetString(f.flag)
 		}
 	}
-	secretFile, _ := flags.GetString("secret-file")
 	if secretFile == "" {
-		return nil
+		return client, nil
 	}
 	content, err := readInput(cmd, secretFile)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("--secret-file: %w", err)
 	}
 	line, _, _ := strings.Cut(string(content), "\n")
 	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return fmt.Errorf("--secret-file %s: the first line is empty", secretFile)
+		return nil, fmt.Errorf("--secret-file %s: the first line is empty", secretFile)
 	}
-	into["client_secret"] = line
-	return nil
+	client["client_secret"] = line
+	return client, nil
 }
 
 func readInput(cmd *cobra.Command, name string) ([]byte, error) {
@@ -132,21 +143,21 @@ func createClient() *cobra.Command {
 		Example: `  gatehouse clients create --name "Batch job" --grant-type client_credentials --scope read
   gatehouse clients create --grant-type authorization_code --grant-type refresh_token --response-type code \
     --scope openid --scope offline --redirect-uri http://127.0.0.1:5555/callback`,
-		Args: usage(cobra.NoArgs),
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := newAPI(cmd)
 			if err != nil {
 				return err
 			}
-			body := document{}
-			if err := clientFromFlags(cmd, body); err != nil {
+			body, err := clientFromFlags(cmd)
+			if err != nil {
 				return err
 			}
 			var made document
 			if _, err := a.send(cmd.Context(), http.MethodPost, clientsPath, body, &made); err != nil {
 				return err
 			}
-			return show(cmd, clientColumns, true, made)
+			return showOne(cmd, clientColumns, made)
 		},
 	}
 	addClientFlags(cmd.Flags())
@@ -156,7 +167,7 @@ func createClient() *cobra.Command {
 func getClient() *cobra.Command {
 	return &cobra.Command{
 		Use: "get ID", Short: "Show one client", Example: "  gatehouse clients get my-app --format json-pretty",
-		Args: usage(cobra.ExactArgs(1)),
+		Args: exactly("the client's ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := newAPI(cmd)
 			if err != nil {
@@ -164,9 +175,9 @@ func getClient() *cobra.Command {
 			}
 			var c document
 			if _, err := a.send(cmd.Context(), http.MethodGet, clientPath(args[0]), nil, &c); err != nil {
-				return err
+				return about(args[0], err)
 			}
-			return show(cmd, clientColumns, true, c)
+			return showOne(cmd, clientColumns, c)
 		},
 	}
 }
@@ -177,13 +188,14 @@ func listClients() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List clients, all pages",
 		Example: "  gatehouse clients list\n  gatehouse clients list --owner team-a --format json",
-		Args:    usage(cobra.NoArgs),
+		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := newAPI(cmd)
 			if err != nil {
 				return err
 			}
-			query := url.Values{"page_size": {"500"}}
+			size, _ := cmd.Flags().GetInt("page-size")
+			query := url.Values{"page_size": {strconv.Itoa(size)}}
 			for flag, parameter := range map[string]string{"name": "client_name", "owner": "owner"} {
 				if v, _ := cmd.Flags().GetString(flag); v != "" {
 					query.Set(parameter, v)
@@ -193,11 +205,12 @@ func listClients() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(cmd, clientListColumns, false, all...)
+			return showList(cmd, clientListColumns, all)
 		},
 	}
 	cmd.Flags().String("name", "", "only clients with this name")
 	cmd.Flags().String("owner", "", "only clients of this owner")
+	cmd.Flags().Int("page-size", 500, "how many to ask the server for at a time; all are listed in any case")
 	return cmd
 }
 
@@ -211,7 +224,11 @@ func (a *api) pages(ctx context.Context, path, query string) ([]document, error)
 			return nil, err
 		}
 		all = append(all, page...)
-		query = nextPage(header)
+		next := nextPage(header)
+		if next == query {
+			return nil, errors.New("the server names a page as the one after itself")
+		}
+		query = next
 	}
 	return all, nil
 }
@@ -220,14 +237,14 @@ func updateClient() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "update ID", Short: "Change the given fields of a client and leave the others",
 		Example: "  gatehouse clients update my-app --scope openid --scope offline",
-		Args:    usage(cobra.ExactArgs(1)),
+		Args:    exactly("the client's ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := newAPI(cmd)
 			if err != nil {
 				return err
 			}
-			changes := document{}
-			if err := clientFromFlags(cmd, changes); err != nil {
+			changes, err := clientFromFlags(cmd)
+			if err != nil {
 				return err
 			}
 			if len(changes) == 0 {
@@ -235,106 +252,57 @@ func updateClient() *cobra.Command {
 			}
 			// A patch of the given fields and not a get and a put: between those, somebody else's change would be lost.
 			patch := make([]document, 0, len(changes))
-			for field, value := range changes {
-				patch = append(patch, document{"op": "add", "path": "/" + field, "value": value})
+			for _, field := range slices.Sorted(maps.Keys(changes)) {
+				pointer := strings.NewReplacer("~", "~0", "/", "~1").Replace(field) // RFC 6901 §3
+				patch = append(patch, document{"op": "add", "path": "/" + pointer, "value": changes[field]})
 			}
 			var changed document
 			if _, err := a.send(cmd.Context(), http.MethodPatch, clientPath(args[0]), patch, &changed); err != nil {
-				return err
+				return about(args[0], err)
 			}
-			return show(cmd, clientColumns, true, changed)
+			return showOne(cmd, clientColumns, changed)
 		},
 	}
-	addClientFlags(cmd.Flags())
+	addClientFlags(cmd.Flags(), "id") // it names the client and does not change
 	return cmd
 }
 
 func deleteClients() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete ID...", Short: "Delete clients; their tokens end with them", Example: "  gatehouse clients delete my-app",
-		Args: usage(cobra.MinimumNArgs(1)),
+		Args: several("the clients' IDs"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := newAPI(cmd)
 			if err != nil {
 				return err
 			}
+			failed := 0
 			for _, id := range args {
 				if _, err := a.send(cmd.Context(), http.MethodDelete, clientPath(id), nil, nil); err != nil {
-					return fmt.Errorf("client %q: %w", id, err)
+					failed++
+					fmt.Fprintf(cmd.ErrOrStderr(), "%v\n", about(id, err))
+					continue
 				}
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), id); err != nil {
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), printable(id)); err != nil {
 					return err
 				}
 			}
-			return nil
-		},
-	}
-}
-
-func importClients() *cobra.Command {
-	return &cobra.Command{
-		Use: "import FILE", Short: "Register clients from JSON: one object, a list, or one object a line; - is standard input",
-		Long: `Register every client of a file. A client that the server refuses is reported and does not keep the others from
-being registered; the exit status is then 1.`,
-		Example: "  gatehouse clients import clients.json\n  gatehouse clients list --format json | gatehouse clients import - --endpoint http://127.0.0.1:5445",
-		Args:    usage(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := newAPI(cmd)
-			if err != nil {
-				return err
-			}
-			content, err := readInput(cmd, args[0])
-			if err != nil {
-				return err
-			}
-			clients, err := readClients(content)
-			if err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
-			}
-			made, refused := []document{}, 0
-			for i, c := range clients {
-				var answer document
-				if _, err := a.send(cmd.Context(), http.MethodPost, clientsPath, c, &answer); err != nil {
-					refused++
-					fmt.Fprintf(cmd.ErrOrStderr(), "client %d (%s): %v\n", i+1, cell(c["client_id"]), err)
-					continue
-				}
-				made = append(made, answer)
-			}
-			if err := show(cmd, append([]column{{"CLIENT SECRET", "client_secret"}}, clientListColumns...), false, made...); err != nil {
-				return err
-			}
-			if refused > 0 {
-				return fmt.Errorf("%d of %d clients were not registered", refused, len(clients))
+			if failed > 0 {
+				return fmt.Errorf("%d of %d clients were not deleted", failed, len(args))
 			}
 			return nil
 		},
 	}
 }
 
-func readClients(content []byte) ([]document, error) {
-	var list []document
-	if json.Unmarshal(content, &list) == nil {
-		return list, nil
-	}
-	decoder := json.NewDecoder(bufio.NewReader(strings.NewReader(string(content))))
-	for {
-		var c document
-		switch err := decoder.Decode(&c); {
-		case errors.Is(err, io.EOF):
-			return list, nil
-		case err != nil:
-			return nil, fmt.Errorf("object %d: %w", len(list)+1, err)
-		}
-		list = append(list, c)
-	}
-}
+// about says which client an error is about: "not found" alone does not.
+func about(id string, err error) error { return fmt.Errorf("client %s: %w", printable(id), err) }
 
 func rotateClientSecret() *cobra.Command {
 	return &cobra.Command{
 		Use: "rotate-secret ID", Short: "Give a client a new secret; the old one stays valid until revoke-rotated",
 		Example: "  gatehouse clients rotate-secret my-app",
-		Args:    usage(cobra.ExactArgs(1)),
+		Args:    exactly("the client's ID"),
 		RunE:    secrets(http.MethodPost),
 	}
 }
@@ -343,7 +311,7 @@ func revokeRotatedSecrets() *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke-rotated ID", Short: "End the validity of a client's former secrets",
 		Example: "  gatehouse clients revoke-rotated my-app",
-		Args:    usage(cobra.ExactArgs(1)),
+		Args:    exactly("the client's ID"),
 		RunE:    secrets(http.MethodDelete),
 	}
 }
@@ -356,8 +324,8 @@ func secrets(method string) func(*cobra.Command, []string) error {
 		}
 		var c document
 		if _, err := a.send(cmd.Context(), method, clientPath(args[0])+"/secrets/rotate", nil, &c); err != nil {
-			return err
+			return about(args[0], err)
 		}
-		return show(cmd, clientColumns, true, c)
+		return showOne(cmd, clientColumns, c)
 	}
 }

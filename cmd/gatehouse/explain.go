@@ -10,7 +10,7 @@ import (
 )
 
 var explainColumns = []column{
-	{"KEY", "key"}, {"VALUE", "value"}, {"FROM", "source"}, {"ENVIRONMENT VARIABLE", "environment"},
+	{title: "KEY", field: "key"}, {title: "VALUE", field: "value"}, {title: "FROM", field: "source"}, {title: "ENVIRONMENT VARIABLE", field: "environment"},
 }
 
 // explain prints the settings whose keys begin with one of the prefixes, or all of them.
@@ -27,7 +27,7 @@ func explain(cmd *cobra.Command, cfg *config.Config, prefixes []string) error {
 	if len(lines) == 0 {
 		return fmt.Errorf("no setting begins with %s; `gatehouse config explain` lists all", strings.Join(prefixes, ", "))
 	}
-	return show(cmd, explainColumns, false, lines...)
+	return showList(cmd, explainColumns, lines)
 }
 
 // below reports whether a key is one of the prefixes or lies under one.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,14 +16,15 @@ const keysPath = "/admin/keys"
 var keySets = []string{"hydra.openid.id-token", "hydra.jwt.access-token"}
 
 var keyColumns = []column{
-	{"SET", "set"}, {"KEY ID", "kid"}, {"ALGORITHM", "alg"}, {"STATE", "state"}, {"CREATED", "created_at"},
-	{"SIGNS SINCE", "activated_at"}, {"SIGNED UNTIL", "retired_at"}, {"REMOVED AT", "remove_at"},
+	{title: "SET", field: "set"}, {title: "KEY ID", field: "kid"}, {title: "ALGORITHM", field: "alg"}, {title: "STATE", field: "state"},
+	{title: "CREATED", field: "created_at"}, {title: "SIGNS SINCE", field: "activated_at"}, {title: "SIGNED UNTIL", field: "retired_at"},
+	{title: "REMOVED AT", field: "remove_at"},
 }
 
 func keysCommand() *cobra.Command {
 	cmd := group("keys", "List and rotate signing keys",
 		"  gatehouse keys list\n  gatehouse keys rotate", listKeys(), rotateKeys())
-	addEndpointFlag(cmd)
+	addEndpointFlags(cmd)
 	addFormatFlag(cmd)
 	return cmd
 }
@@ -36,7 +39,7 @@ func listKeys() *cobra.Command {
 	return &cobra.Command{
 		Use: "list [SET]...", Short: "List signing keys with their states; never key material",
 		Example: "  gatehouse keys list\n  gatehouse keys list hydra.openid.id-token --format json",
-		Args:    usage(cobra.ArbitraryArgs),
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			a, err := newAPI(cmd)
 			if err != nil {
@@ -47,6 +50,11 @@ func listKeys() *cobra.Command {
 				return err
 			}
 			if len(names) > 0 {
+				for _, name := range names {
+					if !slices.ContainsFunc(sets, func(s keySet) bool { return s.Set == name }) {
+						return fmt.Errorf("there is no key set %q; `gatehouse keys list` lists all", name)
+					}
+				}
 				sets = slices.DeleteFunc(sets, func(s keySet) bool { return !slices.Contains(names, s.Set) })
 			}
 			return showKeys(cmd, sets)
@@ -64,7 +72,7 @@ sign ID tokens and JWT access tokens are rotated.
 With --emergency the former keys are withdrawn at once: everything signed with them becomes invalid. Use it when a
 private key may be known to somebody else.`,
 		Example: "  gatehouse keys rotate\n  gatehouse keys rotate hydra.openid.id-token --emergency",
-		Args:    usage(cobra.ArbitraryArgs),
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			a, err := newAPI(cmd)
 			if err != nil {
@@ -77,13 +85,19 @@ private key may be known to somebody else.`,
 			if emergency, _ := cmd.Flags().GetBool("emergency"); emergency {
 				query = "?emergency=true"
 			}
-			sets := make([]keySet, len(names))
-			for i, name := range names {
-				if _, err := a.send(cmd.Context(), http.MethodPost, keysPath+"/"+url.PathEscape(name)+"/rotate"+query, nil, &sets[i]); err != nil {
-					return err
+			var sets []keySet
+			for _, name := range names {
+				var rotated keySet
+				if _, failed := a.send(cmd.Context(), http.MethodPost, keysPath+"/"+url.PathEscape(name)+"/rotate"+query, nil, &rotated); failed != nil {
+					err = fmt.Errorf("key set %q was not rotated: %w", name, failed)
+					break
 				}
+				sets = append(sets, rotated)
 			}
-			return showKeys(cmd, sets)
+			if len(sets) == 0 {
+				return err
+			}
+			return errors.Join(showKeys(cmd, sets), err) // what was rotated is told also when a later set was not
 		},
 	}
 	cmd.Flags().Bool("emergency", false, "withdraw the former keys at once")
@@ -98,5 +112,5 @@ func showKeys(cmd *cobra.Command, sets []keySet) error {
 			all = append(all, k)
 		}
 	}
-	return show(cmd, keyColumns, false, all...)
+	return showList(cmd, keyColumns, all)
 }

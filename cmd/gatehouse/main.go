@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,74 +13,54 @@ import (
 )
 
 // version is set by the linker at release (`-X main.version=…`); a build without it says so.
-var version = "development"
+var version = "unreleased"
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// run is main with its exit status as a value, so that tests can start the command inside their own process.
-func run(args []string) int {
+// run is main with what it touches as arguments, so that tests can start the command inside their own process.
+func run(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The first signal asks for an orderly end. Who sends a second one does not want to wait for it.
+	defer context.AfterFunc(ctx, stop)()
 	root := newRoot()
 	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "gatehouse: %v\nRun `%s --help` for what it takes.\n", err, usage.command)
+		fmt.Fprintf(errs, "gatehouse: %v\nRun `%s --help` for what it takes.\n", err, usage.command)
 		return 2
 	default:
-		fmt.Fprintf(os.Stderr, "gatehouse: %v\n", err)
+		fmt.Fprintf(errs, "gatehouse: %v\n", err)
 		return 1
 	}
 }
 
-// usageError is a call that cannot be meant: a wrong flag, a missing argument.
-type usageError struct {
-	error
-	command string
-}
-
-// usage makes an argument check answer with a usageError, so that it exits with status 2 and points to the help.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usageError{err, cmd.CommandPath()}
-		}
-		return nil
-	}
-}
-
 func newRoot() *cobra.Command {
-	root := &cobra.Command{
-		Use:   "gatehouse",
-		Short: "Identity and access in one server",
-		Long: `Gatehouse is identity and access in one server: people sign in, applications get OAuth 2.0 and
-OpenID Connect tokens, requests are let through or turned away.`,
-		Example: `  gatehouse serve                                   start a development server with its data in ./data
+	root := group("gatehouse", "Identity and access in one server",
+		`  gatehouse serve                                   start a development server with its data in ./data
   gatehouse clients create --grant-type client_credentials --scope read
-  gatehouse perform client-credentials --client-id ID`,
-		SilenceUsage: true, SilenceErrors: true,
-		Args: usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
-	root.AddCommand(serveCommand(), migrateCommand(), configCommand(), keysCommand(), clientsCommand(), introspectCommand(),
-		performCommand(), versionCommand())
-	return root
-}
+  gatehouse perform client-credentials --client-id ID --scope read`,
+		serveCommand(), migrateCommand(), configCommand(), keysCommand(), clientsCommand(), introspectCommand(),
+		performCommand(), versionCommand(), completionCommand())
+	root.Long = `Gatehouse is identity and access in one server: people sign in, applications get OAuth 2.0 and
+OpenID Connect tokens, requests are let through or turned away.
 
-func versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version of this program", Example: "  gatehouse version",
-		Args: usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), version)
-			return err
-		},
-	}
+serve, migrate and config work with a configuration file. clients, keys and introspect speak to the admin API of a
+running server, whose address is --endpoint. perform plays an application.
+
+Exit status: 0 done, 1 failed (standard error says why), 2 wrong usage.`
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(helpCommand())
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
+	return root
 }
 
 // group is a command that only holds others.
@@ -88,7 +69,7 @@ func group(use, short, example string, children ...*cobra.Command) *cobra.Comman
 		Use: use, Short: short, Example: example,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), cmd.CommandPath()}
+				return unknownCommand(cmd, args[0])
 			}
 			return nil
 		},
@@ -96,4 +77,55 @@ func group(use, short, example string, children ...*cobra.Command) *cobra.Comman
 	}
 	cmd.AddCommand(children...)
 	return cmd
+}
+
+// helpCommand is cobra's, but fails where there is nothing to help with.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]...", Short: "Explain a command", Example: "  gatehouse help clients create",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if found == nil || err != nil {
+				found, rest = cmd.Root(), args
+			}
+			if len(rest) > 0 {
+				return unknownCommand(found, rest[0])
+			}
+			return found.Help()
+		},
+	}
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version of this program", Example: "  gatehouse version",
+		Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), version)
+			return err
+		},
+	}
+}
+
+func completionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "completion bash|zsh|fish|powershell", Short: "Print a script with which your shell completes this command",
+		Example: "  source <(gatehouse completion bash)\n  gatehouse completion fish > ~/.config/fish/completions/gatehouse.fish",
+		Args:    exactly("bash, zsh, fish or powershell"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root, out := cmd.Root(), cmd.OutOrStdout()
+			switch args[0] {
+			case "bash":
+				return root.GenBashCompletionV2(out, true)
+			case "zsh":
+				return root.GenZshCompletion(out)
+			case "fish":
+				return root.GenFishCompletion(out, true)
+			case "powershell":
+				return root.GenPowerShellCompletionWithDesc(out)
+			default:
+				return usageError{fmt.Errorf("no completion for %q: known are bash, zsh, fish, powershell", args[0]), cmd.CommandPath()}
+			}
+		},
+	}
 }

@@ -3,81 +3,158 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 )
 
-func addFormatFlag(cmd *cobra.Command) {
-	cmd.PersistentFlags().String("format", "table", "how to print: table, json, json-pretty, yaml")
+// format is the value of --format. A wrong one is refused when flags are read, before anything is done: what a command
+// made and could not print, such as a secret that is shown once, would be lost.
+type format string
+
+var formats = []string{"table", "json", "json-pretty", "yaml"}
+
+// String implements pflag.Value.
+func (f *format) String() string { return string(*f) }
+
+// Type implements pflag.Value.
+func (f *format) Type() string { return "format" }
+
+// Set implements pflag.Value.
+func (f *format) Set(s string) error {
+	if !slices.Contains(formats, s) {
+		return fmt.Errorf("known are %s", strings.Join(formats, ", "))
+	}
+	*f = format(s)
+	return nil
 }
 
-// column is one field of a document in a table.
-type column struct{ title, field string }
+func addFormatFlag(cmd *cobra.Command) {
+	f := format("table")
+	cmd.PersistentFlags().Var(&f, "format", "how to print: "+strings.Join(formats, ", "))
+	// The name is right: the flag was added the line before.
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+}
 
-// show prints documents in the format that was asked for. A single document prints as an object, not as a list of one.
-func show(cmd *cobra.Command, columns []column, single bool, documents ...document) error {
-	format, err := cmd.Flags().GetString("format")
-	if err != nil {
-		return err
+// column is one field of a document in a table. A moment is a number of seconds since 1970.
+type column struct {
+	title, field string
+	moment       bool
+}
+
+// showOne prints a document as an object.
+func showOne(cmd *cobra.Command, columns []column, d document) error {
+	return show(cmd, d, func(w io.Writer) {
+		for _, c := range columns {
+			if s := c.cell(d); s != "" {
+				_, _ = fmt.Fprintf(w, "%s\t%s\n", c.title, s)
+			}
+		}
+	})
+}
+
+// showList prints documents as a list, also when it is one or none.
+func showList(cmd *cobra.Command, columns []column, documents []document) error {
+	if documents == nil {
+		documents = []document{}
 	}
-	var value any = documents
-	if single {
-		value = documents[0]
-	}
+	return show(cmd, documents, func(w io.Writer) {
+		titles := make([]string, len(columns))
+		for i, c := range columns {
+			titles[i] = c.title
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(titles, "\t"))
+		for _, d := range documents {
+			cells := make([]string, len(columns))
+			for i, c := range columns {
+				cells[i] = c.cell(d)
+			}
+			_, _ = fmt.Fprintln(w, strings.Join(cells, "\t"))
+		}
+	})
+}
+
+// show prints a value in the format that was asked for.
+func show(cmd *cobra.Command, value any, table func(w io.Writer)) error {
 	out := cmd.OutOrStdout()
-	switch format {
-	case "json":
-		return json.NewEncoder(out).Encode(value)
-	case "json-pretty":
+	switch cmd.Flag("format").Value.String() {
+	case "json", "json-pretty":
 		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false) // addresses are to be copied, not to be put into a page
+		if cmd.Flag("format").Value.String() == "json-pretty" {
+			encoder.SetIndent("", "  ")
+		}
 		return encoder.Encode(value)
 	case "yaml":
 		encoder := yaml.NewEncoder(out)
 		encoder.SetIndent(2)
-		return encoder.Encode(value)
-	case "table":
-	default:
-		return usageError{fmt.Errorf("--format %q: known are table, json, json-pretty, yaml", format), cmd.CommandPath()}
-	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	if single {
-		for _, c := range columns {
-			if s := cell(documents[0][c.field]); s != "" {
-				_, _ = fmt.Fprintf(w, "%s\t%s\n", c.title, s)
-			}
+		if err := encoder.Encode(plain(value)); err != nil {
+			return err
 		}
+		return encoder.Close()
+	default:
+		w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+		table(w)
 		return w.Flush()
 	}
-	titles := make([]string, len(columns))
-	for i, c := range columns {
-		titles[i] = c.title
-	}
-	_, _ = fmt.Fprintln(w, strings.Join(titles, "\t"))
-	for _, d := range documents {
-		cells := make([]string, len(columns))
-		for i, c := range columns {
-			cells[i] = cell(d[c.field])
-		}
-		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t"))
-	}
-	return w.Flush()
 }
 
-// cell prints a JSON value on one line. Control characters are quoted: a name that a stranger chose must not move the
-// operator's cursor.
+// plain gives numbers a type that YAML prints as a number.
+func plain(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			return i
+		}
+		f, _ := v.Float64()
+		return f
+	case document:
+		c := make(document, len(v))
+		for name, member := range v {
+			c[name] = plain(member)
+		}
+		return c
+	case []document:
+		c := make([]any, len(v))
+		for i := range v {
+			c[i] = plain(v[i])
+		}
+		return c
+	case []any:
+		c := make([]any, len(v))
+		for i := range v {
+			c[i] = plain(v[i])
+		}
+		return c
+	default:
+		return v
+	}
+}
+
+func (c column) cell(d document) string {
+	v := d[c.field]
+	if n, ok := v.(json.Number); ok && c.moment {
+		if seconds, err := n.Int64(); err == nil {
+			return time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+		}
+	}
+	return cell(v)
+}
+
+// cell prints a JSON value on one line.
 func cell(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
 	case string:
-		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) }) {
-			return fmt.Sprintf("%q", v)
-		}
-		return v
+		return printable(v)
 	case []any:
 		parts := make([]string, len(v))
 		for i := range v {
@@ -87,8 +164,17 @@ func cell(v any) string {
 	default:
 		encoded, err := json.Marshal(v)
 		if err != nil {
-			return fmt.Sprint(v)
+			return printable(fmt.Sprint(v))
 		}
-		return string(encoded)
+		return printable(string(encoded))
 	}
+}
+
+// printable quotes text with control characters, or with ones that turn the direction of writing: a name that a stranger
+// chose must neither move the operator's cursor nor read otherwise than it is.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
 }

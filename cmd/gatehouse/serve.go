@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,12 +31,14 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Start the server",
 		Long: `Start the server and run until it is told to stop (SIGTERM or Ctrl-C); what is in flight is finished first, for at
-most 30 s. Without a configuration it runs the development profile: embedded SQLite in ./data, public listener on
-127.0.0.1:4444, admin listener on 127.0.0.1:4445.`,
+most 30 s. A second signal ends it at once.
+
+Without a configuration it runs the development profile: embedded SQLite in ./data, public listener on port 4444 of every
+interface, admin listener on 127.0.0.1:4445. For anything but trying it out, set profile: production.`,
 		Example: `  gatehouse serve
   gatehouse serve -c gatehouse.yaml
   GATEHOUSE_DATABASES_DSN=postgres://… gatehouse serve -c gatehouse.yaml`,
-		Args: usage(cobra.NoArgs),
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd, config.Load)
 			if err != nil {
@@ -44,7 +48,7 @@ most 30 s. Without a configuration it runs the development profile: embedded SQL
 			if err != nil {
 				return err
 			}
-			return server.Run(cmd.Context(), func() { welcome(cmd.OutOrStdout(), server) })
+			return server.Run(cmd.Context(), func() { welcome(cmd.OutOrStdout(), cfg, server, os.Args[0]) })
 		},
 	}
 	addConfigFlag(cmd)
@@ -52,25 +56,40 @@ most 30 s. Without a configuration it runs the development profile: embedded SQL
 }
 
 // welcome tells a newcomer where the server is and what to do next. In production there is nobody to read it.
-func welcome(w io.Writer, server *app.App) {
+func welcome(w io.Writer, cfg *config.Config, server *app.App, program string) {
 	if !server.Development() {
 		return
 	}
+	if found, err := exec.LookPath("gatehouse"); err == nil && found != "" {
+		program = "gatehouse" // otherwise as it was called: bin/gatehouse
+	}
+	guard := "without a key"
+	if len(cfg.Secrets.Admin) > 0 {
+		guard = "with a key, from " + adminKeyVariable
+	}
+	at, issuer := "", ""
+	if admin := strings.TrimSuffix(server.AdminURL(), "/"); admin != defaultEndpoint {
+		at = " --endpoint " + admin
+	}
+	public := strings.TrimSuffix(server.PublicURL(), "/")
+	if public != defaultIssuer {
+		issuer = " --issuer " + public
+	}
 	_, _ = fmt.Fprintf(w, `
-Gatehouse %s is ready (development profile).
+Gatehouse %s is ready (development profile: anybody who reaches it may log in as anybody).
 
-  public   %s   OAuth 2.0 and OpenID Connect: %s
-  admin    %s   clients, keys, challenges; on loopback, without a key
+  public   %s   OAuth 2.0 and OpenID Connect; try %s/.well-known/openid-configuration
+  admin    %s   clients, keys, login and consent; %s
   data     %s
 
 Try next, in another terminal:
 
-  gatehouse clients create --grant-type client_credentials --scope read
-  GATEHOUSE_CLIENT_SECRET=… gatehouse perform client-credentials --client-id … --scope read
+  %s clients create --id my-app --grant-type client_credentials --scope read%s
+  %s=… %s perform client-credentials --client-id my-app --scope read%s
 
 Stop with Ctrl-C.
 
-`, version, server.PublicURL(), server.PublicURL()+".well-known/openid-configuration", server.AdminURL(), server.Storage())
+`, version, public, public, strings.TrimSuffix(server.AdminURL(), "/"), guard, server.Storage(), program, at, clientSecretVariable, program, issuer)
 }
 
 func migrateCommand() *cobra.Command {
@@ -79,19 +98,19 @@ func migrateCommand() *cobra.Command {
 		&cobra.Command{
 			Use: "up", Short: "Bring all databases to this version's schema; safe to run from several places at once",
 			Example: "  gatehouse migrate up -c gatehouse.yaml",
-			Args:    usage(cobra.NoArgs),
+			Args:    none,
 			RunE:    migration(app.MigrateUp),
 		},
 		&cobra.Command{
 			Use: "status", Short: "Say which schema each database has; exit status 1 when one is behind",
 			Example: "  gatehouse migrate status -c gatehouse.yaml",
-			Args:    usage(cobra.NoArgs),
+			Args:    none,
 			RunE:    migration(app.MigrateStatus),
 		},
 		&cobra.Command{
 			Use: "plan", Short: "Print the SQL that `up` would run, and run nothing",
 			Example: "  gatehouse migrate plan -c gatehouse.yaml > review.sql",
-			Args:    usage(cobra.NoArgs),
+			Args:    none,
 			RunE:    migration(app.MigratePlan),
 		})
 	addConfigFlag(cmd)
@@ -114,7 +133,7 @@ func configCommand() *cobra.Command {
 		&cobra.Command{
 			Use: "validate", Short: "Check files and environment; print every fault with its place",
 			Example: "  gatehouse config validate -c gatehouse.yaml",
-			Args:    usage(cobra.NoArgs),
+			Args:    none,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				if _, err := loadConfig(cmd, config.Read); err != nil {
 					return err
@@ -127,22 +146,21 @@ func configCommand() *cobra.Command {
 		&cobra.Command{
 			Use: "schema", Short: "Print the JSON Schema of the configuration, for editors",
 			Example: "  gatehouse config schema > gatehouse.schema.json",
-			Args:    usage(cobra.NoArgs),
+			Args:    none,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				_, err := cmd.OutOrStdout().Write(config.Schema())
 				return err
 			},
 		})
 	addConfigFlag(cmd)
-	addFormatFlag(cmd)
 	return cmd
 }
 
 func explainConfig() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "explain [KEY]...", Short: "Print every setting, its value and where that came from; secrets are not shown",
 		Example: "  gatehouse config explain -c gatehouse.yaml\n  gatehouse config explain oauth.lifespans",
-		Args:    usage(cobra.ArbitraryArgs),
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, prefixes []string) error {
 			cfg, err := loadConfig(cmd, config.Read)
 			if err != nil {
@@ -151,4 +169,6 @@ func explainConfig() *cobra.Command {
 			return explain(cmd, cfg, prefixes)
 		},
 	}
+	addFormatFlag(cmd)
+	return cmd
 }
