@@ -26,6 +26,7 @@ import (
 type Coalescer[T any] struct {
 	db      *DB
 	flush   func(ctx context.Context, tx *Tx, items []T) []error
+	alone   func(ctx context.Context, items []T) error // instead of flush: one statement, which is its own transaction
 	batch   int
 	workers int
 
@@ -44,7 +45,8 @@ type CoalescerOptions struct {
 	// MaxBatch is the largest number of items in one transaction; 0 means 128.
 	MaxBatch int
 	// Workers is how many transactions may be under way at once; 0 means one on SQLite, which has one writer,
-	// and two elsewhere, so that one is filled while another is waited for.
+	// and four elsewhere. A second one only begins when what waits is more than a batch or of several tenants: a
+	// few large transactions cost less than many small ones.
 	Workers int
 }
 
@@ -69,7 +71,7 @@ func NewCoalescer[T any](db *DB, o CoalescerOptions, flush func(ctx context.Cont
 		c.batch = 128
 	}
 	if c.workers <= 0 {
-		c.workers = 2
+		c.workers = 4
 		if db.Dialect() == SQLite {
 			c.workers = 1
 		}
@@ -93,6 +95,9 @@ func (c *Coalescer[T]) Do(ctx context.Context, item T) error {
 		return &Error{cause: err}
 	}
 	w := c.free.Get().(*waiting[T])
+	if c.alone != nil {
+		id = "" // rows name their tenant themselves, so a batch may hold those of several
+	}
 	w.item, w.tenant = item, id
 	if err := c.enqueue(w); err != nil {
 		return err
@@ -126,7 +131,8 @@ func (c *Coalescer[T]) enqueue(w *waiting[T]) error {
 		return &Error{kind: ErrUnavailable, cause: ErrClosed}
 	}
 	c.queue = append(c.queue, w)
-	if c.running < c.workers {
+	full := len(c.queue) > c.batch || c.queue[0].tenant != w.tenant
+	if c.running == 0 || full && c.running < c.workers {
 		c.running++
 		go c.work()
 	}
@@ -177,7 +183,7 @@ func (c *Coalescer[T]) write(batch []*waiting[T]) {
 		items[i] = w.item
 	}
 	errs, err := c.commit(batch[0].tenant, items)
-	if err != nil && len(batch) > 1 && !errors.Is(err, ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
+	if err != nil && len(batch) > 1 && !errors.Is(err, ErrUnavailable) {
 		c.write(batch[:len(batch)/2])
 		c.write(batch[len(batch)/2:])
 		return
@@ -203,12 +209,18 @@ func (c *Coalescer[T]) commit(id tenant.ID, items []T) (errs []error, err error)
 	}
 	c.items.Add(uint64(len(items)))
 	c.flushes.Add(1)
-	err = c.db.InTx(ctx, func(ctx context.Context, tx *Tx) (err error) {
-		defer func() {
-			if r := recover(); r != nil {
-				err = c.panicked(ctx, r)
-			}
-		}()
+	defer func() {
+		if r := recover(); r != nil { // InTx has rolled back by now
+			err = c.panicked(ctx, r)
+		}
+		if err != nil && ctx.Err() != nil {
+			err = &Error{kind: ErrUnavailable, cause: err}
+		}
+	}()
+	if c.alone != nil {
+		return nil, c.alone(ctx, items)
+	}
+	err = c.db.InTx(ctx, func(ctx context.Context, tx *Tx) error {
 		if errs = c.flush(ctx, tx, items); errs != nil && len(errs) != len(items) {
 			return fmt.Errorf("a flush answered %d errors for %d items", len(errs), len(items))
 		}

@@ -45,10 +45,11 @@ type Store struct {
 	now    func() time.Time
 	grace  time.Duration
 
-	writes *sqldb.Coalescer[*write]
-	access *cache.Cache[*entry] // access tokens, by the digest of their text
-	codes  *cache.Cache[*Token] // codes of this process that nobody redeemed yet: spares their redemption a select
-	epochs epochs
+	inserts *sqldb.Inserter // tokens of which nothing is asked before
+	writes  *sqldb.Coalescer[*write]
+	access  *cache.Cache[*entry] // access tokens, by the digest of their text
+	codes   *cache.Cache[*Token] // codes of this process that nobody redeemed yet: spares their redemption a select
+	epochs  epochs
 }
 
 // entry is a cached token together with what would make it stale.
@@ -60,6 +61,7 @@ type entry struct {
 // NewStore makes a Store.
 func NewStore(o StoreOptions) *Store {
 	s := &Store{epochs: epochs{seed: maphash.MakeSeed()}, db: o.DB, feed: o.Feed, tokens: o.Tokens, keys: o.Keys, now: o.Now, grace: o.Config.Refresh.GracePeriod}
+	s.inserts = sqldb.NewInserter(o.DB, "oauth_token", columns...)
 	s.writes = sqldb.NewCoalescer(o.DB, sqldb.CoalescerOptions{}, s.flush)
 	s.access = cache.New[*entry](cache.Options{
 		Name: "oauth_token", Max: o.Config.TokenCache.Size, TTL: o.Config.TokenCache.TTL,

@@ -24,4 +24,7 @@ func (s *Store) LiveFamilies(ctx context.Context, families []string) (map[string
 }
 
 // Close waits for what is being written and refuses what comes later.
-func (s *Store) Close() { s.writes.Close() }
+func (s *Store) Close() {
+	s.inserts.Close()
+	s.writes.Close()
+}

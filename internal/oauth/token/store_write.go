@@ -17,7 +17,7 @@ const spentKept = 90 * 24 * time.Hour
 // write is what one request does to the table: perhaps spend a token, and store those that come of it. Requests that
 // come at the same time are written by the same statements, in one transaction.
 type write struct {
-	spend string // digest of the code or refresh token; "" when nothing is spent
+	spend string // digest of the code or refresh token
 	grace bool   // another may have spent it within the grace period
 	rows  [][]any
 
@@ -31,7 +31,7 @@ func (s *Store) insert(ctx context.Context, tokens ...*Token) error {
 	if err := w.fill(tokens); err != nil {
 		return err
 	}
-	return s.writes.Do(ctx, w)
+	return s.inserts.Insert(ctx, w.rows...)
 }
 
 // exchange spends a code or refresh token and stores the tokens that come of it, all or nothing. It is false when
@@ -104,14 +104,12 @@ func (s *Store) flushAll(ctx context.Context, tx *sqldb.Tx, items []*write) erro
 // spend decides which of the items win, by guarded updates: of all processes that try, the database lets one through.
 // Of several items in one batch that spend the same token the first wins, or all within the grace period.
 func (s *Store) spend(ctx context.Context, tx *sqldb.Tx, items []*write) error {
-	var strict, graceful map[string]bool // most batches spend nothing
+	strict, graceful := map[string]bool{}, map[string]bool{}
 	for _, w := range items {
-		switch {
-		case w.spend == "":
-		case w.grace:
-			add(&graceful, w.spend)
-		default:
-			add(&strict, w.spend)
+		if w.grace {
+			graceful[w.spend] = true
+		} else {
+			strict[w.spend] = true
 		}
 	}
 	if err := s.spendSet(ctx, tx, strict, "spent_at IS NULL"); err != nil {
@@ -121,24 +119,14 @@ func (s *Store) spend(ctx context.Context, tx *sqldb.Tx, items []*write) error {
 		return err
 	}
 	for _, w := range items {
-		switch {
-		case w.spend == "":
-			w.won = true
-		case w.grace:
+		if w.grace {
 			w.won = graceful[w.spend]
-		default:
+		} else {
 			w.won = strict[w.spend]
 			strict[w.spend] = false
 		}
 	}
 	return nil
-}
-
-func add(set *map[string]bool, name string) {
-	if *set == nil {
-		*set = make(map[string]bool)
-	}
-	(*set)[name] = true
 }
 
 // spendSet marks the tokens of a set as spent where guard lets it, and takes out of the set what could not be. The
