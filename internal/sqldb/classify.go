@@ -91,19 +91,9 @@ func classifyPostgres(e *pgconn.PgError) (kind, cause error) {
 		// A migration changed a table under a prepared statement; the driver has dropped it by now.
 		return errConflict, told
 	case strings.HasPrefix(e.Code, "22"), strings.HasPrefix(e.Code, "23"):
-		return nil, errors.New("SQLSTATE " + e.Code + where(e.TableName, e.ColumnName, e.ConstraintName))
+		return nil, errors.New(strings.Join(strings.Fields("SQLSTATE "+e.Code+" "+e.TableName+" "+e.ColumnName+" "+e.ConstraintName), " "))
 	}
 	return nil, told
-}
-
-func where(names ...string) string {
-	text := ""
-	for _, n := range names {
-		if n != "" {
-			text += " " + n
-		}
-	}
-	return text
 }
 
 func classifyMySQL(e *mysql.MySQLError) (kind, cause error) {

@@ -174,7 +174,10 @@ func (db *DB) Query(ctx context.Context, query string, args ...any) (*Rows, erro
 		return nil, err
 	}
 	rows := &Rows{core: db.core, ctx: ctx, text: query}
-	return rows, db.query(ctx, rows, text, bound)
+	if err := db.query(ctx, rows, text, bound); err != nil {
+		return nil, err
+	}
+	return rows, nil
 }
 
 // QueryRow implements Q.

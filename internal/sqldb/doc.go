@@ -24,9 +24,15 @@
 //	mysql://user:password@host:3306/name         MySQL and MariaDB; also user:password@tcp(host:3306)/name
 //	cockroach://user:password@host:26257/name
 //
-// Parameters of ours: max_conns, max_idle_conns, max_conn_lifetime, max_conn_idle_time; synchronous (SQLite);
+// Parameters of ours: max_conns, max_idle_conns, max_conn_lifetime, max_conn_idle_time (max_idle_conns means
+// nothing to PostgreSQL's pool, where only age and idleness end a connection); synchronous (SQLite);
 // tls_ca, tls_cert, tls_key (MySQL). A password may hold any character as it is, as long as it is clear where
 // it ends.
+//
+// # What the tests cannot show
+//
+// There is no CockroachDB where the tests run. Its dialect is PostgreSQL's with plain multi-row INSERTs, and how it
+// asks for a retry is tested by injecting its errors.
 //
 // # Errors
 //

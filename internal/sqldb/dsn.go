@@ -154,7 +154,7 @@ var hostForm = regexp.MustCompile(`^(?:(tcp|unix)\(([^()@]*)\)|((?:\[[0-9A-Fa-f:
 // the @ that ends it is the one after which a host is readable; where two are, the text is refused.
 func (d *dsn) server(rest string) error {
 	at, match := -1, []string(nil)
-	for i := 0; i < len(rest); i++ {
+	for i := range len(rest) {
 		if rest[i] != '@' {
 			continue
 		}

@@ -102,8 +102,7 @@ func (c *core) wrap(ctx context.Context, text string, err error) error {
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		return &Error{Statement: short(text), cause: ctxErr}
 	}
-	var known *Error
-	if errors.As(err, &known) {
+	if _, known := errors.AsType[*Error](err); known {
 		return err
 	}
 	kind, cause := classify(err)

@@ -104,9 +104,7 @@ func (f *Feed) Publish(ctx context.Context, tx *Tx, topic, key string) error {
 func (f *Feed) write(ctx context.Context, tx *Tx) error {
 	events := tx.events
 	tx.AfterCommit(func() {
-		for _, e := range events {
-			f.tell(e)
-		}
+		f.tellEach(events)
 		wake(f.changed)
 	})
 	if f.local() {
@@ -131,6 +129,12 @@ func (f *Feed) Subscribe(topic string, fn func(t tenant.ID, key string)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.subs[topic] = append(f.subs[topic], fn)
+}
+
+func (f *Feed) tellEach(events []event) {
+	for _, e := range events {
+		f.tell(e)
+	}
 }
 
 func (f *Feed) tell(e event) {

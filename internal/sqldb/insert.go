@@ -170,7 +170,7 @@ func (c *core) arrayText(ctx context.Context, table string, columns []string, ru
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString("INSERT INTO " + table + " (" + key.columns + ") SELECT * FROM unnest(")
+	b.WriteString("INSERT INTO " + table + " (" + key.columns + ") SELECT " + key.columns + " FROM unnest(")
 	for i, name := range columns {
 		if types[name] == "" {
 			return "", &Error{Statement: "INSERT INTO " + table, cause: errors.New("the table has no column " + name)}
@@ -178,7 +178,7 @@ func (c *core) arrayText(ctx context.Context, table string, columns []string, ru
 		comma(&b, i)
 		fmt.Fprintf(&b, "$%d::%s[]", i+1, types[name])
 	}
-	b.WriteString(")")
+	b.WriteString(") AS given (" + key.columns + ")")
 	c.inserts.Store(key, b.String())
 	return b.String(), nil
 }

@@ -56,12 +56,7 @@ func (c *core) openSQLite(ctx context.Context, d *dsn) error {
 // openMemory opens the database of this name that all handles of the process share. It has one connection, so
 // everything takes its turn; a second one does nothing but keep the data alive.
 func (c *core) openMemory(ctx context.Context, d *dsn) error {
-	name := "gatehouse"
-	for _, part := range []string{d.name, c.name} {
-		if part = strings.Trim(part, "/"); part != "" {
-			name += "/" + part
-		}
-	}
+	name := "gatehouse/" + strings.Trim(d.name, "/") + "/" + c.name
 	pool, err := openPool(ctx, memoryURI(name), 1)
 	if err != nil {
 		return &Error{cause: fmt.Errorf("open a database in memory: %w", err)}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -74,11 +74,19 @@ func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx *Tx) erro
 	if err == nil && len(tx.events) > 0 {
 		err = tx.feed.write(ctx, tx)
 	}
+	if err == nil && ctx.Err() != nil {
+		err = &Error{Statement: "commit", cause: ctx.Err()}
+	}
 	if err != nil {
 		return nil, err
 	}
 	committed = true // whatever comes out of it, there is nothing left to roll back
-	return tx, tx.commit(ctx)
+	if err := tx.commit(ctx); err != nil {
+		// It may have taken place all the same, and this process does not read what it wrote itself.
+		tx.feed.tellEach(tx.events)
+		return nil, err
+	}
+	return tx, nil
 }
 
 func (tx *Tx) begin(ctx context.Context) error {
@@ -91,7 +99,10 @@ func (tx *Tx) begin(ctx context.Context) error {
 	return tx.core.wrap(ctx, "begin", err)
 }
 
+// commit does not stop half-way because the caller leaves: then nobody would know what became of it.
 func (tx *Tx) commit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
 	if tx.pg != nil {
 		return tx.core.wrap(ctx, "commit", tx.pg.Commit(ctx))
 	}
@@ -145,7 +156,10 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*Rows, erro
 		return nil, tx.note(err)
 	}
 	rows := &Rows{core: tx.core, ctx: ctx, text: query, tx: tx}
-	return rows, tx.note(tx.query(ctx, rows, text, bound))
+	if err := tx.query(ctx, rows, text, bound); err != nil {
+		return nil, tx.note(err)
+	}
+	return rows, nil
 }
 
 // QueryRow implements Q.
@@ -195,7 +209,7 @@ func (c *core) retry(ctx context.Context, f func() error) error {
 			return err
 		}
 		if attempt == retries || attempt == waits && errors.Is(err, errLocked) {
-			return &Error{kind: ErrUnavailable, cause: fmt.Errorf("gave up after %d attempts: %v", attempt, err)}
+			return &Error{kind: ErrUnavailable, cause: errors.New("gave up after " + strconv.Itoa(attempt) + " attempts: " + err.Error())}
 		}
 		pause := time.NewTimer(gap/2 + rand.N(gap))
 		select {
