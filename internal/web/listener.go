@@ -178,8 +178,9 @@ func (l *Listener) serve(ctx context.Context, s *http.Server) error {
 }
 
 // lameDuck is how long answers carry "Connection: close" before the address is given up, so that busy clients leave
-// by themselves; settle is how long a connection accepted last has to send its request after that. Without them
-// http.Server would drop requests that arrive while it shuts down.
+// by themselves; settle is how long a connection accepted last has to shake hands and send its request after that, at
+// least: a tenth of Grace.Delay, up to ten times as much. Without them http.Server would drop requests that arrive
+// while it shuts down.
 const (
 	lameDuck = 100 * time.Millisecond
 	settle   = 50 * time.Millisecond
@@ -202,7 +203,7 @@ func (g Grace) stop(listeners []*Listener, servers []*http.Server, broken bool) 
 	for _, l := range listeners {
 		_ = l.Close()
 	}
-	pause(ctx, min(settle, limit/2))
+	pause(ctx, min(max(settle, min(g.Delay/10, 10*settle)), limit/2))
 	faults := make([]error, len(servers))
 	var all sync.WaitGroup
 	for i, s := range servers {
