@@ -88,7 +88,7 @@ func httpClient(cmd *cobra.Command) (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	if file, _ := cmd.Flags().GetString("ca-file"); file != "" {
-		pem, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+		pem, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("--ca-file: %w", err)
 		}
@@ -207,8 +207,7 @@ func decode(r io.Reader, out any) error {
 
 // notReached says what to do when no answer came. It leaves the address's path and query out: they may carry a token.
 func notReached(req *http.Request, flag string, err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	where := req.URL.Scheme + "://" + req.URL.Host

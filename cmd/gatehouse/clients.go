@@ -134,7 +134,7 @@ func readInput(cmd *cobra.Command, name string) ([]byte, error) {
 	if name == "-" {
 		return io.ReadAll(io.LimitReader(cmd.InOrStdin(), answerLimit))
 	}
-	return os.ReadFile(name) //nolint:gosec // the operator names the file
+	return os.ReadFile(name)
 }
 
 func createClient() *cobra.Command {
@@ -195,6 +195,9 @@ func listClients() *cobra.Command {
 				return err
 			}
 			size, _ := cmd.Flags().GetInt("page-size")
+			if size < 1 {
+				return usageError{errors.New("--page-size is 1 or more"), cmd.CommandPath()}
+			}
 			query := url.Values{"page_size": {strconv.Itoa(size)}}
 			for flag, parameter := range map[string]string{"name": "client_name", "owner": "owner"} {
 				if v, _ := cmd.Flags().GetString(flag); v != "" {

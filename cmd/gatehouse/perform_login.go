@@ -18,7 +18,7 @@ import (
 
 func performAuthorizationCode() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "authorization-code", Short: "Log a person in in the browser and get tokens (RFC 6749 §4.1 with PKCE)",
+		Use: "authorization-code", Short: "Log a person in with the browser and get tokens (RFC 6749 §4.1 with PKCE)",
 		Long: `Listens on a loopback port, prints the address to open in a browser, waits for the login to come back, and redeems
 the code. The client needs the redirect URI http://127.0.0.1/callback: any port of it matches (RFC 8252 §7.3).`,
 		Example: "  " + clientSecretVariable + `=… gatehouse perform authorization-code --client-id ID --scope openid --scope offline

@@ -67,8 +67,11 @@ func welcome(w io.Writer, cfg *config.Config, server *app.App, program string) {
 	if len(cfg.Secrets.Admin) > 0 {
 		guard = "with a key, from " + adminKeyVariable
 	}
-	at, issuer := "", ""
-	if admin := strings.TrimSuffix(server.AdminURL(), "/"); admin != defaultEndpoint {
+	admin, at, issuer := strings.TrimSuffix(server.AdminURL(), "/"), "", ""
+	if strings.HasPrefix(cfg.Serve.Admin.Address, "unix:") {
+		admin = cfg.Serve.Admin.Address
+	}
+	if admin != defaultEndpoint {
 		at = " --endpoint " + admin
 	}
 	public := strings.TrimSuffix(server.PublicURL(), "/")
@@ -89,7 +92,7 @@ Try next, in another terminal:
 
 Stop with Ctrl-C.
 
-`, version, public, public, strings.TrimSuffix(server.AdminURL(), "/"), guard, server.Storage(), program, at, clientSecretVariable, program, issuer)
+`, version, public, public, admin, guard, server.Storage(), program, at, clientSecretVariable, program, issuer)
 }
 
 func migrateCommand() *cobra.Command {

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"crypto/tls"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// answering starts a server that gives one answer to everything.
+func answering(t *testing.T, status int, header http.Header, body string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for name, values := range header {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func TestServerNotRunning(t *testing.T) {
+	nobody := "http://" + freeAddress(t)
+	for _, args := range [][]string{{"clients", "list"}, {"clients", "get", "a"}, {"keys", "list"}, {"introspect"}} {
+		fails(t, call(t, "token", append(args, "--endpoint", nobody)...), 1, nobody, "Is the server running?", "gatehouse serve", "--endpoint")
+	}
+	for _, args := range [][]string{{"perform", "client-credentials"}, {"perform", "authorization-code"}} {
+		fails(t, call(t, "", append(args, "--client-id", "a", "--auth-method", "none", "--issuer", nobody)...), 1, "Is the server running?", "--issuer")
+	}
+	fails(t, call(t, "", "clients", "list", "--endpoint", "unix:"+filepath.Join(t.TempDir(), "no.sock")), 1, "Is the server running?")
+}
+
+func TestErrorAnswersAreReadable(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		header http.Header
+		body   string
+		words  []string
+	}{
+		"Hydra's":        {400, nil, `{"error":"invalid_request","error_description":"No.","request_id":"r1"}`, []string{"HTTP 400: invalid_request: No. (request r1 in its log)"}},
+		"Kratos'":        {404, nil, `{"error":{"code":404,"message":"Not here.","reason":"Gone.","request":"r2"}}`, []string{"Not here.: Gone.", "request r2"}},
+		"a proxy's page": {502, nil, `<html>Bad gateway</html>`, []string{"HTTP 502: bad gateway, without an explanation", "Is --endpoint right?"}},
+		"an empty one":   {500, nil, ``, []string{"HTTP 500: internal server error"}},
+		"a redirect":     {302, http.Header{"Location": {"https://example.com/"}}, ``, []string{"HTTP 302", "Is --endpoint right?"}},
+		"no JSON":        {200, nil, `<html>Hello</html>`, []string{"not this API's JSON", "--endpoint"}},
+		"two values":     {200, nil, `[] []`, []string{"not this API's JSON"}},
+		"no key":         {401, nil, `{"error":"request_unauthorized"}`, []string{"GATEHOUSE_ADMIN_KEY", "--client-cert"}},
+		"terminal codes": {400, nil, `{"error":"x","error_description":"\u001b[2J\u202egnihton"}`, []string{`\x1b[2J`, `\u202e`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(adminKeyVariable, "")
+			r := call(t, "", "clients", "list", "--endpoint", answering(t, c.status, c.header, c.body))
+			fails(t, r, 1, c.words...)
+			if strings.ContainsAny(r.errs, "\x1b\u202e") {
+				t.Errorf("control characters reach the terminal: %q", r.errs)
+			}
+		})
+	}
+	t.Run("a wrong key", func(t *testing.T) {
+		t.Setenv(adminKeyVariable, "hidden")
+		r := call(t, "", "clients", "list", "--endpoint", answering(t, 401, nil, `{"error":"request_unauthorized"}`))
+		fails(t, r, 1, "The key in GATEHOUSE_ADMIN_KEY is not one of this server's")
+		if strings.Contains(r.errs, "hidden") {
+			t.Error("the key is printed")
+		}
+	})
+	t.Run("a client's wrong secret is no matter of the admin key", func(t *testing.T) {
+		t.Setenv(clientSecretVariable, "wrong")
+		at := answering(t, 401, nil, `{"error":"invalid_client","error_description":"Wrong."}`)
+		r := call(t, "", "perform", "client-credentials", "--client-id", "a", "--auth-method", "client_secret_post", "--issuer", at)
+		fails(t, r, 1, "invalid_client: Wrong.")
+		if strings.Contains(r.errs, adminKeyVariable) {
+			t.Errorf("the hint misleads: %s", r.errs)
+		}
+	})
+}
+
+// What is sent goes to the server that was named, and to no other.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	reached := false
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+	defer other.Close()
+	t.Setenv(clientSecretVariable, "secret")
+	at := answering(t, http.StatusTemporaryRedirect, http.Header{"Location": {other.URL}}, "")
+	fails(t, call(t, "", "perform", "client-credentials", "--client-id", "a", "--auth-method", "client_secret_post", "--issuer", at), 1, "HTTP 307")
+	if reached {
+		t.Error("the secret was sent on")
+	}
+}
+
+func TestCertificates(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TLS.PeerCertificates) == 0 {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write([]byte("[]"))
+	}))
+	s.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+	s.StartTLS()
+	defer s.Close()
+	s.Config.ErrorLog = nil
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	certificate, key := clientCertificate(t, dir)
+	fails(t, call(t, "", "clients", "list", "--endpoint", s.URL), 1, "--ca-file")
+	fails(t, call(t, "", "clients", "list", "--endpoint", s.URL, "--ca-file", ca), 1, "HTTP 401", "--client-cert")
+	if out := works(t, "", "clients", "list", "--endpoint", s.URL, "--ca-file", ca, "--client-cert", certificate, "--client-key", key); !strings.Contains(out, "CLIENT ID") {
+		t.Errorf("with a certificate: %s", out)
+	}
+	fails(t, call(t, "", "clients", "list", "--endpoint", s.URL, "--ca-file", key), 1, "holds no certificate")
+	fails(t, call(t, "", "clients", "list", "--endpoint", s.URL, "--client-cert", ca, "--client-key", key), 1, "--client-cert and --client-key")
+	plain := answering(t, 200, nil, "[]")
+	fails(t, call(t, "", "clients", "list", "--endpoint", "https"+strings.TrimPrefix(plain, "http")), 1, "speaks plain HTTP")
+}

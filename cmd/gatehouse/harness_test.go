@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/app"
+	"github.com/gatehouse-iam/gatehouse/internal/config"
+)
+
+// result is what a call of the command left behind.
+type result struct {
+	status    int
+	out, errs string
+}
+
+// call runs the command inside this process.
+func call(t *testing.T, stdin string, args ...string) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status := run(args, strings.NewReader(stdin), &out, &errs)
+	return result{status, out.String(), errs.String()}
+}
+
+// works runs a command that must succeed and gives what it printed.
+func works(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	r := call(t, stdin, args...)
+	if r.status != 0 {
+		t.Fatalf("gatehouse %s exits with %d: %s", strings.Join(args, " "), r.status, r.errs)
+	}
+	return r.out
+}
+
+// fails runs a command that must fail with a status, and say every one of the words.
+func fails(t *testing.T, r result, status int, words ...string) {
+	t.Helper()
+	if r.status != status {
+		t.Errorf("exits with %d and not %d: %s", r.status, status, r.errs)
+	}
+	for _, w := range words {
+		if !strings.Contains(r.errs, w) {
+			t.Errorf("does not say %q: %s", w, r.errs)
+		}
+	}
+}
+
+func asJSON[T any](t *testing.T, text string) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("not JSON: %v\n%s", err, text)
+	}
+	return v
+}
+
+// server is a real one inside this process.
+type server struct{ public, admin string }
+
+// start starts one; more is configuration that wins over its own.
+func start(t *testing.T, more string) server {
+	t.Helper()
+	dir := t.TempDir()
+	public, admin := freeAddress(t), freeAddress(t)
+	file := filepath.Join(dir, "gatehouse.yaml")
+	text := fmt.Sprintf(`profile: development
+data_dir: %q
+serve:
+  public: {address: %q}
+  admin: {address: %q}
+keys: {id_token: {algorithm: ES256}}
+log: {level: error}
+`, dir, public, admin)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load([]string{file, write(t, dir, "more.yaml", more)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := app.New(t.Context(), cfg, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("the server ended: %v", err)
+		}
+	})
+	select {
+	case <-ready:
+	case <-time.After(time.Minute):
+		t.Fatal("the server does not become ready")
+	}
+	return server{public: "http://" + public, admin: "http://" + admin}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+// clientCertificate writes a certificate that nobody signed but itself, and its key.
+func clientCertificate(t *testing.T, dir string) (certificate, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, key = filepath.Join(dir, "client.crt"), filepath.Join(dir, "client.key")
+	for path, block := range map[string]*pem.Block{certificate: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return certificate, key
+}
+
+func write(t *testing.T, dir, name, content string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
