@@ -195,6 +195,14 @@ func TestRevokeLoginSessions(t *testing.T) {
 			t.Error("not exactly one session ended")
 		}
 		end("sid=unknown", http.StatusNoContent)
+
+		// A flow that was spared the login by a session that then ends is not spared it any more.
+		login := challengeOf(t, two.auth(request("shop")), "login")
+		back := s.accept("login", login, alice)
+		end("subject=alice", http.StatusNoContent)
+		if again := location(t, two.get(back)); again.String() != baseURL+"/oauth2/auth?"+request("shop").Encode() {
+			t.Errorf("the session ended, and the browser is sent to %s", again)
+		}
 		end("subject=alice", http.StatusNoContent)
 		if skips(two) != false || skips(other) != true {
 			t.Error("not all sessions of a subject ended, or another's did")

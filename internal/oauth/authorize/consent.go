@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
@@ -67,6 +68,7 @@ func newConsent(f *Flow, now time.Time) *consent {
 
 // checkConsent holds the answer of the consent app against what was asked: nobody can grant more than that.
 func checkConsent(r *Request, a *ConsentAccept) error {
+	a.GrantScope, a.GrantAudience = once(a.GrantScope), once(a.GrantAudience)
 	for _, granted := range a.GrantScope {
 		if !oauth.Scope(r.Scope).Has(granted) {
 			return oauth.ErrInvalidRequest.Withf("The scope %s in grant_scope was not requested by the client.", oauth.Quote(granted))
@@ -81,6 +83,17 @@ func checkConsent(r *Request, a *ConsentAccept) error {
 		return oauth.ErrInvalidRequest.With("remember_for must be a number of seconds, 0 or more.")
 	}
 	return nil
+}
+
+// once drops doubles.
+func once(values []string) []string {
+	var out []string
+	for _, v := range values {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // checkLogin validates the answer of the login app.

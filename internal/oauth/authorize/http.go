@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,10 +16,16 @@ import (
 type Handler struct {
 	Flows   *Flows
 	Cookies web.Cookies
+	// Log gets the causes of our own errors that the client is told about by a redirect, which the access log takes for
+	// a success. Nil is nowhere.
+	Log *slog.Logger
 }
 
 // MountPublic adds the authorization endpoint and the built-in pages.
 func (h *Handler) MountPublic(m *web.Mux) {
+	if h.Flows.Policy.DeveloperLogin() && h.Log != nil {
+		h.Log.Warn("no login app is configured: a form for developers signs in everybody as anybody", "set", "oauth.urls.login")
+	}
 	m = m.With(h.ShowError)
 	m.Handle("GET "+pathAuth, h.auth)
 	m.Handle("POST "+pathAuth, h.auth)
@@ -99,9 +106,7 @@ func splitHost(hostPort string) (host, port string) {
 
 // send does what the flow says: cookies, and on to the next page or back to the client.
 func (h *Handler) send(w http.ResponseWriter, r *http.Request, next *Next) error {
-	if next.Err != nil {
-		web.Record(r.Context(), next.Err)
-	}
+	h.report(r, next.Err)
 	if err := h.setCookies(w, r, next); err != nil {
 		return err
 	}
@@ -114,6 +119,17 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, next *Next) error
 		redirect(w, http.StatusSeeOther, next.Answer.Location())
 	}
 	return nil
+}
+
+// report notes the error that a redirect tells the client.
+func (h *Handler) report(r *http.Request, err error) {
+	if err == nil {
+		return
+	}
+	web.Record(r.Context(), err)
+	if e := fault.From(err); h.Log != nil && e.Kind.Status() >= http.StatusInternalServerError {
+		h.Log.ErrorContext(r.Context(), "an authorization request failed", "error", e.Error(), "request_id", web.RequestID(r.Context()))
+	}
 }
 
 // redirect sends the browser elsewhere. 303 makes it a GET whatever it was, so that no form is sent on (RFC 9700

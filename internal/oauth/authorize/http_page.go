@@ -38,13 +38,25 @@ func (h *Handler) mountFallbacks(m *web.Mux) {
 // DeveloperLogin tells whether the developer's login form is served: the one who starts the server should say so, loudly.
 func (p Policy) DeveloperLogin() bool { return p.Development && p.URLs.Login == "" }
 
-// developerConsent tells whether the developer's consent form is served.
-func (p Policy) developerConsent() bool { return p.Development && p.URLs.Consent == "" }
+// allowedLogin says whether the developer's login form may be shown for the challenge.
+func (h *Handler) allowedLogin(r *http.Request, challenge string) error {
+	if h.Flows.Policy.URLs.Login != "" {
+		return errNotFound // there is a login app, and it is elsewhere
+	}
+	return h.allowed(r, errNoLoginApp, LoginChallenge, challenge)
+}
 
-// allowed says whether this page may be shown for the challenge: in development, without an app, to the browser that
-// began the flow.
-func (h *Handler) allowed(r *http.Request, served bool, missing *fault.Error, p Purpose, challenge string) error {
-	if !served {
+// allowedConsent says whether the developer's consent form may be shown for the challenge.
+func (h *Handler) allowedConsent(r *http.Request, challenge string) error {
+	if h.Flows.Policy.URLs.Consent != "" {
+		return errNotFound
+	}
+	return h.allowed(r, errNoConsentApp, ConsentChallenge, challenge)
+}
+
+// allowed says whether a form of the developer's may be shown: in development, to the browser that began the flow.
+func (h *Handler) allowed(r *http.Request, missing *fault.Error, p Purpose, challenge string) error {
+	if !h.Flows.Policy.Development {
 		return missing
 	}
 	id, ok := h.Flows.Challenges.Open(p, here(r.Context()), challenge)
@@ -59,7 +71,7 @@ func (h *Handler) allowed(r *http.Request, served bool, missing *fault.Error, p 
 
 func (h *Handler) loginForm(w http.ResponseWriter, r *http.Request) error {
 	challenge := r.URL.Query().Get("login_challenge")
-	if err := h.allowed(r, h.Flows.Policy.DeveloperLogin(), errNoLoginApp, LoginChallenge, challenge); err != nil {
+	if err := h.allowedLogin(r, challenge); err != nil {
 		return err
 	}
 	lr, err := h.Flows.LoginRequest(r.Context(), challenge)
@@ -126,7 +138,7 @@ func (h *Handler) loginSaid(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx, challenge := r.Context(), form.Get("login_challenge")
-	if err := h.allowed(r, h.Flows.Policy.DeveloperLogin(), errNoLoginApp, LoginChallenge, challenge); err != nil {
+	if err := h.allowedLogin(r, challenge); err != nil {
 		return err
 	}
 	if form.Get("said") == "no" {
@@ -145,7 +157,7 @@ func (h *Handler) loginSaid(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Handler) consentForm(w http.ResponseWriter, r *http.Request) error {
 	challenge := r.URL.Query().Get("consent_challenge")
-	if err := h.allowed(r, h.Flows.Policy.developerConsent(), errNoConsentApp, ConsentChallenge, challenge); err != nil {
+	if err := h.allowedConsent(r, challenge); err != nil {
 		return err
 	}
 	cr, err := h.Flows.ConsentRequest(r.Context(), challenge)
@@ -176,7 +188,7 @@ func (h *Handler) consentSaid(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx, challenge := r.Context(), form.Get("consent_challenge")
-	if err := h.allowed(r, h.Flows.Policy.developerConsent(), errNoConsentApp, ConsentChallenge, challenge); err != nil {
+	if err := h.allowedConsent(r, challenge); err != nil {
 		return err
 	}
 	if form.Get("said") == "no" {

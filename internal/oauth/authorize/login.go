@@ -134,12 +134,29 @@ func (f *Flows) ResumeLogin(ctx context.Context, verifier string, bound func(flo
 		next.Release = flow.ID
 		return next, nil
 	}
+	over, err := f.sessionOver(ctx, flow)
+	if err != nil {
+		return nil, err
+	}
+	if over {
+		return &Next{Location: flow.request().URL, Release: flow.ID}, nil
+	}
 	next, err := f.signIn(ctx, flow, c)
 	if err != nil {
 		next = f.fail(ctx, t, err)
 		next.Release = flow.ID
 	}
 	return next, nil
+}
+
+// sessionOver tells whether the session for whose sake nobody was asked has ended meanwhile. Then the request starts
+// again, without it.
+func (f *Flows) sessionOver(ctx context.Context, flow *Flow) (bool, error) {
+	if !flow.Begun.Skip {
+		return false, nil
+	}
+	k, err := f.known(ctx, flow.Begun.Known.SessionID)
+	return k == nil, err
 }
 
 // signIn stores who it is, and the login session where it shall be remembered.

@@ -15,7 +15,7 @@ import (
 
 // Sizes of what is kept in memory. Both are hints: losing an entry costs one select.
 const (
-	flowHints    = 20_000
+	flowHints    = 10_000
 	sessionHints = 50_000
 )
 
@@ -102,6 +102,7 @@ func (s *Store) finish(ctx context.Context, c *consent, g *token.Grant) (code st
 	if err := s.do(ctx, w); err != nil {
 		return "", err
 	}
+	s.flows.Drop(here(ctx), c.ID) // nobody asks for it again, but by mistake
 	return w.code, nil
 }
 
