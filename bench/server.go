@@ -24,7 +24,8 @@ type server struct {
 	ready         time.Duration
 	output        bytes.Buffer
 	cmd           *exec.Cmd
-	done          chan error
+	done          chan struct{}
+	ended         error // how; to be read after done
 }
 
 // freeAddress finds a loopback port that nobody listens on.
@@ -38,7 +39,7 @@ func freeAddress() (string, error) {
 }
 
 func start(ctx context.Context, healthURL string, cmd *exec.Cmd) (*server, error) {
-	s := &server{cmd: cmd, done: make(chan error, 1)}
+	s := &server{cmd: cmd, done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &s.output, &s.output
 	// The load generator may be killed; the server must not outlive it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -46,10 +47,13 @@ func start(ctx context.Context, healthURL string, cmd *exec.Cmd) (*server, error
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	go func() { s.done <- cmd.Wait() }()
+	go func() {
+		defer close(s.done)
+		s.ended = cmd.Wait()
+	}()
 	deadline := time.After(30 * time.Second)
 	for {
-		if resp, err := http.Get(healthURL); err == nil { //nolint:gosec,noctx // a loopback address of this program's own choosing
+		if resp, err := http.Get(healthURL); err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
 				s.ready = time.Since(began)
@@ -57,8 +61,8 @@ func start(ctx context.Context, healthURL string, cmd *exec.Cmd) (*server, error
 			}
 		}
 		select {
-		case err := <-s.done:
-			return nil, fmt.Errorf("the server ended while starting: %w\n%s", err, s.output.String())
+		case <-s.done:
+			return nil, fmt.Errorf("the server ended while starting: %w\n%s", s.ended, s.output.String())
 		case <-deadline:
 			s.stop()
 			return nil, fmt.Errorf("the server was not ready within 30 s\n%s", s.output.String())
@@ -90,7 +94,7 @@ func startBare(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := start(ctx, "http://"+address+"/health/ready", exec.Command(self, "-serve-bare", address)) //nolint:gosec // this program itself
+	s, err := start(ctx, "http://"+address+"/health/ready", exec.Command(self, "-serve-bare", address))
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +135,7 @@ func startGatehouse(ctx context.Context, binary string, d database) (*server, er
 	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, d.dir, dsn, public, admin), 0o600); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(binary, "serve", "-c", file) //nolint:gosec // the binary that the caller names is what is measured
+	cmd := exec.Command(binary, "serve", "-c", file)
 	s, err := start(ctx, "http://"+public+"/health/ready", cmd)
 	if err != nil {
 		return nil, err
@@ -162,7 +166,7 @@ func (s *server) statements() (float64, error) {
 	if s.admin == "" {
 		return 0, nil
 	}
-	resp, err := http.Get(s.admin + "/admin/metrics/prometheus") //nolint:noctx // a loopback address of this program's own choosing
+	resp, err := http.Get(s.admin + "/admin/metrics/prometheus")
 	if err != nil {
 		return 0, err
 	}

@@ -51,7 +51,7 @@ func (b *browser) visit(address string, answer app) *url.URL {
 				address = answer(kind, challenge)
 			}
 		}
-		resp, err := b.http.Get(address) //nolint:noctx // the test's own deadline bounds it
+		resp, err := b.http.Get(address)
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func sdk(s *process.Server) (public, admin *hydra.APIClient) {
 // loginApp is an external login and consent app, written as Ory's documentation tells: with the SDK.
 type loginApp struct {
 	t        *testing.T
-	ctx      context.Context //nolint:containedctx // one test's whole life
+	ctx      context.Context
 	admin    hydra.OAuth2API
 	subject  string
 	remember bool

@@ -15,8 +15,7 @@ import (
 
 // explain shows the answer's body, which Ory's errors keep for themselves.
 func explain(err error) string {
-	var api *hydra.GenericOpenAPIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*hydra.GenericOpenAPIError](err); ok {
 		return api.Error() + ": " + string(api.Body())
 	}
 	return err.Error()

@@ -179,7 +179,7 @@ func TestPathPrefix(t *testing.T) {
 	query := url.Values{"client_id": {"web"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"long-enough-state"},
 		"redirect_uri": {"http://127.0.0.1/cb"}, "code_challenge_method": {"S256"}, "code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.Get(s.Public + "/auth/oauth2/auth?" + query.Encode()) //nolint:noctx // bounded by the test
+	resp, err := client.Get(s.Public + "/auth/oauth2/auth?" + query.Encode())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +288,7 @@ func TestStatementsPerRequest(t *testing.T) {
 		token = got.Token
 	}
 	introspect := func() {
-		resp, err := http.PostForm(s.Admin+"/admin/oauth2/introspect", url.Values{"token": {token}}) //nolint:noctx // bounded by the test
+		resp, err := http.PostForm(s.Admin+"/admin/oauth2/introspect", url.Values{"token": {token}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -303,7 +303,7 @@ func TestStatementsPerRequest(t *testing.T) {
 		t.Errorf("introspection of a token in memory: %d statements, want 0", n)
 	}
 	forged := func() {
-		resp, err := http.PostForm(s.Admin+"/admin/oauth2/introspect", url.Values{"token": {"gh_at_" + strings.Repeat("A", 43) + "." + strings.Repeat("A", 43)}}) //nolint:noctx // bounded by the test
+		resp, err := http.PostForm(s.Admin+"/admin/oauth2/introspect", url.Values{"token": {"gh_at_" + strings.Repeat("A", 43) + "." + strings.Repeat("A", 43)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -319,7 +319,7 @@ func TestLogsKeepSecrets(t *testing.T) {
 	s := process.Start(t, process.Options{Config: "log: {level: trace, access: all, format: json}"})
 	secret := "a-chosen-secret-of-a-person"
 	body := `{"client_id":"quiet","client_secret":"` + secret + `","grant_types":["client_credentials"]}`
-	resp, err := http.Post(s.Admin+"/admin/clients", "application/json", strings.NewReader(body)) //nolint:noctx // bounded by the test
+	resp, err := http.Post(s.Admin+"/admin/clients", "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

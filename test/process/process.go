@@ -58,7 +58,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "gatehouse")
-	build := exec.Command("go", "build", "-o", path, "./cmd/gatehouse") //nolint:gosec // fixed words
+	build := exec.Command("go", "build", "-o", path, "./cmd/gatehouse")
 	build.Dir = root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -163,7 +163,7 @@ func (s *Server) Run() {
 
 func (s *Server) launch() {
 	s.t.Helper()
-	s.cmd = exec.Command(Binary(s.t), append([]string{"serve"}, s.config...)...) //nolint:gosec // the binary that this package built
+	s.cmd = exec.Command(Binary(s.t), append([]string{"serve"}, s.config...)...)
 	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -194,7 +194,7 @@ func (s *Server) Eventually(holds func() bool) {
 
 // Try gives the status and the body at an address; 0 where nobody answers.
 func (s *Server) Try(address string) (int, string) {
-	resp, err := http.Get(address) //nolint:noctx,gosec // a loopback address; callers repeat it until a deadline of theirs
+	resp, err := http.Get(address)
 	if err != nil {
 		return 0, ""
 	}
@@ -221,7 +221,7 @@ func (s *Server) CommandEnv(env []string, args ...string) (output string, status
 	if slices.Contains([]string{"serve", "migrate", "config"}, args[0]) {
 		args = append(args, s.config...)
 	}
-	cmd := exec.CommandContext(s.t.Context(), Binary(s.t), args...) //nolint:gosec // the binary that this package built
+	cmd := exec.CommandContext(s.t.Context(), Binary(s.t), args...)
 	cmd.Env = append(append(os.Environ(), s.env...), env...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError

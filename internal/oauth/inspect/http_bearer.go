@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -23,7 +24,7 @@ func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != formType {
-		return found, nil // some other body, which is not for us
+		return found, nil //nolint:nilerr // some other body, which is not for us
 	}
 	if err := token.ReadForm(w, r); err != nil {
 		return "", err
@@ -68,6 +69,6 @@ func (h *Handler) tellSigned(w http.ResponseWriter, r *http.Request, alg string,
 		return err
 	}
 	w.Header()["Content-Type"] = []string{"application/jwt"}
-	_, err = w.Write([]byte(signed))
+	_, err = io.WriteString(w, signed) //nolint:gosec // a JWT is dots and base64url, and is not sent as a page
 	return err
 }

@@ -90,7 +90,7 @@ func readMultipart(body io.Reader, boundary string) (url.Values, error) {
 	form := url.Values{}
 	for parts := multipart.NewReader(body, boundary); ; {
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if err == io.EOF { //nolint:errorlint // the end; a wrapped EOF is a body that was cut off
 			return form, nil
 		}
 		if err != nil {

@@ -20,13 +20,10 @@ func (s *Store) Revocable(text string) error {
 	}
 	head, _, _ := strings.Cut(text, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(head)
-	if err != nil {
-		return nil
-	}
 	var named struct {
 		Type string `json:"typ"`
 	}
-	if json.Unmarshal(raw, &named) == nil && !strings.EqualFold(named.Type, accessTokenType) {
+	if err == nil && json.Unmarshal(raw, &named) == nil && !strings.EqualFold(named.Type, accessTokenType) {
 		return oauth.ErrUnsupportedTokenType.With("Only access and refresh tokens can be revoked.")
 	}
 	return nil
