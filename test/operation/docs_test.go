@@ -1,0 +1,153 @@
+package operation
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/test/process"
+)
+
+const root = "../.."
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path)) //nolint:gosec // a file of this repository
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+var (
+	conformanceRow = regexp.MustCompile("(?m)^\\|.*\\| (`Test[^|]*) \\| `([a-z/]+)` \\|$")
+	testName       = regexp.MustCompile("`(Test[A-Za-z0-9_]+)`")
+)
+
+// The tables of clauses promise tests; they must not promise what is not there.
+func TestConformanceNamesTestsThatExist(t *testing.T) {
+	page := read(t, "docs/reference/conformance.md")
+	rows := conformanceRow.FindAllStringSubmatch(page, -1)
+	checked := 0
+	for _, row := range rows {
+		files, err := filepath.Glob(filepath.Join(root, row[2], "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sources strings.Builder
+		for _, file := range files {
+			text, err := os.ReadFile(file) //nolint:gosec // a file of this repository
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources.Write(text)
+		}
+		for _, name := range testName.FindAllStringSubmatch(row[1], -1) {
+			checked++
+			if !strings.Contains(sources.String(), "func "+name[1]+"(t *testing.T)") {
+				t.Errorf("%s is not in %s", name[1], row[2])
+			}
+		}
+	}
+	if all := len(testName.FindAllString(page, -1)); checked != all || checked < 30 {
+		t.Errorf("%d of %d names were checked", checked, all)
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// A link in a document leads to a file that is there and, where it names one, to a heading of it.
+func TestLinksInDocuments(t *testing.T) {
+	documents := []string{"README.md", "CONTRIBUTING.md"}
+	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ os.DirEntry, err error) error {
+		if filepath.Ext(path) == ".md" {
+			documents = append(documents, strings.TrimPrefix(path, root+"/"))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, document := range documents {
+		for _, m := range link.FindAllStringSubmatch(read(t, document), -1) {
+			target, heading, _ := strings.Cut(m[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			checked++
+			path := document
+			if target != "" {
+				path = filepath.Join(filepath.Dir(document), target)
+			}
+			if _, err := os.Stat(filepath.Join(root, path)); err != nil {
+				t.Errorf("%s: the link %s leads nowhere", document, m[1])
+				continue
+			}
+			if heading != "" && !hasHeading(read(t, path), heading) {
+				t.Errorf("%s: the link %s leads to no heading", document, m[1])
+			}
+		}
+	}
+	if checked < 20 {
+		t.Errorf("only %d links were found", checked)
+	}
+}
+
+var notInAnchors = regexp.MustCompile(`[^a-z0-9 _-]`)
+
+// hasHeading compares as the sites that show Markdown make their anchors.
+func hasHeading(text, anchor string) bool {
+	for line := range strings.Lines(text) {
+		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
+			title = notInAnchors.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), "")
+			if strings.ReplaceAll(title, " ", "-") == anchor {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// settings named in prose exist: a page that names a key that is gone sends an operator the wrong way.
+func TestSettingsInDocumentsExist(t *testing.T) {
+	reference := read(t, "docs/reference/configuration.md")
+	for _, document := range []string{"docs/databases.md", "docs/operating.md"} {
+		found := 0
+		for _, m := range regexp.MustCompile("`((?:databases|secrets|serve|log|tracing|hashing|keys|oauth)\\.[a-z_.]+)`").FindAllStringSubmatch(read(t, document), -1) {
+			found++
+			key := strings.Replace(m[1], "serve.public.", "serve.admin.", 1)
+			if !strings.Contains(reference, "`"+m[1]+"`\n") && !strings.Contains(reference, "`"+key+"`\n") {
+				t.Errorf("%s names %s, which is no setting", document, m[1])
+			}
+		}
+		if found == 0 {
+			t.Errorf("no setting was found in %s", document)
+		}
+	}
+}
+
+// Every metric that is listed is there, and every one of ours that is there is listed.
+func TestMetricsInDocumentsExist(t *testing.T) {
+	s := process.Start(t, process.Options{})
+	_, metrics := get(t, s.Admin+"/admin/metrics/prometheus")
+	there, listed := map[string]bool{}, map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (gatehouse_\S+)`).FindAllStringSubmatch(metrics, -1) {
+		there[m[1]] = true
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(gatehouse_[a-z_]+)").FindAllStringSubmatch(read(t, "docs/operating.md"), -1) {
+		listed[m[1]] = true
+	}
+	for name := range there {
+		if !listed[name] {
+			t.Errorf("docs/operating.md does not list %s", name)
+		}
+	}
+	for name := range listed {
+		if !there[name] {
+			t.Errorf("docs/operating.md lists %s, which is not there", name)
+		}
+	}
+}
