@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ type State struct {
 	AppliedAt time.Time
 }
 
-// Up applies what the database lacks, and returns it. Servers that start at the same time take turns; all but the
+// Up applies what the database lacks, and returns what it applied, also beside an error. Servers that start at the same time take turns; all but the
 // first find nothing to do. A database that is newer than this server is refused with ErrNewer.
 func Up(ctx context.Context, db *sqldb.DB, logical string) ([]Migration, error) {
 	known, err := Rendered(db.Dialect(), logical)
@@ -49,25 +50,29 @@ func up(ctx context.Context, db *sqldb.DB, logical string, known []Migration) ([
 		return nil, fmt.Errorf("lock the %s database for its migration: %w", logical, err)
 	}
 	defer unlock()
+	var done []Migration
 	for attempt := 1; ; attempt++ {
 		before := len(missing)
 		if missing, err = pending(ctx, db, logical, known); err != nil || len(missing) == 0 {
-			return nil, err
+			return done, err
 		}
-		if err = apply(ctx, db, logical, known); err == nil {
-			return missing, nil
+		applied, err := apply(ctx, db, logical, known)
+		done = append(done, applied...)
+		if err == nil {
+			return done, nil
 		}
 		// SQLite has no lock to take: it fails where another handle was faster, and then less is missing.
 		after, e := pending(ctx, db, logical, known)
 		if db.Dialect() != sqldb.SQLite || e != nil || attempt > 1 && len(after) >= before || ctx.Err() != nil {
-			return nil, fmt.Errorf("migrate the %s database: %w", logical, err)
+			return done, fmt.Errorf("migrate the %s database: %w", logical, err)
 		}
 		missing = after
 	}
 }
 
-// apply hands the migrations to goose, which runs each in a transaction with its row in the table of versions.
-func apply(ctx context.Context, db *sqldb.DB, logical string, known []Migration) error {
+// apply hands the migrations to goose, which runs each in a transaction with its row in the table of versions, and
+// returns those that it ran.
+func apply(ctx context.Context, db *sqldb.DB, logical string, known []Migration) (done []Migration, err error) {
 	dialect := map[sqldb.Dialect]database.Dialect{
 		sqldb.SQLite: database.DialectSQLite3, sqldb.MySQL: database.DialectMySQL,
 		sqldb.PostgreSQL: database.DialectPostgres, sqldb.CockroachDB: database.DialectPostgres,
@@ -75,10 +80,18 @@ func apply(ctx context.Context, db *sqldb.DB, logical string, known []Migration)
 	provider, err := goose.NewProvider(dialect, db.Raw(), marked(db.Dialect(), known),
 		goose.WithTableName(table(logical)), goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = provider.Up(ctx)
-	return err
+	results, err := provider.Up(ctx)
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+		results = partial.Applied
+	}
+	for _, m := range known {
+		if slices.ContainsFunc(results, func(r *goose.MigrationResult) bool { return r.Source.Version == m.Version }) {
+			done = append(done, m)
+		}
+	}
+	return done, err
 }
 
 // table is where the versions of a logical database are kept; all four may live in one database.
@@ -189,7 +202,7 @@ func readVersions(ctx context.Context, db *sqldb.DB, table string) (map[int64]ti
 	if err := raw.QueryRowContext(ctx, exists).Scan(&n); err != nil || n == 0 {
 		return nil, err
 	}
-	rows, err := raw.QueryContext(ctx, "SELECT version_id, tstamp FROM "+table+" WHERE version_id > 0")
+	rows, err := raw.QueryContext(ctx, "SELECT version_id, tstamp FROM "+table+" WHERE version_id > 0") //nolint:gosec // the table is one of four
 	if err != nil {
 		return nil, err
 	}

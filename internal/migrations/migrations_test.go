@@ -118,9 +118,6 @@ func TestUpAtOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if strings.HasPrefix(dsn, "memory") {
-			return // each counts what it began with
-		}
 		if int(applied.Load()) != len(known) {
 			t.Errorf("%d migrations were applied of %d", applied.Load(), len(known))
 		}

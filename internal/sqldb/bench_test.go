@@ -64,7 +64,10 @@ func writes(b *testing.B, db *sqldb.DB) {
 		return nil
 	})
 	defer c.Close()
+	in := sqldb.NewInserter(db, "bench_token", columns...)
+	defer in.Close()
 	parallel("coalesced", func() error { return c.Do(ctx, row()) })
+	parallel("inserter", func() error { return in.Insert(ctx, row()) })
 	parallel("single", func() error {
 		_, err := db.InsertRows(ctx, "bench_token", columns, [][]any{row()})
 		return err

@@ -45,10 +45,15 @@ type CoalescerOptions struct {
 	// MaxBatch is the largest number of items in one transaction; 0 means 128.
 	MaxBatch int
 	// Workers is how many transactions may be under way at once; 0 means one on SQLite, which has one writer,
-	// and four elsewhere. A second one only begins when what waits is more than a batch or of several tenants: a
-	// few large transactions cost less than many small ones.
+	// and four elsewhere. A further one only begins when so much waits that it is worth a transaction, or what
+	// waits is of several tenants: where commits are fast, few large transactions cost less than many small ones;
+	// where they are slow, several at once share the waiting.
 	Workers int
 }
+
+// worthwhile is the number of items for which a further transaction begins. With so many in one, what the
+// transaction itself costs is already small beside the rows.
+const worthwhile = 16
 
 // flushTimeout ends a batch that the database does not answer. Those who wait have limits of their own.
 const flushTimeout = 30 * time.Second
@@ -131,32 +136,44 @@ func (c *Coalescer[T]) enqueue(w *waiting[T]) error {
 		return &Error{kind: ErrUnavailable, cause: ErrClosed}
 	}
 	c.queue = append(c.queue, w)
-	full := len(c.queue) > c.batch || c.queue[0].tenant != w.tenant
-	if c.running == 0 || full && c.running < c.workers {
+	enough := len(c.queue) >= min(c.batch, worthwhile) || c.queue[0].tenant != w.tenant
+	if c.running == 0 || enough && c.running < c.workers {
 		c.running++
 		go c.work()
 	}
 	return nil
 }
 
-// work writes batches until the queue is empty.
+// work writes batches until there is nothing left for this worker.
 func (c *Coalescer[T]) work() {
 	var batch []*waiting[T]
 	for {
-		batch = c.take(batch[:0])
+		batch = c.take(batch)
 		if len(batch) == 0 {
 			return
 		}
 		c.write(batch)
-		clear(batch)
 	}
 }
 
-// take moves the first item of the queue, and those of the same tenant, to batch. When there is none the worker
-// is counted out, in the same breath, so that nothing is left in the queue without a worker.
+// crowded reports whether the queue is more than the next batch. The lock is held.
+func (c *Coalescer[T]) crowded() bool {
+	n := len(c.queue)
+	return n > c.batch || n > 1 && c.queue[0].tenant != c.queue[n-1].tenant
+}
+
+// take moves the first item of the queue, and those of the same tenant, to batch. When there is none, or what there is
+// can be left to another worker, this worker is counted out, in the same breath, so that nothing is left in the queue
+// without a worker.
 func (c *Coalescer[T]) take(batch []*waiting[T]) []*waiting[T] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	clear(batch)
+	batch = batch[:0]
+	if c.running > 1 && !c.crowded() {
+		c.running--
+		return nil
+	}
 	rest := c.queue[:0]
 	for _, w := range c.queue {
 		switch {
