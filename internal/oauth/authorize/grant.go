@@ -60,18 +60,8 @@ func (f *Flows) answerConsent(ctx context.Context, flow *Flow, a *ConsentAnswer)
 	if flow.SignedIn == nil {
 		return "", errNotFound
 	}
-	if flow.Consent == nil {
-		next, err := f.Store.append(ctx, flow, stepConsent, a, nil)
-		switch {
-		case err == nil:
-			flow = next
-		case !errors.Is(err, errTaken):
-			return "", err
-		default:
-			if flow, err = f.Store.find(ctx, flow.ID, isAnswered); err != nil {
-				return "", err
-			}
-		}
+	if flow, err = f.answer(ctx, flow, stepConsent, a, isAnswered); err != nil {
+		return "", err
 	}
 	if flow.Consent == nil || !flow.Consent.same(a) {
 		return "", used(flow)

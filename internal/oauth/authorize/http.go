@@ -26,7 +26,7 @@ func (h *Handler) MountPublic(m *web.Mux) {
 	if h.Flows.Policy.DeveloperLogin() && h.Log != nil {
 		h.Log.Warn("no login app is configured: a form for developers signs in everybody as anybody", "set", "oauth.urls.login")
 	}
-	m = m.With(h.ShowError)
+	m = m.WithoutCORS().With(h.ShowError) // RFC 9700 §2.6
 	m.Handle("GET "+pathAuth, h.auth)
 	m.Handle("POST "+pathAuth, h.auth)
 	m.Handle("GET "+pathFormPostScript, formPostScript)

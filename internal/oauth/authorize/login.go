@@ -68,23 +68,25 @@ func (f *Flows) RejectLogin(ctx context.Context, challenge string, why Refusal) 
 // answerLogin stores the first answer. The same answer again, which is how a double click looks, gets the same address
 // as long as nobody followed it; another answer comes too late.
 func (f *Flows) answerLogin(ctx context.Context, flow *Flow, a *LoginAnswer) (to string, err error) {
-	if flow.Login == nil {
-		next, err := f.Store.append(ctx, flow, stepLogin, a, nil)
-		switch {
-		case err == nil:
-			flow = next
-		case !errors.Is(err, errTaken):
-			return "", err
-		default:
-			if flow, err = f.Store.find(ctx, flow.ID, isLoggedIn); err != nil {
-				return "", err
-			}
-		}
+	if flow, err = f.answer(ctx, flow, stepLogin, a, isLoggedIn); err != nil {
+		return "", err
 	}
 	if flow.Login == nil || flow.SignedIn != nil || !flow.Login.same(a) {
 		return "", used(flow)
 	}
 	return f.Public(pathAuth + "?login_verifier=" + f.Challenges.Make(LoginVerifier, here(ctx), flow.ID)), nil
+}
+
+// answer adds an app's answer to a flow unless there is one already, and gives the flow with the one that stands.
+func (f *Flows) answer(ctx context.Context, flow *Flow, n step, a any, answered func(*Flow) bool) (*Flow, error) {
+	if answered(flow) {
+		return flow, nil
+	}
+	next, err := f.Store.append(ctx, flow, n, a, nil)
+	if errors.Is(err, errTaken) {
+		return f.Store.find(ctx, flow.ID, answered)
+	}
+	return next, err
 }
 
 // withPrompt adds a value to the prompt of an authorization request's URL.
