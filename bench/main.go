@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -98,7 +99,12 @@ func run(ctx context.Context, o options) error {
 		if d.dsn, err = dsnOf(name); err != nil {
 			return err
 		}
-		if err := measure(ctx, o, d); err != nil {
+		drop, err := d.fresh(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		err = errors.Join(measure(ctx, o, d), drop())
+		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}

@@ -162,7 +162,7 @@ func (s *Store) load(ctx context.Context, digest string) (*Token, error) {
 
 // row turns a token into the values of its columns.
 func (t *Token) row() ([]any, error) {
-	payload, err := json.Marshal(&t.Grant)
+	payload, err := t.Grant.stored()
 	if err != nil {
 		return nil, fmt.Errorf("token: the grant cannot be stored: %w", err)
 	}
@@ -170,7 +170,7 @@ func (t *Token) row() ([]any, error) {
 	if t.Family != "" {
 		family = t.Family
 	}
-	return []any{nil, t.Digest, string(t.Kind), family, t.ClientID, string(payload), t.IssuedAt, t.ExpiresAt}, nil
+	return []any{nil, t.Digest, string(t.Kind), family, t.ClientID, payload, t.IssuedAt, t.ExpiresAt}, nil
 }
 
 // columns are the columns of a new row, in the order that Token.row gives them; tenant_id is filled in on insertion.
