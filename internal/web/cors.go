@@ -24,7 +24,8 @@ type CORS struct {
 	AllowedHeaders []string `yaml:"allowed_headers"`
 	// ExposedHeaders are the answer's headers that scripts may read. Default: Link, X-Request-Id.
 	ExposedHeaders []string `yaml:"exposed_headers"`
-	// AllowCredentials lets listed origins send cookies and read the answer. Default: false.
+	// AllowCredentials lets the origins listed here send cookies and read the answer. Origins that only clients list
+	// never may. Default: false.
 	AllowCredentials bool `yaml:"allow_credentials"`
 	// MaxAge is how long a browser may remember a preflight. Default: 10m.
 	MaxAge time.Duration `yaml:"max_age"`
@@ -188,10 +189,13 @@ func joined(list []string, otherwise ...string) []string {
 	return []string{strings.Join(list, ", ")}
 }
 
+// maxOrigin is longer than any origin: scheme, 253 characters of host, port.
+const maxOrigin = 300
+
 // listed reports whether the origin is one that the configuration names. "null", which sandboxed frames and
 // files send, never is.
-func (p *corsPolicy) listed(r *http.Request, origin string) bool {
-	if len(origin) > 300 || origin == "null" {
+func (p *corsPolicy) listed(origin string) bool {
+	if len(origin) > maxOrigin || origin == "null" {
 		return false
 	}
 	if p.exact[origin] {
@@ -202,7 +206,12 @@ func (p *corsPolicy) listed(r *http.Request, origin string) bool {
 			return true
 		}
 	}
-	return p.ask != nil && p.ask(r, origin)
+	return false
+}
+
+// asked reports whether somebody else than the configuration allows the origin.
+func (p *corsPolicy) asked(r *http.Request, origin string) bool {
+	return p.ask != nil && len(origin) <= maxOrigin && origin != "null" && p.ask(r, origin)
 }
 
 // handle sets the headers for the request's origin and reports whether the request was a preflight, which it
@@ -220,11 +229,13 @@ func (p *corsPolicy) handle(h http.Header, r *http.Request) (preflight bool) {
 		h.Add("Vary", "Access-Control-Request-Headers")
 	}
 	switch {
-	case p.listed(r, origins[0]):
+	case p.listed(origins[0]):
 		h["Access-Control-Allow-Origin"] = []string{origins[0]}
 		if p.credentials {
 			h["Access-Control-Allow-Credentials"] = []string{"true"}
 		}
+	case p.asked(r, origins[0]):
+		h["Access-Control-Allow-Origin"] = []string{origins[0]}
 	case p.any:
 		h["Access-Control-Allow-Origin"] = []string{"*"}
 	default:

@@ -46,6 +46,9 @@ func TestCORSOrigins(t *testing.T) {
 			if allowed {
 				want, credentials = origin, "true"
 			}
+			if origin == "https://asked.test" { // a client's, not the operator's: never with cookies
+				credentials = ""
+			}
 			if h.Get("Access-Control-Allow-Origin") != want || h.Get("Access-Control-Allow-Credentials") != credentials {
 				t.Errorf("%q (preflight %v): %v", origin, preflight, h)
 			}
@@ -79,6 +82,21 @@ func TestCORSHeaders(t *testing.T) {
 	}
 	if h := do(t, m, "POST", "/token", "").Header(); h.Get("Vary") != "Origin" || h.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("without origin: %v", h)
+	}
+}
+
+// RFC 9700 §2.6: the authorization endpoint must not support CORS.
+func TestWithoutCORS(t *testing.T) {
+	m := NewMux(OAuthErrors, Options{CORS: CORS{Enabled: true, AllowCredentials: true, AllowedOrigins: []string{"https://a.test"}}, BaseURL: mustBase("https://id.test/sso/")})
+	m.WithoutCORS().With(KratosErrors).Handle("GET /auth", text("x"))
+	m.Handle("GET /token", text("x"))
+	for path, want := range map[string]string{"/auth": "", "/auth/": "", "/sso/auth": "", "/%61uth": "", "/token": "https://a.test", "/sso/token": "https://a.test"} {
+		for _, method := range []string{"GET", "OPTIONS"} {
+			h := do(t, m, method, path, "", "Origin", "https://a.test", "Access-Control-Request-Method", "GET").Header()
+			if h.Get("Access-Control-Allow-Origin") != want || want == "" && h.Get("Access-Control-Allow-Credentials") != "" {
+				t.Errorf("%s %s: %v", method, path, h)
+			}
+		}
 	}
 }
 
@@ -126,7 +144,7 @@ func FuzzCORSOrigin(f *testing.F) {
 	}
 	p := CORS{Enabled: true, AllowCredentials: true, AllowedOrigins: []string{"https://app.example.com", "https://*.example.org"}}.policy(nil)
 	f.Fuzz(func(t *testing.T, origin string) {
-		if !p.listed(nil, origin) {
+		if !p.listed(origin) {
 			return
 		}
 		// What is allowed must be an https URL on a host that is really under the domain, as a browser reads it.

@@ -85,6 +85,7 @@ type core struct {
 	unmatched   Recorder
 	headers     []header // same for each answer
 	jsonType    []string
+	ownOnly     map[string]bool // paths that CORS leaves alone
 }
 
 type header struct {
@@ -95,7 +96,8 @@ type header struct {
 // Mux routes requests to handlers. Views of one mux, made by With, differ in how they write errors.
 type Mux struct {
 	*core
-	errors ErrorWriter
+	errors  ErrorWriter
+	ownOnly bool
 }
 
 // NewMux makes a mux whose own errors (404, 405) and whose handlers' are written by errors. It panics on
@@ -122,6 +124,7 @@ func NewMux(errors ErrorWriter, o Options) *Mux {
 			{"Cache-Control", []string{"no-store"}},
 		},
 		jsonType: []string{JSON},
+		ownOnly:  make(map[string]bool),
 	}
 	c.trusted = append(o.TrustedProxies.prefixes(), c.terminators...)
 	if o.BaseURL.Secure() {
@@ -147,7 +150,13 @@ func (c *core) measure(pattern string) Recorder {
 }
 
 // With returns a view of the same mux whose handlers' errors are written by errors.
-func (m *Mux) With(errors ErrorWriter) *Mux { return &Mux{core: m.core, errors: errors} }
+func (m *Mux) With(errors ErrorWriter) *Mux {
+	return &Mux{core: m.core, errors: errors, ownOnly: m.ownOnly}
+}
+
+// WithoutCORS returns a view of the same mux whose routes tell no other site's scripts that they may read answers,
+// whatever CORS is configured: for pages to which browsers are sent, such as the authorization endpoint (RFC 9700 §2.6).
+func (m *Mux) WithoutCORS() *Mux { return &Mux{core: m.core, errors: m.errors, ownOnly: true} }
 
 // BaseURL returns the listener's address as seen from outside.
 func (m *Mux) BaseURL() BaseURL { return m.o.BaseURL }
@@ -159,6 +168,10 @@ func (m *Mux) Handle(pattern string, h HandlerFunc) { m.handle(pattern, h, false
 func (m *Mux) handle(pattern string, h HandlerFunc, open bool) {
 	rt := &route{pattern: pattern, handler: h, errors: m.errors, open: open, record: m.measure(pattern)}
 	m.mux.Handle(pattern, rt)
+	if m.ownOnly {
+		_, path, _ := strings.Cut(pattern, " ")
+		m.core.ownOnly[path] = true
+	}
 }
 
 // route is one registered pattern with everything about it that can be known before a request.
@@ -238,7 +251,8 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h[c.headers[i].key] = c.headers[i].value
 	}
 	h["X-Request-Id"] = x.id[:]
-	if c.cors != nil && c.cors.handle(h, r) {
+	kept := c.rewrite(r)
+	if c.cors != nil && !c.ownOnly[r.URL.Path] && c.cors.handle(h, r) {
 		x.out.routing = false
 		x.out.WriteHeader(http.StatusNoContent)
 		return
@@ -246,7 +260,6 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = http.MaxBytesReader(w, r.Body, c.o.MaxBody)
 	}
-	kept := c.rewrite(r)
 	c.mux.ServeHTTP(&x.out, r)
 	if x.route == nil {
 		x.missed(r, kept)

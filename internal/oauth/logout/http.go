@@ -21,7 +21,7 @@ type Handler struct {
 
 // MountPublic adds the logout endpoint and the built-in pages.
 func (h *Handler) MountPublic(m *web.Mux) {
-	m = m.With(h.Browser.ShowError)
+	m = m.WithoutCORS().With(h.Browser.ShowError) // browsers are sent here, no script calls here (RFC 9700 §2.6)
 	m.Handle("GET "+path, h.logout)
 	m.Handle("POST "+path, h.logout)
 	m.Handle("GET "+pathFallback, h.ask)
