@@ -15,6 +15,7 @@ func (a *App) newListeners() []*web.Listener {
 	public := web.NewMux(web.OAuthErrors, forPublic)
 	options := a.options("admin", a.cfg.Serve.Admin)
 	options.Bare = "/admin" // Ory's admin API is also known without the prefix
+	options.RefuseForeignHosts = a.adminIsOpen() && a.cfg.Serve.Admin.Local()
 	admin := web.NewMux(web.HydraErrors, options)
 	a.health.Mount(public)
 	a.health.Mount(admin)
@@ -43,10 +44,13 @@ func (a *App) options(name string, c web.Config) web.Options {
 	return o
 }
 
+// adminIsOpen tells whether the admin listener asks for no credential.
+func (a *App) adminIsOpen() bool { return a.Development() && len(a.cfg.Secrets.Admin) == 0 }
+
 // guardAdmin lets through who may administrate: in the development profile everybody who reaches the listener, which
 // binds to loopback there.
 func (a *App) guardAdmin(next http.Handler) http.Handler {
-	if a.Development() && len(a.cfg.Secrets.Admin) == 0 {
+	if a.adminIsOpen() {
 		return next
 	}
 	return &adminGuard{next: next, keys: digests(a.cfg.Secrets.Admin)}

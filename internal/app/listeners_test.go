@@ -1,0 +1,69 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/internal/config"
+)
+
+// newApp puts a server of the development profile together and serves nothing; more is configuration on top.
+func newApp(t *testing.T, more string) *App {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "gatehouse.yaml")
+	text := fmt.Sprintf("profile: development\ndata_dir: %q\nserve:\n  public: {address: \"127.0.0.1:0\"}\n  admin: {address: \"127.0.0.1:0\"}\nlog: {level: error}\n%s", dir, more)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load([]string{file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), cfg, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		a.features.Close()
+		if err := a.closeListeners(); err != nil {
+			t.Error(err)
+		}
+		if err := a.databases.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+// A page whose name was made to resolve to 127.0.0.1 (DNS rebinding) is of one origin with an admin listener that asks
+// for no credential. Its Host header gives it away.
+func TestOpenAdminListenerAnswersNoForeignHosts(t *testing.T) {
+	for _, c := range []struct {
+		name, more, host, key string
+		want                  int
+	}{
+		{"no key needed", "", "localhost:4445", "", http.StatusOK},
+		{"no key needed, by address", "", "127.0.0.1:4445", "", http.StatusOK},
+		{"no key needed, foreign", "", "evil.example.com:4445", "", http.StatusNotFound},
+		{"with a key", "secrets: {admin: [0a1s2d3f4g5h6j7k8l9q0w1e2r3t4y5u6i]}\n", "gatehouse.internal:4445", "0a1s2d3f4g5h6j7k8l9q0w1e2r3t4y5u6i", http.StatusOK},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := newApp(t, c.more)
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/admin/clients", nil)
+			r.Host = c.host
+			if c.key != "" {
+				r.Header.Set("Authorization", "Bearer "+c.key)
+			}
+			w := httptest.NewRecorder()
+			a.listeners[1].Handler.ServeHTTP(w, r)
+			if w.Code != c.want {
+				t.Errorf("status %d, want %d: %s", w.Code, c.want, w.Body)
+			}
+		})
+	}
+}
