@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
 // answering starts a server that gives one answer to everything.
@@ -26,7 +28,7 @@ func answering(t *testing.T, status int, header http.Header, body string) string
 }
 
 func TestServerNotRunning(t *testing.T) {
-	nobody := "http://" + freeAddress(t)
+	nobody := "http://" + process.FreeAddress(t)
 	for _, args := range [][]string{{"clients", "list"}, {"clients", "get", "a"}, {"keys", "list"}, {"introspect"}} {
 		fails(t, call(t, "token", append(args, "--endpoint", nobody)...), 1, nobody, "Is the server running?", "gatehouse serve", "--endpoint")
 	}

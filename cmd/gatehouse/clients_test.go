@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
 func TestClients(t *testing.T) {
@@ -145,7 +147,7 @@ func TestImport(t *testing.T) {
 	fails(t, call(t, "", "clients", "import", filepath.Join(t.TempDir(), "none.json"), "--endpoint", s.admin), 1, "none.json")
 
 	// Where nobody answers, one message says so and not one for each client.
-	r = call(t, `[{},{},{}]`, "clients", "import", "-", "--endpoint", "http://"+freeAddress(t))
+	r = call(t, `[{},{},{}]`, "clients", "import", "-", "--endpoint", "http://"+process.FreeAddress(t))
 	fails(t, r, 1, "Is the server running?", "0 of 3 clients were registered")
 	if n := strings.Count(r.errs, "Is the server running?"); n != 1 {
 		t.Errorf("it says so %d times", n)

@@ -11,7 +11,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/app"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
+	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
 // result is what a call of the command left behind.
@@ -75,7 +75,7 @@ type server struct{ public, admin string }
 func start(t *testing.T, more string) server {
 	t.Helper()
 	dir := t.TempDir()
-	public, admin := freeAddress(t), freeAddress(t)
+	public, admin := process.FreeAddress(t), process.FreeAddress(t)
 	file := filepath.Join(dir, "gatehouse.yaml")
 	text := fmt.Sprintf(`profile: development
 data_dir: %q
@@ -111,16 +111,6 @@ log: {level: error}
 		t.Fatal("the server does not become ready")
 	}
 	return server{public: "http://" + public, admin: "http://" + admin}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 // clientCertificate writes a certificate that nobody signed but itself, and its key.

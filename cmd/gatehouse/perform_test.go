@@ -36,7 +36,7 @@ func newPerson(t *testing.T, answer string) *person {
 
 // logsIn opens an address, fills in the forms that come and gives the last page.
 func (p *person) logsIn(address string) string {
-	resp, err := p.http.Get(address) //nolint:noctx // the client's timeout bounds it
+	resp, err := p.http.Get(address)
 	for range 5 {
 		if err != nil {
 			p.t.Error(err)
@@ -62,7 +62,7 @@ func (p *person) logsIn(address string) string {
 		form.Set("said", p.answer)
 		action := *at
 		action.RawQuery = ""
-		resp, err = p.http.PostForm(action.String(), form) //nolint:noctx // likewise
+		resp, err = p.http.PostForm(action.String(), form)
 	}
 	p.t.Error("there are always more forms")
 	return ""
@@ -155,7 +155,7 @@ func TestCallbackRefusesStrangers(t *testing.T) {
 		}
 		answer := url.Values{"state": {asked.Query().Get("state")}, "iss": {"https://id.example.com/"}, "code": {"c"}}
 		change(answer)
-		resp, err := http.Get(asked.Query().Get("redirect_uri") + "?" + answer.Encode()) //nolint:noctx // a loopback address
+		resp, err := http.Get(asked.Query().Get("redirect_uri") + "?" + answer.Encode())
 		if err != nil {
 			t.Fatal(err)
 		}

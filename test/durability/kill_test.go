@@ -33,9 +33,6 @@ func TestKilledUnderLoadLosesNoAcknowledgedToken(t *testing.T) {
 				acknowledged = append(acknowledged, loadUntilKilled(t, s, id, secret)...)
 				s.Run()
 			}
-			if len(acknowledged) < 100 {
-				t.Fatalf("only %d tokens were acknowledged before the kills: that is no load", len(acknowledged))
-			}
 			for _, token := range acknowledged {
 				if !active(t, s, token) {
 					t.Fatalf("one of %d acknowledged tokens is unknown after the restart", len(acknowledged))
@@ -46,6 +43,9 @@ func TestKilledUnderLoadLosesNoAcknowledgedToken(t *testing.T) {
 	}
 }
 
+// underLoad is how many tokens a server has acknowledged when it is killed.
+const underLoad = 500
+
 // loadUntilKilled asks for tokens over 16 connections, kills the server in the middle, and gives back the tokens whose
 // whole answer had arrived.
 func loadUntilKilled(t *testing.T, s *process.Server, id, secret string) []string {
@@ -54,6 +54,7 @@ func loadUntilKilled(t *testing.T, s *process.Server, id, secret string) []strin
 	defer cancel()
 	var mu sync.Mutex
 	var tokens []string
+	loaded := make(chan struct{})
 	var wg sync.WaitGroup
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	for range 16 {
@@ -65,11 +66,18 @@ func loadUntilKilled(t *testing.T, s *process.Server, id, secret string) []strin
 				}
 				mu.Lock()
 				tokens = append(tokens, token)
+				if len(tokens) == underLoad {
+					close(loaded)
+				}
 				mu.Unlock()
 			}
 		})
 	}
-	time.Sleep(700 * time.Millisecond)
+	select {
+	case <-loaded:
+	case <-time.After(time.Minute):
+		t.Errorf("fewer than %d tokens in a minute: that is no load", underLoad)
+	}
 	s.Kill()
 	cancel()
 	wg.Wait()

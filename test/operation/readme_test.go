@@ -2,7 +2,6 @@ package operation
 
 import (
 	"bytes"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -94,7 +93,7 @@ func makeRun(t *testing.T, dir string) (public, admin string) {
 	if err := os.Symlink(process.Binary(t), filepath.Join(dir, "bin", "gatehouse")); err != nil {
 		t.Fatal(err)
 	}
-	public, admin = free(t), free(t)
+	public, admin = process.FreeAddress(t), process.FreeAddress(t)
 	output := &watched{found: make(chan string, 1), look: regexp.MustCompile(`(Stop with Ctrl-C)`)}
 	server := exec.CommandContext(t.Context(), "bash", "-c", "exec env "+start) //nolint:gosec // the recipe of this repository's Makefile
 	server.Dir = dir
@@ -123,16 +122,6 @@ func makeRun(t *testing.T, dir string) (public, admin string) {
 	return "http://" + public, "http://" + admin
 }
 
-func free(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
-}
-
 // developerLogin fills in the built-in forms as a person would.
 func developerLogin(t *testing.T, address string) {
 	t.Helper()
@@ -141,7 +130,7 @@ func developerLogin(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	browser := &http.Client{Jar: jar, Timeout: 30 * time.Second}
-	resp, err := browser.Get(address) //nolint:noctx // the client's timeout bounds it
+	resp, err := browser.Get(address)
 	for range 2 {
 		if err != nil {
 			t.Fatal(err)
@@ -152,7 +141,7 @@ func developerLogin(t *testing.T, address string) {
 		form.Set("said", "yes")
 		form.Set("subject", "alice")
 		form["grant_scope"] = []string{"openid", "offline"}
-		resp, err = browser.PostForm((&url.URL{Scheme: at.Scheme, Host: at.Host, Path: at.Path}).String(), form) //nolint:noctx // likewise
+		resp, err = browser.PostForm((&url.URL{Scheme: at.Scheme, Host: at.Host, Path: at.Path}).String(), form)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -117,7 +118,7 @@ func Launch(t testing.TB, o Options) *Server {
 func Configure(t testing.TB, o Options) *Server {
 	t.Helper()
 	s := &Server{t: t, Dir: t.TempDir(), env: o.Env, output: &lockedBuffer{}}
-	public, admin := freeAddress(t), freeAddress(t)
+	public, admin := FreeAddress(t), FreeAddress(t)
 	s.Public, s.Admin = "http://"+public, "http://"+admin
 	s.config = []string{"-c", s.write("gatehouse.yaml", fmt.Sprintf(configuration, s.Dir, o.DSN, public, admin))}
 	if o.Config != "" {
@@ -141,14 +142,22 @@ func (s *Server) write(name, content string) string {
 	return path
 }
 
-func freeAddress(t testing.TB) string {
+// FreeAddress is a loopback address at which nobody listens. It lies below the ports that outgoing connections get, so that
+// none of them takes it before the server listens, or while the server is restarted.
+func FreeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var last error
+	for range 100 {
+		address := "127.0.0.1:" + strconv.Itoa(10000+rand.IntN(10000))
+		listener, err := net.Listen("tcp", address)
+		if err == nil {
+			_ = listener.Close()
+			return address
+		}
+		last = err
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	t.Fatal(last)
+	return ""
 }
 
 // Run starts the process, also again after Kill or Stop on the same data, and waits until it is ready.
