@@ -76,7 +76,7 @@ func parseQuestion(form string) (q question, err error) {
 			continue
 		}
 		if seen[i] {
-			return question{}, oauth.ErrInvalidRequest.Withf("The parameter %q is there more than once.", name)
+			return question{}, oauth.ErrInvalidRequest.Withf("The parameter %s is there more than once.", name)
 		}
 		seen[i] = true
 		if *dest, err = unescape(value); err != nil {

@@ -39,6 +39,9 @@ func (e *CodeExchange) Handle(ctx context.Context, r *Request) (*Response, error
 	case code.Expired(i.Now()):
 		return nil, oauth.ErrInvalidGrant.With("The authorization code has expired.")
 	}
+	if err := i.registered(r.Client, &code.Grant); err != nil {
+		return nil, err
+	}
 	return i.redeem(ctx, r.Client, code, code.Grant, oauth.GrantAuthorizationCode)
 }
 

@@ -56,10 +56,6 @@ func (e *RefreshExchange) narrow(r *Request, g Grant) (Grant, error) {
 		}
 		g.Scope = want
 	}
-	// What was taken from the client's registration since, it cannot have any more.
-	if err := r.Client.AllowedScope(e.Issuer.Scopes, g.Scope); err != nil {
-		return g, err
-	}
 	audience, err := oauth.ParseAudience(r.Form["audience"])
 	if err != nil {
 		return g, err
@@ -70,5 +66,5 @@ func (e *RefreshExchange) narrow(r *Request, g Grant) (Grant, error) {
 		}
 		g.Audience = audience
 	}
-	return g, nil
+	return g, e.Issuer.registered(r.Client, &g)
 }

@@ -360,6 +360,32 @@ func TestRefreshFollowsTheRegistration(t *testing.T) {
 	s.wantError(s.refresh(a, login.text("refresh_token")), 400, "invalid_scope")
 	narrow := form("grant_type", "refresh_token", "refresh_token", login.text("refresh_token"), "scope", "read")
 	s.wantOK(s.token(a, narrow))
+
+	b := s.register("other")
+	login = s.login(b)
+	if _, err := s.clients.Change(s.ctx, b.ID, func(c *client.Client) (*client.Client, error) { c.Audience = []string{"mail"}; return c, nil }); err != nil {
+		t.Fatal(err)
+	}
+	s.wantError(s.refresh(b, login.text("refresh_token")), 400, "invalid_target")
+}
+
+// What is taken from a client's registration between the consent and the redemption does not go into tokens either.
+func TestRedemptionFollowsTheRegistration(t *testing.T) {
+	s := start(t, testkit.SQLite(t, "oauth"))
+	for id, c := range map[string]struct {
+		take func(c *client.Client)
+		want string
+	}{
+		"scope":    {func(c *client.Client) { c.Scope = "openid read" }, "invalid_scope"},
+		"audience": {func(c *client.Client) { c.Audience = nil }, "invalid_target"},
+	} {
+		a := s.register(id)
+		code := s.code(s.grant(a))
+		if _, err := s.clients.Change(s.ctx, a.ID, func(cl *client.Client) (*client.Client, error) { c.take(cl); return cl, nil }); err != nil {
+			t.Fatal(err)
+		}
+		s.wantError(s.redeem(a, code), 400, c.want)
+	}
 }
 
 func TestRefreshMayNarrowTheAudience(t *testing.T) {

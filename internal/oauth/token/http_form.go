@@ -42,7 +42,7 @@ func ReadForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	for name, values := range form {
 		if len(values) > 1 && name != "audience" && name != "resource" {
-			return oauth.ErrInvalidRequest.Withf("The parameter %q is there more than once.", name)
+			return oauth.ErrInvalidRequest.Withf("The parameter %s is there more than once.", oauth.Quote(name))
 		}
 		if len(values) == 1 && values[0] == "" {
 			delete(form, name)

@@ -216,3 +216,17 @@ func TestRFC9700_2_4_PasswordGrantIsRefused(t *testing.T) {
 	a := s.register("app")
 	s.wantError(s.token(a, form("grant_type", "password", "username", "alice")), 400, "unsupported_grant_type")
 }
+
+func TestRFC6749_5_2_DescriptionKeepsToItsCharacters(t *testing.T) {
+	s := start(t, testkit.SQLite(t, "oauth"))
+	a := s.register("app")
+	for _, name := range []string{`a"b\c`, "é\n", strings.Repeat("x", 5000)} {
+		f := clientCredentials()
+		f[name] = []string{"1", "2"}
+		got := s.wantError(s.token(a, f), 400, "invalid_request").text("error_description")
+		outside := func(c rune) bool { return c < 0x20 || c > 0x7e || c == '"' || c == '\\' }
+		if strings.ContainsFunc(got, outside) || len(got) > 400 {
+			t.Errorf("error_description %q", got)
+		}
+	}
+}

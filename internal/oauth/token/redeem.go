@@ -39,6 +39,15 @@ func (i *Issuer) redeem(ctx context.Context, c *client.Client, old *Token, grant
 	return res, nil
 }
 
+// registered holds what a code or refresh token would give against the client's registration as it is now: what was taken
+// from that since the person consented, the client cannot have any more.
+func (i *Issuer) registered(c *client.Client, g *Grant) error {
+	if err := c.AllowedScope(i.Scopes, g.Scope); err != nil {
+		return err
+	}
+	return c.AllowedAudience(g.Audience)
+}
+
 // later leaves out of a grant what only the redemption of the code needed.
 func later(g Grant) Grant {
 	g.RedirectURI, g.CodeChallenge, g.Nonce = "", "", ""

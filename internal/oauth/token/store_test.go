@@ -270,6 +270,22 @@ func TestDeleteByClient(t *testing.T) {
 	})
 }
 
+// A client that goes on getting tokens must not keep the one who deletes them waiting for ever.
+func TestDeleteByBusyClientEnds(t *testing.T) {
+	s := start(t, testkit.SQLite(t, "oauth"))
+	a := s.register("busy")
+	s.wantOK(s.token(a, clientCredentials()))
+	steps := 0
+	s.feed.Subscribe("oauth_token", func(tenant.ID, string) {
+		if steps++; steps < 50 {
+			s.wantOK(s.token(a, clientCredentials())) // one more, as soon as some were deleted
+		}
+	})
+	if err := s.store.DeleteByClient(s.ctx, "busy"); err != nil || steps > 5 {
+		t.Errorf("%d steps, %v", steps, err)
+	}
+}
+
 func TestTenantsDoNotShareTokens(t *testing.T) {
 	testkit.EachDB(t, "oauth", func(t *testing.T, db *sqldb.DB) {
 		s := start(t, db)
