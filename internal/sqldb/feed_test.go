@@ -211,3 +211,68 @@ func TestFeedAlone(t *testing.T) {
 		}
 	}
 }
+
+// Old rows go from the table after ten minutes, and from the reader's mind after ten seconds.
+func TestFeedForgets(t *testing.T) {
+	servers(t, func(t *testing.T, dsn string) {
+		db := open(t, dsn)
+		ctx := testkit.Context(t)
+		writer, reader := sqldb.NewFeed(db, sqldb.FeedOptions{}), sqldb.NewFeed(db, sqldb.FeedOptions{})
+		turns := sqldb.NewTurns(reader)
+		left := func() (n int) {
+			if err := db.AllTenants().QueryRow(ctx, "SELECT count(*) FROM oauth_change_feed").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		publish(t, db, writer, "old", "old too")
+		turns.Read(ctx)
+		turns.Minute(ctx)
+		publish(t, db, writer, "new")
+		turns.Read(ctx)
+		for range 9 {
+			turns.Minute(ctx)
+		}
+		if n := left(); n != 3 {
+			t.Errorf("%d rows after ten minutes", n)
+		}
+		turns.Minute(ctx)
+		if n := left(); n != 1 {
+			t.Errorf("%d rows after eleven minutes", n)
+		}
+		if n := turns.Known(); n != 3 {
+			t.Errorf("%d rows in mind before a turn ended", n)
+		}
+		for range 26 {
+			turns.Turn()
+		}
+		if n := turns.Known(); n != 0 {
+			t.Errorf("%d rows in mind after ten seconds", n)
+		}
+	})
+}
+
+// A server that was away for so long that rows may be gone cannot know what it missed.
+func TestFeedAwayForLong(t *testing.T) {
+	servers(t, func(t *testing.T, dsn string) {
+		var clock testkit.Clock
+		db, err := sqldb.Open(t.Context(), dsn, sqldb.Options{Name: "oauth", Now: clock.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
+		l := &log{told: make(map[string]int)}
+		feed.Subscribe("client", l.note)
+		turns := sqldb.NewTurns(feed)
+		for _, c := range []struct {
+			away time.Duration
+			want int
+		}{{0, 0}, {4 * time.Minute, 0}, {6 * time.Minute, 1}} {
+			clock.Advance(c.away)
+			if !turns.Read(t.Context()) || l.times("/") != c.want {
+				t.Errorf("away for %v: told %d times that anything may have changed", c.away, l.times("/"))
+			}
+		}
+	})
+}
