@@ -157,7 +157,7 @@ func measure(ctx context.Context, o options, d database) error {
 }
 
 func table(ctx context.Context, o options, d database, t, bareTarget *target, conns int) error {
-	base, err := o.full(ctx, workload{"bare net/http handler", bare}, bareTarget, conns)
+	base, err := o.full(ctx, d, workload{"bare net/http handler", bare}, bareTarget, conns)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func table(ctx context.Context, o options, d database, t, bareTarget *target, co
 		if !strings.Contains(w.name, o.only) {
 			continue
 		}
-		full, err := o.full(ctx, w, t, conns)
+		full, err := o.full(ctx, d, w, t, conns)
 		if err != nil {
 			return err
 		}
@@ -193,12 +193,15 @@ func table(ctx context.Context, o options, d database, t, bareTarget *target, co
 }
 
 // full warms a workload up and measures it with every connection busy.
-func (o options) full(ctx context.Context, w workload, t *target, conns int) (measured, error) {
+func (o options) full(ctx context.Context, d database, w workload, t *target, conns int) (measured, error) {
 	jobs, err := w.prepare(ctx, t, conns)
 	if err != nil {
 		return measured{}, fmt.Errorf("%s: %w", w.name, err)
 	}
 	closedLoop(ctx, jobs, o.warmup)
+	if err := d.settle(ctx); err != nil {
+		return measured{}, err
+	}
 	before, err := t.statements()
 	if err != nil {
 		return measured{}, err

@@ -214,30 +214,42 @@ func (s *Store) flushAll(ctx context.Context, tx *sqldb.Tx, items []*write) erro
 		return err
 	}
 	for _, w := range items {
-		if err := s.flushRest(ctx, tx, w); err != nil {
+		if err := updateSessions(ctx, tx, w); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.insertCodes(ctx, tx, items)
 }
 
-// flushRest writes what has no statement for many.
-func (s *Store) flushRest(ctx context.Context, tx *sqldb.Tx, w *write) error {
+// updateSessions writes what has no statement for many.
+func updateSessions(ctx context.Context, tx *sqldb.Tx, w *write) error {
 	if w.renew != nil {
 		if err := renewSession(ctx, tx, w.renew); err != nil {
 			return err
 		}
 	}
 	if w.extend != nil {
-		if err := extendSession(ctx, tx, w.extend); err != nil {
-			return err
+		return extendSession(ctx, tx, w.extend)
+	}
+	return nil
+}
+
+// insertCodes issues the codes that are wanted.
+func (s *Store) insertCodes(ctx context.Context, tx *sqldb.Tx, items []*write) error {
+	var grants []token.Grant
+	var of []*write
+	for _, w := range items {
+		if w.grant != nil {
+			grants, of = append(grants, *w.grant), append(of, w)
 		}
 	}
-	if w.grant == nil {
+	if len(grants) == 0 {
 		return nil
 	}
-	code, err := s.o.Issuer.InsertCode(ctx, tx, *w.grant)
-	w.code = code
+	codes, err := s.o.Issuer.InsertCodes(ctx, tx, grants...)
+	for i, code := range codes {
+		of[i].code = code
+	}
 	return err
 }
 

@@ -177,15 +177,15 @@ func (s *server) login(a app, change ...func(*token.Grant)) answer {
 	for _, f := range change {
 		f(&g)
 	}
-	var code string
+	var codes []string
 	err := s.db.InTx(s.ctx, func(ctx context.Context, tx *sqldb.Tx) (err error) {
-		code, err = s.issuer.InsertCode(ctx, tx, g)
+		codes, err = s.issuer.InsertCodes(ctx, tx, g)
 		return err
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return s.wantOK(s.ask(a, "/oauth2/token", "grant_type", "authorization_code", "code", code))
+	return s.wantOK(s.ask(a, "/oauth2/token", "grant_type", "authorization_code", "code", codes[0]))
 }
 
 // alone gets a token by client_credentials.

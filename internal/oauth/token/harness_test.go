@@ -127,15 +127,15 @@ func (s *server) grant(a app, change ...func(*token.Grant)) token.Grant {
 // code has an authorization code made for the grant.
 func (s *server) code(g token.Grant) string {
 	s.t.Helper()
-	var code string
+	var codes []string
 	err := s.db.InTx(s.ctx, func(ctx context.Context, tx *sqldb.Tx) (err error) {
-		code, err = s.issuer.InsertCode(ctx, tx, g)
+		codes, err = s.issuer.InsertCodes(ctx, tx, g)
 		return err
 	})
 	if err != nil {
 		s.t.Fatalf("insert a code: %v", err)
 	}
-	return code
+	return codes[0]
 }
 
 // answer is an HTTP answer with its JSON body.

@@ -6,25 +6,28 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
-// InsertCode mints an authorization code for g and stores it through q, so that it may be one step of the transaction
-// that ends an authorization request. The code is good for the configured lifespan, once.
-func (i *Issuer) InsertCode(ctx context.Context, q sqldb.Q, g Grant) (code string, err error) {
+// InsertCodes mints one authorization code for each grant and stores them through q in one statement, so that it may be
+// a step of the transaction that ends authorization requests. A code is good for the configured lifespan, once.
+func (i *Issuer) InsertCodes(ctx context.Context, q sqldb.Q, grants ...Grant) (codes []string, err error) {
 	now := i.Now()
-	code, digest := i.Tokens.New(string(Code))
-	t := &Token{Grant: i.begun(ctx, g), Kind: Code, Digest: digest, IssuedAt: now, ExpiresAt: now.Add(i.Lifespans.AuthorizationCode)}
-	if err := i.Store.insertCode(ctx, q, t); err != nil {
-		return "", err
+	codes, tokens := make([]string, len(grants)), make([]*Token, len(grants))
+	for n, g := range grants {
+		code, digest := i.Tokens.New(string(Code))
+		codes[n] = code
+		tokens[n] = &Token{Grant: i.begun(ctx, g), Kind: Code, Digest: digest, IssuedAt: now, ExpiresAt: now.Add(i.Lifespans.AuthorizationCode)}
 	}
-	return code, nil
+	return codes, i.Store.insertCodes(ctx, q, tokens...)
 }
 
-// insertCode stores a code and remembers it. Should the transaction of q fail, what is remembered does no harm: it
+// insertCodes stores codes and remembers them. Should the transaction of q fail, what is remembered does no harm: it
 // spares a select, and the guarded update of the redemption decides.
-func (s *Store) insertCode(ctx context.Context, q sqldb.Q, t *Token) error {
-	if err := s.insertVia(ctx, q, t); err != nil {
+func (s *Store) insertCodes(ctx context.Context, q sqldb.Q, codes ...*Token) error {
+	if err := s.insertVia(ctx, q, codes...); err != nil {
 		return err
 	}
-	s.codes.Set(ctx, t.Digest, t)
+	for _, t := range codes {
+		s.codes.Set(ctx, t.Digest, t)
+	}
 	return nil
 }
 
