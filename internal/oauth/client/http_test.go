@@ -1,7 +1,9 @@
 package client_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -328,6 +330,17 @@ func TestDeleteForgetsWhatWasIssued(t *testing.T) {
 	f.register.Forget = forget(&forgotten)
 	f.add(t, basicClient("app"), "")
 	if err := f.register.Delete(f.ctx, "app"); err != nil || forgotten != "app" {
+		t.Errorf("%q, %v", forgotten, err)
+	}
+
+	// When the client is gone and its tokens could not be ended, deleting it again ends them.
+	f.add(t, basicClient("half"), "")
+	f.register.Forget = func(context.Context, string) error { return errors.New("the database went away") }
+	if err := f.register.Delete(f.ctx, "half"); err == nil {
+		t.Fatal("what failed is called a success")
+	}
+	f.register.Forget = forget(&forgotten)
+	if err := f.register.Delete(f.ctx, "half"); !errors.Is(err, client.ErrNotFound) || forgotten != "half" {
 		t.Errorf("%q, %v", forgotten, err)
 	}
 }

@@ -144,15 +144,17 @@ func (g *Register) EndRotated(ctx context.Context, id string) (*Client, error) {
 	})
 }
 
-// Delete removes the client and ends what was issued to it.
+// Delete removes the client and ends what was issued to it. The latter is done too for a client that does not exist: an
+// earlier attempt may have ended between the two.
 func (g *Register) Delete(ctx context.Context, id string) error {
-	if err := g.Store.Delete(ctx, id); err != nil {
+	gone := g.Store.Delete(ctx, id)
+	if gone != nil && !errors.Is(gone, ErrNotFound) || g.Forget == nil || !ValidID(id) {
+		return gone
+	}
+	if err := g.Forget(ctx, id); err != nil {
 		return err
 	}
-	if g.Forget == nil {
-		return nil
-	}
-	return g.Forget(ctx, id)
+	return gone
 }
 
 // settle holds the client to the rules and gives it its secrets.
