@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/page"
@@ -41,6 +42,7 @@ func (a *App) options(name string, c web.Config) web.Options {
 	o.RequireHTTPS = a.cfg.Profile == config.Production && !c.Local()
 	// The admin API takes JSON from programs; a browser that is on some other site has no business there.
 	o.RefuseCrossOrigin = name == "admin"
+	o.RefuseForeignHosts = name == "admin" && a.Development() && !strings.HasPrefix(c.Address, "unix:")
 	return o
 }
 

@@ -52,7 +52,9 @@ type Config struct {
 
 // Serve are the listeners of the server.
 type Serve struct {
-	// Public is the listener for browsers and applications: OAuth 2.0, OpenID Connect and pages. Where its base_url is
+	// Public is the listener for browsers and applications: OAuth 2.0, OpenID Connect and pages. In the development
+	// profile, whose login form lets anybody be anybody, it binds to this machine unless told otherwise; production
+	// binds to every interface. Where its base_url is
 	// not written, development takes the address as this machine reaches it; production wants it written.
 	Public web.Config `yaml:"public"`
 	// Admin is the listener of the administration APIs and of the metrics. It binds to this machine unless told
@@ -180,7 +182,7 @@ func Defaults(p Profile) Config {
 		Profile: p,
 		DataDir: "data",
 		Serve: Serve{
-			Public: web.DefaultConfig(":4444", ""),
+			Public: web.DefaultConfig("127.0.0.1:4444", ""),
 			Admin:  web.DefaultConfig("127.0.0.1:4445", ""),
 		},
 		Databases: Databases{AutoMigrate: true},
@@ -197,6 +199,7 @@ func Defaults(p Profile) Config {
 	c.Log, c.Tracing = log.Log, log.Tracing
 	if p == Production {
 		c.Log.Format = "json"
+		c.Serve.Public.Address = ":4444"
 	}
 	return c
 }
