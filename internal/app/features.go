@@ -122,7 +122,7 @@ func newFeatures(a *App) (*features, error) {
 		Config: cfg.OAuth.Introspection, Tokens: tokens, Scopes: cfg.OAuth.ScopeStrategy,
 		Auth: authenticator, Clients: clients, Keys: signing, Now: now,
 	}
-	authorizeHandler := &authorize.Handler{Flows: flows, Cookies: cookies}
+	authorizeHandler := &authorize.Handler{Flows: flows, Cookies: cookies, Log: a.log}
 	logoutStore := &logout.Store{DB: db}
 	logoutHandler := &logout.Handler{Browser: authorizeHandler, Logouts: &logout.Logouts{
 		URLs: cfg.OAuth.URLs, Clients: clients, Sessions: flowStore, Keys: signing, Store: logoutStore,

@@ -51,9 +51,9 @@ type CoalescerOptions struct {
 	Workers int
 }
 
-// worthwhile is the number of items for which a further transaction begins. With so many in one, what the
-// transaction itself costs is already small beside the rows.
-const worthwhile = 16
+// worthwhile is the number of items for which a further transaction begins. With fewer, waiting for the one that is
+// under way costs less than another: measured on PostgreSQL, 16 instead of 64 costs a tenth of the throughput.
+const worthwhile = 64
 
 // flushTimeout ends a batch that the database does not answer. Those who wait have limits of their own.
 const flushTimeout = 30 * time.Second
@@ -136,8 +136,7 @@ func (c *Coalescer[T]) enqueue(w *waiting[T]) error {
 		return &Error{kind: ErrUnavailable, cause: ErrClosed}
 	}
 	c.queue = append(c.queue, w)
-	enough := len(c.queue) >= min(c.batch, worthwhile) || c.queue[0].tenant != w.tenant
-	if c.running == 0 || enough && c.running < c.workers {
+	if c.running == 0 || c.running < c.workers && c.crowded() {
 		c.running++
 		go c.work()
 	}
@@ -156,10 +155,10 @@ func (c *Coalescer[T]) work() {
 	}
 }
 
-// crowded reports whether the queue is more than the next batch. The lock is held.
+// crowded reports whether the queue is worth a further transaction. The lock is held.
 func (c *Coalescer[T]) crowded() bool {
 	n := len(c.queue)
-	return n > c.batch || n > 1 && c.queue[0].tenant != c.queue[n-1].tenant
+	return n >= min(c.batch, worthwhile) || n > 1 && c.queue[0].tenant != c.queue[n-1].tenant
 }
 
 // take moves the first item of the queue, and those of the same tenant, to batch. When there is none, or what there is
