@@ -14,7 +14,7 @@ const root = "../.."
 
 func read(t *testing.T, path string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, path)) //nolint:gosec // a file of this repository
+	text, err := os.ReadFile(filepath.Join(root, path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestConformanceNamesTestsThatExist(t *testing.T) {
 		}
 		var sources strings.Builder
 		for _, file := range files {
-			text, err := os.ReadFile(file) //nolint:gosec // a file of this repository
+			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -43,7 +43,7 @@ func TestReadme(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "bin", "gatehouse")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "bin", "gatehouse"), []byte(shim), 0o700); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(filepath.Join(dir, "bin", "gatehouse"), []byte(shim), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	shell := exec.CommandContext(t.Context(), "bash", "-eu", "-o", "pipefail", "-c", strings.ReplaceAll(script, "http://127.0.0.1:4444", public))
@@ -95,7 +95,7 @@ func makeRun(t *testing.T, dir string) (public, admin string) {
 	}
 	public, admin = process.FreeAddress(t), process.FreeAddress(t)
 	output := &watched{found: make(chan string, 1), look: regexp.MustCompile(`(Stop with Ctrl-C)`)}
-	server := exec.CommandContext(t.Context(), "bash", "-c", "exec env "+start) //nolint:gosec // the recipe of this repository's Makefile
+	server := exec.CommandContext(t.Context(), "bash", "-c", "exec env "+start)
 	server.Dir = dir
 	server.Env = append(os.Environ(), "GATEHOUSE_SERVE_PUBLIC_ADDRESS="+public, "GATEHOUSE_SERVE_ADMIN_ADDRESS="+admin)
 	server.Stdout, server.Stderr = output, output
