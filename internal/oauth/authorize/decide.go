@@ -26,7 +26,7 @@ func decideLogin(r *Request, s *known, sees func(subject string) string, now tim
 		return false, nil
 	case r.MaxAge != nil && now.Sub(s.AuthTime) >= time.Duration(*r.MaxAge)*time.Second:
 		return false, silent(r, oauth.ErrLoginRequired.With("The last login is older than max_age allows, and prompt=none forbids to ask."))
-	case !isWanted(r, s.Subject, sees(s.Subject)):
+	case !isWanted(r, sees(s.Subject)):
 		return false, silent(r, oauth.ErrLoginRequired.With("Somebody else is signed in than the one that the client asks for, and prompt=none forbids to ask."))
 	case len(r.EssentialACR) > 0 && !slices.Contains(r.EssentialACR, s.ACR):
 		return false, silent(r, oauth.ErrLoginRequired.With("The last login did not reach the essential acr, and prompt=none forbids to ask."))
@@ -42,11 +42,11 @@ func silent(r *Request, e *fault.Error) error {
 	return nil
 }
 
-// isWanted tells whether a person is the one of id_token_hint and of the claims parameter. Each may name the subject as
-// the client sees it.
-func isWanted(r *Request, subject, clientSubject string) bool {
+// isWanted tells whether a person is the one of id_token_hint and of the claims parameter. Each names the subject as the
+// client sees it: were the real one good as well, a client that sees pairwise subjects could find out by trying.
+func isWanted(r *Request, clientSubject string) bool {
 	for _, want := range [...]string{r.HintSubject, r.WantSubject} {
-		if want != "" && want != clientSubject && want != subject {
+		if want != "" && want != clientSubject {
 			return false
 		}
 	}
@@ -54,8 +54,8 @@ func isWanted(r *Request, subject, clientSubject string) bool {
 }
 
 // signIn turns the login app's answer into who it is. clientSubject is what the client sees, fresh a new session id for
-// when somebody else signed in than the browser's session says.
-func signIn(f *Flow, clientSubject, fresh string) (*SignedIn, error) {
+// when somebody else signed in than the browser's session says, or that session is over.
+func signIn(f *Flow, clientSubject, fresh string, over bool) (*SignedIn, error) {
 	r, a, k := f.request(), f.Login, f.Begun.Known
 	s := &SignedIn{Subject: a.Subject, ClientSubject: clientSubject, SessionID: f.Begun.SessionID, AuthTime: a.At, ACR: a.ACR, AMR: a.AMR}
 	switch {
@@ -67,10 +67,10 @@ func signIn(f *Flow, clientSubject, fresh string) (*SignedIn, error) {
 		if s.AMR == nil {
 			s.AMR = k.AMR
 		}
-	case k != nil && a.Subject != k.Subject:
+	case k != nil && (over || a.Subject != k.Subject):
 		s.SessionID = fresh
 	}
-	if !isWanted(r, s.Subject, clientSubject) {
+	if !isWanted(r, clientSubject) {
 		return nil, oauth.ErrLoginRequired.With("Somebody else signed in than the one that the client asked for by id_token_hint or claims.")
 	}
 	if len(r.EssentialACR) > 0 && !slices.Contains(r.EssentialACR, s.ACR) {
@@ -80,15 +80,19 @@ func signIn(f *Flow, clientSubject, fresh string) (*SignedIn, error) {
 }
 
 // mayRecallConsent tells whether an earlier consent may be looked for: not when the client wants the person to be asked
-// (prompt=consent), and not where anybody could pretend to be the client: a public client whose answer goes to a
-// private-use scheme (RFC 6749 §10.2, RFC 8252 §8.6).
-func mayRecallConsent(r *Request, c *client.Client) bool {
-	return !r.has("consent") && !impersonable(r, c)
+// (prompt=consent), and not where anybody could pretend to be the client: a public client whose answer does not go to a
+// web site, but to a private-use scheme or a port of the person's machine (RFC 6749 §10.2, RFC 8252 §8.6). In development
+// web sites are on such a port.
+func mayRecallConsent(r *Request, c *client.Client, development bool) bool {
+	return !r.has("consent") && !impersonable(r, c, development)
 }
 
-func impersonable(r *Request, c *client.Client) bool {
+func impersonable(r *Request, c *client.Client, development bool) bool {
 	if !c.Public() || strings.HasPrefix(r.RedirectURI, "https://") {
 		return false
+	}
+	if !development {
+		return true
 	}
 	rest, http := strings.CutPrefix(r.RedirectURI, "http://")
 	if !http {

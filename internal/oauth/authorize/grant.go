@@ -107,6 +107,9 @@ func (f *Flows) grant(ctx context.Context, flow *Flow, c *client.Client) (*Answe
 	if wants(r.ResponseType, "id_token") && !oauth.Scope(flow.Consent.GrantScope).Has(oauth.ScopeOpenID) {
 		return nil, oauth.ErrAccessDenied.With("The person did not grant the scope openid, without which there is no ID token.")
 	}
+	if err := stillAllowed(r, flow.Consent, c, f.Policy); err != nil {
+		return nil, err
+	}
 	g := newGrant(flow)
 	var forCode *token.Grant
 	if wants(r.ResponseType, "code") {
@@ -124,6 +127,18 @@ func (f *Flows) grant(ctx context.Context, flow *Flow, c *client.Client) (*Answe
 		return a, nil
 	}
 	return a, f.frontChannel(ctx, c, r, g, code, a)
+}
+
+// stillAllowed holds what was granted against the client's registration as it is now: what was taken from that while the
+// person was signing in, the client cannot have any more.
+func stillAllowed(r *Request, a *ConsentAnswer, c *client.Client, policy Policy) error {
+	if err := allowedResponse(r.ResponseType, c, policy); err != nil {
+		return err
+	}
+	if err := c.AllowedScope(policy.ScopeStrategy, a.GrantScope); err != nil {
+		return err
+	}
+	return c.AllowedAudience(a.GrantAudience)
 }
 
 // frontChannel adds access token and ID token to an answer (RFC 6749 §4.2.2, OpenID Connect Core §3.2.2.5, §3.3.2.5).

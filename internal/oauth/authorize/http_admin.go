@@ -165,9 +165,10 @@ func (h *Handler) listConsents(ctx context.Context, in listConsentsIn) (web.Repl
 	switch {
 	case size == 0:
 		size = defaultPage
-	case size < 1 || size > maxPage:
+	case size < 0:
 		return none, oauth.ErrInvalidRequest.Withf("page_size must be from 1 to %d.", maxPage)
 	}
+	size = min(size, maxPage)
 	below, err := readPageToken(in.PageToken)
 	if err != nil {
 		return none, err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
 )
 
@@ -40,6 +41,9 @@ func orEmpty(values []string) []string {
 	return values
 }
 
+// errElse is the refusal when somebody else is at the login app than the browser's session says, and may not be asked.
+var errElse = Refusal{Error: oauth.ErrLoginRequired.Code, Description: "Somebody else seems to be signed in, and prompt=none forbids to ask."}
+
 // AcceptLogin takes the login app's word for who it is, and says where to send the browser.
 func (f *Flows) AcceptLogin(ctx context.Context, challenge string, a LoginAccept) (to string, err error) {
 	flow, err := f.open(ctx, LoginChallenge, challenge, isBegun)
@@ -50,6 +54,9 @@ func (f *Flows) AcceptLogin(ctx context.Context, challenge string, a LoginAccept
 		return "", err
 	}
 	if flow.Begun.Skip && a.Subject != flow.Begun.Known.Subject {
+		if flow.request().has("none") { // who must not be asked (OpenID Connect Core §3.1.2.6)
+			return f.answerLogin(ctx, flow, &LoginAnswer{At: f.Now(), Refused: &errElse})
+		}
 		// Somebody else than the browser's session says is at the login app: he must show who he is.
 		return withPrompt(flow.request().URL, "login"), nil
 	}
@@ -140,10 +147,10 @@ func (f *Flows) ResumeLogin(ctx context.Context, verifier string, bound func(flo
 	if err != nil {
 		return nil, err
 	}
-	if over {
+	if over && flow.Begun.Skip {
 		return &Next{Location: flow.request().URL, Release: flow.ID}, nil
 	}
-	next, err := f.signIn(ctx, flow, c)
+	next, err := f.signIn(ctx, flow, c, over)
 	if err != nil {
 		next = f.fail(ctx, t, err)
 		next.Release = flow.ID
@@ -151,26 +158,28 @@ func (f *Flows) ResumeLogin(ctx context.Context, verifier string, bound func(flo
 	return next, nil
 }
 
-// sessionOver tells whether the session for whose sake nobody was asked has ended meanwhile. Then the request starts
-// again, without it.
+// sessionOver tells whether the session that the browser brought has ended meanwhile. If it was for its sake that nobody
+// was asked, the request starts again without it. If not, whoever signs in gets a new one: under the old id, a stolen
+// cookie because of which the session was ended would be good again.
 func (f *Flows) sessionOver(ctx context.Context, flow *Flow) (bool, error) {
-	if !flow.Begun.Skip {
+	if flow.Begun.Known == nil {
 		return false, nil
 	}
 	k, err := f.known(ctx, flow.Begun.Known.SessionID)
 	return k == nil, err
 }
 
-// signIn stores who it is, and the login session where it shall be remembered.
-func (f *Flows) signIn(ctx context.Context, flow *Flow, c *client.Client) (*Next, error) {
+// signIn stores who it is, and the login session where it shall be remembered. over tells that the browser's session has
+// ended meanwhile.
+func (f *Flows) signIn(ctx context.Context, flow *Flow, c *client.Client, over bool) (*Next, error) {
 	r, a := flow.request(), &flow.Login.LoginAccept
-	s, err := signIn(flow, clientSubject(c, a.Subject, a.ForceSubjectIdentifier, f.Policy), newSessionID())
+	s, err := signIn(flow, clientSubject(c, a.Subject, a.ForceSubjectIdentifier, f.Policy), newSessionID(), over)
 	if err != nil {
 		return nil, err
 	}
 	now := f.Now()
 	remembered := false
-	if !c.SkipConsent && mayRecallConsent(r, c) {
+	if !c.SkipConsent && mayRecallConsent(r, c, f.Policy.Development) {
 		if remembered, err = f.remembered(ctx, r, c, s.Subject, now); err != nil {
 			return nil, err
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/authorize"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
 func confidential(c *client.Client) { c.TokenEndpointAuthMethod = "client_secret_basic" }
@@ -92,6 +94,67 @@ func TestRFC8252_8_6_ImpersonableClientsAreAsked(t *testing.T) {
 	}
 	if _, cr := s.get("consent", b.signIn(request("native", "redirect_uri", "https://app.example.com/native", "scope", "openid"), alice)); cr["skip"] != true {
 		t.Error("a claimed https address is asked, although nobody else can have it")
+	}
+}
+
+// A port of this machine is anybody's who runs a program on it, so it proves no client either. Developers are spared.
+func TestRFC8252_8_6_LoopbackClientsAreAskedInProduction(t *testing.T) {
+	for _, development := range []bool{false, true} {
+		s := start(t, testkit.SQLite(t, "oauth"), func(p *authorize.Policy) { p.Development = development })
+		b := s.browser()
+		for id, to := range map[string]string{"ip": "http://127.0.0.1:8080/cb", "name": "http://localhost:8080/cb"} {
+			s.register(id, func(c *client.Client) { c.RedirectURIs = []string{to} })
+			v := request(id, "redirect_uri", to, "scope", "openid")
+			b.through(v, object{"subject": "alice", "remember": true}, object{"grant_scope": []string{"openid"}, "remember": true})
+			if _, cr := s.get("consent", b.signIn(v, alice)); cr["skip"] != development {
+				t.Errorf("%s, development %t: skip is %v", to, development, cr["skip"])
+			}
+		}
+	}
+}
+
+// What is taken from a client's registration while somebody signs in is not granted any more.
+func TestRFC6749_3_3_GrantFollowsTheRegistration(t *testing.T) {
+	s, b := endpoint(t)
+	for _, c := range []struct {
+		name, want string
+		request    []string
+		take       func(c *client.Client)
+	}{
+		{"scope", "invalid_scope", nil, func(c *client.Client) { c.Scope = "openid" }},
+		{"audience", "invalid_target", []string{"audience", "reports"}, func(c *client.Client) { c.Audience = nil }},
+		{"response type", "unauthorized_client", []string{"response_type", "code id_token"}, func(c *client.Client) { c.ResponseTypes = []string{"code"} }},
+		{"grant type", "unauthorized_client", nil, func(c *client.Client) { c.GrantTypes = []string{"client_credentials"} }},
+	} {
+		id := strings.ReplaceAll(c.name, " ", "-")
+		s.register(id)
+		v := request(id, c.request...)
+		consent := b.signIn(v, alice)
+		back := s.accept("consent", consent, object{"grant_scope": strings.Fields(v.Get("scope")), "grant_access_token_audience": strings.Fields(v.Get("audience"))})
+		if _, err := s.clients.Change(s.ctx, id, func(cl *client.Client) (*client.Client, error) { c.take(cl); return cl, nil }); err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, b.get(back), c.want)
+	}
+}
+
+func TestRFC9700_2_6_NoCORS(t *testing.T) {
+	s, _ := endpoint(t)
+	base, err := web.ParseBaseURL(baseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := web.NewMux(web.OAuthErrors, web.Options{BaseURL: base, CORS: web.CORS{Enabled: true, AllowCredentials: true, AllowedOrigins: []string{"https://spa.example.com"}}})
+	s.handler.MountPublic(m)
+	for _, path := range []string{"/oauth2/auth?" + request("shop").Encode(), "/oauth2/fallbacks/login", "/oauth2/fallbacks/consent"} {
+		r := httptest.NewRequestWithContext(s.ctx, http.MethodGet, path, nil)
+		r.Host = "localhost:4444"
+		r.Header.Set("Origin", "https://spa.example.com")
+		w := httptest.NewRecorder()
+		m.ServeHTTP(w, r)
+		if got := w.Header().Get("Access-Control-Allow-Origin"); got != "" {
+			t.Errorf("%s: scripts of %s may read the answer", path, got)
+		}
 	}
 }
 

@@ -5,12 +5,14 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/authorize"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 var rememberAlice = object{"subject": "alice", "remember": true}
@@ -274,4 +276,28 @@ func TestOIDCCore_3_1_2_3_SomebodyElseGetsAnotherSession(t *testing.T) {
 	if _, lr := s.get("login", challengeOf(t, b.auth(request("shop")), "login")); lr["skip"] != false {
 		t.Errorf("alice is still signed in where bob was last: %v", lr)
 	}
+}
+
+// A client that sees pairwise subjects must not find out by trying whether it is the person that another client knows.
+func TestOIDCCore_8_1_PairwiseSubjectsCannotBeProbed(t *testing.T) {
+	s := start(t, testkit.SQLite(t, "oauth"), func(p *authorize.Policy) { p.Pairwise.Enabled, p.Pairwise.Salt = true, "0123456789" })
+	s.register("shop")
+	s.register("mail", func(c *client.Client) { c.SubjectType = "pairwise" })
+	b := s.browser()
+	hint := b.hint("shop", object{"subject": "alice", "remember": true})
+	own := b.hint("mail", alice)
+	silently := func(pairs ...string) *httptest.ResponseRecorder {
+		return b.auth(request("mail", append([]string{"prompt", "none"}, pairs...)...))
+	}
+	wantError(t, silently("id_token_hint", hint), "login_required")
+	wantError(t, silently("claims", `{"id_token":{"sub":{"value":"alice"}}}`), "login_required")
+	challengeOf(t, silently("id_token_hint", own), "login") // its own subject it may name
+}
+
+func TestOIDCCore_3_1_2_6_SilentMeansSilent(t *testing.T) {
+	s, b := endpoint(t)
+	b.through(request("shop"), object{"subject": "alice", "remember": true}, nil)
+	login := challengeOf(t, b.auth(request("shop", "prompt", "none")), "login")
+	// Somebody else is at the login app: asking him is what prompt=none forbids.
+	wantError(t, b.get(s.accept("login", login, object{"subject": "bob"})), "login_required")
 }

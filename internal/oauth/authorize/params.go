@@ -2,6 +2,9 @@ package authorize
 
 import (
 	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 )
@@ -46,6 +49,19 @@ func (p params) get(name string) string {
 // doubled tells whether one of the parameters that decide where an answer goes was given twice: then there is no
 // trusting any of its values.
 func (p params) doubled(name string) bool { return len(p.values[name]) > 1 }
+
+// clean refuses parameters that no client means to send: control characters, and what is not UTF-8, which could not come
+// back as it was sent. The claims parameter may hold line ends, as JSON does.
+func (p params) clean() error {
+	for _, name := range understood {
+		for _, v := range p.values[name] {
+			if !utf8.ValidString(v) || name != "claims" && strings.ContainsFunc(v, unicode.IsControl) {
+				return oauth.ErrInvalidRequest.Withf("The parameter %s contains control characters or is not UTF-8.", name)
+			}
+		}
+	}
+	return nil
+}
 
 // single refuses repeated parameters (RFC 6749 §3.1).
 func (p params) single() error {

@@ -122,7 +122,7 @@ func check(p params, t target, c *client.Client, policy Policy) (*Request, error
 			return nil, err
 		}
 	}
-	return r, nil
+	return r, p.clean()
 }
 
 // checkUnsupported refuses by name what discovery says is not there (OpenID Connect Core §3.1.2.6): ignoring a request

@@ -57,17 +57,22 @@ func checkResponse(p params, c *client.Client, policy Policy) (responseType, mod
 	if !ok {
 		return "", "", oauth.ErrUnsupportedResponseType.Withf("The response_type %s does not exist here. Ask for code.", oauth.Quote(raw))
 	}
-	if !c.ResponseTypeAllowed(responseType) {
-		return "", "", oauth.ErrUnauthorizedClient.Withf("The client is not registered for the response_type %s. Add it to the client's response_types.", oauth.Quote(raw))
-	}
-	if oauth.FrontChannelTokens(responseType) && !policy.FrontChannel(c.ID) {
-		return "", "", oauth.ErrUnauthorizedClient.With("Response types that put tokens into the browser's address are switched off (RFC 9700 §2.1.2). Use response_type code, or name the client in oauth.front_channel_tokens.clients.")
-	}
-	if err := checkGrants(responseType, c); err != nil {
+	if err := allowedResponse(responseType, c, policy); err != nil {
 		return "", "", err
 	}
 	mode, err = checkMode(p.get("response_mode"), responseType)
 	return responseType, mode, err
+}
+
+// allowedResponse tells whether the client may use a response type.
+func allowedResponse(responseType string, c *client.Client, policy Policy) error {
+	if !c.ResponseTypeAllowed(responseType) {
+		return oauth.ErrUnauthorizedClient.Withf("The client is not registered for the response_type %s. Add it to the client's response_types.", oauth.Quote(responseType))
+	}
+	if oauth.FrontChannelTokens(responseType) && !policy.FrontChannel(c.ID) {
+		return oauth.ErrUnauthorizedClient.With("Response types that put tokens into the browser's address are switched off (RFC 9700 §2.1.2). Use response_type code, or name the client in oauth.front_channel_tokens.clients.")
+	}
+	return checkGrants(responseType, c)
 }
 
 // checkGrants holds the response type against the client's grant types: they must agree (RFC 7591 §2.1).

@@ -181,3 +181,18 @@ func TestRFC6749_10_12_State(t *testing.T) {
 	wantError(t, b.auth(bare), "invalid_state")                   // nothing binds the answer to the browser
 	challengeOf(t, b.auth(request("shop", "state", "")), "login") // PKCE does (RFC 9700 §2.1)
 }
+
+// State comes back as it was sent (§4.1.2). What cannot be kept exactly is refused instead of changed.
+func TestRFC6749_A_5_StateIsNeverChanged(t *testing.T) {
+	_, b := endpoint(t)
+	const odd = "\xff-0123456789"
+	if got := wantError(t, b.auth(request("shop", "state", odd)), "invalid_request").Get("state"); got != odd {
+		t.Errorf("state is %q", got)
+	}
+	wantError(t, b.auth(request("shop", "nonce", "nonce\x00-0123456789")), "invalid_request")
+	wantError(t, b.auth(request("shop", "login_hint", "\x1b[31malice")), "invalid_request")
+	const strange = "über 100 % \"&=#+"
+	if got := answerOf(t, b.through(request("shop", "state", strange), alice, nil)).Get("state"); got != strange {
+		t.Errorf("state is %q", got)
+	}
+}
