@@ -277,8 +277,9 @@ func TestHydraRejectsAndRevocation(t *testing.T) {
 	if back.Query().Get("error") != "access_denied" {
 		t.Fatalf("rejected consent came back as %s", back)
 	}
-	verifier := oauth2.GenerateVerifier()
-	back = newBrowser(t).visit(config.AuthCodeURL("a-long-enough-state", oauth2.S256ChallengeOption(verifier)), login.answer)
+	verifier, b := oauth2.GenerateVerifier(), newBrowser(t)
+	login.remember = true
+	back = b.visit(config.AuthCodeURL("a-long-enough-state", oauth2.S256ChallengeOption(verifier)), login.answer)
 	token, err := config.Exchange(ctx, back.Query().Get("code"), oauth2.VerifierOption(verifier))
 	if err != nil {
 		t.Fatal(err)
@@ -290,6 +291,22 @@ func TestHydraRejectsAndRevocation(t *testing.T) {
 	}
 	if r := must[*hydra.IntrospectedOAuth2Token](t)(admin.IntrospectOAuth2Token(ctx).Token(token.AccessToken).Execute()); r.Active {
 		t.Fatal("the access token outlived its revoked refresh token")
+	}
+	// A rejected logout ends nothing.
+	end := s.Public + "/oauth2/sessions/logout?" + url.Values{"id_token_hint": {token.Extra("id_token").(string)}}.Encode()
+	resp, err := b.http.Get(end) //nolint:noctx // the test's own deadline bounds it
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	to, err := resp.Location()
+	if err != nil {
+		t.Fatalf("logout answered %d: %v", resp.StatusCode, err)
+	}
+	done(t)(admin.RejectOAuth2LogoutRequest(ctx).LogoutChallenge(to.Query().Get("logout_challenge")).Execute())
+	b.visit(start(), login.answer)
+	if login.skipped["login"] != 1 {
+		t.Fatal("a rejected logout ended the login")
 	}
 	status(t, http.StatusNotFound)(admin.GetOAuth2LoginRequest(ctx).LoginChallenge("forged").Execute())
 	done(t)(admin.DeleteOAuth2Token(ctx).ClientId(c.GetClientId()).Execute())

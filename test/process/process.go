@@ -295,6 +295,9 @@ func (s *Server) Stop() {
 	}
 }
 
+// PID is the process's id.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
 // Output is what the process has printed so far.
 func (s *Server) Output() string { return s.output.String() }
 
