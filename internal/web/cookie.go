@@ -68,9 +68,10 @@ func (c Cookies) ReadSealed(r *http.Request, name string) (value string, ok bool
 	return "", false
 }
 
-// Clear makes the browser forget the cookie.
+// Clear makes the browser forget the cookie. It may say so in a frame of another site, where browsers take nothing that is
+// not SameSite=None, not even that.
 func (c Cookies) Clear(w http.ResponseWriter, name string) {
-	cookie := c.cookie(c.name(name), http.SameSiteLaxMode)
+	cookie := c.cookie(c.name(name), http.SameSiteNoneMode)
 	cookie.MaxAge = -1
 	http.SetCookie(w, cookie)
 }

@@ -233,6 +233,22 @@ func TestEndedSessionKeepsItsEnd(t *testing.T) {
 	}
 }
 
+// Who signs out of a shared computer does not leave a consent page behind with which the next one gets his tokens.
+func TestEndedSessionEndsTheConsentThatWaits(t *testing.T) {
+	s := start(t, testkit.SQLite(t, "oauth"))
+	s.register("shop")
+	b := s.browser()
+	b.through(request("shop"), object{"subject": "alice", "remember": true}, nil)
+	consent := b.signIn(request("shop"), alice)
+	if status, _, _ := s.call(http.MethodDelete, "/admin/oauth2/auth/sessions/login?subject=alice", nil); status != http.StatusNoContent {
+		t.Fatal(status)
+	}
+	back := s.accept("consent", consent, object{"grant_scope": []string{"openid"}})
+	if again := location(t, b.get(back)); again.String() != baseURL+"/oauth2/auth?"+request("shop").Encode() {
+		t.Errorf("the session ended, and the browser is sent to %s", again)
+	}
+}
+
 func TestManySessionsOfOneSubject(t *testing.T) {
 	testkit.EachDB(t, "oauth", func(t *testing.T, db *sqldb.DB) {
 		s := start(t, db)

@@ -91,6 +91,12 @@ func (f *Flows) ResumeConsent(ctx context.Context, verifier string, bound func(f
 		next.Release = flow.ID
 		return next, nil
 	}
+	if k := flow.Begun.Known; k != nil && k.SessionID == flow.SignedIn.SessionID {
+		// Who has signed out in the meantime may have left the computer to another.
+		if over, err := f.sessionOver(ctx, flow); err != nil || over {
+			return &Next{Location: flow.request().URL, Release: flow.ID}, err
+		}
+	}
 	answer, err := f.grant(ctx, flow, c)
 	switch {
 	case errors.Is(err, errTaken):
