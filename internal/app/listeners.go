@@ -55,5 +55,5 @@ func (a *App) guardAdmin(next http.Handler) http.Handler {
 	if a.adminIsOpen() {
 		return next
 	}
-	return &adminGuard{next: next, keys: digests(a.cfg.Secrets.Admin)}
+	return &adminGuard{next: next, keys: digests(a.cfg.Secrets.Admin), cors: a.cfg.Serve.Admin.CORS.Enabled}
 }

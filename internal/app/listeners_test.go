@@ -67,3 +67,28 @@ func TestOpenAdminListenerAnswersNoForeignHosts(t *testing.T) {
 		})
 	}
 }
+
+// A browser's preflight carries no credentials, and answers nothing but who may call.
+func TestPreflightsNeedNoAdminKey(t *testing.T) {
+	const key = "secrets: {admin: [0a1s2d3f4g5h6j7k8l9q0w1e2r3t4y5u6i]}\n"
+	a := newApp(t, key)
+	cors := a.cfg.Serve.Admin
+	for _, enabled := range []bool{false, true} {
+		cors.CORS.Enabled, cors.CORS.AllowedOrigins = enabled, []string{"https://console.example.com"}
+		a.cfg.Serve.Admin = cors
+		handler := a.newListeners()[1].Handler
+		for method, want := range map[string]int{http.MethodOptions: http.StatusNoContent, http.MethodGet: http.StatusUnauthorized} {
+			if !enabled {
+				want = http.StatusUnauthorized
+			}
+			r := httptest.NewRequestWithContext(t.Context(), method, "/admin/clients", nil)
+			r.Header.Set("Origin", "https://console.example.com")
+			r.Header.Set("Access-Control-Request-Method", http.MethodGet)
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			if w.Code != want {
+				t.Errorf("%s, CORS %t: status %d, want %d", method, enabled, w.Code, want)
+			}
+		}
+	}
+}
