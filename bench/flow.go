@@ -77,14 +77,14 @@ func random() string {
 }
 
 // codeFlow is a whole login: authorization request with PKCE, login and consent accepted over the admin API, code
-// redeemed for access, refresh and ID token.
-func (t *target) codeFlow(ctx context.Context) (tokens, error) {
+// redeemed for access and refresh token, and an ID token where the scope has openid.
+func (t *target) codeFlow(ctx context.Context, scope string) (tokens, error) {
 	b := &browser{t: t, cookies: map[string]string{}}
 	verifier := random()
 	challenge := sha256.Sum256([]byte(verifier))
 	state := random()
 	q := url.Values{
-		"client_id": {t.flow.id}, "response_type": {"code"}, "scope": {"openid offline read"}, "redirect_uri": {redirectURI},
+		"client_id": {t.flow.id}, "response_type": {"code"}, "scope": {scope}, "redirect_uri": {redirectURI},
 		"state": {state}, "nonce": {random()}, "code_challenge_method": {"S256"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])},
 	}
@@ -100,7 +100,7 @@ func (t *target) codeFlow(ctx context.Context) (tokens, error) {
 	if err != nil {
 		return tokens{}, err
 	}
-	next, err = t.accept(ctx, "consent", consent.Query().Get("consent_challenge"), `{"grant_scope":["openid","offline","read"]}`)
+	next, err = t.accept(ctx, "consent", consent.Query().Get("consent_challenge"), `{"grant_scope":["`+strings.ReplaceAll(scope, " ", `","`)+`"]}`)
 	if err != nil {
 		return tokens{}, err
 	}

@@ -154,10 +154,17 @@ func introspect(ctx context.Context, t *target, workers int) ([]job, error) {
 	return jobs, nil
 }
 
-func refresh(ctx context.Context, t *target, workers int) ([]job, error) {
+// refresh spends each worker's own refresh token again and again; scope decides whether an ID token is signed each time.
+func refresh(scope string) func(context.Context, *target, int) ([]job, error) {
+	return func(ctx context.Context, t *target, workers int) ([]job, error) {
+		return refreshes(ctx, t, scope, workers)
+	}
+}
+
+func refreshes(ctx context.Context, t *target, scope string, workers int) ([]job, error) {
 	jobs := make([]job, workers)
 	for i := range jobs {
-		current, err := t.codeFlow(ctx)
+		current, err := t.codeFlow(ctx, scope)
 		if err != nil {
 			return nil, err
 		}
@@ -179,7 +186,7 @@ func refresh(ctx context.Context, t *target, workers int) ([]job, error) {
 
 func codeFlow(_ context.Context, t *target, workers int) ([]job, error) {
 	return same(workers, func(ctx context.Context) error {
-		got, err := t.codeFlow(ctx)
+		got, err := t.codeFlow(ctx, "openid offline read")
 		if err == nil && got.IDToken == "" {
 			err = errors.New("a code flow without an ID token")
 		}
@@ -208,7 +215,8 @@ var workloads = []workload{
 	{"client_credentials opaque", clientCredentials(func(t *target) credentials { return t.opaque })},
 	{"client_credentials JWT ES256", clientCredentials(func(t *target) credentials { return t.jwt })},
 	{"introspection cached", introspect},
-	{"refresh", refresh},
+	{"refresh", refresh("offline read")},
+	{"refresh with ID token ES256", refresh("openid offline read")},
 	{"code flow", codeFlow},
 	{"discovery", discovery},
 }

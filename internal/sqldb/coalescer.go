@@ -27,6 +27,8 @@ type Coalescer[T any] struct {
 	db      *DB
 	flush   func(ctx context.Context, tx *Tx, items []T) []error
 	alone   func(ctx context.Context, items []T) error // instead of flush: one statement, which is its own transaction
+	mixed   bool                                       // a batch may hold items of several tenants
+	enough  int                                        // waiting items for which a further worker begins
 	batch   int
 	workers int
 
@@ -71,7 +73,7 @@ type waiting[T any] struct {
 
 // NewCoalescer returns a Coalescer that writes with flush.
 func NewCoalescer[T any](db *DB, o CoalescerOptions, flush func(ctx context.Context, tx *Tx, items []T) []error) *Coalescer[T] {
-	c := &Coalescer[T]{db: db, flush: flush, batch: o.MaxBatch, workers: o.Workers}
+	c := &Coalescer[T]{db: db, flush: flush, batch: o.MaxBatch, workers: o.Workers, enough: worthwhile}
 	if c.batch <= 0 {
 		c.batch = 128
 	}
@@ -100,7 +102,7 @@ func (c *Coalescer[T]) Do(ctx context.Context, item T) error {
 		return &Error{cause: err}
 	}
 	w := c.free.Get().(*waiting[T])
-	if c.alone != nil {
+	if c.mixed {
 		id = "" // rows name their tenant themselves, so a batch may hold those of several
 	}
 	w.item, w.tenant = item, id
@@ -158,7 +160,7 @@ func (c *Coalescer[T]) work() {
 // crowded reports whether the queue is worth a further transaction. The lock is held.
 func (c *Coalescer[T]) crowded() bool {
 	n := len(c.queue)
-	return n >= min(c.batch, worthwhile) || n > 1 && c.queue[0].tenant != c.queue[n-1].tenant
+	return n >= min(c.batch, c.enough) || n > 1 && c.queue[0].tenant != c.queue[n-1].tenant
 }
 
 // take moves the first item of the queue, and those of the same tenant, to batch. When there is none, or what there is

@@ -16,6 +16,7 @@ type Inserter struct {
 func NewInserter(db *DB, table string, columns ...string) *Inserter {
 	all := db.AllTenants()
 	c := NewCoalescer[[][]any](all, CoalescerOptions{}, nil)
+	c.mixed = true
 	c.alone = func(ctx context.Context, items [][][]any) error {
 		rows := items[0]
 		if len(items) > 1 {

@@ -45,6 +45,7 @@ type Store struct {
 	now    func() time.Time
 	grace  time.Duration
 
+	reads   *sqldb.Reader[stored]
 	inserts *sqldb.Inserter // tokens of which nothing is asked before
 	writes  *sqldb.Coalescer[*write]
 	access  *cache.Cache[*entry] // access tokens, by the digest of their text
@@ -61,6 +62,7 @@ type entry struct {
 // NewStore makes a Store.
 func NewStore(o StoreOptions) *Store {
 	s := &Store{epochs: epochs{seed: maphash.MakeSeed()}, db: o.DB, feed: o.Feed, tokens: o.Tokens, keys: o.Keys, now: o.Now, grace: o.Config.Refresh.GracePeriod}
+	s.reads = sqldb.NewReader(o.DB, readTokens)
 	s.inserts = sqldb.NewInserter(o.DB, "oauth_token", columns...)
 	s.writes = sqldb.NewCoalescer(o.DB, sqldb.CoalescerOptions{}, s.flush)
 	s.access = cache.New[*entry](cache.Options{
@@ -143,21 +145,47 @@ func (s *Store) cached(ctx context.Context, key, digest string) (*Token, error) 
 
 // load reads a token of any kind.
 func (s *Store) load(ctx context.Context, digest string) (*Token, error) {
-	t := &Token{Digest: digest}
-	var payload []byte
-	err := s.db.QueryRow(ctx, `SELECT kind, grant_json, issued_at, expires_at, spent_at, revoked_at
-		FROM oauth_token WHERE tenant_id = :tenant AND digest = ?`, digest).
-		Scan(&t.Kind, &payload, &t.IssuedAt, &t.ExpiresAt, &t.SpentAt, &t.RevokedAt)
-	if errors.Is(err, sqldb.ErrNoRows) {
-		return nil, ErrUnknown
-	}
+	t, found, err := s.reads.Get(ctx, digest)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(payload, &t.Grant); err != nil {
-		return nil, fmt.Errorf("token: the grant of a stored token cannot be read: %w", err)
+	if !found {
+		return nil, ErrUnknown
 	}
-	return t, nil
+	if t.unread != nil {
+		return nil, t.unread
+	}
+	return t.Token, nil
+}
+
+// stored is a token as it was read. One that cannot be understood is an error for who asked, and for nobody else.
+type stored struct {
+	*Token
+	unread error
+}
+
+// readTokens reads tokens of any kind.
+func readTokens(ctx context.Context, q sqldb.Q, digests []string) (map[string]stored, error) {
+	rows, err := q.Query(ctx, `SELECT digest, kind, grant_json, issued_at, expires_at, spent_at, revoked_at
+		FROM oauth_token WHERE tenant_id = :tenant AND digest IN (?)`, digests)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := make(map[string]stored, len(digests))
+	for rows.Next() {
+		t := &Token{}
+		var payload []byte
+		if err := rows.Scan(&t.Digest, &t.Kind, &payload, &t.IssuedAt, &t.ExpiresAt, &t.SpentAt, &t.RevokedAt); err != nil {
+			return nil, err
+		}
+		var unread error
+		if err := json.Unmarshal(payload, &t.Grant); err != nil {
+			unread = fmt.Errorf("token: the grant of a stored token cannot be read: %w", err)
+		}
+		found[t.Digest] = stored{t, unread}
+	}
+	return found, rows.Err()
 }
 
 // row turns a token into the values of its columns.

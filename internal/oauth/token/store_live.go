@@ -25,6 +25,7 @@ func (s *Store) LiveFamilies(ctx context.Context, families []string) (map[string
 
 // Close waits for what is being written and refuses what comes later.
 func (s *Store) Close() {
+	s.reads.Close()
 	s.inserts.Close()
 	s.writes.Close()
 }
