@@ -137,7 +137,7 @@ func TestCoalescerCallersWhoLeave(t *testing.T) {
 	go func() { results <- c.Do(leaving, "in the queue") }()
 	stays := make(chan error, 1)
 	go func() { stays <- c.Do(ctx, "stays") }()
-	time.Sleep(20 * time.Millisecond) // both are queued
+	within(t, soon, "both are queued", func() bool { n, _ := c.Queued(); return n == 2 })
 	leave()
 	for range 2 {
 		if err := <-results; !errors.Is(err, context.Canceled) {
@@ -166,13 +166,17 @@ func TestCoalescerClose(t *testing.T) {
 		go func() { results <- c.Do(ctx, fmt.Sprint(i)) }()
 	}
 	<-started
-	time.Sleep(20 * time.Millisecond) // all are queued
+	within(t, soon, "all are queued", func() bool {
+		n, _ := c.Queued()
+		taken, _ := c.Written()
+		return n+int(taken) == 10
+	})
 	closed := make(chan struct{})
 	go func() {
 		c.Close()
 		close(closed)
 	}()
-	time.Sleep(20 * time.Millisecond) // Close has begun, and waits
+	within(t, soon, "Close has begun, and waits", func() bool { _, closed := c.Queued(); return closed })
 	if err := c.Do(ctx, "late"); !errors.Is(err, sqldb.ErrClosed) || !errors.Is(err, sqldb.ErrUnavailable) {
 		t.Errorf("after Close: %v", err)
 	}

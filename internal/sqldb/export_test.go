@@ -5,6 +5,13 @@ import (
 	"time"
 )
 
+// Queued is the number of callers who wait for a batch to take them, and whether no more are let in.
+func (c *Coalescer[T]) Queued() (n int, closed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queue), c.closed
+}
+
 // Turns lets a test take the place of Run: it says when a turn or a minute has passed.
 type Turns struct{ f *Feed }
 

@@ -127,7 +127,7 @@ func fetch(c *http.Client, url string) (*http.Response, string, error) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 3000 {
 		if ok() {
 			return
 		}
@@ -355,7 +355,7 @@ func TestGracefulStop(t *testing.T) {
 		return text("finished")(w, r)
 	})
 	l := &Listener{Name: "public", Handler: m, Config: Config{Address: "127.0.0.1:0"}}
-	stop := start(t, Grace{Health: health, Delay: 300 * time.Millisecond}, l)
+	stop := start(t, Grace{Health: health, Delay: 2 * time.Second}, l)
 	url := "http://" + l.Addr().String()
 	c := client(t, nil)
 	if resp, _, err := fetch(c, url+"/health/ready"); err != nil || resp.StatusCode != 200 || resp.Close {
@@ -472,7 +472,7 @@ func TestSlowHeaders(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = conn.Close() })
 		_, _ = io.WriteString(conn, request)
-		if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		answer, err := io.ReadAll(conn)
@@ -487,7 +487,7 @@ func TestSlowHeaders(t *testing.T) {
 		_, err := io.ReadAll(r.Body)
 		return bodyError(err)
 	})
-	slow := &Listener{Name: "public", Handler: m, Config: Config{Address: "127.0.0.1:0", Timeouts: Timeouts{Read: 100 * time.Millisecond}}}
+	slow := &Listener{Name: "public", Handler: m, Config: Config{Address: "127.0.0.1:0", Timeouts: Timeouts{Read: time.Second}}}
 	start(t, Grace{}, slow)
 	conn, err := net.Dial("tcp", slow.Addr().String())
 	if err != nil {

@@ -184,7 +184,7 @@ func run(t testing.TB, feed *sqldb.Feed) {
 		_ = feed.Run(t.Context())
 	}()
 	t.Cleanup(func() { <-done })
-	for range 200 {
+	for range 3000 {
 		if feed.Healthy() {
 			return
 		}

