@@ -17,13 +17,9 @@ var (
 		"The admin API asks for a credential: send an admin key as `Authorization: Bearer …`, or a client certificate that serve.admin.tls.client_ca_file signed.")
 )
 
-// adminGuard stands before the admin listener and lets through only who shows an admin key or a client certificate.
-// Health stays open: probes carry no secrets.
+// adminGuard lets through only who shows an admin key or a client certificate.
 type adminGuard struct {
-	next http.Handler
 	keys [][sha256.Size]byte
-	// cors tells that next answers browsers' preflights, which carry no credentials, before anything else sees them.
-	cors bool
 }
 
 // digests makes what the guard compares with: of equal length whatever the keys' are, so that time says nothing.
@@ -35,16 +31,13 @@ func digests(keys []secret.String) [][sha256.Size]byte {
 	return all
 }
 
-// ServeHTTP implements http.Handler.
-func (g *adminGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	preflight := g.cors && r.Method == http.MethodOptions && len(r.Header["Origin"]) == 1 && r.Header.Get("Access-Control-Request-Method") != ""
-	if preflight || strings.HasPrefix(r.URL.Path, "/health/") || g.admits(r) {
-		g.next.ServeHTTP(w, r)
-		return
+// check is web.Options.Guard of the admin listener.
+func (g *adminGuard) check(w http.ResponseWriter, r *http.Request) error {
+	if g.admits(r) {
+		return nil
 	}
-	w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse admin"`)
-	web.NoStore(w.Header())
-	web.HydraErrors(w, r, errAdminCreds)
+	w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse admin"`) // RFC 9110 §15.5.2
+	return errAdminCreds
 }
 
 func (g *adminGuard) admits(r *http.Request) bool {

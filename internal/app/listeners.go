@@ -1,9 +1,6 @@
 package app
 
 import (
-	"net/http"
-	"strings"
-
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/page"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -16,7 +13,11 @@ func (a *App) newListeners() []*web.Listener {
 	public := web.NewMux(web.OAuthErrors, forPublic)
 	options := a.options("admin", a.cfg.Serve.Admin)
 	options.Bare = "/admin" // Ory's admin API is also known without the prefix
-	options.RefuseForeignHosts = a.adminIsOpen() && a.cfg.Serve.Admin.Local()
+	if a.adminIsOpen() {
+		options.RefuseForeignHosts = a.cfg.Serve.Admin.Local()
+	} else {
+		options.Guard = (&adminGuard{keys: digests(a.cfg.Secrets.Admin)}).check
+	}
 	admin := web.NewMux(web.HydraErrors, options)
 	a.health.Mount(public)
 	a.health.Mount(admin)
@@ -26,7 +27,7 @@ func (a *App) newListeners() []*web.Listener {
 	a.features.mount(public, admin)
 	return []*web.Listener{
 		{Name: "public", Config: a.cfg.Serve.Public, Handler: public, Log: a.log},
-		{Name: "admin", Config: a.cfg.Serve.Admin, Handler: a.guardAdmin(admin), Log: a.log},
+		{Name: "admin", Config: a.cfg.Serve.Admin, Handler: admin, Log: a.log},
 	}
 }
 
@@ -42,18 +43,9 @@ func (a *App) options(name string, c web.Config) web.Options {
 	o.RequireHTTPS = a.cfg.Profile == config.Production && !c.Local()
 	// The admin API takes JSON from programs; a browser that is on some other site has no business there.
 	o.RefuseCrossOrigin = name == "admin"
-	o.RefuseForeignHosts = name == "admin" && a.Development() && !strings.HasPrefix(c.Address, "unix:")
 	return o
 }
 
-// adminIsOpen tells whether the admin listener asks for no credential.
+// adminIsOpen tells whether the admin listener asks for no credential: in the development profile without admin keys,
+// where it binds to loopback.
 func (a *App) adminIsOpen() bool { return a.Development() && len(a.cfg.Secrets.Admin) == 0 }
-
-// guardAdmin lets through who may administrate: in the development profile everybody who reaches the listener, which
-// binds to loopback there.
-func (a *App) guardAdmin(next http.Handler) http.Handler {
-	if a.adminIsOpen() {
-		return next
-	}
-	return &adminGuard{next: next, keys: digests(a.cfg.Secrets.Admin), cors: a.cfg.Serve.Admin.CORS.Enabled}
-}

@@ -92,3 +92,29 @@ func TestPreflightsNeedNoAdminKey(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a stranger asks of a guarded admin listener, the answer is that a credential is missing, with a request id
+// to find it in the log; only health is for everybody.
+func TestGuardedAdminListenerTellsStrangersNothing(t *testing.T) {
+	a := newApp(t, "secrets: {admin: [0a1s2d3f4g5h6j7k8l9q0w1e2r3t4y5u6i]}\n")
+	for path, want := range map[string]int{
+		"/admin/clients": http.StatusUnauthorized, "/clients": http.StatusUnauthorized, "/nothing": http.StatusUnauthorized,
+		"/version": http.StatusUnauthorized, "/admin/metrics/prometheus": http.StatusUnauthorized,
+		"/health/alive": http.StatusOK, "/health/ready": http.StatusOK,
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPatch} {
+			r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
+			w := httptest.NewRecorder()
+			a.listeners[1].Handler.ServeHTTP(w, r)
+			if method == http.MethodPatch {
+				want = http.StatusUnauthorized
+			}
+			if w.Code != want || w.Header().Get("X-Request-Id") == "" || want == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
+				t.Errorf("%s %s: status %d, header %v", method, path, w.Code, w.Header())
+			}
+			if w.Header().Get("Allow") != "" {
+				t.Errorf("%s %s tells which methods there are", method, path)
+			}
+		}
+	}
+}

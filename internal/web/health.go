@@ -35,9 +35,9 @@ func (h *Health) Mount(m *Mux) {
 
 // MountVersion registers /version, which belongs on the admin listener: strangers need not know it.
 func (h *Health) MountVersion(m *Mux) {
-	m.handle("GET /version", func(w http.ResponseWriter, _ *http.Request) error {
+	m.Handle("GET /version", func(w http.ResponseWriter, _ *http.Request) error {
 		return WriteJSON(w, http.StatusOK, map[string]string{"version": h.Version})
-	}, true)
+	})
 }
 
 func (h *Health) alive(w http.ResponseWriter, _ *http.Request) error {

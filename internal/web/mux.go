@@ -54,6 +54,9 @@ type Options struct {
 	// It is for a listener on loopback that asks for no credential: a page whose name resolves to 127.0.0.1
 	// (DNS rebinding) is same-origin to the browser, but cannot hide its name.
 	RefuseForeignHosts bool
+	// Guard, when set, refuses by its error who may not ask anything of this listener. Health is exempt: probes carry
+	// no secrets; and so are browsers' preflights, which carry none either.
+	Guard HandlerFunc
 	// CORS answers browsers' cross-origin questions.
 	CORS CORS
 	// AllowOrigin, when set, is asked for origins that CORS does not list.
@@ -207,6 +210,11 @@ func (x *exchange) admit(r *http.Request, rt *route) error {
 		if x.tenant == "" || c.o.RefuseForeignHosts && c.foreign(r.Host) {
 			return errNoTenant
 		}
+		if c.o.Guard != nil {
+			if err := c.o.Guard(&x.out, r); err != nil {
+				return err
+			}
+		}
 	}
 	if c.origin != nil {
 		if err := c.origin.Check(r); err != nil {
@@ -291,6 +299,13 @@ func (x *exchange) missed(r *http.Request, kept bool) {
 	x.out.status, x.out.routing = 0, false
 	h := x.out.Header()
 	h.Del("Content-Type")
+	if x.core.o.Guard != nil { // which paths and methods there are is not for strangers either
+		if err := x.core.o.Guard(&x.out, r); err != nil {
+			h.Del("Allow")
+			x.fail(r, x.core.errors, err)
+			return
+		}
+	}
 	switch {
 	case status >= 300 && status < 400:
 		if location := h.Get("Location"); !kept && strings.HasPrefix(location, "/") {
