@@ -115,10 +115,11 @@ func TestMemory(t *testing.T) {
 	if err := other.AllTenants().QueryRow(ctx, "SELECT count(*) FROM thing").Scan(new(int)); err == nil {
 		t.Error("handles of different names share their data")
 	}
-	// A caller who leaves in the middle costs its connection at most, never the data.
+	// A caller who leaves in the middle costs its connection at most, never the data. The statement is long, but has an
+	// end: SQLite forgets an interruption that comes just before its first step.
 	for range 10 {
 		leaving, cancel := context.WithTimeout(ctx, time.Millisecond)
-		_, _ = one.Query(leaving, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000000) SELECT count(*) FROM c, thing WHERE tenant_id = :tenant")
+		_, _ = one.Query(leaving, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000) SELECT count(*) FROM c, thing WHERE tenant_id = :tenant")
 		cancel()
 	}
 	if n := count(t, one); n != 1 {

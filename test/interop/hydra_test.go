@@ -294,7 +294,7 @@ func TestHydraRejectsAndRevocation(t *testing.T) {
 	}
 	// A rejected logout ends nothing.
 	end := s.Public + "/oauth2/sessions/logout?" + url.Values{"id_token_hint": {token.Extra("id_token").(string)}}.Encode()
-	resp, err := b.http.Get(end) //nolint:noctx // the test's own deadline bounds it
+	resp, err := b.http.Get(end)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -218,9 +218,7 @@ func TestEndedSessionKeepsItsEnd(t *testing.T) {
 	b, thief := s.browser(), s.browser()
 	remember := object{"subject": "alice", "remember": true}
 	b.through(request("shop"), remember, nil)
-	for name, value := range b.cookies {
-		thief.cookies[name] = value
-	}
+	maps.Copy(thief.cookies, b.cookies)
 	login := challengeOf(t, b.auth(request("shop", "prompt", "login")), "login")
 	if status, _, _ := s.call(http.MethodDelete, "/admin/oauth2/auth/sessions/login?subject=alice", nil); status != http.StatusNoContent {
 		t.Fatal(status)
