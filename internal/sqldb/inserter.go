@@ -12,11 +12,15 @@ type Inserter struct {
 	rows *Coalescer[[][]any]
 }
 
+// half a batch is the number of rows for which a further statement begins. A statement waits for the disk alone: measured
+// on PostgreSQL, beginning another for 16 rows costs a tenth of the throughput.
+const half = 64
+
 // NewInserter returns an Inserter for the columns of a table, of which the first is tenant_id.
 func NewInserter(db *DB, table string, columns ...string) *Inserter {
 	all := db.AllTenants()
 	c := NewCoalescer[[][]any](all, CoalescerOptions{}, nil)
-	c.mixed = true
+	c.mixed, c.enough = true, half
 	c.alone = func(ctx context.Context, items [][][]any) error {
 		rows := items[0]
 		if len(items) > 1 {
