@@ -42,15 +42,17 @@ type StoreOptions struct {
 type Store struct {
 	o        StoreOptions
 	db       *sqldb.DB
-	writes   *sqldb.Coalescer[*write]
-	flows    *cache.Cache[*Flow]    // what this process knows of flows: beginnings of the truth, see Flow
-	sessions *cache.Cache[*Session] // dropped through the change feed when a session ends
+	inserts  *sqldb.Coalescer[*write] // what is new: nearly everything
+	updates  *sqldb.Coalescer[*write] // what changes login sessions too
+	flows    *cache.Cache[*Flow]      // what this process knows of flows: beginnings of the truth, see Flow
+	sessions *cache.Cache[*Session]   // dropped through the change feed when a session ends
 }
 
 // NewStore makes a Store.
 func NewStore(o StoreOptions) *Store {
 	s := &Store{o: o, db: o.DB}
-	s.writes = sqldb.NewCoalescer(o.DB, sqldb.CoalescerOptions{}, s.flush)
+	s.inserts = sqldb.NewInserts(o.DB, sqldb.CoalescerOptions{}, s.collect)
+	s.updates = sqldb.NewCoalescer(o.DB, sqldb.CoalescerOptions{}, s.flush)
 	s.flows = cache.New[*Flow](cache.Options{Name: "oauth_flow", Max: flowHints, TTL: 10 * time.Minute, Now: o.Now})
 	s.sessions = cache.New[*Session](cache.Options{
 		Name: "oauth_login_session", Max: sessionHints, TTL: 5 * time.Minute, Feed: o.Feed, Topic: sessionTopic, Now: o.Now,
@@ -59,7 +61,10 @@ func NewStore(o StoreOptions) *Store {
 }
 
 // Close waits for what is being written and refuses what comes later.
-func (s *Store) Close() { s.writes.Close() }
+func (s *Store) Close() {
+	s.inserts.Close()
+	s.updates.Close()
+}
 
 // write is what one request changes. Requests that come at the same time are written by the same statements, in one
 // transaction; what belongs to one request is written or not as a whole.
@@ -108,7 +113,11 @@ func (s *Store) finish(ctx context.Context, c *consent, g *token.Grant) (code st
 
 // do writes and returns after the commit.
 func (s *Store) do(ctx context.Context, w *write) error {
-	err := s.writes.Do(ctx, w)
+	via := s.inserts
+	if w.renew != nil || w.extend != nil {
+		via = s.updates
+	}
+	err := via.Do(ctx, w)
 	if errors.Is(err, sqldb.ErrDuplicate) {
 		return errTaken
 	}
@@ -190,35 +199,43 @@ func (s *Store) flush(ctx context.Context, tx *sqldb.Tx, items []*write) []error
 var flowColumns = []string{"tenant_id", "id", "step", "document", "expires_at"}
 
 func (s *Store) flushAll(ctx context.Context, tx *sqldb.Tx, items []*write) error {
-	id, _ := tenant.From(ctx)
-	var steps, sessions, consents [][]any
-	for _, w := range items {
-		if w.flow != "" {
-			steps = append(steps, []any{string(id), w.flow, int64(w.step), string(w.text), w.expires})
-		}
-		if w.session != nil {
-			sessions = append(sessions, w.session.row(id))
-		}
-		if w.consent != nil {
-			consents = append(consents, w.consent.row(id))
-		}
-	}
-	// Steps and consents first: their keys decide whether the rest may happen.
-	if err := insert(ctx, tx, "oauth_flow", flowColumns, steps); err != nil {
+	inserts, err := s.collect(ctx, items)
+	if err != nil {
 		return err
 	}
-	if err := insert(ctx, tx, "oauth_consent", consentColumns, consents); err != nil {
-		return err
-	}
-	if err := insert(ctx, tx, "oauth_login_session", sessionColumns, sessions); err != nil {
-		return err
+	for _, in := range inserts {
+		if _, err := tx.InsertRows(ctx, in.Table, in.Columns, in.Rows); err != nil {
+			return err
+		}
 	}
 	for _, w := range items {
 		if err := updateSessions(ctx, tx, w); err != nil {
 			return err
 		}
 	}
-	return s.insertCodes(ctx, tx, items)
+	return nil
+}
+
+// collect gives the rows that several requests of one tenant want written.
+func (s *Store) collect(ctx context.Context, items []*write) ([]sqldb.Insert, error) {
+	id, _ := tenant.From(ctx)
+	steps := sqldb.Insert{Table: "oauth_flow", Columns: flowColumns}
+	consents := sqldb.Insert{Table: "oauth_consent", Columns: consentColumns}
+	sessions := sqldb.Insert{Table: "oauth_login_session", Columns: sessionColumns}
+	for _, w := range items {
+		if w.flow != "" {
+			steps.Rows = append(steps.Rows, []any{string(id), w.flow, int64(w.step), string(w.text), w.expires})
+		}
+		if w.session != nil {
+			sessions.Rows = append(sessions.Rows, w.session.row(id))
+		}
+		if w.consent != nil {
+			consents.Rows = append(consents.Rows, w.consent.row(id))
+		}
+	}
+	codes, err := s.mintCodes(ctx, items)
+	// Steps and consents first: their keys decide whether the rest may happen.
+	return []sqldb.Insert{steps, consents, sessions, codes}, err
 }
 
 // updateSessions writes what has no statement for many.
@@ -234,8 +251,8 @@ func updateSessions(ctx context.Context, tx *sqldb.Tx, w *write) error {
 	return nil
 }
 
-// insertCodes issues the codes that are wanted.
-func (s *Store) insertCodes(ctx context.Context, tx *sqldb.Tx, items []*write) error {
+// mintCodes makes the codes that are wanted.
+func (s *Store) mintCodes(ctx context.Context, items []*write) (sqldb.Insert, error) {
 	var grants []token.Grant
 	var of []*write
 	for _, w := range items {
@@ -243,20 +260,9 @@ func (s *Store) insertCodes(ctx context.Context, tx *sqldb.Tx, items []*write) e
 			grants, of = append(grants, *w.grant), append(of, w)
 		}
 	}
-	if len(grants) == 0 {
-		return nil
-	}
-	codes, err := s.o.Issuer.InsertCodes(ctx, tx, grants...)
+	codes, rows, err := s.o.Issuer.MintCodes(ctx, grants...)
 	for i, code := range codes {
 		of[i].code = code
 	}
-	return err
-}
-
-func insert(ctx context.Context, q sqldb.Q, table string, columns []string, rows [][]any) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	_, err := q.InsertRows(ctx, table, columns, rows)
-	return err
+	return rows, err
 }

@@ -79,7 +79,8 @@ func renewSession(ctx context.Context, tx *sqldb.Tx, s *Session) error {
 		return err
 	}
 	id, _ := tenant.From(ctx)
-	return insert(ctx, tx, "oauth_login_session", sessionColumns, [][]any{s.row(id)})
+	_, err = tx.InsertRows(ctx, "oauth_login_session", sessionColumns, [][]any{s.row(id)})
+	return err
 }
 
 // extendSession lets a session live longer. One that was ended meanwhile stays ended.

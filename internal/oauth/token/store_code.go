@@ -4,31 +4,28 @@ import (
 	"context"
 
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
-// InsertCodes mints one authorization code for each grant and stores them through q in one statement, so that it may be
-// a step of the transaction that ends authorization requests. A code is good for the configured lifespan, once.
-func (i *Issuer) InsertCodes(ctx context.Context, q sqldb.Q, grants ...Grant) (codes []string, err error) {
+// MintCodes makes one authorization code for each grant, and the rows to insert for them, so that they may be part of
+// what ends authorization requests. A code is good for the configured lifespan, once. They are remembered at once; should
+// the rows never be stored, that does no harm: it spares a select, and the guarded update of the redemption decides.
+func (i *Issuer) MintCodes(ctx context.Context, grants ...Grant) (codes []string, rows sqldb.Insert, err error) {
 	now := i.Now()
-	codes, tokens := make([]string, len(grants)), make([]*Token, len(grants))
+	id, _ := tenant.From(ctx)
+	codes, rows = make([]string, len(grants)), sqldb.Insert{Table: "oauth_token", Columns: columns, Rows: make([][]any, len(grants))}
 	for n, g := range grants {
 		code, digest := i.Tokens.New(string(Code))
-		codes[n] = code
-		tokens[n] = &Token{Grant: i.begun(ctx, g), Kind: Code, Digest: digest, IssuedAt: now, ExpiresAt: now.Add(i.Lifespans.AuthorizationCode)}
+		t := &Token{Grant: i.begun(ctx, g), Kind: Code, Digest: digest, IssuedAt: now, ExpiresAt: now.Add(i.Lifespans.AuthorizationCode)}
+		row, err := t.row()
+		if err != nil {
+			return nil, rows, err
+		}
+		row[0] = string(id)
+		codes[n], rows.Rows[n] = code, row
+		i.Store.codes.Set(ctx, digest, t)
 	}
-	return codes, i.Store.insertCodes(ctx, q, tokens...)
-}
-
-// insertCodes stores codes and remembers them. Should the transaction of q fail, what is remembered does no harm: it
-// spares a select, and the guarded update of the redemption decides.
-func (s *Store) insertCodes(ctx context.Context, q sqldb.Q, codes ...*Token) error {
-	if err := s.insertVia(ctx, q, codes...); err != nil {
-		return err
-	}
-	for _, t := range codes {
-		s.codes.Set(ctx, t.Digest, t)
-	}
-	return nil
+	return codes, rows, nil
 }
 
 // code finds an authorization code by its text.
