@@ -75,6 +75,7 @@ func (c *core) pipeline(ctx context.Context, inserts []Insert, run runner) error
 // be asked more than once for an item, as the flush of NewCoalescer may.
 func NewInserts[T any](db *DB, o CoalescerOptions, collect func(ctx context.Context, items []T) ([]Insert, error)) *Coalescer[T] {
 	c := NewCoalescer[T](db, o, nil)
+	c.enough = half // as with one statement, it waits for the disk alone
 	c.alone = func(ctx context.Context, items []T) error {
 		inserts, err := collect(ctx, items)
 		if err != nil {
