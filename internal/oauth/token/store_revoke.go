@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
-	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // Sizes of the steps in which many rows are changed, so that no transaction holds locks for long.
@@ -116,20 +115,4 @@ func texts(rows *sqldb.Rows, err error) ([]string, error) {
 		out = append(out, text)
 	}
 	return out, rows.Err()
-}
-
-// insertVia stores tokens through q, in one statement.
-func (s *Store) insertVia(ctx context.Context, q sqldb.Q, tokens ...*Token) error {
-	id, _ := tenant.From(ctx)
-	rows := make([][]any, len(tokens))
-	for i, t := range tokens {
-		row, err := t.row()
-		if err != nil {
-			return err
-		}
-		row[0] = string(id)
-		rows[i] = row
-	}
-	_, err := q.InsertRows(ctx, "oauth_token", columns, rows)
-	return err
 }
