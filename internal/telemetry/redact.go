@@ -15,7 +15,7 @@ const hidden = "[redacted]"
 
 // redactAttr is the ReplaceAttr of our loggers. Groups are not passed to it, their members are.
 func redactAttr(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.SourceKey) {
+	if len(groups) == 0 && builtIn(a) {
 		return a
 	}
 	secretive := sensitive(a.Key)
@@ -45,6 +45,22 @@ func redactAttr(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
+// builtIn tells what slog itself adds from an attribute that only has the name of it, which may hold anything.
+func builtIn(a slog.Attr) bool {
+	switch a.Key {
+	case slog.TimeKey:
+		return a.Value.Kind() == slog.KindTime
+	case slog.LevelKey:
+		_, ok := a.Value.Any().(slog.Level)
+		return ok
+	case slog.SourceKey:
+		_, ok := a.Value.Any().(*slog.Source)
+		return ok
+	default:
+		return false
+	}
+}
+
 // plural lets counts through: "tokens=3".
 func plural(key string) bool { return strings.HasSuffix(key, "s") }
 
@@ -55,8 +71,14 @@ func scalar(v slog.Value) string {
 	return fmt.Sprint(v.Any())
 }
 
-// redactAny returns something that a handler prints in place of v and that holds nothing to hide.
-func redactAny(v any) any {
+// redactAny returns something that a handler prints in place of v and that holds nothing to hide. What panics when it
+// is asked for its text, as many nil pointers do, must not end the request that logs it.
+func redactAny(v any) (clean any) {
+	defer func() {
+		if recover() != nil {
+			clean = fmt.Sprintf("[%T]", v)
+		}
+	}()
 	switch t := v.(type) {
 	case nil:
 		return nil
@@ -71,7 +93,7 @@ func redactAny(v any) any {
 	}
 	raw, err := json.Marshal(v)
 	if err != nil {
-		return Redact(fmt.Sprintf("%+v", v))
+		return fmt.Sprintf("[%T]", v) // fmt would show fields that are not exported, also those of secret types
 	}
 	var tree any
 	d := json.NewDecoder(bytes.NewReader(raw))

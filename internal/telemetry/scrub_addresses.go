@@ -97,7 +97,7 @@ func localStart(s string, at int) int {
 
 func domainEnd(s string, i int) int {
 	if i < len(s) && s[i] == '[' {
-		if n := strings.IndexByte(s[i:], ']'); n >= 0 {
+		if n := strings.IndexByte(s[i:min(len(s), i+reach)], ']'); n >= 0 {
 			return i + n + 1
 		}
 	}

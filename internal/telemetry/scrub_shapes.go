@@ -4,8 +4,9 @@ import "strings"
 
 // markSchemes finds credentials behind the name of their HTTP authentication scheme.
 func markSchemes(marks []span, s string) []span {
+	past := 0 // the end of the last credential, in which no other begins
 	for i := range len(s) {
-		if i > 0 && wordByte(s[i-1]) {
+		if i < past || i > 0 && wordByte(s[i-1]) {
 			continue
 		}
 		var after int
@@ -24,12 +25,15 @@ func markSchemes(marks []span, s string) []span {
 		if n := encoded20(s[from:]); n > 0 {
 			from += n
 		}
+		if from == after {
+			continue
+		}
 		end := from
 		for end < len(s) && (wordByte(s[end]) || strings.IndexByte(".~+/=%:", s[end]) >= 0) {
 			end++
 		}
-		if from > after && credential(s[from:end]) {
-			marks = append(marks, span{from, end})
+		if credential(s[from:end]) {
+			marks, past = append(marks, span{from, end}), end
 		}
 	}
 	return marks

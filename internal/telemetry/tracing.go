@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 
@@ -36,11 +37,7 @@ func NewTracing(ctx context.Context, c TracingConfig, version string, log *slog.
 	for k, v := range c.Headers {
 		headers[k] = v.Reveal()
 	}
-	endpoint := c.Endpoint
-	if !strings.Contains(strings.TrimPrefix(strings.TrimPrefix(endpoint, "http://"), "https://"), "/") {
-		endpoint += "/v1/traces" // the path that OTLP/HTTP says where the operator says none
-	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint), otlptracehttp.WithHeaders(headers))
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(collector(c.Endpoint)), otlptracehttp.WithHeaders(headers))
 	if err != nil {
 		return nil, fmt.Errorf("tracing: %w", err)
 	}
@@ -49,6 +46,16 @@ func NewTracing(ctx context.Context, c TracingConfig, version string, log *slog.
 		log.Debug("tracing", "error", err)
 	}))
 	return t, nil
+}
+
+// collector adds the path that OTLP/HTTP says where the operator says none; a slash alone says none.
+func collector(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Path != "" && u.Path != "/" {
+		return endpoint
+	}
+	u.Path = "/v1/traces"
+	return u.String()
 }
 
 func (t *Tracing) start(exporter sdktrace.SpanExporter, c TracingConfig, version string) {
