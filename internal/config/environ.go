@@ -18,12 +18,13 @@ const (
 // foreign lists the variables with our prefix that are no configuration: the command line's own, and the test suite's.
 var foreign = []string{"GATEHOUSE_ENDPOINT", "GATEHOUSE_ADMIN_KEY", "GATEHOUSE_CLIENT_SECRET"}
 
-// serviceLink matches the variables that Kubernetes puts into every container of a namespace that has a Service whose
-// name begins with gatehouse: GATEHOUSE_PORT=tcp://…, GATEHOUSE_ADMIN_SERVICE_HOST and their like.
-var serviceLink = regexp.MustCompile(`^GATEHOUSE(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+// serviceLink matches the variables with their values that Kubernetes puts into every container of a namespace that has
+// a Service whose name begins with gatehouse: GATEHOUSE_PORT=tcp://…, GATEHOUSE_ADMIN_SERVICE_HOST and their like. A
+// …_PORT that is no URL is none of them but somebody's guess at how the port is set.
+var serviceLink = regexp.MustCompile(`^GATEHOUSE(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=|^GATEHOUSE(_[A-Z0-9_]+)?_PORT=(tcp|udp|sctp)://`)
 
-func isForeign(name string) bool {
-	return slices.Contains(foreign, name) || strings.HasPrefix(name, "GATEHOUSE_TEST_") || serviceLink.MatchString(name)
+func isForeign(name, value string) bool {
+	return slices.Contains(foreign, name) || strings.HasPrefix(name, "GATEHOUSE_TEST_") || serviceLink.MatchString(name+"="+value)
 }
 
 // environment makes a tree of the variables that begin with GATEHOUSE_. A variable that is set to nothing is as good as
@@ -86,7 +87,7 @@ func (e *environment) resolve(name string) (k key, value string, ok bool) {
 			return k, value, ok
 		}
 	}
-	if isForeign(name) {
+	if isForeign(name, e.set[name]) {
 		return key{}, "", false
 	}
 	e.faults.add("", at, "is not a known variable%s", e.suggest(name))
@@ -107,7 +108,8 @@ func (e *environment) suggest(name string) string {
 	return "; did you mean " + strings.Join(ends, " or ") + "?"
 }
 
-// file reads what a …_FILE variable names, without the line end at its end.
+// file reads what a …_FILE variable names, without the line end at its end. An empty file is a mount that went wrong: a
+// server that took it for "not set" would start on another database, or without admin keys.
 func (e *environment) file(k key, direct, name string) (string, bool) {
 	at := origin{env: name}
 	if _, both := e.set[direct]; both {
@@ -117,6 +119,10 @@ func (e *environment) file(k key, direct, name string) (string, bool) {
 	content, err := readFile(e.set[name])
 	if err != nil {
 		e.faults.add(k.path, at, "%s", err)
+		return "", false
+	}
+	if strings.TrimSpace(string(content)) == "" {
+		e.faults.add(k.path, at, "the file %s is empty", e.set[name])
 		return "", false
 	}
 	return strings.TrimRight(string(content), "\r\n"), true
