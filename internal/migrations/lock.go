@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -38,8 +37,10 @@ func lockPostgres(ctx context.Context, db *sql.DB, logical string) (func(), erro
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("gatehouse migrations " + logical))
 	return inTransaction(ctx, db, func(tx *sql.Tx) error {
-		// The server may be set to end transactions that idle; this one idles on purpose.
-		if _, err := tx.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+		// The server or the DSN may end statements that wait and transactions that idle; this one does so on purpose.
+		// Not every version knows all of the settings.
+		if _, err := tx.ExecContext(ctx, `SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN
+			('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')`); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(h.Sum64()))
@@ -84,13 +85,16 @@ func lockMySQL(ctx context.Context, db *sql.DB, logical string) (func(), error) 
 		return nil, err
 	}
 	const name = "concat('gatehouse ', sha1(concat(database(), ?)))" // at most 64 characters
-	var got sql.NullInt64
-	err = conn.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", ?)", logical, int(lockWait.Seconds())).Scan(&got)
-	if err == nil && got.Int64 != 1 {
-		err = fmt.Errorf("another server holds it for more than %s", lockWait)
-	}
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+	// A second at a time, because one long wait would run into the DSN's readTimeout or the server's
+	// max_statement_time; ctx ends all of it.
+	for got := (sql.NullInt64{}); got.Int64 != 1; {
+		err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", 1)", logical).Scan(&got)
+		if err == nil && !got.Valid {
+			err = errors.New("the server cannot give the lock")
+		}
+		if err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
 	}
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
