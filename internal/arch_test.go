@@ -17,11 +17,11 @@ type floor struct {
 }
 
 // ground is what every service and feature may stand on. testkit belongs to tests and has a rule of its own.
-var ground = []string{"fault", "tenant", "secret", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth"}
+var ground = []string{"fault", "tenant", "secret", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
 
 // services may be used by each feature.
 var services = []string{
-	"identity", "session", "oauth/client", "keys", "courier", "activity", "flow", "limit", "backup", "harden",
+	"identity", "session", "oauth/client", "keys", "courier", "hook", "activity", "flow", "limit", "backup", "harden",
 }
 
 // features do what the server is there for.
@@ -72,6 +72,8 @@ var floors = []floor{
 		"a cache follows the change feed of sqldb and holds values it does not understand"},
 	{[]string{"oauth"}, []string{"fault", "secret"},
 		"the words of OAuth are values and rules without a store and without HTTP"},
+	{[]string{"ui"}, []string{"fault", "tenant"},
+		"the words of self-service (nodes, messages, documents) are values that every part of the people wing speaks"},
 	{[]string{"testkit"}, below(ground),
 		"tests of features import testkit; were it to import a feature, that feature could not be tested with it"},
 

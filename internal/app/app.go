@@ -11,7 +11,6 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
-	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -24,7 +23,6 @@ type App struct {
 	cfg       *config.Config
 	log       *slog.Logger
 	databases *databases
-	feed      *sqldb.Feed
 	metrics   *telemetry.Metrics
 	tracing   *telemetry.Tracing
 	health    *web.Health
@@ -65,7 +63,6 @@ func (a *App) assemble(ctx context.Context, version string) error {
 		return err
 	}
 	a.sayWhereDataIs(ctx)
-	a.feed = sqldb.NewFeed(a.databases.byName["oauth"], sqldb.FeedOptions{})
 	f, err := newFeatures(a)
 	if err != nil {
 		return err

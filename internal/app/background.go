@@ -13,11 +13,11 @@ import (
 // background starts what goes on beside requests and gives back a function that waits for its end.
 func (a *App) background(ctx context.Context) (wait func()) {
 	var running sync.WaitGroup
-	for name, run := range map[string]func(context.Context) error{
-		"change feed":  a.feed.Run,
-		"signing keys": a.features.keys.Run,
-		"sweeper":      a.sweep,
-	} {
+	tasks := map[string]func(context.Context) error{"signing keys": a.features.keys.Run, "sweeper": a.sweep}
+	for _, p := range a.databases.pools {
+		tasks["change feed of "+p.db.Name()] = p.feed.Run
+	}
+	for name, run := range tasks {
 		running.Go(func() {
 			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 				a.log.ErrorContext(ctx, "a background task ended", "task", name, "error", err)

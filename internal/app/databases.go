@@ -14,22 +14,25 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
-// databases are the logical databases that have a schema. Those with the same DSN share one pool of connections.
+// databases are the logical databases that have a schema. Those with the same DSN share one pool of connections and one
+// change feed.
 type databases struct {
 	byName map[string]*sqldb.DB
+	feeds  map[string]*sqldb.Feed
 	pools  []pool
 }
 
 // pool is one physical database and the logical ones in it.
 type pool struct {
 	db      *sqldb.DB
+	feed    *sqldb.Feed
 	dsn     config.DSN
 	logical []string
 }
 
 // openDatabases connects to every logical database that has a schema.
 func openDatabases(ctx context.Context, cfg *config.Config, log *slog.Logger) (*databases, error) {
-	d := &databases{byName: map[string]*sqldb.DB{}}
+	d := &databases{byName: map[string]*sqldb.DB{}, feeds: map[string]*sqldb.Feed{}}
 	for _, logical := range cfg.Databases.All() {
 		if err := d.open(ctx, logical, log); err != nil {
 			return nil, errors.Join(fmt.Errorf("databases.%s: %w", logical.Name, err), d.Close())
@@ -46,7 +49,7 @@ func (d *databases) open(ctx context.Context, logical config.Logical, log *slog.
 	for i := range d.pools {
 		if p := &d.pools[i]; p.dsn == logical.DSN && !logical.DSN.Memory() {
 			p.logical = append(p.logical, logical.Name)
-			d.byName[logical.Name] = p.db
+			d.byName[logical.Name], d.feeds[logical.Name] = p.db, p.feed
 			return nil
 		}
 	}
@@ -54,8 +57,9 @@ func (d *databases) open(ctx context.Context, logical config.Logical, log *slog.
 	if err != nil {
 		return err
 	}
-	d.pools = append(d.pools, pool{db: db, dsn: logical.DSN, logical: []string{logical.Name}})
-	d.byName[logical.Name] = db
+	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
+	d.pools = append(d.pools, pool{db: db, feed: feed, dsn: logical.DSN, logical: []string{logical.Name}})
+	d.byName[logical.Name], d.feeds[logical.Name] = db, feed
 	return nil
 }
 

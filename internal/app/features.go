@@ -62,7 +62,7 @@ const tokenPrefix = "gh"
 
 // newFeatures makes the features and ties them together. This is the list: what is not here is not served.
 func newFeatures(a *App) (*features, error) {
-	cfg, db, feed := a.cfg, a.databases.byName["oauth"], a.feed
+	cfg, db, feed := a.cfg, a.databases.byName["oauth"], a.databases.feeds["oauth"]
 	development := a.Development()
 	system, err := secret.NewRing(cfg.Secrets.System)
 	if err != nil {

@@ -1,3 +1,17 @@
+-- management/0001_change_feed
+
+-- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
+-- Rows go after some minutes. The table belongs to package sqldb and to no tenant; its name tells the logical database,
+-- because all four may live in one.
+CREATE TABLE management_change_feed (
+    id         bigint AUTO_INCREMENT PRIMARY KEY,
+    source     varbinary(764)  NOT NULL,
+    tenant_id  varbinary(764)  NOT NULL,
+    topic      varbinary(764)  NOT NULL,
+    item       mediumtext NOT NULL,
+    changed_at datetime(6) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.

@@ -1,3 +1,17 @@
+-- management/0001_change_feed
+
+-- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
+-- Rows go after some minutes. The table belongs to package sqldb and to no tenant; its name tells the logical database,
+-- because all four may live in one.
+CREATE TABLE management_change_feed (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source     text COLLATE "C"  NOT NULL,
+    tenant_id  text COLLATE "C"  NOT NULL,
+    topic      text COLLATE "C"  NOT NULL,
+    item       text NOT NULL,
+    changed_at timestamptz NOT NULL
+);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
