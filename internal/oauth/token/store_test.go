@@ -177,14 +177,14 @@ func TestRevocationIsSeenHereAtOnceAndElsewhereSoon(t *testing.T) {
 			if found, err := s.store.Lookup(s.ctx, text); err == nil && found.Active(s.clock.Now()) {
 				t.Error("the server that revoked a token still takes it")
 			}
-			deadline := time.Now().Add(20 * time.Second) // a second, on a machine that has nothing else to do
+			deadline := time.Now().Add(time.Second) // the promise of the change feed
 			for {
 				found, err := other.store.Lookup(other.ctx, text)
 				if err != nil || !found.Active(s.clock.Now()) {
 					break
 				}
 				if time.Now().After(deadline) {
-					t.Error("the other server still takes it")
+					t.Error("the other server still takes it after a second")
 					break
 				}
 				time.Sleep(20 * time.Millisecond)
