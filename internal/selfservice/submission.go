@@ -1,0 +1,85 @@
+package selfservice
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/hook"
+	"github.com/gatehouse-iam/gatehouse/internal/session"
+)
+
+// Submission is what came with a request, in whichever form: the answer to a flow, or the query with which one is begun.
+type Submission struct {
+	// Method is the `method` field: which Method is meant.
+	Method string
+	// Values are the fields, nested: a form's "traits.name.first" is traits → name → first.
+	Values map[string]any
+	// Session is who is signed in, nil where nobody is. It holds the identity.
+	Session *session.Session
+	// Token is the token of Session.
+	Token string
+	// Client is where the request came from.
+	Client session.Client
+	// Browser says that the flow is one of browsers, AJAX that the browser's script asks for JSON.
+	Browser, AJAX bool
+	// Get says that this came by GET, by a link for example, and so without a CSRF token.
+	Get bool
+	// Lang is the best of our languages for the person: "en" or "de".
+	Lang string
+	// Request are the facts of the request that web hooks are told.
+	Request hook.Call
+}
+
+// value walks a dotted path.
+func (s *Submission) value(path string) any {
+	var at any = s.Values
+	for name := range strings.SplitSeq(path, ".") {
+		m, ok := at.(map[string]any)
+		if !ok {
+			return nil
+		}
+		at = m[name]
+	}
+	return at
+}
+
+// String returns the text at the path, such as "traits.email"; empty where there is none.
+func (s *Submission) String(path string) string {
+	switch v := s.value(path).(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
+}
+
+// Bool returns whether the field at the path is true, "true", "on" or "1".
+func (s *Submission) Bool(path string) bool {
+	switch v := s.value(path).(type) {
+	case bool:
+		return v
+	case string:
+		return v == "true" || v == "on" || v == "1"
+	}
+	return false
+}
+
+// Has reports whether the path was sent at all.
+func (s *Submission) Has(path string) bool { return s.value(path) != nil }
+
+// Traits returns the traits that were sent as JSON; nil where there were none.
+func (s *Submission) Traits() json.RawMessage { return s.JSON("traits") }
+
+// JSON returns what stands at the path as JSON; nil where there is nothing.
+func (s *Submission) JSON(path string) json.RawMessage {
+	v := s.value(path)
+	if v == nil {
+		return nil
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	return raw
+}
