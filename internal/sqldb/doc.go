@@ -32,7 +32,8 @@
 // # What the tests cannot show
 //
 // There is no CockroachDB where the tests run. Its dialect is PostgreSQL's with plain multi-row INSERTs, and how it
-// asks for a retry is tested by injecting its errors.
+// asks for a retry is tested by injecting its errors. Nor do they show that it takes BEGIN with the first
+// statement, as Java's driver sends it, and COMMIT with the last.
 //
 // # Errors
 //

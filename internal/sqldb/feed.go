@@ -33,12 +33,14 @@ type Feed struct {
 	nudge    chan struct{} // somebody else changed something
 	changed  chan struct{} // we did
 
+	doubt atomic.Int32 // for so many turns, what this process wrote is told again: a commit may have come late
+	prune atomic.Int64 // everything up to here is the past; 0: not known
+
 	// What follows belongs to Run.
-	low     int64              // everything up to here is known
-	seen    map[int64]struct{} // what is known behind low
-	recent  []int64            // the newest row at each of the last turns
-	minutes []int64            // the newest row at each of the last minutes
-	last    time.Time          // the last time that reading worked
+	low    int64              // everything up to here is known
+	seen   map[int64]struct{} // what is known behind low
+	recent []int64            // the newest row at each of the last turns
+	last   time.Time          // when the last reading that worked began
 }
 
 // event is one change, waiting for its transaction.
@@ -48,11 +50,12 @@ type event struct {
 }
 
 const (
-	feedPoll    = 400 * time.Millisecond
-	feedLimit   = time.Second // reading must have worked within this time
-	feedTurns   = 25          // how long a row may stay uncommitted: ten seconds
-	feedMinutes = 10          // how long rows are kept
-	feedPage    = 2000
+	feedPoll        = 400 * time.Millisecond
+	feedLimit       = time.Second      // reading must have worked within this time
+	feedUncommitted = 20 * time.Second // how long a row may stay uncommitted; a commit is given ten seconds
+	feedMinutes     = 10               // how long rows are kept
+	feedPage        = 2000
+	feedBehind      = 20_000 // how many rows behind the newest may still be uncommitted where reading begins
 )
 
 // FeedOptions tune a Feed; the zero value is right.
@@ -118,8 +121,7 @@ func (f *Feed) write(ctx context.Context, tx *Tx) error {
 	for i, e := range events {
 		rows[i] = []any{f.source, string(e.tenant), e.topic, e.key, now}
 	}
-	_, err := tx.AllTenants().InsertRows(ctx, f.table, []string{"source", "tenant_id", "topic", "item", "changed_at"}, rows)
-	return err
+	return tx.AllTenants().InsertLater(ctx, f.table, []string{"source", "tenant_id", "topic", "item", "changed_at"}, rows)
 }
 
 // Subscribe has fn called for each change of the topic, in this process before the change's InTx returns. fn must
@@ -129,6 +131,16 @@ func (f *Feed) Subscribe(topic string, fn func(t tenant.ID, key string)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.subs[topic] = append(f.subs[topic], fn)
+}
+
+// unknown tells the changes of a transaction of which nobody knows whether it is committed. It may be, at any time until
+// the database gives it up, so what this process wrote is told again when it is read.
+func (f *Feed) unknown(events []event) {
+	if len(events) == 0 {
+		return
+	}
+	f.doubt.Store(int32(f.turns()))
+	f.tellEach(events)
 }
 
 func (f *Feed) tellEach(events []event) {

@@ -64,9 +64,35 @@ func (tx *Tx) InsertRows(ctx context.Context, table string, columns []string, ro
 	return tx.insertRows(ctx, table, columns, rows)
 }
 
+// InsertLater is InsertRows for who needs no count. On PostgreSQL the rows leave with the next statement or with the
+// commit, in one exchange, and it is there that a failure shows. They must not be changed afterwards.
+func (tx *Tx) InsertLater(ctx context.Context, table string, columns []string, rows [][]any) error {
+	if tx.pg == nil {
+		_, err := tx.InsertRows(ctx, table, columns, rows)
+		return err
+	}
+	if err := checkRows(ctx, tx.all, table, columns, rows); err != nil || len(rows) == 0 {
+		return tx.note(err)
+	}
+	run := tx.runner()
+	run.exec = func(_ context.Context, text string, bound []any) (int64, error) {
+		tx.pg.later("INSERT INTO "+table, text, bound)
+		return 0, nil
+	}
+	_, err := tx.core.insertRows(ctx, table, columns, rows, run)
+	return tx.note(err)
+}
+
 func (tx *Tx) insertRows(ctx context.Context, table string, columns []string, rows [][]any) (int64, error) {
-	n, err := tx.core.insertRows(ctx, table, columns, rows, runner{exec: tx.exec, catalog: tx.pg})
+	n, err := tx.core.insertRows(ctx, table, columns, rows, tx.runner())
 	return n, tx.note(err)
+}
+
+func (tx *Tx) runner() runner {
+	if tx.pg == nil {
+		return runner{exec: tx.exec}
+	}
+	return runner{exec: tx.exec, catalog: tx.pg.conn}
 }
 
 // runner is where an INSERT runs: the pool, or a transaction, whose own connection also answers questions about

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// proxy stands between a handle and a database's server, to cut the line.
+// proxy stands between a handle and a database's server, to cut the line, or to listen.
 type proxy struct {
 	dsn    string
 	server string
@@ -16,6 +16,7 @@ type proxy struct {
 
 	mu      sync.Mutex
 	isCut   bool
+	listen  func() io.Writer // gets what a new connection's client sends; may be nil
 	conns   map[net.Conn]struct{}
 	waiters sync.WaitGroup
 }
@@ -49,7 +50,7 @@ func (p *proxy) accept() {
 			return
 		}
 		p.mu.Lock()
-		refuse := p.isCut
+		refuse, listen := p.isCut, p.listen
 		p.mu.Unlock()
 		server, err := net.Dial("tcp", p.server)
 		if refuse || err != nil {
@@ -62,13 +63,17 @@ func (p *proxy) accept() {
 		p.mu.Lock()
 		p.conns[client], p.conns[server] = struct{}{}, struct{}{}
 		p.mu.Unlock()
-		p.waiters.Go(func() { p.copy(client, server) })
-		p.waiters.Go(func() { p.copy(server, client) })
+		sent := io.Discard
+		if listen != nil {
+			sent = listen()
+		}
+		p.waiters.Go(func() { p.copy(client, server, io.Discard) })
+		p.waiters.Go(func() { p.copy(server, client, sent) })
 	}
 }
 
-func (p *proxy) copy(to, from net.Conn) {
-	_, _ = io.Copy(to, from)
+func (p *proxy) copy(to, from net.Conn, heard io.Writer) {
+	_, _ = io.Copy(to, io.TeeReader(from, heard))
 	_ = to.Close()
 	_ = from.Close()
 	p.mu.Lock()
@@ -85,6 +90,13 @@ func (p *proxy) cut() {
 	for c := range p.conns {
 		_ = c.Close()
 	}
+}
+
+// overhear has new connections give what their clients send.
+func (p *proxy) overhear(listen func() io.Writer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.listen = listen
 }
 
 // mend lets connections in again.

@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // txKey marks a context inside a transaction of the database.
@@ -23,7 +21,7 @@ type Tx struct {
 
 // txState is what a Tx and its AllTenants view share.
 type txState struct {
-	pg     pgx.Tx
+	pg     *pgTx
 	std    *sql.Tx
 	failed error // the first statement that failed
 	feed   *Feed
@@ -82,8 +80,7 @@ func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx *Tx) erro
 	}
 	committed = true // whatever comes out of it, there is nothing left to roll back
 	if err := tx.commit(ctx); err != nil {
-		// It may have taken place all the same, and this process does not read what it wrote itself.
-		tx.feed.tellEach(tx.events)
+		tx.feed.unknown(tx.events) // it may have taken place all the same
 		return nil, err
 	}
 	return tx, nil
@@ -92,7 +89,7 @@ func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx *Tx) erro
 func (tx *Tx) begin(ctx context.Context) error {
 	var err error
 	if c := tx.core; c.pg != nil {
-		tx.pg, err = c.pg.Begin(ctx)
+		tx.pg, err = c.takeConn(ctx)
 	} else {
 		tx.std, err = c.write.db.BeginTx(ctx, nil)
 	}
@@ -104,7 +101,7 @@ func (tx *Tx) commit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if tx.pg != nil {
-		return tx.core.wrap(ctx, "commit", tx.pg.Commit(ctx))
+		return tx.core.wrap(ctx, "commit", tx.pg.commit(ctx))
 	}
 	return tx.core.wrap(ctx, "commit", tx.std.Commit())
 }
@@ -114,7 +111,7 @@ func (tx *Tx) rollback(ctx context.Context) {
 	if tx.pg != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		_ = tx.pg.Rollback(ctx)
+		tx.pg.rollback(ctx)
 		return
 	}
 	_ = tx.std.Rollback()
@@ -143,7 +140,7 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error
 
 func (tx *Tx) exec(ctx context.Context, text string, bound []any) (int64, error) {
 	if tx.pg != nil {
-		tag, err := tx.pg.Exec(ctx, text, bound...)
+		tag, err := tx.pg.exec(ctx, text, bound)
 		return tag.RowsAffected(), err
 	}
 	return tx.core.write.exec(ctx, tx.std, text, bound)
@@ -177,7 +174,7 @@ func (tx *Tx) query(ctx context.Context, rows *Rows, text string, bound []any) e
 	tx.core.count.Add(1)
 	var err error
 	if tx.pg != nil {
-		rows.pg, err = tx.pg.Query(ctx, text, bound...)
+		rows.pg, err = tx.pg.query(ctx, text, bound)
 	} else {
 		rows.std, err = tx.core.write.query(ctx, tx.std, text, bound)
 	}

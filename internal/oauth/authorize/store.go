@@ -204,7 +204,7 @@ func (s *Store) flushAll(ctx context.Context, tx *sqldb.Tx, items []*write) erro
 		return err
 	}
 	for _, in := range inserts {
-		if _, err := tx.InsertRows(ctx, in.Table, in.Columns, in.Rows); err != nil {
+		if err := tx.InsertLater(ctx, in.Table, in.Columns, in.Rows); err != nil {
 			return err
 		}
 	}

@@ -94,11 +94,7 @@ func (s *Store) flushAll(ctx context.Context, tx *sqldb.Tx, items []*write) erro
 			rows = append(rows, row)
 		}
 	}
-	if len(rows) == 0 {
-		return nil
-	}
-	_, err := tx.InsertRows(ctx, "oauth_token", columns, rows)
-	return err
+	return tx.InsertLater(ctx, "oauth_token", columns, rows)
 }
 
 // spend decides which of the items win, by guarded updates: of all processes that try, the database lets one through.
