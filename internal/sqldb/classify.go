@@ -78,8 +78,9 @@ func classifyPostgres(e *pgconn.PgError) (kind, cause error) {
 		return ErrDuplicate, errors.New("constraint " + e.ConstraintName)
 	case "23503":
 		return ErrForeignKey, errors.New("constraint " + e.ConstraintName)
-	case "25006", "57P01", "57P02", "57P03", "57P05", "53300", "53400":
-		// Shutting down, starting up, out of connections, or a standby that lost its primary.
+	case "25006", "57P01", "57P02", "57P03", "57P05", "53300", "53400", "57014", "25P03", "53100", "53200", "58030":
+		// Shutting down, starting up, out of connections, a standby that lost its primary; a time limit of the server's;
+		// out of disk or memory. The statement may be right all the same, so a batch need not be taken apart to find out.
 		return ErrUnavailable, told
 	}
 	switch {
@@ -101,8 +102,9 @@ func classifyMySQL(e *mysql.MySQLError) (kind, cause error) {
 	switch e.Number {
 	case 1205:
 		return errLocked, errors.New(number + ": " + e.Message)
-	case 1213, 1020, 3572, 1637:
-		// Deadlock, record changed since last read (MariaDB), NOWAIT, too many transactions.
+	case 1213, 1020, 3572, 1637, 1461, 1615:
+		// Deadlock, record changed since last read (MariaDB), NOWAIT, too many transactions; too many prepared statements,
+		// which the connection closes after an error, or one that must be prepared anew.
 		return errConflict, errors.New(number + ": " + e.Message)
 	case 1062, 1586, 1169, 1022:
 		return ErrDuplicate, errors.New(number + afterLast(e.Message, " for key "))

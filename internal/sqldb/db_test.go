@@ -315,6 +315,17 @@ func TestInTx(t *testing.T) {
 				t.Errorf("%v, told %d times, %d statements", err, told, db.Statements()-before)
 			}
 		})
+		t.Run("stands whatever follows it", func(t *testing.T) {
+			told := 0
+			err := db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+				tx.AfterCommit(func() { panic("boom") })
+				tx.AfterCommit(func() { told++ })
+				return insert(ctx, tx, "after a panic")
+			})
+			if err != nil || told != 1 {
+				t.Errorf("%v, told %d times", err, told)
+			}
+		})
 		want := count(t, db)
 		boom := errors.New("boom")
 		t.Run("rolls back on an error", func(t *testing.T) {

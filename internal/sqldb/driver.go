@@ -119,7 +119,7 @@ func (c *rememberingConn) ExecContext(ctx context.Context, text string, args []d
 		return nil, err
 	}
 	r, err := s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
-	s.done()
+	c.done(text, s, err)
 	return r, err
 }
 
@@ -133,7 +133,7 @@ func (c *rememberingConn) QueryContext(ctx context.Context, text string, args []
 	}
 	rows, err := s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 	if err != nil {
-		s.done()
+		c.done(text, s, err)
 		return nil, err
 	}
 	return &rememberedRows{Rows: rows, stmt: s}, nil
@@ -148,6 +148,7 @@ func (c *rememberingConn) stmt(ctx context.Context, text string) (*rememberedStm
 	}
 	prepared, err := c.conn.PrepareContext(ctx, text)
 	if err != nil {
+		c.forget() // perhaps the server has too many
 		return nil, err
 	}
 	s = &rememberedStmt{Stmt: prepared, busy: true, lost: known}
@@ -156,6 +157,16 @@ func (c *rememberingConn) stmt(ctx context.Context, text string) (*rememberedStm
 		c.stmts[text] = s
 	}
 	return s, nil
+}
+
+// forget closes every statement that is not in use.
+func (c *rememberingConn) forget() {
+	for text, s := range c.stmts {
+		if !s.busy {
+			_ = s.Close()
+			delete(c.stmts, text)
+		}
+	}
 }
 
 // makeRoom forgets any statement that is not in use when there are too many.
@@ -170,6 +181,15 @@ func (c *rememberingConn) makeRoom() {
 			return
 		}
 	}
+}
+
+// done ends a use. A statement that failed is prepared anew the next time: a table may have changed under it.
+func (c *rememberingConn) done(text string, s *rememberedStmt, err error) {
+	if err != nil && !s.lost {
+		s.lost = true
+		delete(c.stmts, text)
+	}
+	s.done()
 }
 
 func (s *rememberedStmt) done() {

@@ -3,6 +3,8 @@ package sqldb
 import (
 	"context"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // Queued is the number of callers who wait for a batch to take them, and whether no more are let in.
@@ -13,22 +15,37 @@ func (c *Coalescer[T]) Queued() (n int, closed bool) {
 }
 
 // Turns lets a test take the place of Run: it says when a turn or a minute has passed.
-type Turns struct{ f *Feed }
+type Turns struct {
+	f    *Feed
+	past []int64
+}
 
 // NewTurns is for a feed that does not run.
-func NewTurns(f *Feed) Turns {
+func NewTurns(f *Feed) *Turns {
 	f.watchdog = time.AfterFunc(time.Hour, func() {})
-	return Turns{f}
+	return &Turns{f: f}
 }
 
 // Read reads once, as at each turn.
-func (t Turns) Read(ctx context.Context) bool { return t.f.attempt(ctx, t.f.read) }
+func (t *Turns) Read(ctx context.Context) bool {
+	t.f.attempt(ctx)
+	return t.f.Healthy()
+}
 
-// Turn ends a turn.
-func (t Turns) Turn() { t.f.advance() }
+// Pass ends as many turns as a row may stay uncommitted.
+func (t *Turns) Pass() {
+	for range t.f.turns() + 1 {
+		t.f.advance()
+	}
+}
 
 // Minute does what is done every minute.
-func (t Turns) Minute(ctx context.Context) { t.f.prune(ctx) }
+func (t *Turns) Minute(ctx context.Context) { t.past = t.f.minute(ctx, t.past) }
 
 // Known is the number of rows that the feed keeps in mind.
-func (t Turns) Known() int { return len(t.f.seen) }
+func (t *Turns) Known() int { return len(t.f.seen) }
+
+// CommitUnknown is what a transaction says whose commit got no answer.
+func (t *Turns) CommitUnknown(topic, key string) {
+	t.f.unknown([]event{{tenant: tenant.Default, topic: topic, key: key}})
+}

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"slices"
 	"sync"
@@ -28,6 +29,7 @@ func (f *Feed) Run(ctx context.Context) error {
 		f.healthy.Store(false)
 		wg.Wait()
 	}()
+	wg.Go(func() { f.pruning(ctx) })
 	if f.db.Dialect() == PostgreSQL {
 		wg.Go(func() { f.listen(ctx) })
 		wg.Go(func() { f.notify(ctx) })
@@ -40,47 +42,40 @@ func (f *Feed) Run(ctx context.Context) error {
 func (f *Feed) loop(ctx context.Context) {
 	turn := time.NewTicker(f.poll)
 	defer turn.Stop()
-	minute := time.NewTicker(time.Minute)
-	defer minute.Stop()
-	started := false
 	for {
-		if !started {
-			started = f.attempt(ctx, f.begin)
-		} else {
-			f.attempt(ctx, f.read)
-		}
+		f.attempt(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.nudge:
-		case <-minute.C:
-			f.prune(ctx)
 		case <-turn.C:
 			f.advance()
 		}
 	}
 }
 
-// attempt reads with a limit of time and keeps account of how it went.
-func (f *Feed) attempt(ctx context.Context, read func(context.Context) error) bool {
+// attempt reads with a limit of time and keeps account of how it went. Who could not read for a while does not know what
+// it missed, nor whether the rows are still numbered as they were: a replica that took over may have lost some. It begins
+// anew.
+func (f *Feed) attempt(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, feedLimit*9/10)
 	defer cancel()
+	asked := f.db.core.now()
+	read := f.read
+	if !f.healthy.Load() || asked.Sub(f.last) > feedLimit {
+		read = f.begin
+	}
 	if err := read(limited); err != nil {
 		if ctx.Err() == nil {
 			f.unhealthy(ctx, err)
 		}
-		return false
+		return
 	}
-	now := f.db.core.now()
-	if !f.last.IsZero() && now.Sub(f.last) > feedMinutes*time.Minute/2 {
-		f.tellAll()
-	}
-	f.last = now
-	f.watchdog.Reset(feedLimit)
+	f.last = asked // what was committed later may not have been seen
+	f.watchdog.Reset(feedLimit - min(feedLimit, f.db.core.now().Sub(asked)))
 	if !f.healthy.Swap(true) {
 		f.db.core.log.InfoContext(ctx, "the change feed is read; caches are used", "database", f.db.Name())
 	}
-	return true
 }
 
 func (f *Feed) unhealthy(ctx context.Context, err error) {
@@ -89,30 +84,42 @@ func (f *Feed) unhealthy(ctx context.Context, err error) {
 	}
 }
 
-// begin finds where the feed stands. Nothing is remembered yet, so what was committed before need not be told.
+// begin finds where the feed stands. What was committed before is not told one by one: everybody drops everything.
 func (f *Feed) begin(ctx context.Context) error {
 	var newest int64
 	if err := f.db.QueryRow(ctx, "SELECT COALESCE(MAX(id), 0) FROM "+f.table).Scan(&newest); err != nil {
 		return err
 	}
-	f.low = max(0, newest-feedPage)
+	f.low = max(0, newest-feedBehind)
+	f.recent = nil
 	clear(f.seen)
-	_, err := f.page(ctx, f.low, func(id int64, _ string, _ event) { f.seen[id] = struct{}{} })
-	return err
+	if err := f.each(ctx, func(id int64, _ string, _ event) { f.seen[id] = struct{}{} }); err != nil {
+		return err
+	}
+	f.prune.Store(0) // what a turn called old may be new, where the numbers went back
+	f.tellAll()
+	return nil
 }
 
 // read tells what is new.
 func (f *Feed) read(ctx context.Context) error {
+	return f.each(ctx, func(id int64, source string, e event) {
+		if _, known := f.seen[id]; known {
+			return
+		}
+		f.seen[id] = struct{}{}
+		if source != f.source || f.doubt.Load() > 0 {
+			f.tell(e)
+		}
+	})
+}
+
+// each calls do for every row behind low.
+func (f *Feed) each(ctx context.Context, do func(id int64, source string, e event)) error {
 	for after := f.low; ; {
 		full, err := f.page(ctx, after, func(id int64, source string, e event) {
 			after = id
-			if _, known := f.seen[id]; known {
-				return
-			}
-			f.seen[id] = struct{}{}
-			if source != f.source {
-				f.tell(e)
-			}
+			do(id, source, e)
 		})
 		if err != nil || !full {
 			return err
@@ -143,18 +150,25 @@ func (f *Feed) page(ctx context.Context, after int64, each func(id int64, source
 
 // advance leaves behind what is so old that nothing before it can still be committed.
 func (f *Feed) advance() {
+	if left := f.doubt.Load(); left > 0 {
+		f.doubt.CompareAndSwap(left, left-1) // one that failed meanwhile starts the count again
+	}
 	f.recent = append(f.recent, f.newest())
-	if len(f.recent) <= feedTurns {
+	if len(f.recent) <= f.turns() {
 		return
 	}
 	f.low = max(f.low, f.recent[0])
 	f.recent = slices.Delete(f.recent, 0, 1)
+	f.prune.Store(f.low)
 	for id := range f.seen {
 		if id <= f.low {
 			delete(f.seen, id)
 		}
 	}
 }
+
+// turns is how many turns a row may stay uncommitted.
+func (f *Feed) turns() int { return int(feedUncommitted/f.poll) + 1 }
 
 func (f *Feed) newest() int64 {
 	newest := f.low
@@ -164,18 +178,56 @@ func (f *Feed) newest() int64 {
 	return newest
 }
 
-// prune deletes what was the past already some minutes ago. Every server does so; whoever comes second finds
-// nothing. A failure is tried again a minute later.
-func (f *Feed) prune(ctx context.Context) {
-	f.minutes = append(f.minutes, f.newest())
-	if len(f.minutes) <= feedMinutes {
-		return
+// pruning deletes, some minutes later, what was the past. It has a time of its own, because deleting may have to wait and
+// reading must not. Every server does so; whoever comes second finds nothing. A failure is tried again a minute later.
+func (f *Feed) pruning(ctx context.Context) {
+	minute := time.NewTicker(time.Minute)
+	defer minute.Stop()
+	var past []int64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-minute.C:
+			past = f.minute(ctx, past)
+		}
 	}
-	old := f.minutes[0]
-	f.minutes = slices.Delete(f.minutes, 0, 1)
-	if _, err := f.db.Exec(ctx, "DELETE FROM "+f.table+" WHERE id <= ?", old); err != nil && ctx.Err() == nil {
-		f.db.core.log.WarnContext(ctx, "old changes were not deleted", "database", f.db.Name(), "error", err)
+}
+
+// minute deletes what was the past ten minutes ago. past is where the past ended at each of the minutes before.
+func (f *Feed) minute(ctx context.Context, past []int64) []int64 {
+	ends := f.prune.Load()
+	if n := len(past); n > 0 && ends < past[n-1] {
+		past = nil // the feed began anew
 	}
+	past = append(past, ends)
+	if len(past) <= feedMinutes {
+		return past
+	}
+	if err := f.deleteUpTo(ctx, past[0]); err != nil {
+		if ctx.Err() == nil {
+			f.db.core.log.WarnContext(ctx, "old changes were not deleted", "database", f.db.Name(), "error", err)
+		}
+		return past
+	}
+	return slices.Delete(past, 0, len(past)-feedMinutes)
+}
+
+// deleteUpTo deletes in small transactions, so that nobody waits for one of them.
+func (f *Feed) deleteUpTo(ctx context.Context, old int64) error {
+	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var first sql.NullInt64
+	if err := f.db.QueryRow(limited, "SELECT MIN(id) FROM "+f.table).Scan(&first); err != nil || !first.Valid {
+		return err
+	}
+	for low := first.Int64; low <= old; low += feedPage {
+		_, err := f.db.Exec(limited, "DELETE FROM "+f.table+" WHERE id >= ? AND id < ?", low, min(low+feedPage, old+1))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // channel is what PostgreSQL's LISTEN and NOTIFY of this database use.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"strings"
 	"time"
@@ -24,7 +25,9 @@ func (c *core) openPostgres(ctx context.Context, d *dsn, o Options) error {
 	config.MaxConns = int32(l.conns)
 	config.MaxConnLifetime = l.lifetime
 	config.MaxConnLifetimeJitter = l.lifetime / 10
-	config.MaxConnIdleTime = l.idleTimeout
+	if config.MaxConnIdleTime = l.idleTimeout; l.idleTimeout == 0 {
+		config.MaxConnIdleTime = math.MaxInt64 // never, as elsewhere; pgx would close each at its next look
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return c.refused(ctx, d, err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"strconv"
 	"time"
 )
@@ -48,9 +50,19 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 		return err
 	}
 	for _, f := range done.after {
-		f()
+		db.core.told(ctx, f)
 	}
 	return nil
+}
+
+// told calls what waits for a commit. Whatever it does, the commit stands, and its caller must not take it for failed.
+func (c *core) told(ctx context.Context, f func()) {
+	defer func() {
+		if r := recover(); r != nil { // the value may hold anything, so only its type is told
+			c.log.ErrorContext(ctx, "what follows a commit panicked", "database", c.name, "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+		}
+	}()
+	f()
 }
 
 // try runs one attempt of a transaction.
