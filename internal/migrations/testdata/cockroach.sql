@@ -12,6 +12,26 @@ CREATE TABLE management_change_feed (
     changed_at timestamptz NOT NULL
 );
 
+-- management/0006_selfservice
+
+-- Self-service flows: logins, registrations, changes of settings, recoveries and verifications that people are in the midst
+-- of, and errors that wait for the error page. The document is sealed: it holds what was typed and the digests of codes.
+-- version guards every change. spent_at: the flow has come to its end and takes nothing more.
+CREATE TABLE selfservice_flow (
+    tenant_id  text COLLATE "C"  NOT NULL,
+    id         text COLLATE "C"  NOT NULL,
+    kind       text COLLATE "C"  NOT NULL,
+    document   text NOT NULL,
+    version    bigint  NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    spent_at   timestamptz,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE INDEX selfservice_flow_expires ON selfservice_flow (expires_at);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.

@@ -12,6 +12,26 @@ CREATE TABLE management_change_feed (
     changed_at datetime(6) NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- management/0006_selfservice
+
+-- Self-service flows: logins, registrations, changes of settings, recoveries and verifications that people are in the midst
+-- of, and errors that wait for the error page. The document is sealed: it holds what was typed and the digests of codes.
+-- version guards every change. spent_at: the flow has come to its end and takes nothing more.
+CREATE TABLE selfservice_flow (
+    tenant_id  varbinary(764)  NOT NULL,
+    id         varbinary(764)  NOT NULL,
+    kind       varbinary(764)  NOT NULL,
+    document   mediumtext NOT NULL,
+    version    bigint  NOT NULL,
+    created_at datetime(6) NOT NULL,
+    updated_at datetime(6) NOT NULL,
+    spent_at   datetime(6),
+    expires_at datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX selfservice_flow_expires ON selfservice_flow (expires_at);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.

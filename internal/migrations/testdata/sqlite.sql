@@ -12,6 +12,26 @@ CREATE TABLE management_change_feed (
     changed_at INTEGER NOT NULL
 ) STRICT;
 
+-- management/0006_selfservice
+
+-- Self-service flows: logins, registrations, changes of settings, recoveries and verifications that people are in the midst
+-- of, and errors that wait for the error page. The document is sealed: it holds what was typed and the digests of codes.
+-- version guards every change. spent_at: the flow has come to its end and takes nothing more.
+CREATE TABLE selfservice_flow (
+    tenant_id  TEXT  NOT NULL,
+    id         TEXT  NOT NULL,
+    kind       TEXT  NOT NULL,
+    document   TEXT NOT NULL,
+    version    INTEGER  NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    spent_at   INTEGER,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+CREATE INDEX selfservice_flow_expires ON selfservice_flow (expires_at);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
