@@ -25,7 +25,9 @@ func RejectField(pointer string, t Text) *Invalid {
 }
 
 // Add says one thing more.
-func (e *Invalid) Add(pointer string, t Text) { e.Texts = append(e.Texts, FieldText{Pointer: pointer, Text: t}) }
+func (e *Invalid) Add(pointer string, t Text) {
+	e.Texts = append(e.Texts, FieldText{Pointer: pointer, Text: t})
+}
 
 // Error puts the texts on one line. It may hold what somebody typed: it is for the answer to them, not for the log.
 func (e *Invalid) Error() string {

@@ -241,7 +241,9 @@ func AccountNotFound() Text {
 }
 
 // CaptchaFailed says that no proof of a person came.
-func CaptchaFailed() Text { return fail(4000038, "Captcha verification failed, please try again.", nil) }
+func CaptchaFailed() Text {
+	return fail(4000038, "Captcha verification failed, please try again.", nil)
+}
 
 // PasswordUnchanged says that the new password is the old one.
 func PasswordUnchanged() Text {
@@ -267,7 +269,9 @@ func WebAuthnInvalid() Text {
 }
 
 // DeviceInvalid says that the answer of a device is wrong.
-func DeviceInvalid() Text { return fail(4000044, "The provided DeviceAuthn signature is invalid.", nil) }
+func DeviceInvalid() Text {
+	return fail(4000044, "The provided DeviceAuthn signature is invalid.", nil)
+}
 
 // DeviceOutdated says that the key of a device must be made anew.
 func DeviceOutdated() Text {
