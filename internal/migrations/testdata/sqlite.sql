@@ -12,6 +12,20 @@ CREATE TABLE management_change_feed (
     changed_at INTEGER NOT NULL
 ) STRICT;
 
+-- management/0005_limit
+
+-- Failed attempts to prove a name. subject is a keyed digest of the name, alone or with the network that the attempts came
+-- from. A row may go when its last failure is long ago.
+CREATE TABLE limit_failure (
+    tenant_id TEXT  NOT NULL,
+    subject   TEXT  NOT NULL,
+    failures  INTEGER  NOT NULL,
+    failed_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, subject)
+) STRICT;
+
+CREATE INDEX limit_failure_failed ON limit_failure (failed_at);
+
 -- management/0006_selfservice
 
 -- Self-service flows: logins, registrations, changes of settings, recoveries and verifications that people are in the midst

@@ -1,0 +1,139 @@
+package limit
+
+import (
+	"fmt"
+	"time"
+)
+
+// Config says how often is too often.
+type Config struct {
+	// Enabled turns all limits and lock-outs on. Default: true. Turn it off where something in front of the server does
+	// the same, or to measure.
+	Enabled bool `yaml:"enabled"`
+	// Flow is how often one address may begin a self-service flow; each begun flow is a row in the database.
+	Flow Rate `yaml:"flow"`
+	// Login is how often one address may submit a login, whoever it claims to be.
+	Login Rate `yaml:"login"`
+	// Registration is how often one address may submit a registration.
+	Registration Rate `yaml:"registration"`
+	// Recovery is how often one address may submit a recovery; most submissions send a message.
+	Recovery Rate `yaml:"recovery"`
+	// Verification is how often one address may submit a verification; most submissions send a message.
+	Verification Rate `yaml:"verification"`
+	// Settings is how often one address may submit changes of settings.
+	Settings Rate `yaml:"settings"`
+	// MaxAddresses is how many addresses are counted at once; when there are more, some are forgotten. Default: 200000,
+	// which takes some 30 MB when it is full. Unit: addresses times rules.
+	MaxAddresses int `yaml:"max_addresses" default:"200000" min:"1000" max:"10000000"`
+	// Lockout says what failing to prove an identifier leads to.
+	Lockout Lockout `yaml:"lockout"`
+}
+
+// Rate is a steady rate with a burst. An IPv6 address counts as its /64, which is what one customer has.
+type Rate struct {
+	// Requests is how many requests fit into per in the long run. 0 turns the limit off.
+	Requests int `yaml:"requests" min:"0" max:"1000000"`
+	// Per is the time that requests is about. Unit: duration.
+	Per time.Duration `yaml:"per" min:"1s" max:"24h"`
+	// Burst is how many requests may come at once after a pause.
+	Burst int `yaml:"burst" min:"1" max:"1000000"`
+}
+
+// Lockout says how long whoever fails has to wait. The answer carries Retry-After, and the wait ends by itself.
+type Lockout struct {
+	// Failures is how many failures in a row for one identifier from one address are free. The next one locks.
+	// Default: 5. 0 turns lock-outs off.
+	Failures int `yaml:"failures" default:"5" min:"0" max:"1000"`
+	// FailuresAnywhere is how many failures in a row for one identifier are free in total, from all addresses together,
+	// before the identifier is locked everywhere. Lower stops distributed guessing sooner and lets others lock a person
+	// out more easily. Default: 100. 0 never locks everywhere.
+	FailuresAnywhere int `yaml:"failures_anywhere" default:"100" min:"0" max:"100000"`
+	// First is how long the first lock holds; each further failure doubles it. Unit: duration. Default: 30s.
+	First time.Duration `yaml:"first" default:"30s" min:"1s" max:"24h"`
+	// Longest is how long a lock holds at most. Unit: duration. Default: 1h.
+	Longest time.Duration `yaml:"longest" default:"1h" min:"1s" max:"24h"`
+	// Forget is after how long without a failure the count begins anew. Unit: duration. Default: 24h.
+	Forget time.Duration `yaml:"forget" default:"24h" min:"1m" max:"720h"`
+}
+
+// DefaultConfig lets a person try as often as people do, and an office behind one address too.
+func DefaultConfig() Config {
+	return Config{
+		Enabled:      true,
+		Flow:         Rate{Requests: 240, Per: time.Minute, Burst: 120},
+		Login:        Rate{Requests: 60, Per: time.Minute, Burst: 60},
+		Registration: Rate{Requests: 30, Per: time.Minute, Burst: 30},
+		Recovery:     Rate{Requests: 20, Per: time.Minute, Burst: 20},
+		Verification: Rate{Requests: 20, Per: time.Minute, Burst: 20},
+		Settings:     Rate{Requests: 60, Per: time.Minute, Burst: 60},
+		MaxAddresses: 200_000,
+		Lockout: Lockout{
+			Failures: 5, FailuresAnywhere: 100, First: 30 * time.Second, Longest: time.Hour, Forget: 24 * time.Hour,
+		},
+	}
+}
+
+// The rules that Allow knows.
+const (
+	Flow         = "flow"
+	Login        = "login"
+	Registration = "registration"
+	Recovery     = "recovery"
+	Verification = "verification"
+	Settings     = "settings"
+)
+
+// rates gives the rates by the name of their rule.
+func (c Config) rates() map[string]Rate {
+	return map[string]Rate{
+		Flow: c.Flow, Login: c.Login, Registration: c.Registration, Recovery: c.Recovery,
+		Verification: c.Verification, Settings: c.Settings,
+	}
+}
+
+// Validate returns all that is wrong, each fault beginning with its key below `limits`.
+func (c Config) Validate() []error {
+	var faults []error
+	for _, name := range []string{Flow, Login, Registration, Recovery, Verification, Settings} {
+		faults = append(faults, c.rates()[name].validate(name)...)
+	}
+	if c.MaxAddresses < 1000 || c.MaxAddresses > 10_000_000 {
+		faults = append(faults, fmt.Errorf("max_addresses: must be from 1000 to 10000000, is %d", c.MaxAddresses))
+	}
+	return append(faults, c.Lockout.validate()...)
+}
+
+func (r Rate) validate(path string) (faults []error) {
+	if r.Requests < 0 || r.Requests > 1_000_000 {
+		faults = append(faults, fmt.Errorf("%s.requests: must be from 0 to 1000000, is %d", path, r.Requests))
+	}
+	if r.Requests == 0 {
+		return faults
+	}
+	if r.Per < time.Second || r.Per > 24*time.Hour {
+		faults = append(faults, fmt.Errorf("%s.per: must be from 1s to 24h, is %s", path, r.Per))
+	}
+	if r.Burst < 1 || r.Burst > 1_000_000 {
+		faults = append(faults, fmt.Errorf("%s.burst: must be from 1 to 1000000, is %d", path, r.Burst))
+	}
+	return faults
+}
+
+func (l Lockout) validate() (faults []error) {
+	count := func(key string, n, most int) {
+		if n < 0 || n > most {
+			faults = append(faults, fmt.Errorf("lockout.%s: must be from 0 to %d, is %d", key, most, n))
+		}
+	}
+	span := func(key string, d, least, most time.Duration) {
+		if d < least || d > most {
+			faults = append(faults, fmt.Errorf("lockout.%s: must be from %s to %s, is %s", key, least, most, d))
+		}
+	}
+	count("failures", l.Failures, 1000)
+	count("failures_anywhere", l.FailuresAnywhere, 100_000)
+	span("first", l.First, time.Second, 24*time.Hour)
+	span("longest", l.Longest, max(time.Second, l.First), 24*time.Hour)
+	span("forget", l.Forget, max(time.Minute, l.Longest), 720*time.Hour)
+	return faults
+}

@@ -1,0 +1,20 @@
+// Package limit keeps strangers from trying too often. It owns two things and the table limit_failure.
+//
+//	what         counts                       by                         kept                   answers
+//	Allow        every request of a rule      address (IPv6: its /64)    in memory, bounded     429, Retry-After
+//	Locked       failures to prove a name     name, and name + address   in the database        429, Retry-After
+//	Failed       adds a failure
+//	Succeeded    forgets the failures
+//
+// Allow is the generic cell rate algorithm: a steady rate with a burst, one number per address, nothing to sweep. Each
+// replica counts for itself, so n replicas let n times as much through; it is there to keep one address from drowning
+// the others, while what protects an account is the lock-out, which all replicas share.
+//
+// The lock-out is exponential: some failures are free, then each locks for twice as long as the one before, up to a
+// bound. It does not tell whether the name exists, because names that nobody has are locked like others. A name that is
+// tried from one address is locked for that address only, so that nobody can lock somebody else out from afar; only many
+// failures from many addresses lock the name everywhere. Rows hold a keyed digest, not the name.
+//
+// It does not own who the client is (package web, which knows the trusted proxies), nor the tries of one-time codes,
+// which are counted in their flow.
+package limit

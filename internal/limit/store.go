@@ -1,0 +1,116 @@
+package limit
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// Store keeps failures in the management database. Make it with NewStore.
+type Store struct {
+	db   *sqldb.DB
+	ring *secret.Ring
+}
+
+// StoreOptions are what a Store needs.
+type StoreOptions struct {
+	// DB is the management database.
+	DB *sqldb.DB
+	// Ring keys the digests of names. Give it a ring of its own purpose.
+	Ring *secret.Ring
+}
+
+// NewStore returns a store of failures.
+func NewStore(o StoreOptions) *Store { return &Store{db: o.DB, ring: o.Ring} }
+
+// digest names a row without naming a person: HMAC-SHA256 of the key and the network, which is empty for all networks.
+func (s *Store) digest(key, network string) string {
+	return base64.RawURLEncoding.EncodeToString(s.ring.MAC([]byte(key + "\x00" + network)))
+}
+
+// failures reads what is known of the keys.
+func (s *Store) failures(ctx context.Context, keys []string) (map[string]failure, error) {
+	rows, err := s.db.Query(ctx, `SELECT subject, failures, failed_at FROM limit_failure
+		WHERE tenant_id = :tenant AND subject IN (?)`, keys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[string]failure{}
+	for rows.Next() {
+		var key string
+		var f failure
+		if err := rows.Scan(&key, &f.count, &f.last); err != nil {
+			return nil, err
+		}
+		found[key] = f
+	}
+	return found, rows.Err()
+}
+
+// add counts a failure for each key; a count whose last failure is from before forget begins anew. The database adds, so
+// that of failures at the same time none is lost.
+func (s *Store) add(ctx context.Context, keys []string, now, forget time.Time) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		values := strings.TrimSuffix(strings.Repeat("(:tenant, ?, 0, ?), ", len(keys)), ", ")
+		args := make([]any, 0, 2*len(keys))
+		for _, k := range keys {
+			args = append(args, k, now)
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO limit_failure (tenant_id, subject, failures, failed_at) VALUES `+values+
+			tx.Dialect().Upsert([]string{"tenant_id", "subject"}), args...)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE limit_failure
+			SET failures = CASE WHEN failed_at < ? THEN 1 ELSE failures + 1 END, failed_at = ?
+			WHERE tenant_id = :tenant AND subject IN (?)`, forget, now, keys)
+		return err
+	})
+}
+
+// forget removes the keys.
+func (s *Store) forget(ctx context.Context, keys []string) error {
+	_, err := s.db.Exec(ctx, `DELETE FROM limit_failure WHERE tenant_id = :tenant AND subject IN (?)`, keys)
+	return err
+}
+
+// Sweep deletes failures of all tenants that count no more, at most batch of them, and says how many it deleted.
+func (l *Limits) Sweep(ctx context.Context, now time.Time, batch int) (int, error) {
+	return l.store.sweep(ctx, now.Add(-l.config.Lockout.Forget), batch)
+}
+
+func (s *Store) sweep(ctx context.Context, before time.Time, batch int) (n int, err error) {
+	rows, err := s.db.AllTenants().Query(ctx, `SELECT tenant_id, subject FROM limit_failure
+		WHERE failed_at < ? ORDER BY failed_at LIMIT ?`, before, batch)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	old := map[tenant.ID][]string{}
+	for rows.Next() {
+		var of, subject string
+		if err := rows.Scan(&of, &subject); err != nil {
+			return 0, err
+		}
+		old[tenant.ID(of)] = append(old[tenant.ID(of)], subject)
+	}
+	if err := rows.Err(); err != nil {
+		return 0, err
+	}
+	for of, subjects := range old {
+		// The time stays in the condition: a row may have been counted up since it was read.
+		deleted, err := s.db.Exec(tenant.With(ctx, of), `DELETE FROM limit_failure
+			WHERE tenant_id = :tenant AND subject IN (?) AND failed_at < ?`, subjects, before)
+		n += int(deleted)
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
