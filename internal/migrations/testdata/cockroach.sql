@@ -12,6 +12,40 @@ CREATE TABLE management_change_feed (
     changed_at timestamptz NOT NULL
 );
 
+-- management/0004_courier
+
+-- Messages to people, from the moment they are queued until retention deletes them. status: queued, processing, sent,
+-- abandoned. send_count counts attempts and never goes back: who ends an attempt names its number, so that one who was
+-- late changes nothing. due_at is when a server may take the message: the next attempt of a queued one, the end of the
+-- lease of one that is being sent, nothing once it is sent or abandoned. document is sealed: subject, text and the data
+-- of the template; it is emptied at sweep_at, and the row deleted at the next.
+CREATE TABLE courier_message (
+    tenant_id      text COLLATE "C"  NOT NULL,
+    id             text COLLATE "C"  NOT NULL,
+    status         text COLLATE "C"  NOT NULL,
+    channel        text COLLATE "C"  NOT NULL,
+    template       text COLLATE "C"  NOT NULL,
+    recipient      text NOT NULL,
+    recipient_hash text COLLATE "C"  NOT NULL,
+    document       text NOT NULL,
+    send_count     bigint  NOT NULL,
+    dispatches     text NOT NULL,
+    request_id     text COLLATE "C"  NOT NULL,
+    due_at         timestamptz,
+    sweep_at       timestamptz NOT NULL,
+    created_at     timestamptz NOT NULL,
+    updated_at     timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE INDEX courier_message_due ON courier_message (channel, due_at);
+
+CREATE INDEX courier_message_sweep ON courier_message (sweep_at);
+
+CREATE INDEX courier_message_status ON courier_message (tenant_id, status, id);
+
+CREATE INDEX courier_message_recipient ON courier_message (tenant_id, recipient_hash, id);
+
 -- management/0005_limit
 
 -- Failed attempts to prove a name. subject is a keyed digest of the name, alone or with the network that the attempts came

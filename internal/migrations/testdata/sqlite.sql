@@ -12,6 +12,40 @@ CREATE TABLE management_change_feed (
     changed_at INTEGER NOT NULL
 ) STRICT;
 
+-- management/0004_courier
+
+-- Messages to people, from the moment they are queued until retention deletes them. status: queued, processing, sent,
+-- abandoned. send_count counts attempts and never goes back: who ends an attempt names its number, so that one who was
+-- late changes nothing. due_at is when a server may take the message: the next attempt of a queued one, the end of the
+-- lease of one that is being sent, nothing once it is sent or abandoned. document is sealed: subject, text and the data
+-- of the template; it is emptied at sweep_at, and the row deleted at the next.
+CREATE TABLE courier_message (
+    tenant_id      TEXT  NOT NULL,
+    id             TEXT  NOT NULL,
+    status         TEXT  NOT NULL,
+    channel        TEXT  NOT NULL,
+    template       TEXT  NOT NULL,
+    recipient      TEXT NOT NULL,
+    recipient_hash TEXT  NOT NULL,
+    document       TEXT NOT NULL,
+    send_count     INTEGER  NOT NULL,
+    dispatches     TEXT NOT NULL,
+    request_id     TEXT  NOT NULL,
+    due_at         INTEGER,
+    sweep_at       INTEGER NOT NULL,
+    created_at     INTEGER NOT NULL,
+    updated_at     INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+CREATE INDEX courier_message_due ON courier_message (channel, due_at);
+
+CREATE INDEX courier_message_sweep ON courier_message (sweep_at);
+
+CREATE INDEX courier_message_status ON courier_message (tenant_id, status, id);
+
+CREATE INDEX courier_message_recipient ON courier_message (tenant_id, recipient_hash, id);
+
 -- management/0005_limit
 
 -- Failed attempts to prove a name. subject is a keyed digest of the name, alone or with the network that the attempts came
