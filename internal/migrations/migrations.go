@@ -70,15 +70,19 @@ func up(ctx context.Context, db *sqldb.DB, logical string, known []Migration) ([
 	}
 }
 
-// apply hands the migrations to goose, which runs each in a transaction with its row in the table of versions, and
-// returns those that it ran.
+// apply hands the migrations to goose, which runs each in a transaction with its row in the table of versions, or step by
+// step where schemas are changed outside of transactions, and returns those that it ran.
 func apply(ctx context.Context, db *sqldb.DB, logical string, known []Migration) (done []Migration, err error) {
 	dialect := map[sqldb.Dialect]database.Dialect{
 		sqldb.SQLite: database.DialectSQLite3, sqldb.MySQL: database.DialectMySQL,
 		sqldb.PostgreSQL: database.DialectPostgres, sqldb.CockroachDB: database.DialectPostgres,
 	}[db.Dialect()]
-	provider, err := goose.NewProvider(dialect, db.Raw(), marked(db.Dialect(), known),
-		goose.WithTableName(table(logical)), goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	options := []goose.ProviderOption{goose.WithTableName(table(logical)), goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true)}
+	files := marked(known)
+	if d := db.Dialect(); d == sqldb.MySQL || d == sqldb.CockroachDB {
+		files, options = nil, append(options, goose.WithGoMigrations(stepwise(db, logical, known)...))
+	}
+	provider, err := goose.NewProvider(dialect, db.Raw(), files, options...)
 	if err != nil {
 		return nil, err
 	}

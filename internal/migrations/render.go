@@ -176,15 +176,11 @@ func finish(d sqldb.Dialect, statement string) string {
 	return statement + ";"
 }
 
-// marked is the files as goose reads them. CockroachDB changes schemas outside of transactions.
-func marked(d sqldb.Dialect, all []Migration) fs.FS {
-	head := "-- +goose Up\n"
-	if d == sqldb.CockroachDB {
-		head = "-- +goose NO TRANSACTION\n" + head
-	}
+// marked is the files as goose reads them.
+func marked(all []Migration) fs.FS {
 	files := fstest.MapFS{}
 	for _, m := range all {
-		files[m.Name+".sql"] = &fstest.MapFile{Data: []byte(head + m.SQL), Mode: 0o444}
+		files[m.Name+".sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + m.SQL), Mode: 0o444}
 	}
 	return files
 }

@@ -1,7 +1,6 @@
 package migrations
 
 import (
-	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -91,18 +90,8 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
-// CockroachDB cannot be had in tests; what goose is told about it can.
-func TestMarked(t *testing.T) {
-	for d, want := range map[sqldb.Dialect]string{
-		sqldb.PostgreSQL:  "-- +goose Up\nSELECT 1;\n",
-		sqldb.CockroachDB: "-- +goose NO TRANSACTION\n-- +goose Up\nSELECT 1;\n",
-	} {
-		text, err := fs.ReadFile(marked(d, []Migration{{Version: 1, Name: "0001_a", SQL: "SELECT 1;\n"}}), "0001_a.sql")
-		if err != nil || string(text) != want {
-			t.Errorf("%s: %q, %v", d, text, err)
-		}
-	}
-}
-
 // UpTo applies the migrations that an older server knew; for tests of what a newer database does to it.
 var UpTo = up
+
+// Split gives the statements of a migration.
+var Split = split

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -141,4 +142,16 @@ func classifySQLite(e *sqlite.Error) (kind, cause error) {
 		return ErrUnavailable, e
 	}
 	return nil, e
+}
+
+// AlreadyDefined reports whether a change of the schema was refused because it is there already: the error is a driver's,
+// as Raw gives it.
+func AlreadyDefined(err error) bool {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return slices.Contains([]uint16{1050, 1060, 1061, 1091}, e.Number) // table, column, key; a drop of what is gone
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return slices.Contains([]string{"42P07", "42701", "42710", "42P06"}, e.Code)
+	}
+	return false
 }
