@@ -12,6 +12,104 @@ CREATE TABLE management_change_feed (
     changed_at datetime(6) NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- management/0002_identity
+
+-- People. traits and metadata are JSON as they were sent; addresses are JSON with the state of each address. available_aal
+-- is what the credentials can reach, kept here so that a session need not read them. version counts the changes: each is
+-- guarded by the one it was made from.
+CREATE TABLE identity (
+    tenant_id        varbinary(764)  NOT NULL,
+    id               varbinary(64)   NOT NULL,
+    schema_id        varbinary(764)  NOT NULL,
+    external_id      mediumtext NOT NULL,
+    organization_id  varbinary(64)   NOT NULL,
+    state            varbinary(64)   NOT NULL,
+    available_aal    varbinary(64)   NOT NULL,
+    traits           longtext NOT NULL,
+    metadata_public  longtext NOT NULL,
+    metadata_admin   longtext NOT NULL,
+    addresses        longtext NOT NULL,
+    version          bigint  NOT NULL,
+    state_changed_at datetime(6),
+    created_at       datetime(6) NOT NULL,
+    updated_at       datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX identity_organization ON identity (tenant_id, organization_id, id);
+
+-- What finds a person. Of a kind that is unique owner is empty, so that the key lets one identity have the value; of kind
+-- search it is the identity's id. value is the digest of what is too long for a key. field tells for kind search which
+-- traits hold the value.
+CREATE TABLE identity_handle (
+    tenant_id   varbinary(764)  NOT NULL,
+    kind        varbinary(64)   NOT NULL,
+    value       varbinary(764)  NOT NULL,
+    owner       varbinary(64)   NOT NULL,
+    identity_id varbinary(64)   NOT NULL,
+    field       mediumtext NOT NULL,
+    PRIMARY KEY (tenant_id, kind, value, owner)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX identity_handle_identity ON identity_handle (tenant_id, identity_id);
+
+-- What a person signs in with: one row for each type. config is sealed, identifiers are a JSON list. revision counts the
+-- changes of the row, version is that of the form of config.
+CREATE TABLE identity_credential (
+    tenant_id   varbinary(764)  NOT NULL,
+    identity_id varbinary(64)   NOT NULL,
+    type        varbinary(64)   NOT NULL,
+    config      mediumtext NOT NULL,
+    identifiers longtext NOT NULL,
+    version     bigint  NOT NULL,
+    revision    bigint  NOT NULL,
+    created_at  datetime(6) NOT NULL,
+    updated_at  datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, identity_id, type)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- management/0003_session
+
+-- Who is signed in. Only the digest of the token is kept. methods and devices are what the session's document shows;
+-- active is false once it was revoked. A row goes some time after it has expired.
+CREATE TABLE session (
+    tenant_id        varbinary(764)  NOT NULL,
+    id               varbinary(64)   NOT NULL,
+    identity_id      varbinary(64)   NOT NULL,
+    digest           varbinary(64)   NOT NULL,
+    active           boolean NOT NULL,
+    aal              varbinary(64)   NOT NULL,
+    methods          longtext NOT NULL,
+    devices          longtext NOT NULL,
+    issued_at        datetime(6) NOT NULL,
+    authenticated_at datetime(6) NOT NULL,
+    expires_at       datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE UNIQUE INDEX session_digest ON session (tenant_id, digest);
+
+CREATE INDEX session_identity ON session (tenant_id, identity_id, id);
+
+CREATE INDEX session_expiry ON session (expires_at);
+
+-- Native apps that sign in through a browser hold one code from the beginning and get the other at the end; both together
+-- give the token of the session, once.
+CREATE TABLE session_exchange (
+    tenant_id     varbinary(764)  NOT NULL,
+    init_digest   varbinary(64)   NOT NULL,
+    return_digest varbinary(64)   NOT NULL,
+    flow_id       varbinary(64)   NOT NULL,
+    session_id    varbinary(64),
+    spent_at      datetime(6),
+    expires_at    datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, init_digest)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX session_exchange_flow ON session_exchange (tenant_id, flow_id);
+
+CREATE INDEX session_exchange_expiry ON session_exchange (expires_at);
+
 -- management/0004_courier
 
 -- Messages to people, from the moment they are queued until retention deletes them. status: queued, processing, sent,

@@ -12,6 +12,104 @@ CREATE TABLE management_change_feed (
     changed_at timestamptz NOT NULL
 );
 
+-- management/0002_identity
+
+-- People. traits and metadata are JSON as they were sent; addresses are JSON with the state of each address. available_aal
+-- is what the credentials can reach, kept here so that a session need not read them. version counts the changes: each is
+-- guarded by the one it was made from.
+CREATE TABLE identity (
+    tenant_id        text COLLATE "C"  NOT NULL,
+    id               text COLLATE "C"   NOT NULL,
+    schema_id        text COLLATE "C"  NOT NULL,
+    external_id      text NOT NULL,
+    organization_id  text COLLATE "C"   NOT NULL,
+    state            text COLLATE "C"   NOT NULL,
+    available_aal    text COLLATE "C"   NOT NULL,
+    traits           text NOT NULL,
+    metadata_public  text NOT NULL,
+    metadata_admin   text NOT NULL,
+    addresses        text NOT NULL,
+    version          bigint  NOT NULL,
+    state_changed_at timestamptz,
+    created_at       timestamptz NOT NULL,
+    updated_at       timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE INDEX identity_organization ON identity (tenant_id, organization_id, id);
+
+-- What finds a person. Of a kind that is unique owner is empty, so that the key lets one identity have the value; of kind
+-- search it is the identity's id. value is the digest of what is too long for a key. field tells for kind search which
+-- traits hold the value.
+CREATE TABLE identity_handle (
+    tenant_id   text COLLATE "C"  NOT NULL,
+    kind        text COLLATE "C"   NOT NULL,
+    value       text COLLATE "C"  NOT NULL,
+    owner       text COLLATE "C"   NOT NULL,
+    identity_id text COLLATE "C"   NOT NULL,
+    field       text NOT NULL,
+    PRIMARY KEY (tenant_id, kind, value, owner)
+);
+
+CREATE INDEX identity_handle_identity ON identity_handle (tenant_id, identity_id);
+
+-- What a person signs in with: one row for each type. config is sealed, identifiers are a JSON list. revision counts the
+-- changes of the row, version is that of the form of config.
+CREATE TABLE identity_credential (
+    tenant_id   text COLLATE "C"  NOT NULL,
+    identity_id text COLLATE "C"   NOT NULL,
+    type        text COLLATE "C"   NOT NULL,
+    config      text NOT NULL,
+    identifiers text NOT NULL,
+    version     bigint  NOT NULL,
+    revision    bigint  NOT NULL,
+    created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, identity_id, type)
+);
+
+-- management/0003_session
+
+-- Who is signed in. Only the digest of the token is kept. methods and devices are what the session's document shows;
+-- active is false once it was revoked. A row goes some time after it has expired.
+CREATE TABLE session (
+    tenant_id        text COLLATE "C"  NOT NULL,
+    id               text COLLATE "C"   NOT NULL,
+    identity_id      text COLLATE "C"   NOT NULL,
+    digest           text COLLATE "C"   NOT NULL,
+    active           boolean NOT NULL,
+    aal              text COLLATE "C"   NOT NULL,
+    methods          text NOT NULL,
+    devices          text NOT NULL,
+    issued_at        timestamptz NOT NULL,
+    authenticated_at timestamptz NOT NULL,
+    expires_at       timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE UNIQUE INDEX session_digest ON session (tenant_id, digest);
+
+CREATE INDEX session_identity ON session (tenant_id, identity_id, id);
+
+CREATE INDEX session_expiry ON session (expires_at);
+
+-- Native apps that sign in through a browser hold one code from the beginning and get the other at the end; both together
+-- give the token of the session, once.
+CREATE TABLE session_exchange (
+    tenant_id     text COLLATE "C"  NOT NULL,
+    init_digest   text COLLATE "C"   NOT NULL,
+    return_digest text COLLATE "C"   NOT NULL,
+    flow_id       text COLLATE "C"   NOT NULL,
+    session_id    text COLLATE "C",
+    spent_at      timestamptz,
+    expires_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, init_digest)
+);
+
+CREATE INDEX session_exchange_flow ON session_exchange (tenant_id, flow_id);
+
+CREATE INDEX session_exchange_expiry ON session_exchange (expires_at);
+
 -- management/0004_courier
 
 -- Messages to people, from the moment they are queued until retention deletes them. status: queued, processing, sent,

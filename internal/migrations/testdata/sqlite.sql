@@ -12,6 +12,104 @@ CREATE TABLE management_change_feed (
     changed_at INTEGER NOT NULL
 ) STRICT;
 
+-- management/0002_identity
+
+-- People. traits and metadata are JSON as they were sent; addresses are JSON with the state of each address. available_aal
+-- is what the credentials can reach, kept here so that a session need not read them. version counts the changes: each is
+-- guarded by the one it was made from.
+CREATE TABLE identity (
+    tenant_id        TEXT  NOT NULL,
+    id               TEXT   NOT NULL,
+    schema_id        TEXT  NOT NULL,
+    external_id      TEXT NOT NULL,
+    organization_id  TEXT   NOT NULL,
+    state            TEXT   NOT NULL,
+    available_aal    TEXT   NOT NULL,
+    traits           TEXT NOT NULL,
+    metadata_public  TEXT NOT NULL,
+    metadata_admin   TEXT NOT NULL,
+    addresses        TEXT NOT NULL,
+    version          INTEGER  NOT NULL,
+    state_changed_at INTEGER,
+    created_at       INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+CREATE INDEX identity_organization ON identity (tenant_id, organization_id, id);
+
+-- What finds a person. Of a kind that is unique owner is empty, so that the key lets one identity have the value; of kind
+-- search it is the identity's id. value is the digest of what is too long for a key. field tells for kind search which
+-- traits hold the value.
+CREATE TABLE identity_handle (
+    tenant_id   TEXT  NOT NULL,
+    kind        TEXT   NOT NULL,
+    value       TEXT  NOT NULL,
+    owner       TEXT   NOT NULL,
+    identity_id TEXT   NOT NULL,
+    field       TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, kind, value, owner)
+) STRICT;
+
+CREATE INDEX identity_handle_identity ON identity_handle (tenant_id, identity_id);
+
+-- What a person signs in with: one row for each type. config is sealed, identifiers are a JSON list. revision counts the
+-- changes of the row, version is that of the form of config.
+CREATE TABLE identity_credential (
+    tenant_id   TEXT  NOT NULL,
+    identity_id TEXT   NOT NULL,
+    type        TEXT   NOT NULL,
+    config      TEXT NOT NULL,
+    identifiers TEXT NOT NULL,
+    version     INTEGER  NOT NULL,
+    revision    INTEGER  NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, identity_id, type)
+) STRICT;
+
+-- management/0003_session
+
+-- Who is signed in. Only the digest of the token is kept. methods and devices are what the session's document shows;
+-- active is false once it was revoked. A row goes some time after it has expired.
+CREATE TABLE session (
+    tenant_id        TEXT  NOT NULL,
+    id               TEXT   NOT NULL,
+    identity_id      TEXT   NOT NULL,
+    digest           TEXT   NOT NULL,
+    active           INTEGER NOT NULL,
+    aal              TEXT   NOT NULL,
+    methods          TEXT NOT NULL,
+    devices          TEXT NOT NULL,
+    issued_at        INTEGER NOT NULL,
+    authenticated_at INTEGER NOT NULL,
+    expires_at       INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+CREATE UNIQUE INDEX session_digest ON session (tenant_id, digest);
+
+CREATE INDEX session_identity ON session (tenant_id, identity_id, id);
+
+CREATE INDEX session_expiry ON session (expires_at);
+
+-- Native apps that sign in through a browser hold one code from the beginning and get the other at the end; both together
+-- give the token of the session, once.
+CREATE TABLE session_exchange (
+    tenant_id     TEXT  NOT NULL,
+    init_digest   TEXT   NOT NULL,
+    return_digest TEXT   NOT NULL,
+    flow_id       TEXT   NOT NULL,
+    session_id    TEXT,
+    spent_at      INTEGER,
+    expires_at    INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, init_digest)
+) STRICT;
+
+CREATE INDEX session_exchange_flow ON session_exchange (tenant_id, flow_id);
+
+CREATE INDEX session_exchange_expiry ON session_exchange (expires_at);
+
 -- management/0004_courier
 
 -- Messages to people, from the moment they are queued until retention deletes them. status: queued, processing, sent,
