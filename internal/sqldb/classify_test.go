@@ -123,3 +123,18 @@ func TestRetryIsBounded(t *testing.T) {
 		t.Errorf("%d runs after the caller left, %v", runs, err)
 	}
 }
+
+func TestCommitWithoutAnAnswer(t *testing.T) {
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	c := &core{}
+	if err := c.wrapCommit(late, late.Err()); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("in no time: %v", err)
+	}
+	if err := c.wrapCommit(t.Context(), &pgconn.PgError{Code: "23505"}); !errors.Is(err, ErrDuplicate) {
+		t.Errorf("refused: %v", err)
+	}
+	if err := c.wrapCommit(late, nil); err != nil {
+		t.Errorf("done: %v", err)
+	}
+}

@@ -108,3 +108,12 @@ func (c *core) wrap(ctx context.Context, text string, err error) error {
 	kind, cause := classify(err)
 	return &Error{Statement: short(text), kind: kind, cause: cause}
 }
+
+// wrapCommit also knows a commit that the database did not answer in time. It may have taken place, so it is no reason to
+// write the same again in another way.
+func (c *core) wrapCommit(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return &Error{Statement: "commit", kind: ErrUnavailable, cause: ctx.Err()}
+	}
+	return c.wrap(ctx, "commit", err)
+}

@@ -113,9 +113,9 @@ func (tx *Tx) commit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if tx.pg != nil {
-		return tx.core.wrap(ctx, "commit", tx.pg.commit(ctx))
+		return tx.core.wrapCommit(ctx, tx.pg.commit(ctx))
 	}
-	return tx.core.wrap(ctx, "commit", tx.std.Commit())
+	return tx.core.wrapCommit(ctx, tx.std.Commit())
 }
 
 // rollback must reach the database even when the caller has gone.
