@@ -25,15 +25,15 @@ const (
 
 // The states of a flow.
 const (
-	StateChooseMethod         = "choose_method"
-	StateSentEmail            = "sent_email"
-	StatePassedChallenge      = "passed_challenge"
-	StateShowForm             = "show_form"
-	StateSuccess              = "success"
-	StateAwaitingAddress      = "recovery_awaiting_address"
-	StateAwaitingAddressToken = "recovery_awaiting_address_choice"
-	StateConfirmingAddress    = "recovery_confirming_address"
-	StateAwaitingCode         = "recovery_awaiting_code"
+	StateChooseMethod          = "choose_method"
+	StateSentEmail             = "sent_email"
+	StatePassedChallenge       = "passed_challenge"
+	StateShowForm              = "show_form"
+	StateSuccess               = "success"
+	StateAwaitingAddress       = "recovery_awaiting_address"
+	StateAwaitingAddressChoice = "recovery_awaiting_address_choice"
+	StateConfirmingAddress     = "recovery_confirming_address"
+	StateAwaitingCode          = "recovery_awaiting_code"
 )
 
 // Flow is the document of a flow as clients see it. Which keys it has depends on its kind.

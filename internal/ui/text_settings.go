@@ -56,13 +56,16 @@ func LookupSecretUsed(at time.Time) Text {
 	return info(1050014, "Secret was used at {used_at}", moment("used_at", at))
 }
 
+// lookupUsed stands in a list of codes for one that was spent.
+const lookupUsed = "used"
+
 // LookupSecretList shows the backup codes; each is a LookupSecret or a LookupSecretUsed.
 func LookupSecretList(secrets []Text) Text {
 	shown := make([]string, len(secrets))
 	for i, s := range secrets {
 		shown[i] = s.Text
 		if s.ID == 1050014 {
-			shown[i] = "used"
+			shown[i] = lookupUsed
 		}
 	}
 	return Text{ID: 1050015, Text: strings.Join(shown, ", "), Type: Info, Context: values{"secrets": secrets}}
