@@ -1,0 +1,86 @@
+package session
+
+import (
+	"encoding/json"
+	"hash/maphash"
+	"sync/atomic"
+
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// kept is a session in memory: what was read, and its document once somebody asked for it. A nil session says that there
+// is none, which stays true: a token is given out after its row was written.
+type kept struct {
+	session *Session
+	since   uint64 // what was known of changes when the reading began
+	body    atomic.Pointer[[]byte]
+}
+
+// document returns the session's JSON, which is the same for everybody who asks.
+func (k *kept) document() ([]byte, error) {
+	if body := k.body.Load(); body != nil {
+		return *body, nil
+	}
+	body, err := json.Marshal(k.session)
+	if err != nil {
+		return nil, err
+	}
+	body = append(body, '\n')
+	k.body.Store(&body)
+	return body, nil
+}
+
+// places is the number of counters for ids. Two ids that share one only make each other be read again.
+const places = 1 << 15
+
+// changes remembers when something was last said about an id, in a fixed space. A session is read without knowing whose it
+// is, so a cache that is told to drop keys would miss the change that comes while it is read; here the reading notes the
+// time before it begins, and everything said after that makes what was read void.
+type changes struct {
+	seed  maphash.Seed
+	clock atomic.Uint64
+	all   atomic.Uint64
+	last  [places]atomic.Uint64
+}
+
+func newChanges() *changes { return &changes{seed: maphash.MakeSeed()} }
+
+// now is the time, counted in changes.
+func (c *changes) now() uint64 { return c.clock.Load() }
+
+// note takes down that an id of a tenant changed; everything of it where the id is empty. It is what the feed calls.
+func (c *changes) note(t tenant.ID, id string) {
+	at := c.clock.Add(1)
+	if id == "" {
+		raise(&c.all, at)
+		return
+	}
+	raise(c.place(t, id), at)
+}
+
+// fresh tells whether nothing was said about the ids since then.
+func (c *changes) fresh(t tenant.ID, since uint64, ids ...string) bool {
+	if c.all.Load() > since {
+		return false
+	}
+	for _, id := range ids {
+		if c.place(t, id).Load() > since {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *changes) place(t tenant.ID, id string) *atomic.Uint64 {
+	return &c.last[(maphash.String(c.seed, string(t))*31+maphash.String(c.seed, id))%places]
+}
+
+// raise sets a counter to at, unless a later one was faster.
+func raise(counter *atomic.Uint64, at uint64) {
+	for {
+		old := counter.Load()
+		if old >= at || counter.CompareAndSwap(old, at) {
+			return
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+)
+
+// Update stores a session that Renew changed. ErrNoSession when it was revoked, or renewed by another request, since it
+// was read: then the new token opens nothing.
+func (s *Store) Update(ctx context.Context, renewed *Session) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return s.UpdateIn(ctx, tx, renewed) })
+}
+
+// UpdateIn is Update in the caller's transaction. Give the token out after the commit.
+func (s *Store) UpdateIn(ctx context.Context, tx *sqldb.Tx, renewed *Session) error {
+	methods, devices, err := renewed.documents()
+	if err != nil {
+		return err
+	}
+	former := renewed.former
+	if former == "" {
+		former = renewed.digest
+	}
+	n, err := tx.Exec(ctx, `UPDATE session SET digest = ?, aal = ?, methods = ?, devices = ?, authenticated_at = ?, expires_at = ?
+		WHERE tenant_id = :tenant AND id = ? AND digest = ? AND active = ?`,
+		renewed.digest, renewed.AAL, methods, devices, renewed.AuthenticatedAt, renewed.ExpiresAt, renewed.ID, former, true)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrNoSession
+	}
+	return s.feed.Publish(ctx, tx, Topic, renewed.ID)
+}
+
+// Revoke ends a session; ErrNotFound when there is none. Ending one that has ended already is no error.
+func (s *Store) Revoke(ctx context.Context, id string) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return s.RevokeIn(ctx, tx, id) })
+}
+
+// RevokeIn is Revoke in the caller's transaction.
+func (s *Store) RevokeIn(ctx context.Context, tx *sqldb.Tx, id string) error {
+	n, err := tx.Exec(ctx, `UPDATE session SET active = ? WHERE tenant_id = :tenant AND id = ?`, false, id)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrNotFound
+	}
+	return s.feed.Publish(ctx, tx, Topic, id)
+}
+
+// RevokeOwn ends a session if it belongs to the identity, and says nothing where it does not.
+func (s *Store) RevokeOwn(ctx context.Context, identityID, id string) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE session SET active = ? WHERE tenant_id = :tenant AND id = ? AND identity_id = ?`, false, id, identityID)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.feed.Publish(ctx, tx, Topic, id)
+	})
+}
+
+// RevokeOthers ends all sessions of the identity but one and tells how many were active.
+func (s *Store) RevokeOthers(ctx context.Context, identityID, keepID string) (n int, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) (err error) {
+		n, err = s.RevokeAllIn(ctx, tx, identityID, keepID)
+		return err
+	})
+	return n, err
+}
+
+// RevokeAll ends all sessions of the identity and tells how many were active.
+func (s *Store) RevokeAll(ctx context.Context, identityID string) (int, error) {
+	return s.RevokeOthers(ctx, identityID, "")
+}
+
+// RevokeAllIn ends all sessions of the identity, but for those of the ids in but, in the caller's transaction, and tells
+// how many were active.
+func (s *Store) RevokeAllIn(ctx context.Context, tx *sqldb.Tx, identityID string, but ...string) (int, error) {
+	query := `UPDATE session SET active = ? WHERE tenant_id = :tenant AND identity_id = ? AND active = ? AND expires_at > ?`
+	args := []any{false, identityID, true, s.now()}
+	for _, id := range but {
+		if id != "" {
+			query, args = query+` AND id <> ?`, append(args, id)
+		}
+	}
+	n, err := tx.Exec(ctx, query, args...)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	return int(n), s.feed.Publish(ctx, tx, Topic, identityID)
+}
+
+// Forget deletes all sessions of an identity in the transaction that deletes the identity.
+func (s *Store) Forget(ctx context.Context, tx *sqldb.Tx, identityID string) error {
+	_, err := s.deleteAllIn(ctx, tx, identityID)
+	return err
+}
+
+// DeleteAll deletes all sessions of an identity and tells how many there were.
+func (s *Store) DeleteAll(ctx context.Context, identityID string) (n int, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) (err error) {
+		n, err = s.deleteAllIn(ctx, tx, identityID)
+		return err
+	})
+	return n, err
+}
+
+func (s *Store) deleteAllIn(ctx context.Context, tx *sqldb.Tx, identityID string) (int, error) {
+	n, err := tx.Exec(ctx, `DELETE FROM session WHERE tenant_id = :tenant AND identity_id = ?`, identityID)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	return int(n), s.feed.Publish(ctx, tx, Topic, identityID)
+}
+
+// Extend gives an active session a new lifespan, unless it is too early for that, and returns it as it is then;
+// ErrEnded when there is no active one.
+func (s *Store) Extend(ctx context.Context, id string) (*Session, error) {
+	got, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !got.Active {
+		return nil, ErrEnded
+	}
+	if !s.extensible(got, s.now(), s.config.EarliestPossibleExtend) {
+		return got, nil
+	}
+	return got, s.extend(ctx, got)
+}
+
+// extend moves the end of the session. Of several requests at once one writes; the others find it done.
+func (s *Store) extend(ctx context.Context, got *Session) error {
+	end := s.until(got, s.now()).Truncate(time.Microsecond)
+	err := s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE session SET expires_at = ? WHERE tenant_id = :tenant AND id = ? AND expires_at = ? AND active = ?`,
+			end, got.ID, got.ExpiresAt, true)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.feed.Publish(ctx, tx, Topic, got.ID)
+	})
+	if err == nil {
+		got.ExpiresAt = end
+	}
+	return err
+}

@@ -1,0 +1,79 @@
+package session
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// read returns the document at file:///path or base64://….
+func read(address string, file func(string) ([]byte, error)) ([]byte, error) {
+	if text, ok := strings.CutPrefix(address, "base64://"); ok {
+		text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")
+		raw, err := base64.RawStdEncoding.DecodeString(text)
+		if err != nil {
+			return nil, errors.New("what follows base64:// is not base64")
+		}
+		return raw, nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "file" || u.Path == "" {
+		return nil, errors.New("must begin with file:/// or base64://")
+	}
+	if file == nil {
+		return nil, errors.New("this server reads no files")
+	}
+	return file(u.Path)
+}
+
+// algorithms that sign a session's JWT (RFC 7518 §3.1, RFC 8037 §3.1); none of them is "none".
+func algorithms() []string {
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"}
+}
+
+// signWith returns a function that signs with the first private signing key of a JWK set (RFC 7517 §5). Errors hold
+// nothing of the keys.
+func signWith(document []byte) (func(claims []byte) (string, error), error) {
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(document, &set); err != nil || len(set.Keys) == 0 {
+		return nil, errors.New("is not a JSON Web Key Set with keys in it")
+	}
+	for _, key := range set.Keys {
+		if _, symmetric := key.Key.([]byte); !symmetric && key.IsPublic() || key.Use == "enc" {
+			continue
+		}
+		return signWithKey(key)
+	}
+	return nil, errors.New("has no private key for signing")
+}
+
+func signWithKey(key jose.JSONWebKey) (func([]byte) (string, error), error) {
+	known := false
+	for _, name := range algorithms() {
+		known = known || key.Algorithm == name
+	}
+	if !known || key.KeyID == "" {
+		return nil, fmt.Errorf("the first private key needs a kid, and an alg that is one of %s", strings.Join(algorithms(), ", "))
+	}
+	options := (&jose.SignerOptions{}).WithType(typeJWT).WithHeader("kid", key.KeyID)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(key.Algorithm), Key: key.Key}, options)
+	if err != nil {
+		return nil, fmt.Errorf("the key %s does not go with its alg %s", key.KeyID, key.Algorithm)
+	}
+	sign := func(claims []byte) (string, error) {
+		signed, err := signer.Sign(claims)
+		if err != nil {
+			return "", err
+		}
+		return signed.CompactSerialize()
+	}
+	if _, err := sign([]byte("{}")); err != nil {
+		return nil, fmt.Errorf("the key %s cannot sign", key.KeyID)
+	}
+	return sign, nil
+}
