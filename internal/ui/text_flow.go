@@ -74,7 +74,8 @@ const reasonTriedTooOften = "The request was submitted too often. Please request
 // TooManyAttempts says how long to wait before the next try.
 func TooManyAttempts(wait time.Duration) Text {
 	seconds := int((wait + time.Second - 1) / time.Second)
-	return fail(4009001, "Too many attempts. Please wait {retry_after} seconds and try again.", values{"retry_after": max(seconds, 1)})
+	return fail(4009001, "Too many attempts. Please wait {retry_after} seconds and try again.",
+		values{"retry_after": max(seconds, 1)})
 }
 
 // SystemError says that something went wrong on our side.

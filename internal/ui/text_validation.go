@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -21,7 +22,9 @@ func MinLength(minimum, actual int) Text {
 
 // PatternMismatch says that a value does not match the regular expression of its schema.
 func PatternMismatch(pattern string) Text {
-	return fail(4000004, `does not match pattern "{pattern}"`, values{"pattern": pattern})
+	t := fail(4000004, "", values{"pattern": pattern})
+	t.Text = "does not match pattern " + strconv.Quote(pattern)
+	return t
 }
 
 // PasswordPolicy says why a password cannot be taken; reason is the rest of a sentence.
