@@ -5,23 +5,28 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/sync/semaphore"
 )
 
 var (
 	// ErrBusy says that more passwords wait to be hashed than the server takes on; the caller may try again soon.
 	ErrBusy = errors.New("too many passwords are being verified at once")
-	// ErrTooLong says that a password is longer than MaxPassword bytes.
-	ErrTooLong = errors.New("password is longer than 1024 bytes")
+	// ErrTooLong says that a password is longer than Hasher.Longest bytes.
+	ErrTooLong = errors.New("password is longer than can be hashed")
 )
 
-// MaxPassword is the longest password that is hashed, in bytes.
+// MaxPassword is the longest password that is hashed with Argon2id, and the longest that is verified, in bytes.
 const MaxPassword = 1024
+
+// bcryptPassword is how much of a password bcrypt reads, in bytes.
+const bcryptPassword = 72
 
 // keyedPrefix begins the stored form of a secret that the server generated.
 const keyedPrefix = "$gh-hmac$"
@@ -29,6 +34,7 @@ const keyedPrefix = "$gh-hmac$"
 // Hasher hashes and verifies secrets. Use NewHasher; it may be used by many goroutines.
 type Hasher struct {
 	cost       argonCost
+	bcryptCost int // of new hashes; 0 makes them with Argon2id
 	maxMemory  uint32
 	memory     *semaphore.Weighted
 	waiting    atomic.Int64
@@ -43,72 +49,171 @@ func NewHasher(c HashConfig, ring *Ring, now func() time.Time) (*Hasher, error) 
 	if faults := c.Validate(); len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	return &Hasher{
+	h := &Hasher{
 		cost:      argonCost{memory: uint32(c.Memory), time: uint32(c.Time), parallelism: uint8(c.Parallelism)},
 		maxMemory: uint32(c.MaxMemory), maxWaiting: int64(c.MaxWaiting),
 		memory:   semaphore.NewWeighted(int64(c.MaxMemory)),
 		keyed:    ring.For("generated secret"),
 		verified: newVerified(ring.For("verified secret"), c.Remember, c.RememberMax, now),
-	}, nil
+	}
+	if c.Algorithm == Bcrypt {
+		h.bcryptCost = c.Bcrypt.Cost
+	}
+	return h, nil
+}
+
+// Longest is how many bytes a password may have that Hash takes.
+func (h *Hasher) Longest() int {
+	if h.bcryptCost != 0 {
+		return bcryptPassword
+	}
+	return MaxPassword
+}
+
+// Accepts is ValidHash, and tells as well whether the configuration leaves enough memory to verify the hash.
+func (h *Hasher) Accepts(encoded string) error {
+	_, err := h.parse(encoded)
+	return err
+}
+
+func (h *Hasher) parse(encoded string) (storedHash, error) {
+	stored, err := parseStored(encoded)
+	if err == nil && stored.memory() > h.maxMemory {
+		return nil, fmt.Errorf("%w: it asks for %d KiB of memory, and hashing.max_memory is %d", ErrFormat, stored.memory(), h.maxMemory)
+	}
+	return stored, err
 }
 
 // Hash gives the stored form of a secret that a person chose.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	if len(password) > MaxPassword {
+func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err error) {
+	if len(password) > h.Longest() {
 		return "", ErrTooLong
 	}
-	salt := make([]byte, 16)
-	rand.Read(salt)
-	key, err := h.derive(ctx, h.cost, password, salt, 32)
+	if h.bcryptCost != 0 {
+		failed := h.compute(ctx, 0, func() {
+			var raw []byte
+			raw, err = bcrypt.GenerateFromPassword([]byte(password), h.bcryptCost)
+			encoded = string(raw)
+		})
+		return encoded, errors.Join(failed, err)
+	}
+	made := argonHash{cost: h.cost, salt: make([]byte, 16)}
+	rand.Read(made.salt)
+	err = h.compute(ctx, h.cost.memory, func() {
+		made.key = argon2.IDKey([]byte(password), made.salt, h.cost.time, h.cost.memory, h.cost.parallelism, argonKey)
+	})
 	if err != nil {
 		return "", err
 	}
-	return argonHash{cost: h.cost, salt: salt, key: key}.format(), nil
+	return made.format(), nil
 }
 
-// Verify tells whether password is the one that encoded was made of, in either stored form, and whether encoded should
-// be replaced by a new one (the costs or the key changed since). An error means that it could not be found out:
+// argonKey is the length of the keys that Hash makes, in bytes.
+const argonKey = 32
+
+// Verify tells whether secret is the one that encoded was made of, in any stored form, and whether encoded should be
+// replaced by a new one (the algorithm, the costs or the key changed since). It remembers what it found right, as the
+// configuration says: use it for what a machine sends again and again. An error means that it could not be found out:
 // ErrFormat, ErrBusy, or the context's.
-func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, stale bool, err error) {
+func (h *Hasher) Verify(ctx context.Context, encoded, secret string) (ok, stale bool, err error) {
 	if strings.HasPrefix(encoded, keyedPrefix) {
-		ok, stale = h.MatchKeyed(encoded, password)
+		ok, stale = h.MatchKeyed(encoded, secret)
 		return ok, stale, nil
 	}
-	stored, err := parseArgon(encoded, h.maxMemory)
-	if err != nil {
+	stored, err := h.parse(encoded)
+	if err != nil || len(secret) > MaxPassword {
 		return false, false, err
 	}
-	if len(password) > MaxPassword {
-		return false, false, nil
-	}
-	ok, err = h.verified.check(ctx, encoded, password, func(ctx context.Context) (bool, error) {
-		key, err := h.derive(ctx, stored.cost, password, stored.salt, len(stored.key))
-		return err == nil && subtle.ConstantTimeCompare(key, stored.key) == 1, err
+	ok, err = h.verified.check(ctx, encoded, secret, func(ctx context.Context) (bool, error) {
+		return h.match(ctx, stored, secret)
 	})
 	return ok, ok && h.outdated(stored), err
 }
 
-// outdated tells whether a stored hash was made with other costs than the configured ones.
-func (h *Hasher) outdated(stored argonHash) bool {
-	return stored.cost != h.cost || len(stored.key) != 32 || len(stored.salt) != 16
+// VerifyPassword is Verify for what a person types: nothing is remembered, and a wrong password costs at least what
+// Pretend costs, also where the stored hash is of a cheap kind, so that its time does not tell whether there is an account.
+func (h *Hasher) VerifyPassword(ctx context.Context, encoded, password string) (ok, stale bool, err error) {
+	stored, err := h.parse(encoded)
+	if err != nil || len(password) > MaxPassword {
+		return false, false, err
+	}
+	if ok, err = h.match(ctx, stored, password); err != nil {
+		return false, false, err
+	}
+	stale = h.outdated(stored)
+	if !ok && stale && !h.native(stored) {
+		return false, false, h.Pretend(ctx, password)
+	}
+	return ok, ok && stale, nil
 }
 
-// derive runs Argon2id once the memory for it is free. It refuses at once when too many wait already: a queue that
-// grows without a bound answers nobody in time.
-func (h *Hasher) derive(ctx context.Context, c argonCost, password string, salt []byte, n int) ([]byte, error) {
-	if !h.memory.TryAcquire(int64(c.memory)) {
+// Pretend does the work of verifying a password against a hash of today's algorithm and costs, and finds nothing: for
+// names that nobody has, so that the time of the answer does not tell.
+func (h *Hasher) Pretend(ctx context.Context, password string) error {
+	if len(password) > MaxPassword {
+		return nil
+	}
+	var decoy storedHash = argonHash{cost: h.cost, salt: make([]byte, 16), key: make([]byte, argonKey)}
+	if h.bcryptCost != 0 {
+		decoy = bcryptHash{encoded: fmt.Sprintf("$2a$%02d$", h.bcryptCost) + strings.Repeat(".", 53), cost: h.bcryptCost}
+	}
+	_, err := h.match(ctx, decoy, password)
+	return err
+}
+
+// match computes once there is room.
+func (h *Hasher) match(ctx context.Context, stored storedHash, password string) (ok bool, err error) {
+	err = h.compute(ctx, stored.memory(), func() { ok = stored.match([]byte(password)) })
+	return ok, err
+}
+
+// native tells whether a stored hash was made with the algorithm that makes new ones.
+func (h *Hasher) native(stored storedHash) bool {
+	switch s := stored.(type) {
+	case argonHash:
+		return h.bcryptCost == 0 && !s.independent
+	case bcryptHash:
+		return h.bcryptCost != 0
+	}
+	return false
+}
+
+// outdated tells whether a stored hash was made otherwise than Hash would make it now.
+func (h *Hasher) outdated(stored storedHash) bool {
+	if !h.native(stored) {
+		return true
+	}
+	switch s := stored.(type) {
+	case argonHash:
+		return s.cost != h.cost || len(s.key) != argonKey || len(s.salt) != 16
+	case bcryptHash:
+		return s.cost != h.bcryptCost
+	}
+	return true
+}
+
+// compute runs f once the memory for it is free. What takes little memory takes time, and counts as a sixteenth of all, so
+// that a bounded number of computations contends for the processors. It refuses at once when too many wait already: a queue
+// that grows without a bound answers nobody in time.
+func (h *Hasher) compute(ctx context.Context, memory uint32, f func()) error {
+	room := int64(memory)
+	if room == 0 {
+		room = int64(h.maxMemory / 16)
+	}
+	if !h.memory.TryAcquire(room) {
 		if h.waiting.Add(1) > h.maxWaiting {
 			h.waiting.Add(-1)
-			return nil, ErrBusy
+			return ErrBusy
 		}
-		err := h.memory.Acquire(ctx, int64(c.memory))
+		err := h.memory.Acquire(ctx, room)
 		h.waiting.Add(-1)
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	defer h.memory.Release(int64(c.memory))
-	return argon2.IDKey([]byte(password), salt, c.time, c.memory, c.parallelism, uint32(n)), nil
+	defer h.memory.Release(room)
+	f()
+	return nil
 }
 
 // KeyedDigest gives the stored form of a secret that this server generated with 256 bits of randomness. Such a secret

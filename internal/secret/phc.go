@@ -1,23 +1,11 @@
 package secret
 
 import (
-	"errors"
+	"crypto/subtle"
 	"strconv"
 	"strings"
-)
 
-// ErrFormat says that a stored hash is in no format this server verifies, or names costs beyond its bounds.
-var ErrFormat = errors.New("stored hash is in a format that cannot be verified")
-
-// Bounds of what a stored hash may ask for. They are applied before a byte of memory is taken: a row that an attacker
-// or an import wrote must not decide what a login costs.
-const (
-	maxTime        = 16
-	maxParallelism = 16
-	minSalt        = 8
-	maxSalt        = 64
-	minKey         = 16
-	maxKey         = 64
+	"golang.org/x/crypto/argon2"
 )
 
 // argonCost is what one Argon2id computation takes (RFC 9106 §3.1): memory in KiB, passes over it, lanes.
@@ -26,14 +14,32 @@ type argonCost struct {
 	parallelism  uint8
 }
 
-// argonHash is a stored Argon2id hash.
+// argonHash is a stored Argon2 hash.
 type argonHash struct {
 	cost      argonCost
 	salt, key []byte
+	// independent says Argon2i, whose memory accesses do not depend on the password; it is verified, never made.
+	independent bool
 }
 
-// argonPrefix begins every Argon2id hash of version 1.3 (0x13 = 19) in PHC form.
-const argonPrefix = "$argon2id$v=19$"
+// What begins an Argon2 hash of version 1.3 (0x13 = 19) in PHC form. Argon2d and version 1.0 have no implementation here.
+const (
+	argonPrefix  = "$argon2id$v=19$"
+	argonIPrefix = "$argon2i$v=19$"
+)
+
+// memory is what computing takes, in KiB.
+func (h argonHash) memory() uint32 { return h.cost.memory }
+
+// match computes and compares.
+func (h argonHash) match(password []byte) bool {
+	derive := argon2.IDKey
+	if h.independent {
+		derive = argon2.Key
+	}
+	key := derive(password, h.salt, h.cost.time, h.cost.memory, h.cost.parallelism, uint32(len(h.key)))
+	return subtle.ConstantTimeCompare(key, h.key) == 1
+}
 
 // format writes the PHC string: $argon2id$v=19$m=…,t=…,p=…$<salt>$<key>, base64 without padding.
 func (h argonHash) format() string {
@@ -48,43 +54,39 @@ func (c argonCost) format() string {
 }
 
 // parseArgon reads a PHC string. It takes exactly what format writes: no leading zeros, no other order.
-func parseArgon(encoded string, maxMemory uint32) (argonHash, error) {
+func parseArgon(encoded string) (storedHash, error) {
 	rest, found := strings.CutPrefix(encoded, argonPrefix)
-	if !found || len(rest) > 256 {
-		return argonHash{}, ErrFormat
+	independent := false
+	if !found {
+		rest, independent = strings.CutPrefix(encoded, argonIPrefix)
 	}
-	costs, rest, ok1 := strings.Cut(rest, "$")
-	saltText, keyText, ok2 := strings.Cut(rest, "$")
-	if !ok1 || !ok2 {
-		return argonHash{}, ErrFormat
+	parts := strings.Split(rest, "$")
+	if !found && !independent || len(parts) != 3 {
+		return nil, malformed("Argon2", "must read $argon2id$v=19$m=…,t=…,p=…$salt$hash")
 	}
-	cost, err := parseCost(costs, maxMemory)
+	cost, err := parseCost(parts[0])
 	if err != nil {
-		return argonHash{}, err
+		return nil, err
 	}
-	salt, err1 := phc64.DecodeString(saltText)
-	key, err2 := phc64.DecodeString(keyText)
-	if err1 != nil || err2 != nil || strings.ContainsAny(rest, "\r\n") {
-		return argonHash{}, ErrFormat // the decoder would skip line ends
+	salt, ok1 := unphc(parts[1], minSalt, maxSalt)
+	key, ok2 := unphc(parts[2], minKey, maxKey)
+	if !ok1 || !ok2 {
+		return nil, malformed("Argon2", "salt and hash must be base64 without padding, of 8 to 256 and 16 to 128 bytes")
 	}
-	if len(salt) < minSalt || len(salt) > maxSalt || len(key) < minKey || len(key) > maxKey {
-		return argonHash{}, ErrFormat
-	}
-	return argonHash{cost: cost, salt: salt, key: key}, nil
+	return argonHash{cost: cost, salt: salt, key: key, independent: independent}, nil
 }
 
 // parseCost reads m=…,t=…,p=… within the bounds; memory is at least 8 KiB per lane (RFC 9106 §3.1).
-func parseCost(text string, maxMemory uint32) (argonCost, error) {
-	m, rest, ok1 := strings.Cut(text, ",")
-	t, p, ok2 := strings.Cut(rest, ",")
-	if !ok1 || !ok2 {
-		return argonCost{}, ErrFormat
+func parseCost(text string) (argonCost, error) {
+	parts := strings.Split(text, ",")
+	if len(parts) != 3 {
+		return argonCost{}, malformed("Argon2", "parameters must read m=…,t=…,p=…")
 	}
-	memory, ok1 := parseField(m, "m=", maxMemory)
-	time, ok2 := parseField(t, "t=", maxTime)
-	lanes, ok3 := parseField(p, "p=", maxParallelism)
+	memory, ok1 := parseField(parts[0], "m=", argonMostMemory)
+	time, ok2 := parseField(parts[1], "t=", maxTime)
+	lanes, ok3 := parseField(parts[2], "p=", maxParallelism)
 	if !ok1 || !ok2 || !ok3 || memory < 8*lanes {
-		return argonCost{}, ErrFormat
+		return argonCost{}, malformed("Argon2", "m must be from 8 times p to 1048576 KiB, t from 1 to 10, p from 1 to 255")
 	}
 	return argonCost{memory: memory, time: time, parallelism: uint8(lanes)}, nil
 }
