@@ -190,7 +190,7 @@ func (v view) T(key string, pairs ...string) string {
 	if !ok {
 		return key
 	}
-	return fill(text, pairs...)
+	return Fill(text, pairs...)
 }
 
 // execute makes a page. An operator's template that fails with data that it was not tried with is reported, and ours is
@@ -213,11 +213,11 @@ func (s *Site) Languages() []string { return s.or().now().languages }
 // Text gives a text in a language, values filled in, and whether there is one of that key.
 func (s *Site) Text(lang, key string, pairs ...string) (string, bool) {
 	text, ok := s.or().now().texts.lookup(lang, key)
-	return fill(text, pairs...), ok
+	return Fill(text, pairs...), ok
 }
 
-// Overridden gives an operator's text, where the directory has one in this very language.
-func (s *Site) Overridden(lang, key string) (string, bool) {
+// TextIn gives a text that there is in this very language: of ours, or of the operator's.
+func (s *Site) TextIn(lang, key string) (string, bool) {
 	text, ok := s.or().now().texts[lang][key]
 	return text, ok
 }

@@ -44,8 +44,8 @@ func (t texts) lookup(lang, key string) (string, bool) {
 	return s, ok
 }
 
-// fill puts values, given as name and value in turn, in the place of their names.
-func fill(s string, pairs ...string) string {
+// Fill puts values, given as name and value in turn, in the place of their names in braces.
+func Fill(s string, pairs ...string) string {
 	if len(pairs) < 2 || !strings.Contains(s, "{") {
 		return s
 	}

@@ -1,0 +1,215 @@
+package account
+
+import (
+	"embed"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/page"
+	"github.com/gatehouse-iam/gatehouse/internal/session"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// Flows are the self-service flows, as far as their pages need them.
+type Flows interface {
+	// Show gives the flow of that id to the browser that began it.
+	Show(r *http.Request, kind, id string) (*ui.Flow, error)
+	// Failure gives what is kept for the error page under that id.
+	Failure(r *http.Request, id string) (*fault.Error, error)
+}
+
+// Handler serves the pages. Its fields are set once, by app.
+type Handler struct {
+	Config Config
+	// Site makes the pages; NewSite makes one that has this package's.
+	Site *page.Site
+	// Flows are shown.
+	Flows Flows
+	// Sessions tell who is signed in, SessionStore keeps and ends them.
+	Sessions     *session.Handler
+	SessionStore *session.Store
+	// Consents and Logouts are those of the OAuth server; nil where there is none.
+	Consents Consents
+	Logouts  Logouts
+	// Offers are the flows that there are.
+	Offers Offers
+	// AfterLogout is where people go when they have signed out and nothing else says where; "" is a page that says so.
+	AfterLogout string
+	Base        web.BaseURL
+	Now         func() time.Time
+}
+
+// Paths of this package. They are relative to the base URL.
+const (
+	pathAccount  = "/account"
+	pathSessions = "/account/sessions"
+	pathConsent  = "/account/consent"
+	pathLogout   = "/account/logout"
+	pathError    = "/account/error"
+)
+
+// NewSite makes the pages of this package, in the look that the configuration says. now is the clock by which changes of the
+// override directory are noticed.
+func NewSite(c Config, now func() time.Time, log *slog.Logger) (*page.Site, error) {
+	own, err := fs.Sub(assets, "assets")
+	if err != nil {
+		return nil, err
+	}
+	return page.NewSite(page.Options{Brand: c.Brand, Templates: own, Texts: own, Dir: c.OverridePath, Samples: samples(), Now: now, Log: log})
+}
+
+// MountPublic registers the pages.
+func (h *Handler) MountPublic(m *web.Mux) {
+	h.Site.Mount(m)
+	m = m.WithoutCORS().With(h.showFault)
+	m.Handle("GET "+pathAccount, h.overview)
+	for _, kind := range []ui.Kind{ui.Login, ui.Registration, ui.Recovery, ui.Verification, ui.Settings} {
+		m.Handle("GET "+pathAccount+"/"+string(kind), h.flow(string(kind)))
+	}
+	m.Handle("GET "+pathError, h.failure)
+	m.Handle("GET "+pathSessions, h.devices)
+	m.Handle("POST "+pathSessions, h.endDevices)
+	m.Handle("GET "+pathLogout, h.askLogout)
+	m.Handle("POST "+pathLogout, h.logout)
+	if h.Consents != nil {
+		m.Handle("GET "+pathConsent, h.askConsent)
+		m.Handle("POST "+pathConsent, h.consent)
+	}
+}
+
+// words speaks the language of a request: the best of asked, of the parameter ui_locales, or of Accept-Language.
+func (h *Handler) words(r *http.Request, asked ...string) words {
+	asked = append(asked, strings.Fields(r.URL.Query().Get("ui_locales"))...)
+	return words{h.Site, h.Site.Choose(asked, r.Header.Values("Accept-Language"))}
+}
+
+// path is the address of a path of ours on the same host.
+func (h *Handler) path(p string) string { return h.Base.Path(p) }
+
+// with adds parameters, given as name and value in turn, to an address. Empty ones are left out.
+func with(address string, pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(q) == 0 {
+		return address
+	}
+	return address + "?" + q.Encode()
+}
+
+func redirect(w http.ResponseWriter, to string) error {
+	web.NoStore(w.Header())
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// who gives the session of the request; nil where nobody is signed in.
+func (h *Handler) who(r *http.Request) (*session.Session, error) {
+	s, err := h.Sessions.From(r)
+	if errors.Is(err, session.ErrNoSession) {
+		return nil, nil
+	}
+	return s, err
+}
+
+// begin is where a flow begins.
+func (h *Handler) begin(kind string, pairs ...string) string {
+	return with(h.path("/self-service/"+kind+"/browser"), pairs...)
+}
+
+// signIn sends the browser to sign in, and back.
+func (h *Handler) signIn(w http.ResponseWriter, back string) error {
+	return redirect(w, h.begin("login", "return_to", h.Base.Join(back)))
+}
+
+var (
+	errForeignForm = fault.New(fault.Forbidden, "request_forbidden", "This form was not sent by a page of ours. Go back and try again.")
+	errForm        = fault.New(fault.Invalid, "invalid_request", "The form cannot be read.")
+	errStranger    = fault.New(fault.Forbidden, "security_identity_mismatch", "This request is for another account than the one that is signed in here.")
+)
+
+// ownForm reads a form that only a page of ours may have sent.
+func ownForm(r *http.Request) (url.Values, error) {
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return nil, errForeignForm.Because(err)
+	}
+	if err := r.ParseForm(); err != nil {
+		return nil, errForm.Because(err)
+	}
+	return r.PostForm, nil
+}
+
+// tabs are the ways between the pages of the account.
+func (h *Handler) tabs(w words, here string) []tab {
+	var out []tab
+	for _, t := range []struct{ name, path string }{
+		{"overview", pathAccount + "/"}, {"settings", pathAccount + "/settings"}, {"sessions", pathSessions}, {"logout", pathLogout},
+	} {
+		out = append(out, tab{page.Link{Label: w.say("tab." + t.name), URL: h.path(t.path)}, t.name == here})
+	}
+	return out
+}
+
+// oops is how an error is told to people: its title and lead by what kind of error it is.
+func oops(e *fault.Error) string {
+	switch {
+	case e.Code == "security_csrf_violation", e.Code == errForeignForm.Code:
+		return "oops.cookie"
+	case e.Code == errStranger.Code:
+		return "oops.stranger"
+	case e.Kind == fault.Limited:
+		return "oops.limited"
+	case e.Kind == fault.Gone, e.Kind == fault.NotFound, e.Code == "request_unauthorized":
+		return "oops.gone"
+	case e.Kind == fault.Internal, e.Kind == fault.Unavailable:
+		return "oops"
+	}
+	return "oops.mine"
+}
+
+// showFault is the web.ErrorWriter of these pages.
+func (h *Handler) showFault(w http.ResponseWriter, r *http.Request, e *fault.Error) {
+	h.showError(w, r, e, e.Kind.Status())
+}
+
+// showError tells a person what went wrong, and leads on.
+func (h *Handler) showError(w http.ResponseWriter, r *http.Request, e *fault.Error, status int) {
+	text := h.words(r)
+	key := oops(e)
+	data := page.Error{Title: text.say(key + ".title"), Code: e.Code, RequestID: web.RequestID(r.Context())}
+	if lead := text.first(key + ".lead"); lead != "" {
+		data.Text = lead
+	} else {
+		data.Text = e.Message
+	}
+	if data.Text != e.Message && e.Kind != fault.Internal {
+		data.Detail = e.Message
+	}
+	again := h.path(pathAccount + "/")
+	if to, ok := e.Details["redirect_to"].(string); ok && strings.HasPrefix(to, h.Base.String()) {
+		again = to
+	}
+	data.Links = []page.Link{{Label: text.say("link.again"), URL: again}}
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
+		data.Links = nil
+	}
+	// Our own templates render; the tests would have found what does not.
+	_ = h.Site.Render(w, r, status, "error", localError{data, text.lang})
+}

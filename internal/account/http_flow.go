@@ -1,0 +1,133 @@
+package account
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/page"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// kept are the parameters of a page that the flow which it begins has a use for.
+var kept = []string{
+	"return_to", "login_challenge", "refresh", "aal", "via", "organization", "identity_schema", "after_verification_return_to", "ui_locales",
+}
+
+// beginning is where the flow of a page begins that names none.
+func (h *Handler) beginning(kind string, q url.Values) string {
+	var pairs []string
+	for _, name := range kept {
+		pairs = append(pairs, name, q.Get(name))
+	}
+	return h.begin(kind, pairs...)
+}
+
+// flow shows a flow of one kind. Where there is none of that id, or none any more, a new one begins.
+func (h *Handler) flow(kind string) web.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		q := r.URL.Query()
+		id := q.Get("flow")
+		if id == "" {
+			return redirect(w, h.beginning(kind, q))
+		}
+		f, err := h.Flows.Show(r, kind, id)
+		if err != nil {
+			return h.instead(w, r, kind, err)
+		}
+		var asked []string
+		if a, ok := askingOf(f); ok {
+			asked = a.Context.UILocales
+		}
+		text := h.words(r, asked...)
+		p := newFlowPage(text, f, kind)
+		p.Ways = h.ways(text, f, kind)
+		switch kind {
+		case string(ui.Settings):
+			p.Tabs = h.tabs(text, "settings")
+		case string(ui.Login), string(ui.Registration):
+			if p.App != nil && p.App.Logo != "" {
+				p.needs.Images = []string{p.App.Logo}
+			}
+		}
+		return h.Site.Render(w, r, http.StatusOK, "flow", p)
+	}
+}
+
+// instead leads on where a flow cannot be shown. One that is gone begins anew; a new one is of no use to a browser that brings no
+// cookies, and would go round in circles, so that is told.
+func (h *Handler) instead(w http.ResponseWriter, r *http.Request, kind string, err error) error {
+	e := fault.From(err)
+	back, _ := e.Details["return_to"].(string)
+	switch {
+	case e.Kind == fault.Gone, e.Kind == fault.NotFound:
+		return redirect(w, h.begin(kind, "return_to", back))
+	case kind == string(ui.Settings) && e.Kind == fault.Unauthenticated:
+		return h.signIn(w, pathAccount+"/settings")
+	}
+	if to, ok := e.Details["redirect_browser_to"].(string); ok && to != "" {
+		return redirect(w, to)
+	}
+	if e.Details["redirect_to"] == nil {
+		err = e.WithDetail("redirect_to", h.Base.Join("/self-service/"+kind+"/browser"))
+	}
+	return err
+}
+
+// ways are the questions below a flow that lead to another one.
+func (h *Handler) ways(w words, f *ui.Flow, kind string) []way {
+	ask := func(key, url string) way {
+		return way{w.say(key), page.Link{Label: w.say(key + ".link"), URL: url}}
+	}
+	login := h.begin("login", "return_to", f.ReturnTo, "login_challenge", f.OAuth2LoginChallenge)
+	var out []way
+	switch ui.Kind(kind) {
+	case ui.Login:
+		if f.Refresh || f.RequestedAAL == "aal2" {
+			return []way{ask("login.to.logout", h.path(pathLogout))}
+		}
+		if h.Offers.Recovery {
+			out = append(out, ask("login.to.recovery", h.begin("recovery", "return_to", f.ReturnTo)))
+		}
+		if h.Offers.Registration {
+			out = append(out, ask("login.to.registration", h.begin("registration", "return_to", f.ReturnTo, "login_challenge", f.OAuth2LoginChallenge)))
+		}
+	case ui.Registration:
+		out = append(out, ask("registration.to.login", login))
+	case ui.Recovery:
+		out = append(out, ask("recovery.to.login", login))
+	case ui.Verification:
+		if f.State != ui.StatePassedChallenge {
+			out = append(out, ask("verification.to.account", h.path(pathAccount+"/")))
+		}
+	}
+	return out
+}
+
+// failure shows what went wrong in a flow.
+func (h *Handler) failure(w http.ResponseWriter, r *http.Request) error {
+	id := r.URL.Query().Get("id")
+	if id == "" {
+		return h.nothing(w, r)
+	}
+	e, err := h.Flows.Failure(r, id)
+	if err != nil {
+		if fault.From(err).Kind == fault.NotFound {
+			return h.nothing(w, r)
+		}
+		return err
+	}
+	// The page is there, whatever it tells of; a status of its own would make a cache or a monitor believe that it is not.
+	h.showError(w, r, e, http.StatusOK)
+	return nil
+}
+
+// nothing is the error page where there is no error.
+func (h *Handler) nothing(w http.ResponseWriter, r *http.Request) error {
+	text := h.words(r)
+	return h.Site.Render(w, r, http.StatusOK, "done", donePage{
+		common: common{lang: text.lang, Title: text.say("oops.none.title"), Header: text.say("oops.none.title"), Lead: text.say("oops.none.lead")},
+		Links:  []page.Link{{Label: text.say("link.account"), URL: h.path(pathAccount + "/")}},
+	})
+}

@@ -1,0 +1,430 @@
+package account
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gatehouse-iam/gatehouse/internal/page"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
+)
+
+// common is what the data of every page of this package has.
+type common struct {
+	lang   string
+	needs  page.Needs
+	Title  string // of the document
+	Header string // of the page
+	Lead   string
+	Tabs   []tab
+	Notes  []note
+}
+
+// PageLanguage tells package page the language.
+func (c common) PageLanguage() string { return c.lang }
+
+// PageNeeds tells package page what the page needs.
+func (c common) PageNeeds() page.Needs { return c.needs }
+
+// tab leads to another page of the account.
+type tab struct {
+	page.Link
+	Here bool
+}
+
+// note is something that is said, to everybody or about one field.
+type note struct {
+	ID, Type, Text string
+}
+
+// flowPage is the data of the page "flow".
+type flowPage struct {
+	common
+	Kind, State string
+	App         *app
+	Forms       []form
+	Ways        []way
+}
+
+// app is the application that a person comes from.
+type app struct {
+	Name, Letter, Logo, Lead string
+}
+
+// way is a question with the link that answers it.
+type way struct {
+	Text string
+	page.Link
+}
+
+// form is one form of a flow. Settings have one for each group, other flows have one.
+type form struct {
+	Title, Lead    string
+	Action, Method string
+	Hidden         []hidden
+	Items          []item
+}
+
+type hidden struct{ Name, Value string }
+
+// item is one thing in a form. As says what: field, check, select, button, or, text, image, link, script, div.
+type item struct {
+	As, ID, Name, Type, Value, Label, Class string
+	Autocomplete, Pattern, InputMode        string
+	MaxLength                               int
+	Required, Optional, Disabled, Checked   bool
+	Focus, Skip, Invalid                    bool
+	DescribedBy                             string
+	Notes                                   []note
+	Options                                 []option
+	Trigger, OnLoad                         string // functions of the flow's script
+	Show, Hide, ShowLabel, HideLabel        string // for looking at a password
+	Href, Src                               string
+	Width, Height                           int
+	Async                                   bool
+	Integrity, CrossOrigin, ReferrerPolicy  string
+	Data                                    []hidden
+}
+
+type option struct {
+	Value    string
+	Selected bool
+}
+
+// newFlowPage makes a page of a flow's document.
+func newFlowPage(w words, f *ui.Flow, kind string) flowPage {
+	p := flowPage{Kind: kind, State: f.State}
+	p.lang, p.needs = w.lang, page.Needs{Form: true, Script: true}
+	p.App = appOf(w, f)
+	step := stepOf(f, kind)
+	p.Header = w.first(kind+"."+step+".title", kind+".title")
+	p.Lead = w.first(kind+"."+step+".lead", kind+".lead")
+	p.Title = p.Header
+	if f.UI.Failed() {
+		p.Title = w.say("title.error", "title", p.Header)
+	}
+	b := &formBuilder{words: w, kind: kind, failed: f.UI.Failed()}
+	for _, t := range f.UI.Messages {
+		p.Notes = append(p.Notes, b.note(t))
+	}
+	if kind == string(ui.Settings) {
+		p.needs.Wide = true
+		p.Forms = b.perGroup(&f.UI)
+	} else {
+		p.Forms = []form{b.whole(&f.UI)}
+	}
+	return p
+}
+
+// stepOf names the step of a flow for which there may be a heading of its own.
+func stepOf(f *ui.Flow, kind string) string {
+	switch {
+	case f.State == ui.StateSentEmail || f.State == ui.StateAwaitingCode:
+		if n := f.UI.Node("code"); n == nil && kind != string(ui.Login) {
+			return "link"
+		}
+		return "code"
+	case f.State == ui.StatePassedChallenge:
+		return "done"
+	case f.RequestedAAL == "aal2":
+		return "aal2"
+	case f.Refresh:
+		return "refresh"
+	case kind == string(ui.Registration) && f.UI.Node("password") != nil && !hasField(&f.UI, "traits."):
+		return "credential"
+	}
+	return "start"
+}
+
+func hasField(f *ui.Form, prefix string) bool {
+	return slices.ContainsFunc(f.Nodes, func(n *ui.Node) bool {
+		return n.Type == ui.TypeInput && n.Attributes.Type != ui.KindHidden && strings.HasPrefix(n.Attributes.Name, prefix)
+	})
+}
+
+// asking is the part of an OAuth login request that people see.
+type asking struct {
+	Client struct {
+		ID   string `json:"client_id"`
+		Name string `json:"client_name"`
+		Logo string `json:"logo_uri"`
+	} `json:"client"`
+	Context struct {
+		UILocales []string `json:"ui_locales"`
+	} `json:"oidc_context"`
+}
+
+// askingOf reads what an application asks for, wherever the flow's document came from.
+func askingOf(f *ui.Flow) (a asking, ok bool) {
+	if f.OAuth2LoginRequest == nil {
+		return a, false
+	}
+	raw, err := json.Marshal(f.OAuth2LoginRequest)
+	if err != nil || json.Unmarshal(raw, &a) != nil {
+		return a, false
+	}
+	return a, a.Client.ID != "" || a.Client.Name != ""
+}
+
+func appOf(w words, f *ui.Flow) *app {
+	a, ok := askingOf(f)
+	if !ok {
+		return nil
+	}
+	return newApp(w, Client{ID: a.Client.ID, Name: a.Client.Name, LogoURL: a.Client.Logo}, "app.continue")
+}
+
+func newApp(w words, c Client, lead string) *app {
+	out := &app{Name: c.called(), Lead: w.say(lead)}
+	if strings.HasPrefix(c.LogoURL, "https://") {
+		out.Logo = c.LogoURL
+	}
+	if r, _ := utf8.DecodeRuneInString(strings.TrimSpace(out.Name)); r != utf8.RuneError {
+		out.Letter = string(unicode.ToUpper(r))
+	}
+	return out
+}
+
+// formBuilder makes forms of nodes.
+type formBuilder struct {
+	words
+	kind    string
+	failed  bool
+	focused bool
+	n       int
+}
+
+func (b *formBuilder) id() string {
+	b.n++
+	return "f" + strconv.Itoa(b.n)
+}
+
+func (b *formBuilder) note(t ui.Text) note { return note{Type: t.Type, Text: b.text(t)} }
+
+// rank orders groups: those that ask for something, those that go on from what was asked before, and other ways.
+func rank(nodes []*ui.Node) int {
+	if slices.ContainsFunc(nodes, isField) {
+		return 0
+	}
+	switch nodes[0].Group {
+	case ui.GroupOIDC, ui.GroupSAML, ui.GroupPasskey, ui.GroupWebAuthn, ui.GroupDeviceAuthn:
+		return 2
+	}
+	return 1
+}
+
+func isField(n *ui.Node) bool {
+	if n.Type != ui.TypeInput {
+		return n.Type == ui.TypeImage || n.Type == ui.TypeText
+	}
+	switch n.Attributes.Type {
+	case ui.KindHidden, ui.KindSubmit, ui.KindButton:
+		return false
+	}
+	return true
+}
+
+func isHidden(n *ui.Node) bool {
+	return n.Type == ui.TypeInput && n.Attributes.Type == ui.KindHidden
+}
+
+// groups gives the nodes that are seen, by group: the default one first.
+func groups(f *ui.Form) (own []*ui.Node, methods [][]*ui.Node) {
+	for _, n := range f.Nodes {
+		switch {
+		case isHidden(n):
+		case n.Group == ui.GroupDefault:
+			own = append(own, n)
+		default:
+			i := slices.IndexFunc(methods, func(g []*ui.Node) bool { return g[0].Group == n.Group })
+			if i < 0 {
+				methods = append(methods, []*ui.Node{n})
+				continue
+			}
+			methods[i] = append(methods[i], n)
+		}
+	}
+	return own, methods
+}
+
+func hiddenOf(f *ui.Form, group string) []hidden {
+	var out []hidden
+	for _, n := range f.Nodes {
+		if isHidden(n) && (group == "" || n.Group == ui.GroupDefault || n.Group == group) {
+			out = append(out, hidden{n.Attributes.Name, value(n.Attributes.Value)})
+		}
+	}
+	return out
+}
+
+// whole makes one form of all nodes. What the first way to go on needs is asked first; other ways come below it, and do not
+// insist on fields that they have no use for.
+func (b *formBuilder) whole(f *ui.Form) form {
+	out := form{Action: f.Action, Method: f.Method, Hidden: hiddenOf(f, "")}
+	own, methods := groups(f)
+	slices.SortStableFunc(methods, func(x, y []*ui.Node) int { return rank(x) - rank(y) })
+	for _, n := range own {
+		out.Items = append(out.Items, b.item(n, true))
+	}
+	for i, g := range methods {
+		if i == 1 || i > 1 && rank(g) == 0 {
+			out.Items = append(out.Items, item{As: "or", Label: b.say("form.or")})
+		}
+		out.Items = append(out.Items, b.group(g, i == 0)...)
+	}
+	return out
+}
+
+// group makes the items of one method.
+func (b *formBuilder) group(nodes []*ui.Node, main bool) []item {
+	var out []item
+	sent := false
+	for _, n := range nodes {
+		it := b.item(n, main)
+		if it.As == "button" {
+			switch {
+			case main && !sent && it.Type == ui.KindSubmit:
+				sent = true
+			case main:
+				it.Class, it.Skip = "link", true
+			default:
+				it.Class, it.Skip = "quiet", true
+			}
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+// perGroup makes a form for each group, each with what all of them need: in settings, one thing is saved at a time.
+func (b *formBuilder) perGroup(f *ui.Form) []form {
+	own, methods := groups(f)
+	var out []form
+	for _, g := range methods {
+		name := g[0].Group
+		one := form{Title: b.first("settings.group."+name, "settings.group"), Action: f.Action, Method: f.Method, Hidden: hiddenOf(f, name)}
+		one.Lead = b.first("settings.group." + name + ".lead")
+		if len(out) == 0 {
+			for _, n := range own {
+				one.Items = append(one.Items, b.item(n, true))
+			}
+		}
+		one.Items = append(one.Items, b.group(g, true)...)
+		out = append(out, one)
+	}
+	return out
+}
+
+// item makes what is shown of one node. main says that it belongs to the first way to go on: only then a browser may insist on it.
+func (b *formBuilder) item(n *ui.Node, main bool) item {
+	a := n.Attributes
+	it := item{ID: b.id(), Name: a.Name, Type: a.Type, Value: value(a.Value), Disabled: a.Disabled}
+	if n.Meta.Label != nil {
+		it.Label = b.text(*n.Meta.Label)
+	}
+	b.describe(&it, n)
+	switch n.Type {
+	case ui.TypeInput:
+		b.input(&it, n, main)
+	case ui.TypeText:
+		it.As = "text"
+		if a.Text != nil {
+			it.Value = b.text(*a.Text)
+		}
+	case ui.TypeImage:
+		it.As, it.Src, it.Width, it.Height = "image", a.Src, a.Width, a.Height
+	case ui.TypeAnchor:
+		it.As, it.Href = "link", a.Href
+		if a.Title != nil {
+			it.Label = b.text(*a.Title)
+		}
+	case ui.TypeScript:
+		it.As, it.ID, it.Src, it.Async, it.Integrity = "script", a.ID, a.Src, a.Async, a.Integrity
+		it.CrossOrigin, it.ReferrerPolicy, it.Type = a.CrossOrigin, a.ReferrerPolicy, a.Type
+	default:
+		it.As, it.ID, it.Class = "div", a.ID, a.Class
+		for name, v := range a.Data {
+			it.Data = append(it.Data, hidden{name, v})
+		}
+		slices.SortFunc(it.Data, func(x, y hidden) int { return strings.Compare(x.Name, y.Name) })
+	}
+	return it
+}
+
+// describe puts the messages of a node below it.
+func (b *formBuilder) describe(it *item, n *ui.Node) {
+	var ids []string
+	for i, t := range n.Messages {
+		said := b.note(t)
+		said.ID = it.ID + "-" + strconv.Itoa(i+1)
+		it.Notes = append(it.Notes, said)
+		it.Invalid = it.Invalid || t.Type == ui.Error
+		ids = append(ids, said.ID)
+	}
+	it.DescribedBy = strings.Join(ids, " ")
+}
+
+// input fills in what belongs to an input.
+func (b *formBuilder) input(it *item, n *ui.Node, main bool) {
+	a := n.Attributes
+	it.Autocomplete, it.Pattern, it.MaxLength = a.Autocomplete, a.Pattern, a.MaxLength
+	it.Trigger, it.OnLoad = a.OnClickTrigger, a.OnLoadTrigger
+	it.Required = a.Required && main
+	it.As = "field"
+	switch {
+	case a.Type == ui.KindSubmit, a.Type == ui.KindButton:
+		it.As = "button"
+		return
+	case a.Type == ui.KindCheckbox:
+		it.As, it.Checked = "check", it.Value == "true"
+	case len(a.Options) > 0:
+		it.As = "select"
+		for _, c := range a.Options {
+			v := value(c.Value)
+			it.Options = append(it.Options, option{v, v == it.Value})
+		}
+	case a.Type == ui.KindPassword:
+		it.Value = "" // never sent back
+		it.Show, it.Hide = b.say("password.show"), b.say("password.hide")
+		it.ShowLabel, it.HideLabel = b.say("password.show.label"), b.say("password.hide.label")
+	case a.Name == "code" || a.Name == "totp_code" || a.Autocomplete == "one-time-code":
+		it.Class, it.InputMode = "code", "numeric"
+		if it.Autocomplete == "" {
+			it.Autocomplete = "one-time-code"
+		}
+	case a.Type == ui.KindEmail, a.Type == ui.KindTel, a.Type == ui.KindURL:
+		it.InputMode = a.Type
+	}
+	if it.Label == "" {
+		it.Label = a.Name
+	}
+	it.Optional = !a.Required && it.As == "field" && strings.HasPrefix(a.Name, "traits.")
+	it.Focus = b.focus(it)
+}
+
+// focus says whether the cursor stands in a field when the page opens: in the first that is wrong, or in the field for a code.
+// Elsewhere it would only make a phone's keyboard hide the page.
+func (b *formBuilder) focus(it *item) bool {
+	if b.focused || it.Disabled || b.failed != it.Invalid && b.failed || !b.failed && it.Class != "code" {
+		return false
+	}
+	b.focused = true
+	return true
+}
+
+// value writes a value as a form sends it.
+func value(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
+}
