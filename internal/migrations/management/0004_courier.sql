@@ -2,7 +2,7 @@
 -- abandoned. send_count counts attempts and never goes back: who ends an attempt names its number, so that one who was
 -- late changes nothing. due_at is when a server may take the message: the next attempt of a queued one, the end of the
 -- lease of one that is being sent, nothing once it is sent or abandoned. document is sealed: subject, text and the data
--- of the template; it is emptied at sweep_at, and the row deleted at the next.
+-- of the template; it is emptied at sweep_at, and the row is deleted at expires_at, which is never before.
 CREATE TABLE courier_message (
     tenant_id      {{key}}  NOT NULL,
     id             {{key}}  NOT NULL,
@@ -17,6 +17,7 @@ CREATE TABLE courier_message (
     request_id     {{key}}  NOT NULL,
     due_at         {{time}},
     sweep_at       {{time}} NOT NULL,
+    expires_at     {{time}} NOT NULL,
     created_at     {{time}} NOT NULL,
     updated_at     {{time}} NOT NULL,
     PRIMARY KEY (tenant_id, id)

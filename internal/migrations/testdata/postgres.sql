@@ -116,7 +116,7 @@ CREATE INDEX session_exchange_expiry ON session_exchange (expires_at);
 -- abandoned. send_count counts attempts and never goes back: who ends an attempt names its number, so that one who was
 -- late changes nothing. due_at is when a server may take the message: the next attempt of a queued one, the end of the
 -- lease of one that is being sent, nothing once it is sent or abandoned. document is sealed: subject, text and the data
--- of the template; it is emptied at sweep_at, and the row deleted at the next.
+-- of the template; it is emptied at sweep_at, and the row is deleted at expires_at, which is never before.
 CREATE TABLE courier_message (
     tenant_id      text COLLATE "C"  NOT NULL,
     id             text COLLATE "C"  NOT NULL,
@@ -131,6 +131,7 @@ CREATE TABLE courier_message (
     request_id     text COLLATE "C"  NOT NULL,
     due_at         timestamptz,
     sweep_at       timestamptz NOT NULL,
+    expires_at     timestamptz NOT NULL,
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id)
