@@ -1,24 +1,73 @@
 package identity
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Config says which schemas identities follow.
 type Config struct {
-	// Id of the schema that an identity gets where a request names none.
+	// Id of the schema that an identity gets where a request names none. It is one of schemas, or "default" for the
+	// built-in one.
 	DefaultSchemaID string `yaml:"default_schema_id" default:"default"`
-	// The identity schemas. Empty stands for one built-in schema named "default": an e-mail address that signs in with
-	// password and code, is verified and recovers the account, and a name of first and last.
+	// The identity schemas. An empty list stands for one built-in schema named "default": an e-mail address that signs in
+	// with password and code, is verified and recovers the account, and a name of first and last.
 	Schemas []SchemaConfig `yaml:"schemas"`
 }
 
 // SchemaConfig is one schema and where it is read from.
 type SchemaConfig struct {
-	// Name of the schema: the schema_id of identities.
+	// Name of the schema: the schema_id of identities. It is stored with each of them, so it never changes.
 	ID string `yaml:"id"`
-	// Where the schema is read from at start: a file:// path, an http(s):// URL, or base64:// with the JSON itself.
+	// Where the schema is read from when the server starts: file:// and a path, a https:// or http:// URL, or base64://
+	// and the JSON itself. The server does not start when it cannot be read.
 	URL string `yaml:"url"`
 }
 
 // DefaultConfig has the built-in schema.
 func DefaultConfig() Config { return Config{DefaultSchemaID: "default"} }
 
-// Validate returns everything that is wrong with c, each fault with the path of its field below `identity`.
-func (c Config) Validate() []error { return nil }
+// Validate returns everything that is wrong with c, each fault with the path of its field below `identity`. It reads no
+// schema.
+func (c Config) Validate() []error {
+	var faults []error
+	seen := make(map[string]bool)
+	for i, s := range c.Schemas {
+		switch {
+		case s.ID == "":
+			faults = append(faults, fmt.Errorf("schemas[%d].id: it is missing", i))
+		case len(s.ID) > maxKey || !validIdentifier(s.ID):
+			faults = append(faults, fmt.Errorf("schemas[%d].id: it is longer than %d bytes or of more than one line", i, maxKey))
+		case seen[s.ID]:
+			faults = append(faults, fmt.Errorf("schemas[%d].id: %q is there already", i, s.ID))
+		}
+		seen[s.ID] = true
+		scheme, rest, _ := strings.Cut(s.URL, "://")
+		if rest == "" || scheme != "file" && scheme != "http" && scheme != "https" && scheme != "base64" {
+			faults = append(faults, fmt.Errorf("schemas[%d].url: %q is none of file://, https://, http:// or base64:// with something behind it", i, short(s.URL)))
+		}
+	}
+	if len(c.Schemas) == 0 {
+		seen["default"] = true
+	}
+	if !seen[c.DefaultSchemaID] {
+		faults = append(faults, fmt.Errorf("default_schema_id: there is no schema %q in schemas", c.DefaultSchemaID))
+	}
+	return faults
+}
+
+// short cuts what may be a whole schema.
+func short(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "…"
+	}
+	return s
+}
+
+// schemas are the configured ones, or the built-in one.
+func (c Config) schemas() []SchemaConfig {
+	if len(c.Schemas) > 0 {
+		return c.Schemas
+	}
+	return []SchemaConfig{{ID: "default", URL: "base64://" + encodedBuiltIn()}}
+}

@@ -102,8 +102,8 @@ type Identity struct {
 	// Version counts the changes. A change is refused when it was made from another version than the newest.
 	Version int64 `json:"-"`
 
-	stored   *stored   // what the database held when the identity was read; nil for one that was not
-	prepared *prepared // what Prepare made of the traits
+	stored   *stored   // nil for an identity that was not read; never changed
+	prepared *prepared // what Prepare made of the traits; never changed
 }
 
 // Credential is what an identity signs in with, of one type.

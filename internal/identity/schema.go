@@ -2,31 +2,9 @@ package identity
 
 import (
 	"encoding/json"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
-
-// Schemas are the identity schemas of this server.
-type Schemas struct {
-	fallback string
-	ids      []string
-	byID     map[string]*Schema
-}
-
-// Default returns the id of the schema that an identity gets where nobody named one.
-func (s *Schemas) Default() string { return s.fallback }
-
-// IDs returns the ids of the schemas, in the order of the configuration.
-func (s *Schemas) IDs() []string { return s.ids }
-
-// Get returns the schema of that id, the default one for "", or ErrSchema.
-func (s *Schemas) Get(id string) (*Schema, error) {
-	if id == "" {
-		id = s.fallback
-	}
-	if found, ok := s.byID[id]; ok {
-		return found, nil
-	}
-	return nil, ErrSchema
-}
 
 // Schema says which traits an identity has and what each is for.
 type Schema struct {
@@ -34,18 +12,25 @@ type Schema struct {
 	ID string
 	// Raw is the schema as it was written.
 	Raw json.RawMessage
+
+	root   *jsonschema.Schema // of {"traits": …}
+	traits *jsonschema.Schema
+	marked map[*jsonschema.Schema]bool // below which something is of use to Extract
+	fields []Field
 }
 
 // Field is one trait that a person can type, as a form needs it.
 type Field struct {
 	// Name is the trait's path in dots, beginning with "traits.".
 	Name string
-	// Title is what a person reads; the last element of Name where the schema has none.
+	// Title is what a person reads; "" where the schema has none.
 	Title string
 	// Kind is the type of the input, one of package ui's Kind constants.
 	Kind string
 	// Required says that the traits are invalid without it.
 	Required bool
+	// Disabled says that a person cannot change it: the schema says "disableFormField".
+	Disabled bool
 	// Autocomplete tells the browser what the field is for, "" for nothing.
 	Autocomplete string
 	// Pattern is the regular expression that the value matches, "" for any.
@@ -60,8 +45,7 @@ type Field struct {
 	CodeVia string
 }
 
-// Extraction is what a schema finds in traits. Addresses and identifiers are normalised: without surrounding blanks,
-// in lower case, phone numbers in E.164.
+// Extraction is what a schema finds in traits. Addresses and identifiers are normalised.
 type Extraction struct {
 	// Identifiers are by credential type.
 	Identifiers map[string][]string
@@ -81,10 +65,26 @@ type Address struct {
 }
 
 // Validate returns nil when the traits follow the schema, else a *ui.Invalid with a text for each fault.
-func (s *Schema) Validate(traits json.RawMessage) error { return nil }
+func (s *Schema) Validate(traits json.RawMessage) error {
+	value, err := decodeTraits(traits)
+	if err != nil {
+		return err
+	}
+	return s.validate(value)
+}
 
-// Fields returns the traits that a form asks for, in the schema's order.
-func (s *Schema) Fields() []Field { return nil }
+func (s *Schema) validate(traits any) error {
+	return explain(s.root.Validate(map[string]any{"traits": traits}))
+}
+
+// Fields returns the traits that a form asks for, in the schema's order. The list must not be changed.
+func (s *Schema) Fields() []Field { return s.fields }
 
 // Extract returns what the schema finds in the traits. They need not be valid.
-func (s *Schema) Extract(traits json.RawMessage) Extraction { return Extraction{} }
+func (s *Schema) Extract(traits json.RawMessage) Extraction {
+	value, err := decodeTraits(traits)
+	if err != nil {
+		return Extraction{}
+	}
+	return s.extract(value)
+}

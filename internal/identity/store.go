@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"encoding/base64"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
@@ -43,6 +44,9 @@ func NewStore(o StoreOptions) *Store {
 	return &Store{db: o.DB, feed: o.Feed, ring: o.Ring, schemas: o.Schemas, base: o.BaseURL, now: o.Now}
 }
 
+// Schemas returns the schemas of the store.
+func (s *Store) Schemas() *Schemas { return s.schemas }
+
 // OnDelete has fn called in the transaction that deletes an identity, for those whose rows belong to it. Call it before
 // the store is used.
 func (s *Store) OnDelete(fn func(ctx context.Context, tx *sqldb.Tx, identityID string) error) {
@@ -50,106 +54,25 @@ func (s *Store) OnDelete(fn func(ctx context.Context, tx *sqldb.Tx, identityID s
 }
 
 // Prepare validates the traits and puts in what follows from them: addresses, identifiers, the schema's URL. It is what
-// CreateIn and UpdateIn begin with, and runs no statement. What the person got wrong is a *ui.Invalid.
-func (s *Store) Prepare(ctx context.Context, id *Identity) error { return nil }
-
-// Create stores a new identity in a transaction of its own; see CreateIn.
-func (s *Store) Create(ctx context.Context, id *Identity) error { return nil }
-
-// CreateIn stores a new identity, in three statements. It sets id, times, addresses and identifiers. Where a handle
-// belongs to another identity it fails with ErrExists, and the transaction is lost.
-func (s *Store) CreateIn(ctx context.Context, tx *sqldb.Tx, id *Identity) error { return nil }
-
-// Update writes a changed identity in a transaction of its own; see UpdateIn.
-func (s *Store) Update(ctx context.Context, id *Identity) error { return nil }
-
-// UpdateIn writes an identity that was read and changed, and counts up its version. ErrChanged when somebody else wrote
-// since, ErrExists when a new handle belongs to another identity. Credentials in the map are written where they differ;
-// those that were read and are no longer there are deleted.
-func (s *Store) UpdateIn(ctx context.Context, tx *sqldb.Tx, id *Identity) error { return nil }
-
-// Get returns the identity without its credentials.
-func (s *Store) Get(ctx context.Context, id string) (*Identity, error) { return nil, ErrNotFound }
-
-// WithCredentials returns the identity with all its credentials, in one statement.
-func (s *Store) WithCredentials(ctx context.Context, id string) (*Identity, error) {
-	return nil, ErrNotFound
+// CreateIn and UpdateIn begin with, and runs no statement. What a person got wrong is a *ui.Invalid, what the caller did
+// is ErrInvalid.
+func (s *Store) Prepare(_ context.Context, id *Identity) error {
+	if err := s.schemas.prepare(id, s.now()); err != nil {
+		return err
+	}
+	id.SchemaURL = s.schemaURL(id.SchemaID)
+	if id.Credentials == nil {
+		return nil
+	}
+	return id.prepared.derive(id.Credentials, s.schemas.before(id), s.now())
 }
 
-// ByIdentifier returns the identity that has the identifier for credentials of the type, with that credential if it is
-// there, in one statement. The identifier is normalised as the schemas do.
-func (s *Store) ByIdentifier(ctx context.Context, credType, identifier string) (*Identity, error) {
-	return nil, ErrNotFound
+// schemaURL is where a schema is published. Its id is encoded as Ory does, for it may hold anything.
+func (s *Store) schemaURL(id string) string {
+	return s.base + "schemas/" + base64.RawURLEncoding.EncodeToString([]byte(id))
 }
 
-// ByAddress returns the identity that has the address for the purpose, Verify or Recover, without credentials.
-func (s *Store) ByAddress(ctx context.Context, purpose, via, value string) (*Identity, error) {
-	return nil, ErrNotFound
+// sealedData says where a sealed document belongs.
+func sealedData(identityID, credential string) []byte {
+	return []byte("identity_credential\x00" + identityID + "\x00" + credential)
 }
-
-// ByExternalID returns the identity with the operator's id, without credentials.
-func (s *Store) ByExternalID(ctx context.Context, externalID string) (*Identity, error) {
-	return nil, ErrNotFound
-}
-
-// SetCredential gives the identity a credential in the place of the one of its type, if its version is still that one;
-// 0 is any version.
-func (s *Store) SetCredential(ctx context.Context, identityID string, c Credential, version int64) error {
-	return nil
-}
-
-// Rehash replaces the document of a credential that was read, in one guarded statement, and does nothing when the
-// credential was changed since. It is for hashes that are made anew at a login: the identity's version stays.
-func (s *Store) Rehash(ctx context.Context, identityID string, c Credential) error { return nil }
-
-// MarkVerified notes that the address was verified, now a property of the address and not of the flow that did it.
-func (s *Store) MarkVerified(ctx context.Context, identityID, via, value string, at time.Time) error {
-	return nil
-}
-
-// MarkVerifiedIn is MarkVerified in the caller's transaction.
-func (s *Store) MarkVerifiedIn(ctx context.Context, tx *sqldb.Tx, identityID, via, value string, at time.Time) error {
-	return nil
-}
-
-// MarkSent notes that a verification was sent to the address.
-func (s *Store) MarkSent(ctx context.Context, identityID, via, value string) error { return nil }
-
-// Delete removes the identity and what was registered by OnDelete.
-func (s *Store) Delete(ctx context.Context, id string) error { return nil }
-
-// Conflict finds out which handles of id belong to another identity, after a transaction with CreateIn or UpdateIn
-// failed with err; Taken then tells. Other errors are returned as they are.
-func (s *Store) Conflict(ctx context.Context, id *Identity, err error) error { return err }
-
-// Taken returns the kinds of the handles that belong to another identity ("password", "verify:email", "external_id"),
-// as far as they are known.
-func Taken(err error) []string { return nil }
-
-// Columns are the columns of table identity that a Row reads, for those who join it; alias is the table's name in the
-// statement.
-func Columns(alias string) string { return "" }
-
-// Row reads Columns.
-type Row struct{}
-
-// Dest returns where Scan puts Columns.
-func (r *Row) Dest() []any { return nil }
-
-// Identity returns what was read, without credentials.
-func (s *Store) Identity(r *Row) (*Identity, error) { return nil, ErrNotFound }
-
-// NormalizeAddress returns the address as it is stored and compared, and false where it is none.
-func NormalizeAddress(via, value string) (string, bool) { return value, false }
-
-// NormalizeIdentifier returns what somebody typed as it is compared with identifiers: an address is normalised as such,
-// anything else is trimmed and in lower case.
-func NormalizeIdentifier(typed string) string { return typed }
-
-// AvailableAAL returns the highest assurance level that the identity's credentials can reach: AAL0 without any, AAL1
-// with a first factor, AAL2 with a second one besides.
-func AvailableAAL(id *Identity) string { return AAL0 }
-
-type stored struct{}
-
-type prepared struct{}

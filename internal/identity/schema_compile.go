@@ -1,0 +1,322 @@
+package identity
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/message"
+)
+
+// keyword is the one under which a schema says what a trait is for.
+const keyword = "ory.sh/kratos"
+
+// maxSchemaDepth is how deep a schema may be nested. Compiling recurses.
+const maxSchemaDepth = 100
+
+// ParseSchema compiles a schema. It is JSON Schema, of draft 7 where it does not say which, of {"traits": {…}}. It may
+// refer to parts of itself, and to nothing else. The error says what to change.
+func ParseSchema(id string, raw []byte) (*Schema, error) {
+	if len(raw) > maxSchema {
+		return nil, fmt.Errorf("the schema is larger than %d bytes", maxSchema)
+	}
+	if !utf8.Valid(raw) {
+		return nil, errors.New("the schema is not UTF-8")
+	}
+	if err := checkDepth(raw); err != nil {
+		return nil, err
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("the schema is not JSON: %w", err)
+	}
+	root, err := compile(doc)
+	if err != nil {
+		return nil, err
+	}
+	traits := deref(root).Properties["traits"]
+	if traits == nil || deref(traits).Properties == nil {
+		return nil, errors.New(`the schema has no object at "properties.traits" with "properties" of its own`)
+	}
+	s := &Schema{ID: id, Raw: json.RawMessage(bytes.TrimSpace(raw)), root: root, traits: traits}
+	s.marked = mark(traits)
+	s.fields = listFields(raw, traits)
+	return s, nil
+}
+
+const schemaURL = "urn:gatehouse:identity-schema"
+
+func compile(doc any) (*jsonschema.Schema, error) {
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft7)
+	c.UseLoader(noLoader{})
+	c.AssertFormat()
+	c.AssertVocabs()
+	for name, check := range formats() {
+		c.RegisterFormat(&jsonschema.Format{Name: name, Validate: check})
+	}
+	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: "urn:gatehouse:vocabulary", Compile: compileExtension})
+	if err := c.AddResource(schemaURL, doc); err != nil {
+		return nil, err
+	}
+	root, err := c.Compile(schemaURL)
+	if err != nil {
+		return nil, schemaFault(err)
+	}
+	return root, nil
+}
+
+// noLoader keeps schemas from reading files and other servers' documents.
+type noLoader struct{}
+
+var errRemote = errors.New("a schema may only refer to parts of itself")
+
+func (noLoader) Load(string) (any, error) { return nil, errRemote }
+
+// schemaFault leaves out the name that the schema has in the compiler alone.
+func schemaFault(err error) error {
+	if invalid, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
+		err = invalid.Err
+	}
+	return errors.New("the schema is not valid: " + strings.ReplaceAll(strings.ReplaceAll(err.Error(), schemaURL+"#", ""), schemaURL, "the schema"))
+}
+
+// checkDepth refuses what is nested too deeply, before anything recurses into it.
+func checkDepth(raw []byte) error {
+	depth, quoted := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxSchemaDepth {
+				return fmt.Errorf("it is nested more than %d levels deep", maxSchemaDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}
+
+// formats are those that identities mean in their own way. The library knows the others.
+func formats() map[string]func(any) error {
+	return map[string]func(any) error{
+		"email":       isText(func(s string) bool { _, ok := normalizeEmail(s); return ok }),
+		"tel":         isText(func(s string) bool { _, ok := normalizePhone(s); return ok }),
+		"no-validate": func(any) error { return nil },
+	}
+}
+
+var errFormat = errors.New("not of this format")
+
+// isText makes a format of a check. As JSON Schema has it, a format says nothing of what is no text.
+func isText(check func(string) bool) func(any) error {
+	return func(v any) error {
+		if s, ok := v.(string); ok && !check(s) {
+			return errFormat
+		}
+		return nil
+	}
+}
+
+// extension is what a schema says under the keyword.
+type extension struct {
+	Credentials struct {
+		Password struct {
+			Identifier bool `json:"identifier"`
+		} `json:"password"`
+		WebAuthn struct {
+			Identifier bool `json:"identifier"`
+		} `json:"webauthn"`
+		Passkey struct {
+			DisplayName bool `json:"display_name"`
+		} `json:"passkey"`
+		TOTP struct {
+			AccountName bool `json:"account_name"`
+		} `json:"totp"`
+		Code struct {
+			Identifier bool   `json:"identifier"`
+			Via        string `json:"via"`
+		} `json:"code"`
+	} `json:"credentials"`
+	Verification struct {
+		Via string `json:"via"`
+	} `json:"verification"`
+	Recovery struct {
+		Via string `json:"via"`
+	} `json:"recovery"`
+	Organizations struct {
+		Matcher string `json:"matcher"`
+	} `json:"organizations"`
+}
+
+func compileExtension(_ *jsonschema.CompilerContext, obj map[string]any) (jsonschema.SchemaExt, error) {
+	given, ok := obj[keyword]
+	if !ok {
+		return nil, nil
+	}
+	raw, err := json.Marshal(given)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	e := new(extension)
+	if err := d.Decode(e); err != nil {
+		return nil, fmt.Errorf("%q: %w", keyword, err)
+	}
+	return e, e.check()
+}
+
+func (e *extension) check() error {
+	for where, via := range map[string]string{
+		"credentials.code.via": e.Credentials.Code.Via, "verification.via": e.Verification.Via, "recovery.via": e.Recovery.Via,
+	} {
+		if via != "" && via != ViaEmail && via != ViaSMS {
+			return fmt.Errorf("%q: %s is %q, not email or sms", keyword, where, via)
+		}
+	}
+	if m := e.Organizations.Matcher; m != "" && m != "email_domain" {
+		return fmt.Errorf("%q: organizations.matcher is %q, not email_domain", keyword, m)
+	}
+	return nil
+}
+
+// identifies lists the credential types of which the trait is an identifier.
+func (e *extension) identifies() []string {
+	var types []string
+	if e.Credentials.Password.Identifier {
+		types = append(types, Password)
+	}
+	if e.Credentials.WebAuthn.Identifier {
+		types = append(types, WebAuthn)
+	}
+	if e.Credentials.Code.Identifier {
+		types = append(types, Code)
+	}
+	return types
+}
+
+// Validate refuses a trait that cannot be what the schema says it is for: an address to which nothing can be sent, an
+// identifier that nobody can type.
+func (e *extension) Validate(ctx *jsonschema.ValidatorContext, v any) {
+	s, ok := v.(string)
+	if !ok {
+		return // its type is refused by "type", and nothing is extracted
+	}
+	vias := []string{e.Verification.Via, e.Recovery.Via}
+	if e.Credentials.Code.Identifier {
+		vias = append(vias, e.Credentials.Code.Via)
+	}
+	for _, via := range vias {
+		if _, ok := NormalizeAddress(via, s); !ok && via != "" {
+			ctx.AddError(badAddress{via, s})
+			return
+		}
+	}
+	if len(e.identifies()) > 0 && !validIdentifier(NormalizeIdentifier(s)) {
+		ctx.AddError(badIdentifier{})
+	}
+}
+
+// badAddress says that a trait is no address of the kind, badIdentifier that it cannot be an identifier. They are the
+// kinds of errors of the keyword.
+type (
+	badAddress    struct{ via, value string }
+	badIdentifier struct{}
+)
+
+func (badAddress) KeywordPath() []string    { return []string{keyword} }
+func (badIdentifier) KeywordPath() []string { return []string{keyword} }
+
+func (k badAddress) LocalizedString(*message.Printer) string {
+	return "is no address to which something can be sent by " + k.via
+}
+
+func (badIdentifier) LocalizedString(*message.Printer) string {
+	return "is empty, too long, or of more than one line"
+}
+
+// deref returns what a schema refers to.
+func deref(s *jsonschema.Schema) *jsonschema.Schema {
+	for range maxSchemaDepth {
+		if s == nil || s.Ref == nil {
+			return s
+		}
+		s = s.Ref
+	}
+	return s
+}
+
+// extensionOf returns what the schema itself says under the keyword, nil for nothing.
+func extensionOf(s *jsonschema.Schema) *extension {
+	for _, e := range s.Extensions {
+		if found, ok := e.(*extension); ok {
+			return found
+		}
+	}
+	return nil
+}
+
+// mark finds the schemas that say something under the keyword, or hold one that does, so that Extract need not look into
+// the others.
+func mark(traits *jsonschema.Schema) map[*jsonschema.Schema]bool {
+	holders := make(map[*jsonschema.Schema][]*jsonschema.Schema) // who holds it
+	var todo []*jsonschema.Schema
+	seen := map[*jsonschema.Schema]bool{traits: true}
+	marked := make(map[*jsonschema.Schema]bool)
+	for queue := []*jsonschema.Schema{traits}; len(queue) > 0; queue = queue[1:] {
+		s := queue[0]
+		if extensionOf(s) != nil {
+			todo = append(todo, s)
+		}
+		for _, child := range children(s) {
+			holders[child] = append(holders[child], s)
+			if !seen[child] {
+				seen[child] = true
+				queue = append(queue, child)
+			}
+		}
+	}
+	for ; len(todo) > 0; todo = todo[1:] {
+		if s := todo[0]; !marked[s] {
+			marked[s] = true
+			todo = append(todo, holders[s]...)
+		}
+	}
+	return marked
+}
+
+// children are the schemas that a schema applies to the value, or to what is in it.
+func children(s *jsonschema.Schema) []*jsonschema.Schema {
+	all := slices.Concat([]*jsonschema.Schema{s.Ref, s.If, s.Then, s.Else, s.Items2020, s.Contains}, s.AllOf, s.AnyOf, s.OneOf, s.PrefixItems)
+	all = slices.AppendSeq(all, maps.Values(s.Properties))
+	all = slices.AppendSeq(all, maps.Values(s.PatternProperties))
+	all = slices.AppendSeq(all, maps.Values(s.DependentSchemas))
+	all = append(all, items(s)...)
+	if other, ok := s.AdditionalProperties.(*jsonschema.Schema); ok {
+		all = append(all, other)
+	}
+	return slices.DeleteFunc(all, func(s *jsonschema.Schema) bool { return s == nil })
+}
+
+// items are the schemas of the members of a list, in the form of the drafts before 2020.
+func items(s *jsonschema.Schema) []*jsonschema.Schema {
+	switch of := s.Items.(type) {
+	case *jsonschema.Schema:
+		return []*jsonschema.Schema{of}
+	case []*jsonschema.Schema:
+		return of
+	}
+	return nil
+}

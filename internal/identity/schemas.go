@@ -1,0 +1,133 @@
+package identity
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// maxSchema is the size of a schema that is read, in bytes.
+const maxSchema = 256 << 10
+
+// Schemas are the identity schemas of this server.
+type Schemas struct {
+	fallback string
+	ids      []string
+	byID     map[string]*Schema
+}
+
+// NewSchemas reads and compiles the schemas of the configuration. fetch reads a document over http; it bounds time and
+// size by itself.
+func NewSchemas(ctx context.Context, c Config, fetch func(ctx context.Context, url string) ([]byte, error)) (*Schemas, error) {
+	s := &Schemas{fallback: c.DefaultSchemaID, byID: make(map[string]*Schema)}
+	var faults []error
+	for i, from := range c.schemas() {
+		raw, err := readSchema(ctx, from.URL, fetch)
+		if err == nil {
+			s.byID[from.ID], err = ParseSchema(from.ID, raw)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("schemas[%d] (%s): %w", i, from.ID, err))
+		}
+		s.ids = append(s.ids, from.ID)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Default returns the id of the schema that an identity gets where nobody named one.
+func (s *Schemas) Default() string { return s.fallback }
+
+// IDs returns the ids of the schemas, in the order of the configuration. The list must not be changed.
+func (s *Schemas) IDs() []string { return s.ids }
+
+// Get returns the schema of that id, the default one for "", or ErrSchema.
+func (s *Schemas) Get(id string) (*Schema, error) {
+	if id == "" {
+		id = s.fallback
+	}
+	if found, ok := s.byID[id]; ok {
+		return found, nil
+	}
+	return nil, ErrSchema
+}
+
+func readSchema(ctx context.Context, from string, fetch func(context.Context, string) ([]byte, error)) ([]byte, error) {
+	scheme, rest, _ := strings.Cut(from, "://")
+	switch scheme {
+	case "file":
+		return readFile(rest)
+	case "http", "https":
+		return fetch(ctx, from)
+	case "base64":
+		raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(toStd.Replace(rest), "="))
+		if err != nil {
+			return nil, errors.New("what follows base64:// is not base64")
+		}
+		return raw, nil
+	}
+	return nil, errors.New("the URL begins with none of file://, https://, http://, base64://")
+}
+
+// toStd makes the two alphabets of base64 (RFC 4648 §4, §5) one.
+var toStd = strings.NewReplacer("-", "+", "_", "/")
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSchema+1))
+}
+
+// encodedBuiltIn is the built-in schema as the configuration would have it.
+func encodedBuiltIn() string { return base64.RawStdEncoding.EncodeToString([]byte(builtIn)) }
+
+// builtIn is the schema that there is where none is configured.
+const builtIn = `{
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "title": "Person",
+  "type": "object",
+  "properties": {
+    "traits": {
+      "type": "object",
+      "properties": {
+        "email": {
+          "type": "string",
+          "format": "email",
+          "title": "E-Mail",
+          "maxLength": 254,
+          "ory.sh/kratos": {
+            "credentials": {
+              "password": {"identifier": true},
+              "webauthn": {"identifier": true},
+              "code": {"identifier": true, "via": "email"},
+              "totp": {"account_name": true},
+              "passkey": {"display_name": true}
+            },
+            "verification": {"via": "email"},
+            "recovery": {"via": "email"}
+          }
+        },
+        "name": {
+          "type": "object",
+          "properties": {
+            "first": {"type": "string", "title": "First name", "maxLength": 100},
+            "last": {"type": "string", "title": "Last name", "maxLength": 100}
+          },
+          "additionalProperties": false
+        }
+      },
+      "required": ["email"],
+      "additionalProperties": false
+    }
+  }
+}
+`

@@ -1,0 +1,228 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+)
+
+var columns = []string{
+	"id", "schema_id", "external_id", "organization_id", "state", "available_aal", "traits", "metadata_public", "metadata_admin",
+	"addresses", "version", "state_changed_at", "created_at", "updated_at",
+}
+
+// Columns are the columns of table identity that a Row reads, for those who join it; alias is the table's name in the
+// statement.
+func Columns(alias string) string { return alias + "." + strings.Join(columns, ", "+alias+".") }
+
+// Row reads Columns.
+type Row struct {
+	id, schemaID, externalID, organizationID, state, aal string
+
+	traits, metadataPublic, metadataAdmin, addresses string
+
+	version                        int64
+	stateChanged, created, updated time.Time
+}
+
+// Dest returns where Scan puts Columns.
+func (r *Row) Dest() []any {
+	return []any{
+		&r.id, &r.schemaID, &r.externalID, &r.organizationID, &r.state, &r.aal, &r.traits, &r.metadataPublic, &r.metadataAdmin,
+		&r.addresses, &r.version, &r.stateChanged, &r.created, &r.updated,
+	}
+}
+
+// addresses is how both lists stand in their column.
+type addresses struct {
+	Verifiable []VerifiableAddress `json:"verifiable,omitempty"`
+	Recovery   []RecoveryAddress   `json:"recovery,omitempty"`
+}
+
+// Identity returns what was read, without credentials.
+func (s *Store) Identity(r *Row) (*Identity, error) {
+	var known addresses
+	if err := json.Unmarshal([]byte(r.addresses), &known); err != nil {
+		return nil, err
+	}
+	id := &Identity{
+		ID: r.id, ExternalID: r.externalID, SchemaID: r.schemaID, SchemaURL: s.schemaURL(r.schemaID), State: r.state,
+		Traits: json.RawMessage(r.traits), MetadataPublic: document(r.metadataPublic), MetadataAdmin: document(r.metadataAdmin),
+		VerifiableAddresses: known.Verifiable, RecoveryAddresses: known.Recovery,
+		CreatedAt: r.created, UpdatedAt: r.updated, Version: r.version,
+	}
+	if !r.stateChanged.IsZero() {
+		id.StateChangedAt = &r.stateChanged
+	}
+	if r.organizationID != "" {
+		id.OrganizationID = &r.organizationID
+	}
+	id.stored = &stored{schemaID: r.schemaID, externalID: r.externalID, state: r.state, aal: r.aal, traits: id.Traits}
+	return id, nil
+}
+
+// document is a column in which "" stands for nothing.
+func document(text string) json.RawMessage {
+	if text == "" {
+		return nil
+	}
+	return json.RawMessage(text)
+}
+
+const credentialColumns = "c.type, c.config, c.identifiers, c.version, c.revision, c.created_at, c.updated_at"
+
+// credentialRow reads credentialColumns, all NULL where an outer join found none.
+type credentialRow struct {
+	kind, config, identifiers *string
+	version, revision         *int64
+	created, updated          time.Time
+}
+
+func (r *credentialRow) dest() []any {
+	return []any{&r.kind, &r.config, &r.identifiers, &r.version, &r.revision, &r.created, &r.updated}
+}
+
+// put opens what was read and puts it into the identity's credentials.
+func (s *Store) put(r *credentialRow, identityID string, into map[string]Credential) error {
+	if r.kind == nil {
+		return nil
+	}
+	c := Credential{Type: *r.kind, Version: int(*r.version), revision: *r.revision, CreatedAt: r.created, UpdatedAt: r.updated}
+	var err error
+	if c.Config, err = s.ring.Open(*r.config, sealedData(identityID, c.Type)); err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(*r.identifiers), &c.Identifiers); err != nil {
+		return err
+	}
+	into[c.Type] = c
+	return nil
+}
+
+// Get returns the identity without its credentials, or ErrNotFound.
+func (s *Store) Get(ctx context.Context, id string) (*Identity, error) {
+	if !validID(id) {
+		return nil, ErrNotFound
+	}
+	return s.one(ctx, s.db, `SELECT `+Columns("i")+` FROM identity i WHERE i.tenant_id = :tenant AND i.id = ?`, id)
+}
+
+// one reads an identity without credentials.
+func (s *Store) one(ctx context.Context, q sqldb.Q, query string, args ...any) (*Identity, error) {
+	var r Row
+	err := q.QueryRow(ctx, query, args...).Scan(r.Dest()...)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.Identity(&r)
+}
+
+// WithCredentials returns the identity with all its credentials, in one statement, or ErrNotFound.
+func (s *Store) WithCredentials(ctx context.Context, id string) (*Identity, error) {
+	return s.withCredentials(ctx, s.db, id)
+}
+
+// WithCredentialsIn is WithCredentials in the caller's transaction.
+func (s *Store) WithCredentialsIn(ctx context.Context, tx *sqldb.Tx, id string) (*Identity, error) {
+	return s.withCredentials(ctx, tx, id)
+}
+
+func (s *Store) withCredentials(ctx context.Context, q sqldb.Q, id string) (*Identity, error) {
+	if !validID(id) {
+		return nil, ErrNotFound
+	}
+	found, err := s.joined(ctx, q, `SELECT `+Columns("i")+`, `+credentialColumns+` FROM identity i
+		LEFT JOIN identity_credential c ON c.tenant_id = i.tenant_id AND c.identity_id = i.id
+		WHERE i.tenant_id = :tenant AND i.id = ?`, id)
+	if err != nil {
+		return nil, err
+	}
+	found.stored.complete = true
+	return found, nil
+}
+
+// joined reads an identity from rows that repeat it, each with one of its credentials.
+func (s *Store) joined(ctx context.Context, q sqldb.Q, query string, args ...any) (*Identity, error) {
+	rows, err := q.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found *Identity
+	for rows.Next() {
+		var r Row
+		var c credentialRow
+		if err := rows.Scan(append(r.Dest(), c.dest()...)...); err != nil {
+			return nil, err
+		}
+		if found == nil {
+			if found, err = s.Identity(&r); err != nil {
+				return nil, err
+			}
+			found.stored.credentials = make(map[string]Credential)
+		}
+		if err := s.put(&c, found.ID, found.stored.credentials); err != nil {
+			return nil, err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return nil, ErrNotFound
+	}
+	found.Credentials = copyCredentials(found.stored.credentials)
+	return found, nil
+}
+
+// ByIdentifier returns the identity that has the identifier for credentials of the type, with that credential if it is
+// there, in one statement, or ErrNotFound. What people type is normalised as the schemas do.
+func (s *Store) ByIdentifier(ctx context.Context, credential, identifier string) (*Identity, error) {
+	if !validIdentifier(identifier) {
+		return nil, ErrNotFound
+	}
+	return s.joined(ctx, s.db, `SELECT `+Columns("i")+`, `+credentialColumns+` FROM identity_handle h
+		JOIN identity i ON i.tenant_id = h.tenant_id AND i.id = h.identity_id
+		LEFT JOIN identity_credential c ON c.tenant_id = h.tenant_id AND c.identity_id = h.identity_id AND c.type = h.kind
+		WHERE h.tenant_id = :tenant AND h.kind = ? AND h.value = ? AND h.owner = ''`,
+		credential, identifierHandle(credential, identifier))
+}
+
+// ByAddress returns the identity that has the address for the purpose, Verify or Recover, without credentials, or
+// ErrNotFound.
+func (s *Store) ByAddress(ctx context.Context, purpose, via, value string) (*Identity, error) {
+	normal, ok := NormalizeAddress(via, value)
+	if !ok {
+		return nil, ErrNotFound
+	}
+	return s.byHandle(ctx, addressKind(purpose, via), handleValue(normal))
+}
+
+// ByExternalID returns the identity with the operator's id, without credentials, or ErrNotFound.
+func (s *Store) ByExternalID(ctx context.Context, externalID string) (*Identity, error) {
+	if !validIdentifier(externalID) {
+		return nil, ErrNotFound
+	}
+	return s.byHandle(ctx, kindExternalID, handleValue(externalID))
+}
+
+func (s *Store) byHandle(ctx context.Context, kind, value string) (*Identity, error) {
+	return s.one(ctx, s.db, `SELECT `+Columns("i")+` FROM identity_handle h
+		JOIN identity i ON i.tenant_id = h.tenant_id AND i.id = h.identity_id
+		WHERE h.tenant_id = :tenant AND h.kind = ? AND h.value = ? AND h.owner = ''`, kind, value)
+}
+
+func copyCredentials(from map[string]Credential) map[string]Credential {
+	to := make(map[string]Credential, len(from))
+	for kind, c := range from {
+		to[kind] = c
+	}
+	return to
+}
