@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
 
@@ -49,6 +51,8 @@ type Flow struct {
 	SessionID string `json:"session_id,omitempty"`
 	// LoginChallenge is that of the OAuth login which this flow answers.
 	LoginChallenge string `json:"login_challenge,omitempty"`
+	// OAuthRequest is that login as Hydra's API shows it.
+	OAuthRequest json.RawMessage `json:"oauth_request,omitempty"`
 	// ExchangeCode is the first half of what a native app trades for a session token.
 	ExchangeCode     string          `json:"exchange_code,omitempty"`
 	TransientPayload json.RawMessage `json:"transient_payload,omitempty"`
@@ -56,6 +60,8 @@ type Flow struct {
 	// SchemaID is that of the traits which a registration asks for.
 	SchemaID     string            `json:"schema_id,omitempty"`
 	ContinueWith []ui.ContinueWith `json:"continue_with,omitempty"`
+	// Error is what went wrong, where the flow is one of KindError.
+	Error json.RawMessage `json:"error,omitempty"`
 	// Lang is the language of the last request.
 	Lang     string   `json:"lang,omitempty"`
 	Internal Internal `json:"internal"`
@@ -63,6 +69,9 @@ type Flow struct {
 	Version int64 `json:"-"`
 
 	outbox []courier.Message
+	spent  time.Time          // when it ended; zero where it goes on
+	raw    []byte             // the document as it was read
+	shown  *identity.Identity // who the document names, where that is not who the session knows
 }
 
 // Internal is what a flow remembers and never shows. It is sealed in the database.
@@ -77,6 +86,17 @@ type Internal struct {
 	Traits json.RawMessage `json:"traits,omitempty"`
 	// Parent is the flow out of which this one came.
 	Parent string `json:"parent,omitempty"`
+	// ReturnCode is the second half of what a native app trades for a session token; it arrives with the browser.
+	ReturnCode string `json:"return_code,omitempty"`
+	// SignIn says that the end of a verification signs the person in: its registration waited for it.
+	SignIn *SignIn `json:"sign_in,omitempty"`
+}
+
+// SignIn is a session that waits for an address to be verified.
+type SignIn struct {
+	Method session.AuthMethod `json:"method"`
+	// LoginChallenge is that of the OAuth login which the registration answered.
+	LoginChallenge string `json:"login_challenge,omitempty"`
 }
 
 // Code is a one-time code or link token that was sent. It is spent, and its wrong tries are counted, by the guarded update of

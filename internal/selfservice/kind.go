@@ -50,6 +50,9 @@ type Answer struct {
 	Location string
 	// Moved says that scripts too must be sent to Location: 422 browser_location_change_required instead of Body.
 	Moved bool
+
+	returnTo    string // where the browser would go, were there nothing to verify
+	verifyFirst bool   // Location is a verification
 }
 
 // Redirect is returned as an error by begin (and may be by submit): the browser goes to Location instead. JSON clients get
@@ -76,6 +79,10 @@ type Writes struct {
 	Insert, Change *session.Session
 	// RevokeAll ends every session of the identity, but for RevokeBut and the one inserted.
 	RevokeAll, RevokeBut string
+	// Exchange lets the app that holds the flow's exchange codes have the session that is inserted.
+	Exchange bool
+	// Verified are addresses of existing identities that were proven.
+	Verified []Verified
 	// More are further flows to insert, with their messages.
 	More []*Flow
 }

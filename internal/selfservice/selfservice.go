@@ -1,14 +1,13 @@
 package selfservice
 
 import (
-	"context"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/limit"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -32,7 +31,10 @@ type Handler struct {
 	Limits *limit.Limits
 	// OAuth is the server whose logins end here; nil where there is none.
 	OAuth OAuth
-	Base  web.BaseURL
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Ring signs logout tokens. Give it one of its own purpose.
+	Ring *secret.Ring
+	// Base is the public listener's base URL.
+	Base web.BaseURL
+	Now  func() time.Time
+	Log  *slog.Logger
 }

@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
 
 // Submission is what came with a request, in whichever form: the answer to a flow, or the query with which one is begun.
@@ -16,12 +18,12 @@ type Submission struct {
 	Values map[string]any
 	// Session is who is signed in, nil where nobody is. It holds the identity.
 	Session *session.Session
-	// Token is the token of Session.
-	Token string
 	// Client is where the request came from.
 	Client session.Client
 	// Browser says that the flow is one of browsers, AJAX that the browser's script asks for JSON.
 	Browser, AJAX bool
+	// Form says that the values came from an HTML form, where everything is text.
+	Form bool
 	// Get says that this came by GET, by a link for example, and so without a CSRF token.
 	Get bool
 	// Lang is the best of our languages for the person: "en" or "de".
@@ -82,4 +84,61 @@ func (s *Submission) JSON(path string) json.RawMessage {
 		return nil
 	}
 	return raw
+}
+
+// Coerce gives the traits of a form the types that the schema asks for: in a form everything is text. Fields left empty were
+// not filled in. It does nothing to JSON.
+func (s *Submission) Coerce(schema *identity.Schema) {
+	traits, ok := s.value("traits").(map[string]any)
+	if !s.Form || !ok {
+		return
+	}
+	for _, field := range schema.Fields() {
+		coerce(traits, strings.TrimPrefix(field.Name, "traits."), field.Kind)
+	}
+	prune(traits)
+}
+
+// coerce gives one trait its type; what does not look like one stays text, and the schema says what is wrong with it.
+func coerce(traits map[string]any, path, kind string) {
+	name, rest, nested := strings.Cut(path, ".")
+	if nested {
+		if inner, ok := traits[name].(map[string]any); ok {
+			coerce(inner, rest, kind)
+		}
+		return
+	}
+	text, ok := traits[name].(string)
+	if !ok {
+		return
+	}
+	switch kind {
+	case ui.KindCheckbox:
+		switch text {
+		case "true", "on", "1":
+			traits[name] = true
+		case "false", "off", "0", "":
+			traits[name] = false
+		}
+	case ui.KindNumber:
+		if n := json.Number(strings.TrimSpace(text)); json.Valid([]byte(n)) && n != "" && strings.IndexAny(string(n[0]), "-0123456789") == 0 {
+			traits[name] = n
+		}
+	}
+}
+
+// prune takes out what was left empty.
+func prune(values map[string]any) {
+	for name, v := range values {
+		switch v := v.(type) {
+		case string:
+			if v == "" {
+				delete(values, name)
+			}
+		case map[string]any:
+			if prune(v); len(v) == 0 {
+				delete(values, name)
+			}
+		}
+	}
 }

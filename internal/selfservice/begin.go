@@ -1,0 +1,136 @@
+package selfservice
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/limit"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
+)
+
+const ruleFlow = limit.Flow
+
+// maxTransient bounds the transient payload that is kept with a flow, in bytes.
+const maxTransient = 32 << 10
+
+// newFlow makes a flow that is not stored yet. token is the browser's CSRF token, "" for native apps.
+func (h *Handler) newFlow(ctx context.Context, k flowKind, in *Submission, requestURL, token string) (*Flow, error) {
+	if !k.enabled {
+		return nil, errFlowDisabled
+	}
+	f := h.blank(k, in, requestURL, token)
+	var err error
+	if to := in.String("return_to"); to != "" {
+		if f.ReturnTo, err = h.returns().check(to); err != nil {
+			return nil, err
+		}
+	}
+	f.OrganizationID = in.String("organization")
+	if err := k.begin(ctx, f, in); err != nil {
+		return nil, err
+	}
+	return f, h.runBefore(ctx, k.before, f, in)
+}
+
+// blank is a flow that asks nothing yet.
+func (h *Handler) blank(k flowKind, in *Submission, requestURL, token string) *Flow {
+	now := h.Now()
+	f := &Flow{
+		ID: secret.NewID(), Kind: k.kind, Type: ui.TypeAPI, IssuedAt: now, ExpiresAt: now.Add(k.lifespan),
+		RequestURL: requestURL, State: ui.StateChooseMethod, Lang: in.Lang,
+	}
+	f.Form = ui.NewForm(h.Base.Join("/self-service/" + string(k.kind) + "?flow=" + f.ID))
+	// Clients of native apps look for the node too; it stays empty there.
+	f.Form.Add(ui.Hidden(ui.GroupDefault, csrfField, ""))
+	f.Form.Nodes[0].Attributes.Required = true
+	if in.Browser {
+		f.Type = ui.TypeBrowser
+		f.Internal.CSRF = csrfBound(token)
+	}
+	return f
+}
+
+// take notes what every submission may carry.
+func (f *Flow) take(in *Submission) error {
+	if in.Lang != "" {
+		f.Lang = in.Lang
+	}
+	payload := in.value("transient_payload")
+	if payload == nil {
+		return nil
+	}
+	raw := in.JSON("transient_payload")
+	if text, ok := payload.(string); ok && in.Form {
+		raw = json.RawMessage(text) // a form's field holds it as JSON
+	}
+	if len(raw) > maxTransient || !json.Valid(raw) || !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) {
+		return errBadSubmission.With("transient_payload must be a JSON object of 32 KiB at most.")
+	}
+	f.TransientPayload = raw
+	return nil
+}
+
+// fail puts what is wrong into the form, with what was typed; passwords and codes are typed anew.
+func (f *Flow) fail(in *Submission, wrong *ui.Invalid) {
+	f.Form.Clear()
+	f.typed(in)
+	if in.Method != "" {
+		f.Active = in.Method
+	}
+	f.Form.Fail(wrong)
+}
+
+// typed keeps what was typed into visible fields.
+func (f *Flow) typed(in *Submission) {
+	for _, n := range f.Form.Nodes {
+		a := n.Attributes
+		if n.Type != ui.TypeInput || a.Type == ui.KindHidden || a.Type == ui.KindPassword || a.Type == ui.KindSubmit ||
+			a.Type == ui.KindButton || a.Name == "code" {
+			continue
+		}
+		switch v := in.value(a.Name).(type) {
+		case string, bool, json.Number, float64:
+			f.Form.SetValue(a.Name, v)
+		}
+	}
+}
+
+// returns are the rules for return_to.
+func (h *Handler) returns() returnRules {
+	return newReturnRules(h.Base.String(), h.Config.AllowedReturnURLs)
+}
+
+// absolute completes a configured address that is a path on the public listener.
+func (h *Handler) absolute(address string) string {
+	if strings.HasPrefix(address, "/") {
+		return h.Base.Join(address)
+	}
+	return address
+}
+
+// target is where the browser goes when the flow has ended by the method.
+func (h *Handler) target(f *Flow, after AfterConfig, method string) string {
+	if f.ReturnTo != "" {
+		return f.ReturnTo
+	}
+	if to := after.returnTo(method); to != "" {
+		return h.absolute(to)
+	}
+	return h.absolute(h.Config.DefaultBrowserReturnURL)
+}
+
+func address(in *Submission) string {
+	if !in.Client.IP.IsValid() {
+		return ""
+	}
+	return in.Client.IP.String()
+}
+
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+}

@@ -1,0 +1,81 @@
+package selfservice
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/gatehouse-iam/gatehouse/internal/hook"
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
+)
+
+// has reports whether one of the hooks is of the kind.
+func has(hooks []HookConfig, kind string) bool {
+	return slices.ContainsFunc(hooks, func(c HookConfig) bool { return c.Hook == kind })
+}
+
+// webHooks returns what the web hooks among the hooks call.
+func webHooks(hooks []HookConfig) []hook.Config {
+	var out []hook.Config
+	for _, c := range hooks {
+		if c.Hook == hookWeb {
+			out = append(out, c.Config)
+		}
+	}
+	return out
+}
+
+// runBefore runs the web hooks of a flow that begins; one of them may refuse it.
+func (h *Handler) runBefore(ctx context.Context, hooks []HookConfig, f *Flow, in *Submission) error {
+	_, err := h.call(ctx, hooks, f, in, nil, nil)
+	return err
+}
+
+// call runs the web hooks among the hooks. *ui.Invalid are messages that a hook wants to be shown.
+func (h *Handler) call(ctx context.Context, hooks []HookConfig, f *Flow, in *Submission, who *identity.Identity, s any) (*hook.Reply, error) {
+	list := webHooks(hooks)
+	if len(list) == 0 || h.Hooks == nil {
+		return nil, nil
+	}
+	c := in.Request
+	c.Flow = h.document(f.copyForHook(), "", in)
+	c.TransientPayload = f.TransientPayload
+	if who != nil {
+		c.Identity = who
+	}
+	if s != nil {
+		c.Session = s
+	}
+	return h.Hooks.Run(ctx, list, c)
+}
+
+// copyForHook is the flow without what a browser alone may know.
+func (f *Flow) copyForHook() *Flow {
+	c := *f
+	c.Form.Nodes = slices.DeleteFunc(slices.Clone(f.Form.Nodes), func(n *ui.Node) bool { return n.Key() == csrfField })
+	return &c
+}
+
+// tellFailed tells the web hooks of failed logins, whose answers count for nothing.
+func (h *Handler) tellFailed(ctx context.Context, f *Flow, in *Submission, who *identity.Identity) {
+	if _, err := h.call(ctx, h.Config.Flows.Login.After.Failed.Hooks, f, in, who, nil); err != nil && h.Log != nil {
+		h.Log.WarnContext(ctx, "a hook on failed logins failed", "error", err)
+	}
+}
+
+// patch puts what a hook replied into an identity that is not stored yet.
+func patch(who *identity.Identity, reply *hook.Reply) {
+	for _, m := range []struct {
+		from json.RawMessage
+		to   *json.RawMessage
+	}{
+		{reply.Identity.Traits, &who.Traits},
+		{reply.Identity.MetadataPublic, &who.MetadataPublic},
+		{reply.Identity.MetadataAdmin, &who.MetadataAdmin},
+	} {
+		if len(m.from) > 0 {
+			*m.to = m.from
+		}
+	}
+}

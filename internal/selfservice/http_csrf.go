@@ -1,0 +1,127 @@
+package selfservice
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+)
+
+const (
+	csrfField  = "csrf_token"
+	csrfHeader = "X-CSRF-Token"
+	csrfBytes  = 32
+	csrfMaxAge = 365 * 24 * time.Hour
+)
+
+// A browser has one CSRF token, in a cookie. A flow is bound to it by its digest, and each form shows it under a mask of its
+// own, so that compressed answers give nothing of it away (BREACH).
+
+// csrfCookie is the name of the cookie: Kratos', by which middleware written for Kratos finds it.
+func (h *Handler) csrfCookie() string {
+	sum := sha256.Sum256([]byte(strings.TrimSuffix(h.Base.String(), "/")))
+	return "csrf_token_" + hex.EncodeToString(sum[:])
+}
+
+// csrf returns the token of the browser, "" where it has none.
+func (h *Handler) csrf(r *http.Request) string {
+	for _, c := range r.CookiesNamed(h.csrfCookie()) {
+		if raw, err := base64.StdEncoding.DecodeString(c.Value); err == nil && len(raw) == csrfBytes {
+			return string(raw)
+		}
+	}
+	return ""
+}
+
+// ensureCSRF returns the token of the browser, and gives it one where it has none.
+func (h *Handler) ensureCSRF(w http.ResponseWriter, r *http.Request) string {
+	if token := h.csrf(r); token != "" {
+		return token
+	}
+	raw := make([]byte, csrfBytes)
+	_, _ = rand.Read(raw) // it never fails
+	http.SetCookie(w, &http.Cookie{
+		Name: h.csrfCookie(), Value: base64.StdEncoding.EncodeToString(raw), Path: h.Base.CookiePath(),
+		MaxAge: int(csrfMaxAge.Seconds()), HttpOnly: true, Secure: h.Base.Secure(), SameSite: http.SameSiteLaxMode,
+	})
+	return string(raw)
+}
+
+// csrfBound returns what a flow remembers of the token.
+func csrfBound(token string) string { return secret.Digest("selfservice csrf " + token) }
+
+// maskCSRF returns the token as a form shows it.
+func maskCSRF(token string) string {
+	if token == "" {
+		return ""
+	}
+	masked := make([]byte, 2*csrfBytes)
+	_, _ = rand.Read(masked[:csrfBytes])
+	subtle.XORBytes(masked[csrfBytes:], masked[:csrfBytes], []byte(token))
+	return base64.StdEncoding.EncodeToString(masked)
+}
+
+// sameCSRF reports whether what was sent is the browser's token, under a mask.
+func sameCSRF(sent, token string) bool {
+	raw, err := base64.StdEncoding.DecodeString(sent)
+	if err != nil || len(raw) != 2*csrfBytes || token == "" {
+		return false
+	}
+	subtle.XORBytes(raw[csrfBytes:], raw[csrfBytes:], raw[:csrfBytes])
+	return subtle.ConstantTimeCompare(raw[csrfBytes:], []byte(token)) == 1
+}
+
+// checkHolder makes sure that the flow was begun by the browser that asks for it. Flows of native apps are bound to nothing
+// but their id.
+func (h *Handler) checkHolder(r *http.Request, f *Flow) error {
+	if f.API() {
+		return nil
+	}
+	token := h.csrf(r)
+	if token == "" || subtle.ConstantTimeCompare([]byte(csrfBound(token)), []byte(f.Internal.CSRF)) != 1 {
+		return errCSRF
+	}
+	return nil
+}
+
+// checkSubmission makes sure that the page which the browser showed has sent the submission, and not another site. Links in
+// mails arrive by GET, in whatever browser; what they may do is for the flow's own code to say.
+func (h *Handler) checkSubmission(r *http.Request, f *Flow, in *Submission) error {
+	if f.API() {
+		return refuseBrowser(r)
+	}
+	if in.Get {
+		return nil
+	}
+	if err := h.checkHolder(r, f); err != nil {
+		return err
+	}
+	sent := in.String(csrfField)
+	if sent == "" {
+		sent = r.Header.Get(csrfHeader)
+	}
+	if !sameCSRF(sent, h.csrf(r)) {
+		return errCSRF
+	}
+	return nil
+}
+
+// refuseBrowser keeps browsers out of the flows of native apps, which nothing protects from other sites. The cookies of a
+// content delivery network in between are nobody's fault.
+func refuseBrowser(r *http.Request) error {
+	if r.Header.Get("Origin") != "" {
+		return errAPIFlowOrigin
+	}
+	for _, c := range r.Cookies() {
+		if !strings.HasPrefix(c.Name, "__cf") {
+			return errAPIFlowCookies
+		}
+	}
+	return nil
+}

@@ -1,0 +1,363 @@
+package selfservice
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/session"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
+)
+
+const (
+	methodProfile  = "profile"
+	fieldScreen    = "screen"
+	screenPrevious = "previous"
+)
+
+// registration is the flow in which a new person says who they are and how they will prove it.
+func (h *Handler) registration() flowKind {
+	c := h.Config.Flows.Registration
+	return flowKind{
+		kind: KindRegistration, enabled: c.Enabled, uiURL: c.UIURL, lifespan: c.Lifespan, before: c.Before.Hooks,
+		showAgain: http.StatusBadRequest, begin: h.beginRegistration, submit: h.submitRegistration,
+	}
+}
+
+func (h *Handler) beginRegistration(ctx context.Context, f *Flow, in *Submission) error {
+	if f.LoginChallenge = in.String("login_challenge"); f.LoginChallenge != "" {
+		if _, err := h.askOAuth(ctx, f, in); err != nil {
+			return err
+		}
+	}
+	if in.Session != nil {
+		return h.signedIn(ctx, f, in)
+	}
+	s, err := h.Schemas.Get(in.String("identity_schema"))
+	if err != nil {
+		return err
+	}
+	f.SchemaID = s.ID
+	if in.Bool("return_session_token_exchange_code") && f.API() {
+		if err := h.beginExchange(ctx, f); err != nil {
+			return err
+		}
+	}
+	return h.askRegistration(ctx, f, s, nil)
+}
+
+// askRegistration puts the traits and the methods into the form. In two steps, the methods come when the traits are there.
+func (h *Handler) askRegistration(ctx context.Context, f *Flow, s *identity.Schema, traits json.RawMessage) error {
+	f.Form.Nodes = slices.DeleteFunc(f.Form.Nodes, func(n *ui.Node) bool { return n.Key() != csrfField })
+	twoSteps := h.Config.Flows.Registration.Style == StyleProfileFirst
+	f.Form.Add(traitNodes(s, ui.GroupDefault)...)
+	if twoSteps && traits == nil {
+		f.Form.Add(ui.Submit(ui.GroupProfile, "method", methodProfile, ui.RegistrationContinue()))
+		f.Form.Sort(ui.OrderOf(KindRegistration, names(s)...))
+		return nil
+	}
+	for _, m := range h.Methods {
+		rm, ok := m.(RegistrationMethod)
+		if !ok {
+			continue
+		}
+		nodes, err := rm.RegistrationNodes(ctx, f, s)
+		if err != nil {
+			return err
+		}
+		for _, n := range nodes {
+			f.Form.Upsert(n)
+		}
+	}
+	if twoSteps {
+		f.hideTraits(traits)
+		f.Form.Add(ui.Submit(ui.GroupProfile, fieldScreen, screenPrevious, ui.RegistrationBack()))
+	}
+	f.Form.Sort(ui.OrderOf(KindRegistration, names(s)...))
+	return nil
+}
+
+// traitNodes are the fields of a schema.
+func traitNodes(s *identity.Schema, group string) []*ui.Node {
+	var nodes []*ui.Node
+	for _, field := range s.Fields() {
+		nodes = append(nodes, TraitNode(field, group))
+	}
+	return nodes
+}
+
+// TraitNode is the input of one trait.
+func TraitNode(field identity.Field, group string) *ui.Node {
+	options := []ui.Option{ui.WithLabel(ui.Label(field.Title, field.Name))}
+	if field.Required {
+		options = append(options, ui.WithRequired())
+	}
+	if field.Autocomplete != "" {
+		options = append(options, ui.WithAutocomplete(field.Autocomplete))
+	}
+	if field.Pattern != "" {
+		options = append(options, ui.WithPattern(field.Pattern))
+	}
+	if field.MaxLength > 0 {
+		options = append(options, ui.WithMaxLength(field.MaxLength))
+	}
+	if len(field.Choices) > 0 {
+		options = append(options, ui.WithChoices(field.Choices...))
+	}
+	return ui.Input(group, field.Name, field.Kind, options...)
+}
+
+func names(s *identity.Schema) []string {
+	var out []string
+	for _, field := range s.Fields() {
+		out = append(out, field.Name)
+	}
+	return out
+}
+
+// hideTraits makes the fields of the first step hidden ones that carry what was typed.
+func (f *Flow) hideTraits(traits json.RawMessage) {
+	typed := Submission{Values: map[string]any{"traits": decoded(traits)}}
+	for i, n := range f.Form.Nodes {
+		if n.Type == ui.TypeInput && len(n.Attributes.Name) > 7 && n.Attributes.Name[:7] == "traits." {
+			f.Form.Nodes[i] = ui.Hidden(n.Group, n.Attributes.Name, typed.value(n.Attributes.Name))
+			f.Form.Nodes[i].Meta = n.Meta
+		}
+	}
+}
+
+func decoded(raw json.RawMessage) any {
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return nil
+	}
+	return v
+}
+
+func (h *Handler) submitRegistration(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {
+	if in.Session != nil {
+		return nil, h.signedIn(ctx, f, in)
+	}
+	s, err := h.Schemas.Get(f.SchemaID)
+	if err != nil {
+		return nil, err
+	}
+	in.Coerce(s)
+	if in.String(fieldScreen) == screenPrevious {
+		return nil, h.previousScreen(ctx, f, in, s)
+	}
+	draft := &identity.Identity{ID: secret.NewID(), SchemaID: s.ID, State: identity.Active, Traits: in.Traits()}
+	if draft.Traits == nil {
+		draft.Traits = f.Internal.Traits
+	}
+	if draft.Traits == nil {
+		draft.Traits = json.RawMessage("{}")
+	}
+	if in.Method == methodProfile && h.Config.Flows.Registration.Style == StyleProfileFirst {
+		return nil, h.chooseCredential(ctx, f, s, draft)
+	}
+	m := find[RegistrationMethod](h.Methods, in.Method)
+	if m == nil {
+		return nil, ui.Reject(ui.NoMethod(KindRegistration))
+	}
+	if err := h.Identities.Prepare(ctx, draft); err != nil {
+		return nil, h.reopen(ctx, f, s, err)
+	}
+	how, err := m.Register(ctx, f, in, draft)
+	if err != nil {
+		return nil, err
+	}
+	f.Active = in.Method
+	return h.register(ctx, f, in, draft, how)
+}
+
+// chooseCredential ends the first step.
+func (h *Handler) chooseCredential(ctx context.Context, f *Flow, s *identity.Schema, draft *identity.Identity) error {
+	if err := h.Identities.Prepare(ctx, draft); err != nil {
+		return err
+	}
+	f.Form.Clear()
+	f.Active, f.Internal.Traits = methodProfile, draft.Traits
+	if err := h.askRegistration(ctx, f, s, draft.Traits); err != nil {
+		return err
+	}
+	f.Form.Message(ui.ChooseCredential())
+	return ErrShowAgain
+}
+
+// previousScreen goes back to the first step; what was typed there is still in the fields.
+func (h *Handler) previousScreen(ctx context.Context, f *Flow, in *Submission, s *identity.Schema) error {
+	traits := f.Internal.Traits
+	f.Internal.Traits, f.Active, f.State = nil, "", ui.StateChooseMethod
+	f.Internal.Code = nil
+	f.Form.Clear()
+	if err := h.askRegistration(ctx, f, s, nil); err != nil {
+		return err
+	}
+	if sent := in.Traits(); sent != nil {
+		traits = sent
+	}
+	f.typed(&Submission{Values: map[string]any{"traits": decoded(traits)}})
+	return ErrShowAgain
+}
+
+// reopen shows the fields again when what they hold is wrong although the second step was reached.
+func (h *Handler) reopen(ctx context.Context, f *Flow, s *identity.Schema, err error) error {
+	var invalid *ui.Invalid
+	if !errors.As(err, &invalid) || f.Internal.Traits == nil {
+		return err
+	}
+	f.Internal.Traits = nil
+	if failed := h.askRegistration(ctx, f, s, nil); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// register creates the identity and all that comes with it, in one transaction.
+func (h *Handler) register(ctx context.Context, f *Flow, in *Submission, draft *identity.Identity, how *Registered) (*Answer, error) {
+	after := h.Config.Flows.Registration.After
+	hooks := after.hooks(in.Method)
+	if err := h.amended(ctx, hooks, f, in, draft); err != nil {
+		return nil, err
+	}
+	h.prove(draft, how.Verified)
+	w := Writes{Flow: f, Spend: true, Create: draft}
+	a := &Answer{Location: h.target(f, after, in.Method)}
+	if err := h.verifyToo(ctx, f, in, draft, hooks, &w, a); err != nil {
+		return nil, err
+	}
+	switch {
+	case !has(hooks, hookSession):
+	case h.deferred(how, &w):
+		w.More[0].Internal.SignIn = &SignIn{Method: how.Method, LoginChallenge: f.LoginChallenge}
+	default:
+		a.Session, a.Token = h.SessionStore.New(draft, []session.AuthMethod{how.Method}, in.Client, h.Now())
+		w.Insert = a.Session
+		w.Exchange = f.ExchangeCode != ""
+	}
+	f.State = ui.StatePassedChallenge
+	f.Form.Clear()
+	if err := h.Store.Finish(ctx, w); err != nil {
+		return h.taken(ctx, f, in, draft, w, a, err)
+	}
+	h.notify(ctx, hooks, f, in, draft, a.Session)
+	return a, h.registeredAnswer(ctx, f, draft, a)
+}
+
+// deferred reports whether the new person is signed in only when the address is verified: so that the answer to a registration
+// is the same whether or not the identifier is taken.
+func (h *Handler) deferred(how *Registered, w *Writes) bool {
+	return h.Config.AccountEnumeration.Mitigate && len(how.Verified) == 0 && len(w.More) > 0
+}
+
+// prove marks the addresses that the registration itself has proven.
+func (h *Handler) prove(draft *identity.Identity, verified []Verified) {
+	now := h.Now()
+	for i := range draft.VerifiableAddresses {
+		a := &draft.VerifiableAddresses[i]
+		if slices.ContainsFunc(verified, func(v Verified) bool { return v.Via == a.Via && v.Value == a.Value }) {
+			a.Verified, a.Status, a.VerifiedAt = true, identity.AddressCompleted, &now
+		}
+	}
+}
+
+// registeredAnswer says where the new person goes.
+func (h *Handler) registeredAnswer(ctx context.Context, f *Flow, draft *identity.Identity, a *Answer) error {
+	if f.LoginChallenge != "" && a.Session != nil && !a.verifyFirst {
+		to, err := h.acceptOAuth(ctx, f.LoginChallenge, a.Session)
+		if err != nil {
+			return err
+		}
+		a.Location, a.Moved = to, true
+	}
+	b := registered{Session: a.Session, Identity: draft.Public(), ContinueWith: f.ContinueWith}
+	switch {
+	case f.API() && a.Session != nil:
+		b.Token = a.Token
+		b.ContinueWith = append([]ui.ContinueWith{ui.SetSessionToken(a.Token)}, b.ContinueWith...)
+	case !f.API():
+		b.ContinueWith = append(slices.Clone(b.ContinueWith), ui.RedirectBrowser(a.returnTo))
+	}
+	a.Body = b
+	return nil
+}
+
+// registered is the answer to a registration.
+type registered struct {
+	Token        string             `json:"session_token,omitempty"`
+	Session      *session.Session   `json:"session,omitempty"`
+	Identity     *identity.Identity `json:"identity"`
+	ContinueWith []ui.ContinueWith  `json:"continue_with"`
+}
+
+// taken answers a registration whose identifier somebody has. Where nobody may find out, it looks as if it had succeeded, and
+// only the owner of the address learns otherwise.
+func (h *Handler) taken(ctx context.Context, f *Flow, in *Submission, draft *identity.Identity, w Writes, a *Answer, err error) (*Answer, error) {
+	if !errors.Is(err, identity.ErrExists) {
+		return nil, err
+	}
+	if a.Session != nil || len(w.More) == 0 || !h.Config.AccountEnumeration.Mitigate {
+		f.State, f.ContinueWith = ui.StateChooseMethod, nil
+		return nil, h.duplicate(ctx, f, draft, err)
+	}
+	pretend := Writes{Flow: f, Spend: true, More: w.More}
+	for _, v := range w.More {
+		h.hollow(v)
+	}
+	if err := h.Store.Finish(ctx, pretend); err != nil {
+		return nil, err
+	}
+	return a, h.registeredAnswer(ctx, f, draft, a)
+}
+
+// duplicate says that somebody has the identifier, in the first step of two, where it can be changed.
+func (h *Handler) duplicate(ctx context.Context, f *Flow, draft *identity.Identity, cause error) error {
+	said := ui.Duplicate()
+	if h.Config.Flows.Registration.LoginHints && !h.Config.AccountEnumeration.Mitigate {
+		said = h.hinted(ctx, draft, said)
+	}
+	invalid := ui.Reject(said)
+	s, err := h.Schemas.Get(f.SchemaID)
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	return h.reopen(ctx, f, s, invalid)
+}
+
+// hinted tells which credentials the owner of the identifier has.
+func (h *Handler) hinted(ctx context.Context, draft *identity.Identity, plain ui.Text) ui.Text {
+	identifier := h.identifierOf(draft)
+	for _, kind := range []string{identity.Password, identity.Code} {
+		who, err := h.Identities.ByIdentifier(ctx, kind, identifier)
+		if err != nil {
+			continue
+		}
+		if who, err = h.Identities.WithCredentials(ctx, who.ID); err != nil {
+			continue
+		}
+		var types []string
+		for t := range who.Credentials {
+			types = append(types, t)
+		}
+		slices.Sort(types)
+		return ui.DuplicateWithHints(types, nil, identifier)
+	}
+	return plain
+}
+
+// hollow takes out of a verification flow what could verify anything, because the address is not the person's who registered:
+// its code answers to nobody, and the message becomes one to the owner of the address.
+func (h *Handler) hollow(f *Flow) {
+	if f.Internal.Code != nil {
+		f.Internal.Code.Digest, f.Internal.Code.IdentityID = secret.Digest(secret.Random(32)), ""
+	}
+	f.IdentityID, f.Internal.SignIn = "", nil
+	for i := range f.outbox {
+		f.outbox[i].Template = templateTaken
+	}
+}
