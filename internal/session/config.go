@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -204,5 +205,5 @@ func checkAddress(address string) error {
 	if strings.HasPrefix(address, "base64://") || err == nil && u.Scheme == "file" && u.Host == "" && u.Path != "" {
 		return nil
 	}
-	return fmt.Errorf("must begin with file:/// or base64://")
+	return errors.New("must begin with file:/// or base64://")
 }

@@ -8,8 +8,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
-// kept is a session in memory: what was read, and its document once somebody asked for it. A nil session says that there
-// is none, which stays true: a token is given out after its row was written.
+// kept is a session in memory: what was read, and its document once somebody asked for it.
 type kept struct {
 	session *Session
 	since   uint64 // what was known of changes when the reading began
@@ -21,7 +20,7 @@ func (k *kept) document() ([]byte, error) {
 	if body := k.body.Load(); body != nil {
 		return *body, nil
 	}
-	body, err := json.Marshal(k.session)
+	body, err := json.Marshal(k.session.own())
 	if err != nil {
 		return nil, err
 	}

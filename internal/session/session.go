@@ -126,11 +126,8 @@ func (s *Session) seen(c Client) {
 
 // live tells whether the session is good at a time.
 func (s *Session) live(now time.Time) bool {
-	return !s.revoked && now.Before(s.ExpiresAt) && (s.Identity == nil || s.Identity.State != stateInactive)
+	return !s.revoked && now.Before(s.ExpiresAt) && (s.Identity == nil || s.Identity.IsActive())
 }
-
-// stateInactive is the state of an identity that was disabled.
-const stateInactive = "inactive"
 
 // wire is a session as it is sent; the order of its members is Kratos'.
 type wire struct {
@@ -152,7 +149,11 @@ func (s *Session) wire(who *identity.Identity) wire {
 
 // MarshalJSON gives Kratos' document as the person may see it.
 func (s *Session) MarshalJSON() ([]byte, error) {
-	return marshal(s.wire(public(s.Identity)))
+	who := s.Identity
+	if who != nil {
+		who = who.Public()
+	}
+	return json.Marshal(s.wire(who))
 }
 
 // Admin is a session whose JSON is for administrators: the identity keeps its metadata_admin.
@@ -166,17 +167,5 @@ func (a Admin) MarshalJSON() ([]byte, error) {
 		c.Credentials = nil
 		who = &c
 	}
-	return marshal(a.wire(who))
+	return json.Marshal(a.wire(who))
 }
-
-// public returns the identity as the person may see it, and without credentials: a session's document has none.
-func public(who *identity.Identity) *identity.Identity {
-	if who == nil {
-		return nil
-	}
-	c := *who
-	c.MetadataAdmin, c.Credentials = nil, nil
-	return &c
-}
-
-func marshal(v any) ([]byte, error) { return json.Marshal(v) }

@@ -17,12 +17,8 @@ import (
 // changed.
 const Topic = "session"
 
-const (
-	// keptFor bounds how long a session is kept without a word from the feed.
-	keptFor = 10 * time.Minute
-	// missedFor is how long a token without a session is remembered.
-	missedFor = 30 * time.Second
-)
+// keptFor bounds how long a session is kept without a word from the feed.
+const keptFor = 10 * time.Minute
 
 // Store keeps sessions in the management database. Make it with NewStore.
 type Store struct {
@@ -200,16 +196,17 @@ func (s *Store) keptByToken(ctx context.Context, token string) (*kept, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.session == nil || !k.session.live(s.now()) {
+	if !k.session.live(s.now()) {
 		return nil, ErrNoSession
 	}
 	return k, nil
 }
 
-// lookup returns what is known about a digest, from memory where that can be believed.
+// lookup returns the session of a digest, live or not, from memory where that can be believed; ErrNoSession where there
+// is none.
 func (s *Store) lookup(ctx context.Context, digest string) (*kept, error) {
 	id, _ := tenant.From(ctx)
-	if k, ok := s.cache.Get(ctx, digest); ok && s.feed.Healthy() && s.valid(id, k) {
+	if k, ok := s.cache.Get(ctx, digest); ok && s.feed.Healthy() && s.changes.fresh(id, k.since, k.session.ID, k.session.IdentityID) {
 		return k, nil
 	}
 	// The order matters: what is said from here on makes what is read void.
@@ -219,22 +216,14 @@ func (s *Store) lookup(ctx context.Context, digest string) (*kept, error) {
 	if err != nil {
 		return nil, err
 	}
-	life := missedFor
-	if ok {
-		k.session, life = found, keptFor
+	if !ok {
+		return nil, ErrNoSession
 	}
+	k.session = found
 	if heard && s.feed.Healthy() {
-		s.cache.Set(ctx, digest, k, life)
+		s.cache.Set(ctx, digest, k)
 	}
 	return k, nil
-}
-
-// valid tells whether what is kept is still true.
-func (s *Store) valid(id tenant.ID, k *kept) bool {
-	if k.session == nil {
-		return s.changes.fresh(id, k.since)
-	}
-	return s.changes.fresh(id, k.since, k.session.ID, k.session.IdentityID)
 }
 
 // own returns a copy for a caller who may change it. Only the identity is shared.

@@ -20,7 +20,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, batch int) (int, error
 	}
 	m, err := s.sweep(ctx, `SELECT tenant_id, init_digest FROM session_exchange WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`,
 		`DELETE FROM session_exchange WHERE tenant_id = :tenant AND init_digest IN (?) AND expires_at <= ?`, now, batch)
-	return max(n, m), err
+	return n + m, err
 }
 
 // sweep deletes what find finds. The end is asked for again: a session may have been extended in between.

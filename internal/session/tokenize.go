@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -86,7 +87,7 @@ func (t *Tokenizer) prepare(name string, config TemplateConfig) (*template, erro
 			return nil, fmt.Errorf("claims_mapper_url: %w", err)
 		}
 		if t.o.Jsonnet == nil {
-			return nil, fmt.Errorf("claims_mapper_url: this server runs no Jsonnet")
+			return nil, errors.New("claims_mapper_url: this server runs no Jsonnet")
 		}
 		made.mapper = string(program)
 	}
@@ -100,7 +101,7 @@ func (t *Tokenizer) prepare(name string, config TemplateConfig) (*template, erro
 func (t *Tokenizer) signer(config TemplateConfig) (func(context.Context, []byte) (string, error), error) {
 	if config.KeySet != "" {
 		if t.o.Keys == nil {
-			return nil, fmt.Errorf("key_set: this server has no signing keys")
+			return nil, errors.New("key_set: this server has no signing keys")
 		}
 		return func(ctx context.Context, claims []byte) (string, error) {
 			return t.o.Keys.Sign(ctx, config.KeySet, typeJWT, claims)
@@ -204,7 +205,7 @@ func (t *Tokenizer) runMapper(ctx context.Context, by *template, document []byte
 		Claims map[string]json.RawMessage `json:"claims"`
 	}
 	if err := json.Unmarshal([]byte(out), &result); err != nil || result.Claims == nil {
-		return fmt.Errorf("the program must return an object with an object in its member claims")
+		return errors.New("the program must return an object with an object in its member claims")
 	}
 	for name, value := range result.Claims {
 		claims[name] = value
