@@ -7,6 +7,7 @@
 //	EachDB    a fresh migrated database on SQLite, PostgreSQL and MariaDB, one parallel subtest each
 //	EachDSN   the same with an empty database, by DSN, for tests of migrations and of whole servers
 //	SQLite    a fresh migrated SQLite database, where the kind of database does not matter
+//	SMTP      a mail server on a free port that keeps what it is sent
 //	Clock     stands still until it is told otherwise
 //	Ring      a key ring of a known secret
 //	Context   the test's context, bound to the default tenant
