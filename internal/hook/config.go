@@ -1,0 +1,269 @@
+package hook
+
+import (
+	"errors"
+	"fmt"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+)
+
+// ClientsConfig says how this server calls others on behalf of flows. The keys are those of Ory Kratos.
+type ClientsConfig struct {
+	// All calls over HTTP.
+	HTTP HTTPConfig `yaml:"http"`
+	// Web hooks in particular.
+	WebHook WebHookConfig `yaml:"web_hook"`
+}
+
+// HTTPConfig is about all calls over HTTP.
+type HTTPConfig struct {
+	// With true, addresses that only this machine or this network can reach are refused, whatever a name resolves to. With
+	// false, hooks can run beside this server.
+	DisallowPrivateIPRanges bool `yaml:"disallow_private_ip_ranges" default:"false"`
+	// URLs that may be called although they are private, exactly as they are written where they are used.
+	PrivateIPExceptionURLs []string `yaml:"private_ip_exception_urls"`
+}
+
+// WebHookConfig is about web hooks in particular.
+type WebHookConfig struct {
+	// The headers of a person's request that programs of hooks get to see, as ctx.request_headers. Cookie and Authorization
+	// hold what signs people in: whoever writes them here gives that away.
+	HeaderAllowlist []string `yaml:"header_allowlist"`
+}
+
+// DefaultClientsConfig shows programs the headers that hold no credential.
+func DefaultClientsConfig() ClientsConfig {
+	return ClientsConfig{WebHook: WebHookConfig{HeaderAllowlist: []string{
+		"Accept", "Accept-Encoding", "Accept-Language", "Content-Length", "Content-Type", "Origin", "Priority", "Referer", "Sec-Ch-Ua",
+		"Sec-Ch-Ua-Mobile", "Sec-Ch-Ua-Platform", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User",
+		"True-Client-Ip", "User-Agent",
+	}}}
+}
+
+// Validate returns everything that is wrong with c, each fault with the path of its field below `clients`.
+func (c ClientsConfig) Validate() (faults []error) {
+	for i, name := range c.WebHook.HeaderAllowlist {
+		if !isToken(name) {
+			faults = append(faults, fmt.Errorf("web_hook.header_allowlist[%d]: %q is no name of a header", i, name))
+		}
+	}
+	for i, address := range c.HTTP.PrivateIPExceptionURLs {
+		if err := checkURL(address); err != nil {
+			faults = append(faults, fmt.Errorf("http.private_ip_exception_urls[%d]: %w", i, err))
+		}
+	}
+	return faults
+}
+
+// Config is one web hook. The keys are those of Ory Kratos; body_format, timeout and max_retries are ours.
+type Config struct {
+	// What logs and metrics call the hook. Empty means the host of its URL.
+	ID string `yaml:"id"`
+	// Where it is called: https or http.
+	URL string `yaml:"url"`
+	// With which HTTP method.
+	Method string `yaml:"method" default:"POST"`
+	// Headers of the call. Values may be secrets and are never shown. Content-Type is application/json unless it is said to be
+	// application/x-www-form-urlencoded, for which the body must evaluate to an object of single values.
+	Headers map[string]secret.String `yaml:"headers"`
+	// URI (file://, https://, http:// or base64://) of the program that makes the body. It sees flow, identity, session,
+	// request_headers, request_method, request_url and request_cookies. Files are read when the server starts, URLs when the
+	// hook is first called and then each hour. Without a program the call has no body.
+	Body string `yaml:"body"`
+	// The language of body: jsonnet, a function of ctx; or gotemplate, where {{json .flow.id}} writes a value as JSON.
+	BodyFormat string `yaml:"body_format" default:"jsonnet" enum:"jsonnet,gotemplate"`
+	// How the other service knows this server.
+	Auth AuthConfig `yaml:"auth"`
+	// What its answer is worth.
+	Response ResponseConfig `yaml:"response"`
+	// The older word for response.parse: with true, messages of an answer stop the flow.
+	CanInterrupt bool `yaml:"can_interrupt" default:"false"`
+	// How long a call may take, all its tries together. People wait for it, unless response.ignore is true.
+	Timeout time.Duration `yaml:"timeout" default:"10s" min:"100ms" max:"1m"`
+	// How often a call is tried again when there is no answer, or one that asks for it: 429 and 5xx. -1 means never. Tries of
+	// one call have the same Ory-Webhook-Trigger-ID.
+	MaxRetries int `yaml:"max_retries" default:"2" min:"-1" max:"10"`
+}
+
+// AuthConfig is how the other service knows this server.
+type AuthConfig struct {
+	// The kind: api_key, basic_auth, or empty for none.
+	Type string `yaml:"type" enum:",api_key,basic_auth"`
+	// What the kind needs.
+	Config AuthValues `yaml:"config"`
+}
+
+// AuthValues are what a kind of AuthConfig needs.
+type AuthValues struct {
+	// Name of the header or cookie (api_key).
+	Name string `yaml:"name"`
+	// Its value (api_key).
+	Value secret.String `yaml:"value"`
+	// Where the key goes: header or cookie (api_key).
+	In string `yaml:"in" enum:",header,cookie"`
+	// User name (basic_auth).
+	User string `yaml:"user"`
+	// Password (basic_auth).
+	Password secret.String `yaml:"password"`
+}
+
+// ResponseConfig is what an answer is worth.
+type ResponseConfig struct {
+	// With true nobody waits for the answer: the call is made in the background, and failures are only logged.
+	Ignore bool `yaml:"ignore" default:"false"`
+	// With true an answer may change the identity, or stop the flow with messages.
+	Parse bool `yaml:"parse" default:"false"`
+}
+
+// The values of Config.BodyFormat, AuthConfig.Type and AuthValues.In.
+const (
+	formatJsonnet  = "jsonnet"
+	formatTemplate = "gotemplate"
+	authKey        = "api_key"
+	authBasic      = "basic_auth"
+	inHeader       = "header"
+	inCookie       = "cookie"
+)
+
+const (
+	contentType = "Content-Type"
+	mediaJSON   = "application/json"
+	mediaForm   = "application/x-www-form-urlencoded"
+)
+
+// withDefaults fills in what an entry of a list, which has no defaults of its own, was not given.
+func (c Config) withDefaults() Config {
+	if c.Method == "" {
+		c.Method = "POST"
+	}
+	if c.BodyFormat == "" {
+		c.BodyFormat = formatJsonnet
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	switch {
+	case c.MaxRetries == 0:
+		c.MaxRetries = 2
+	case c.MaxRetries < 0:
+		c.MaxRetries = 0
+	}
+	if u, err := url.Parse(c.URL); err == nil && c.ID == "" {
+		c.ID = u.Host
+	}
+	return c
+}
+
+// media is the content type that the configuration asks for, without parameters.
+func (c Config) media() string {
+	for name, value := range c.Headers {
+		if textproto.CanonicalMIMEHeaderKey(name) == contentType {
+			media, _, _ := strings.Cut(value.Reveal(), ";")
+			return strings.ToLower(strings.TrimSpace(media))
+		}
+	}
+	return mediaJSON
+}
+
+// parses reports whether an answer may say something.
+func (c Config) parses() bool { return c.Response.Parse || c.CanInterrupt }
+
+// Validate returns everything that is wrong with c, each fault with the path of its field below the hook's `config`.
+func (c Config) Validate() (faults []error) {
+	bad := func(path, format string, a ...any) { faults = append(faults, fmt.Errorf(path+": "+format, a...)) }
+	if err := checkURL(c.URL); err != nil {
+		bad("url", "%w", err)
+	}
+	if c.Method != "" && !isToken(c.Method) {
+		bad("method", "%q is no HTTP method", c.Method)
+	}
+	for name, value := range c.Headers {
+		if !isToken(name) {
+			bad("headers."+name, "is no name of a header")
+		} else if hasControl(value.Reveal()) {
+			bad("headers."+name, "the value has characters that a header cannot have")
+		}
+	}
+	if media := c.media(); c.Body != "" && media != mediaJSON && media != mediaForm {
+		bad("headers."+contentType, "bodies are %s or %s", mediaJSON, mediaForm)
+	}
+	if c.Body != "" {
+		if _, _, err := splitSource(c.Body); err != nil {
+			bad("body", "%w", err)
+		}
+	}
+	if !slices.Contains([]string{"", formatJsonnet, formatTemplate}, c.BodyFormat) {
+		bad("body_format", "%q is neither jsonnet nor gotemplate", c.BodyFormat)
+	}
+	if c.Response.Ignore && c.parses() {
+		bad("response.ignore", "an answer cannot be ignored and parsed; choose one")
+	}
+	if c.Timeout != 0 && (c.Timeout < 100*time.Millisecond || c.Timeout > time.Minute) {
+		bad("timeout", "%s is not between 100ms and 1m", c.Timeout)
+	}
+	if c.MaxRetries < -1 || c.MaxRetries > 10 {
+		bad("max_retries", "%d is not between -1 and 10", c.MaxRetries)
+	}
+	return append(faults, c.Auth.validate()...)
+}
+
+func (c AuthConfig) validate() (faults []error) {
+	bad := func(path, message string) { faults = append(faults, errors.New("auth."+path+": "+message)) }
+	switch c.Type {
+	case "":
+		if c.Config != (AuthValues{}) {
+			bad("type", "is missing: api_key or basic_auth")
+		}
+	case authKey:
+		if !isToken(c.Config.Name) {
+			bad("config.name", "is no name of a header or cookie")
+		}
+		if v := c.Config.Value.Reveal(); v == "" || hasControl(v) {
+			bad("config.value", "is empty, or has characters that a header cannot have")
+		}
+		if c.Config.In != inHeader && c.Config.In != inCookie {
+			bad("config.in", "must be header or cookie")
+		}
+	case authBasic:
+		if c.Config.User == "" || strings.Contains(c.Config.User, ":") {
+			bad("config.user", "is empty, or has a colon, which no user name has (RFC 7617 §2)")
+		}
+	default:
+		bad("type", "must be api_key or basic_auth")
+	}
+	return faults
+}
+
+func checkURL(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
+		return errors.New("must be an absolute https or http URL")
+	case u.User != nil:
+		return errors.New("must not hold a user name or password; use auth")
+	}
+	return nil
+}
+
+// isToken reports whether s may name a header, cookie or method (RFC 9110 §5.6.2).
+func isToken(s string) bool {
+	if s == "" {
+		return false
+	}
+	for _, r := range s {
+		if r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasControl reports whether s has characters that the value of a header cannot have (RFC 9110 §5.5).
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+}

@@ -1,0 +1,169 @@
+package hook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+)
+
+// maxAnswer is the size of an answer in bytes.
+const maxAnswer = 1 << 20
+
+// The headers by which a service tells the tries of one call from each other.
+const (
+	headerRequestID = "Ory-Webhook-Request-ID"
+	headerTriggerID = "Ory-Webhook-Trigger-ID"
+)
+
+// client makes the calls of web hooks.
+type client struct {
+	anywhere *http.Client
+	public   *http.Client
+	config   HTTPConfig
+}
+
+func newClient(c HTTPConfig) *client {
+	return &client{anywhere: newHTTPClient(nil), public: newHTTPClient(publicOnly), config: c}
+}
+
+// newHTTPClient makes a client that follows no redirects: they would take the credential to where nobody configured it.
+func newHTTPClient(check func(network, address string, _ syscall.RawConn) error) *http.Client {
+	t := &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, Control: check}).DialContext,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxIdleConns:           64,
+		MaxIdleConnsPerHost:    16,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		ForceAttemptHTTP2:      true,
+	}
+	if check == nil {
+		// A proxy would connect in our place, where addresses cannot be checked.
+		t.Proxy = http.ProxyFromEnvironment
+	}
+	return &http.Client{
+		Transport:     t,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// publicOnly sees each address that is about to be connected to, after names were resolved.
+func publicOnly(_, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil || !fetch.Public(to.Addr()) {
+		return fetch.ErrPrivate
+	}
+	return nil
+}
+
+func (cl *client) clientFor(address string) *http.Client {
+	if cl.config.DisallowPrivateIPRanges && !slices.Contains(cl.config.PrivateIPExceptionURLs, address) {
+		return cl.public
+	}
+	return cl.anywhere
+}
+
+// send makes the tries of one call until there is an answer that is not asking for another.
+func (cl *client) send(ctx context.Context, c Config, trigger string, body []byte) (*answer, error) {
+	for try := 0; ; try++ {
+		a, err := cl.try(ctx, c, trigger, body)
+		if try >= c.MaxRetries || ctx.Err() != nil || !again(a, err) {
+			return a, err
+		}
+		if !sleep(ctx, 100*time.Millisecond<<try) {
+			return a, err
+		}
+	}
+}
+
+// again reports whether the next try may fare better.
+func again(a *answer, err error) bool {
+	if err != nil {
+		return !errors.Is(err, fetch.ErrPrivate) && !errors.Is(err, fetch.ErrTooLarge)
+	}
+	return a.status == http.StatusTooManyRequests || a.status >= 500 && a.status != http.StatusNotImplemented
+}
+
+// sleep reports whether the time could be waited.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (cl *client) try(ctx context.Context, c Config, trigger string, body []byte) (*answer, error) {
+	req, err := newRequest(ctx, c, trigger, body)
+	if err != nil {
+		return nil, err
+	}
+	res, err := cl.clientFor(c.URL).Do(req)
+	if err != nil {
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			err = u.Err // without the URL, which may hold a key in its query
+		}
+		return nil, err
+	}
+	defer res.Body.Close()
+	answered, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(answered) > maxAnswer {
+		return nil, fmt.Errorf("%w: the answer has more than %d bytes", fetch.ErrTooLarge, maxAnswer)
+	}
+	return &answer{status: res.StatusCode, body: answered}, nil
+}
+
+func newRequest(ctx context.Context, c Config, trigger string, body []byte) (*http.Request, error) {
+	var content io.Reader
+	if body != nil {
+		content = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, c.Method, c.URL, content)
+	if err != nil {
+		return nil, errors.New("the request cannot be made of its configuration")
+	}
+	req.Header.Set("User-Agent", "gatehouse")
+	req.Header.Set(contentType, mediaJSON)
+	for name, value := range c.Headers {
+		if http.CanonicalHeaderKey(name) == "Host" {
+			req.Host = value.Reveal()
+			continue
+		}
+		req.Header.Set(name, value.Reveal())
+	}
+	req.Header.Set(headerRequestID, secret.NewID())
+	req.Header.Set(headerTriggerID, trigger)
+	c.Auth.apply(req)
+	return req, nil
+}
+
+// apply adds the credential to a request.
+func (c AuthConfig) apply(req *http.Request) {
+	v := c.Config
+	switch {
+	case c.Type == authBasic:
+		req.SetBasicAuth(v.User, v.Password.Reveal())
+	case c.Type == authKey && v.In == inCookie:
+		req.AddCookie(&http.Cookie{Name: v.Name, Value: v.Value.Reveal()})
+	case c.Type == authKey:
+		req.Header.Set(v.Name, v.Value.Reveal())
+	}
+}
