@@ -2,7 +2,9 @@ package ui
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -194,6 +196,19 @@ func (f Form) MarshalJSON() ([]byte, error) {
 		f.Nodes = []*Node{}
 	}
 	return json.Marshal(formJSON(f))
+}
+
+// UnmarshalJSON reads a form; there is no null among its nodes.
+func (f *Form) UnmarshalJSON(data []byte) error {
+	var v formJSON
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	if slices.Contains(v.Nodes, nil) {
+		return errors.New("ui: a node is null")
+	}
+	*f = Form(v)
+	return nil
 }
 
 // flowJSON has the keys of all flows; those that not every kind has are left out when they are zero.

@@ -172,6 +172,11 @@ func Hidden(group, name string, value any) *Node {
 	return Input(group, name, KindHidden, WithValue(value))
 }
 
+// CSRF makes the field that holds the token against cross-site requests.
+func CSRF(token string) *Node {
+	return Input(GroupDefault, "csrf_token", KindHidden, WithValue(token), WithRequired())
+}
+
 // Submit makes a button that sends the form with name=value.
 func Submit(group, name string, value any, label Text, opts ...Option) *Node {
 	return Input(group, name, KindSubmit, append([]Option{WithValue(value), WithLabel(label)}, opts...)...)
