@@ -151,6 +151,11 @@ type LoginRequest struct {
 	Client            *client.Client `json:"client"`
 	RequestURL        string         `json:"request_url"`
 	SessionID         string         `json:"session_id"`
+
+	// Prompt and MaxAge are those of the request, for a login that is built in; a login app reads them from RequestURL. MaxAge is
+	// nil where the client says none.
+	Prompt []string `json:"-"`
+	MaxAge *int64   `json:"-"`
 }
 
 // ConsentRequest is Ory's oAuth2ConsentRequest.

@@ -57,7 +57,7 @@ func isWanted(r *Request, clientSubject string) bool {
 // when somebody else signed in than the browser's session says, or that session is over.
 func signIn(f *Flow, clientSubject, fresh string, over bool) (*SignedIn, error) {
 	r, a, k := f.request(), f.Login, f.Begun.Known
-	s := &SignedIn{Subject: a.Subject, ClientSubject: clientSubject, SessionID: f.Begun.SessionID, AuthTime: a.At, ACR: a.ACR, AMR: a.AMR}
+	s := &SignedIn{Subject: a.Subject, ClientSubject: clientSubject, SessionID: f.Begun.SessionID, AuthTime: a.time(), ACR: a.ACR, AMR: a.AMR}
 	switch {
 	case f.Begun.Skip: // nobody was asked, so what is known of the earlier login still holds
 		s.AuthTime = k.AuthTime
@@ -70,6 +70,9 @@ func signIn(f *Flow, clientSubject, fresh string, over bool) (*SignedIn, error) 
 	case k != nil && (over || a.Subject != k.Subject):
 		s.SessionID = fresh
 	}
+	if !f.Begun.Skip && !recent(r, s.AuthTime) {
+		return nil, errStale
+	}
 	if !isWanted(r, clientSubject) {
 		return nil, oauth.ErrLoginRequired.With("Somebody else signed in than the one that the client asked for by id_token_hint or claims.")
 	}
@@ -77,6 +80,26 @@ func signIn(f *Flow, clientSubject, fresh string, over bool) (*SignedIn, error) 
 		return nil, errUnmetACR
 	}
 	return s, nil
+}
+
+// errStale says that the login app took an earlier login for good where the client wants a new one.
+var errStale = oauth.ErrLoginRequired.With("The person's login is older than the client allows by max_age or prompt.")
+
+// time is when the person proved who they are.
+func (a *LoginAnswer) time() time.Time {
+	if !a.AuthenticatedAt.IsZero() && a.AuthenticatedAt.Before(a.At) {
+		return a.AuthenticatedAt
+	}
+	return a.At
+}
+
+// recent tells whether a login of that time is what the client wants (OpenID Connect Core §3.1.2.1): since the request began
+// where it asks for a new one, and max_age seconds before that otherwise.
+func recent(r *Request, at time.Time) bool {
+	if r.has("login") && at.Before(r.At) {
+		return false
+	}
+	return r.MaxAge == nil || !at.Before(r.At.Add(-time.Duration(*r.MaxAge)*time.Second))
 }
 
 // mayRecallConsent tells whether an earlier consent may be looked for: not when the client wants the person to be asked

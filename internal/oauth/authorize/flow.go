@@ -91,6 +91,9 @@ type LoginAccept struct {
 	// ForceSubjectIdentifier is the sub of a pairwise client, instead of the computed one.
 	ForceSubjectIdentifier    string `json:"force_subject_identifier,omitempty"`
 	IdentityProviderSessionID string `json:"identity_provider_session_id,omitempty"`
+	// AuthenticatedAt is when the person proved who they are, where that was before now; Ory's API lacks it, and takes every
+	// acceptance for a login of this moment. A time that the client's max_age or prompt does not allow is refused.
+	AuthenticatedAt time.Time `json:"authenticated_at,omitzero"`
 }
 
 // LoginAnswer is the second step: what the login app said, and when.

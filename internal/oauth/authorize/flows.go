@@ -46,9 +46,23 @@ type Flows struct {
 	Keys       token.Verifier // of our own ID tokens, for id_token_hint
 	Store      *Store
 	Challenges Challenges
+	// Login is the login that is built into this server; nil where people sign in elsewhere.
+	Login Login
 	// Public gives the URL of a path on the public listener.
 	Public func(path string) string
 	Now    func() time.Time
+}
+
+// Login is who signs people in when this server does so itself. Its sessions are what logins come of: a login that is remembered
+// here counts as long as the session does out of which it came (identity_provider_session_id), so that signing out there needs no
+// word here to be signed out here too.
+type Login interface {
+	// Live tells whether a session is still good.
+	Live(ctx context.Context, session string) (bool, error)
+	// End ends a session. One that does not exist is no error.
+	End(ctx context.Context, session string) error
+	// EndAll ends all sessions of a subject.
+	EndAll(ctx context.Context, subject string) error
 }
 
 // Next is where the browser goes from here: on to another page, or back to the client with the answer.
@@ -166,6 +180,11 @@ func (f *Flows) known(ctx context.Context, sid string) (*known, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if f.Login != nil && s.ProviderSession != "" {
+		if live, err := f.Login.Live(ctx, s.ProviderSession); err != nil || !live {
+			return nil, err
+		}
 	}
 	return s.known(), nil
 }

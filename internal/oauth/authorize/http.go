@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
+	"github.com/gatehouse-iam/gatehouse/internal/page"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -16,6 +17,8 @@ import (
 type Handler struct {
 	Flows   *Flows
 	Cookies web.Cookies
+	// Site is how our pages look; nil is Gatehouse's own look.
+	Site *page.Site
 	// Log gets the causes of our own errors that the client is told about by a redirect, which the access log takes for
 	// a success. Nil is nowhere.
 	Log *slog.Logger

@@ -253,9 +253,9 @@ type revokeLoginsIn struct {
 func (h *Handler) revokeLogins(ctx context.Context, in revokeLoginsIn) (web.NoContent, error) {
 	switch {
 	case in.SessionID != "":
-		return web.NoContent{}, h.Flows.Store.EndSession(ctx, in.SessionID)
+		return web.NoContent{}, h.Flows.EndLogin(ctx, in.SessionID)
 	case in.Subject != "":
-		return web.NoContent{}, h.Flows.Store.EndSessions(ctx, in.Subject)
+		return web.NoContent{}, h.Flows.EndLogins(ctx, in.Subject)
 	}
 	return web.NoContent{}, oauth.ErrInvalidRequest.With("Either the query parameter subject or sid must be set.")
 }

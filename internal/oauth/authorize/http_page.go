@@ -32,7 +32,7 @@ func (h *Handler) mountFallbacks(m *web.Mux) {
 	m.Handle("POST "+pathFallbackLogin, h.loginSaid)
 	m.Handle("GET "+pathFallbackConsent, h.consentForm)
 	m.Handle("POST "+pathFallbackConsent, h.consentSaid)
-	m.Handle("GET "+pathFallbackError, fallbackError)
+	m.Handle("GET "+pathFallbackError, h.fallbackError)
 }
 
 // DeveloperLogin tells whether the developer's login form is served: the one who starts the server should say so, loudly.
@@ -86,7 +86,7 @@ func (h *Handler) loginForm(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, lr *LoginRequest, problem string) error {
 	noReferrer(w.Header())
-	return page.Render(w, r, http.StatusOK, "form", page.Form{
+	return h.Site.Render(w, r, http.StatusOK, "form", page.Form{
 		Title: "Sign in", Warning: warning, Problem: problem,
 		Facts:  []page.Fact{{Name: "Application", Value: clientName(lr.Client.Name, lr.Client.ID)}},
 		Action: h.Cookies.Base.Path(pathFallbackLogin),
@@ -173,7 +173,7 @@ func (h *Handler) consentForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	fields = append(fields, page.Field{Name: "remember", Type: "checkbox", Label: "Do not ask again for this application", Value: "true"})
 	noReferrer(w.Header())
-	return page.Render(w, r, http.StatusOK, "form", page.Form{
+	return h.Site.Render(w, r, http.StatusOK, "form", page.Form{
 		Title: "Allow access?", Warning: warning,
 		Facts:   []page.Fact{{Name: "Application", Value: clientName(cr.Client.Name, cr.Client.ID)}, {Name: "Signed in as", Value: cr.Subject}},
 		Action:  h.Cookies.Base.Path(pathFallbackConsent),
@@ -204,13 +204,13 @@ func (h *Handler) consentSaid(w http.ResponseWriter, r *http.Request) error {
 
 // fallbackError stands in for an error page of the operator's. It shows no text from its address, since anybody can
 // write an address.
-func fallbackError(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) fallbackError(w http.ResponseWriter, r *http.Request) error {
 	code := r.URL.Query().Get("error")
 	if len(code) > 64 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		code = ""
 	}
 	noReferrer(w.Header())
-	return page.Render(w, r, http.StatusOK, "error", page.Error{Code: code,
+	return h.Site.Render(w, r, http.StatusOK, "error", page.Error{Code: code,
 		Text: "The sign-in could not be completed. Go back to the application and try again."})
 }
 
@@ -219,7 +219,7 @@ func (h *Handler) errorPage(w http.ResponseWriter, r *http.Request, e *fault.Err
 	restart, ok := e.Details[detailRestart].(string)
 	accept := r.Header.Get("Accept")
 	if strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html") {
-		page.Errors(w, r, e)
+		h.Site.Errors(w, r, e)
 		return
 	}
 	text := e.Message
@@ -239,6 +239,6 @@ func (h *Handler) errorPage(w http.ResponseWriter, r *http.Request, e *fault.Err
 	case errUsed.Code:
 		title = "This step was already taken"
 	}
-	_ = page.Render(w, r, e.Kind.Status(), "error", page.Error{Title: title, Text: text, Code: e.Code, // our own templates render
+	_ = h.Site.Render(w, r, e.Kind.Status(), "error", page.Error{Title: title, Text: text, Code: e.Code, // our own templates render
 		RequestID: web.RequestID(r.Context()), Links: links})
 }

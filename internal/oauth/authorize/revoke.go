@@ -26,6 +26,40 @@ func (f *Flows) RevokeConsents(ctx context.Context, subject, clientID, requestID
 	return oauth.ErrInvalidRequest.With("Set the query parameter client, or all=true to revoke the consents to all clients.")
 }
 
+// EndLogin ends a login session, and the session of the built-in login that it came of: else the person would be signed in again
+// without being asked.
+func (f *Flows) EndLogin(ctx context.Context, sid string) error {
+	if err := f.endOrigin(ctx, sid); err != nil {
+		return err
+	}
+	return f.Store.EndSession(ctx, sid)
+}
+
+// endOrigin ends the session of the built-in login out of which a login session came.
+func (f *Flows) endOrigin(ctx context.Context, sid string) error {
+	if f.Login == nil {
+		return nil
+	}
+	s, err := f.Store.Session(ctx, sid)
+	if errors.Is(err, ErrNoSession) || err == nil && s.ProviderSession == "" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Login.End(ctx, s.ProviderSession)
+}
+
+// EndLogins ends all login sessions of a subject, and those of the built-in login.
+func (f *Flows) EndLogins(ctx context.Context, subject string) error {
+	if f.Login != nil {
+		if err := f.Login.EndAll(ctx, subject); err != nil {
+			return err
+		}
+	}
+	return f.Store.EndSessions(ctx, subject)
+}
+
 // isUnknownClient tells that a client does not exist (any more).
 func isUnknownClient(err error) bool {
 	return errors.Is(err, oauth.ErrInvalidClient) || errors.Is(err, client.ErrNotFound)

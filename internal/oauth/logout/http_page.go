@@ -31,7 +31,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request) error {
 			form.Facts[0].Value = c.Name
 		}
 	}
-	return page.Render(w, r, http.StatusOK, "form", form)
+	return h.Browser.Site.Render(w, r, http.StatusOK, "form", form)
 }
 
 // theirs tells whether the logout is about the session of this browser: nobody answers for another's.
@@ -60,7 +60,7 @@ func (h *Handler) said(w http.ResponseWriter, r *http.Request) error {
 		if err := h.Logouts.Reject(ctx, challenge); err != nil {
 			return err
 		}
-		return page.Render(w, r, http.StatusOK, "message", page.Message{Title: "You are still signed in", Text: "You can close this page."})
+		return h.Browser.Site.Render(w, r, http.StatusOK, "message", page.Message{Title: "You are still signed in", Text: "You can close this page."})
 	}
 	to, err := h.Logouts.Accept(ctx, challenge)
 	if err != nil {
@@ -72,5 +72,5 @@ func (h *Handler) said(w http.ResponseWriter, r *http.Request) error {
 
 // bye is where the browser ends when nobody named another place.
 func (h *Handler) bye(w http.ResponseWriter, r *http.Request) error {
-	return page.Render(w, r, http.StatusOK, "message", page.Message{Title: "You are signed out", Text: "You can close this page."})
+	return h.Browser.Site.Render(w, r, http.StatusOK, "message", page.Message{Title: "You are signed out", Text: "You can close this page."})
 }

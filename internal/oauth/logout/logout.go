@@ -39,6 +39,8 @@ type Logouts struct {
 	Keys       token.Verifier
 	Store      *Store
 	Challenges authorize.Challenges
+	// Login is the login that is built into this server, whose sessions end too; nil where people sign in elsewhere.
+	Login authorize.Login
 	// Issuer gives our issuer identifier, which an id_token_hint must have.
 	Issuer func(ctx context.Context) string
 	// Public gives the URL of a path on the public listener.
@@ -100,6 +102,9 @@ func (l *Logouts) Begin(ctx context.Context, w Wish, sid string) (*Next, error) 
 	// Only who shows an ID token of this very session speaks for it; anybody could send a browser here (§6).
 	r.RPInitiated = hint != nil && hint.SessionID == session.ID
 	if r.RPInitiated && c != nil && c.SkipLogoutConsent != nil && *c.SkipLogoutConsent {
+		if err := l.endOrigin(ctx, session); err != nil {
+			return nil, err
+		}
 		return &Next{Location: to, Forget: true}, l.Sessions.EndSession(ctx, session.ID)
 	}
 	if err := l.Store.insert(ctx, r); err != nil {
@@ -276,7 +281,26 @@ func (l *Logouts) Complete(ctx context.Context, verifier, sid string) (*Next, er
 	return &Next{Location: r.To, Forget: sid == r.SessionID}, nil
 }
 
-// end ends the session, once.
+// end ends the session, once, and before it the one of the built-in login that it came of: were that one to live on, the person
+// would be signed in again without being asked. Should what follows fail, the browser may try again.
 func (l *Logouts) end(ctx context.Context, r *Request) (bool, error) {
+	if r.State != accepted {
+		return false, nil
+	}
+	session, err := l.session(ctx, r.SessionID)
+	if err != nil {
+		return false, err
+	}
+	if err := l.endOrigin(ctx, session); err != nil {
+		return false, err
+	}
 	return l.Store.finish(ctx, r, l.Sessions)
+}
+
+// endOrigin ends the session of the built-in login out of which a login session came.
+func (l *Logouts) endOrigin(ctx context.Context, s *authorize.Session) error {
+	if l.Login == nil || s == nil || s.ProviderSession == "" {
+		return nil
+	}
+	return l.Login.End(ctx, s.ProviderSession)
 }
