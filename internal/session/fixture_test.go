@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -202,4 +203,18 @@ func (f *fixture) cookie(t testing.TB, s *session.Session, token string) (line, 
 	set = rec.Header().Get("Set-Cookie")
 	value, _, _ := strings.Cut(set, ";")
 	return "Cookie: " + value, set
+}
+
+// memory returns a migrated database in memory, for fuzz tests and benchmarks too.
+func memory(t testing.TB) *sqldb.DB {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), "memory", sqldb.Options{Name: "management", Now: new(testkit.Clock).Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if _, err := migrations.Up(t.Context(), db, "management"); err != nil {
+		t.Fatal(err)
+	}
+	return db
 }
