@@ -46,8 +46,7 @@ func (h *Handler) blank(k flowKind, in *Submission, requestURL, token string) *F
 	}
 	f.Form = ui.NewForm(h.Base.Join("/self-service/" + string(k.kind) + "?flow=" + f.ID))
 	// Clients of native apps look for the node too; it stays empty there.
-	f.Form.Add(ui.Hidden(ui.GroupDefault, csrfField, ""))
-	f.Form.Nodes[0].Attributes.Required = true
+	f.Form.Add(ui.CSRF(""))
 	if in.Browser {
 		f.Type = ui.TypeBrowser
 		f.Internal.CSRF = csrfBound(token)

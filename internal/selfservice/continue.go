@@ -4,10 +4,8 @@ import (
 	"context"
 
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
-	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
-	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
 
 // templateTaken is the message to the owner of an address which somebody tried to register.
@@ -25,18 +23,17 @@ func (h *Handler) child(k flowKind, parent *Flow, in *Submission) *Flow {
 // hook says so. Afterwards the verification goes on to where the answer would have gone.
 func (h *Handler) verifyToo(ctx context.Context, f *Flow, in *Submission, who *identity.Identity, hooks []HookConfig, w *Writes, a *Answer) error {
 	a.returnTo = a.Location
-	if f.LoginChallenge != "" {
-		a.returnTo = h.loginURL("login_challenge", f.LoginChallenge)
-	}
-	if !h.Config.Flows.Verification.Enabled {
-		return nil
-	}
-	made, err := h.beginVerification(ctx, f, in, who)
+	made, err := h.beginVerification(ctx, f, who, in)
 	if err != nil || len(made.flows) == 0 {
 		return err
 	}
 	for _, v := range made.flows {
-		v.ReturnTo = a.returnTo
+		switch {
+		case f.LoginChallenge != "":
+			v.ReturnTo = h.loginURL("login_challenge", f.LoginChallenge)
+		case v.ReturnTo == "":
+			v.ReturnTo = a.returnTo
+		}
 	}
 	w.More = append(w.More, made.flows...)
 	f.ContinueWith = append(f.ContinueWith, made.with...)
@@ -46,21 +43,8 @@ func (h *Handler) verifyToo(ctx context.Context, f *Flow, in *Submission, who *i
 	return nil
 }
 
-// resume opens the session that a registration left waiting for its address to be verified. It is for the browser or app which
-// registered: a link that was opened elsewhere verifies the address and signs nobody in.
-func (h *Handler) resume(f *Flow, in *Submission, who *identity.Identity, w *Writes) (s *session.Session, token string) {
-	wait := f.Internal.SignIn
-	if wait == nil || in.Get || in.Session != nil || !who.IsActive() {
-		return nil, ""
-	}
-	f.Internal.SignIn = nil
-	s, token = h.SessionStore.New(who, []session.AuthMethod{wait.Method}, in.Client, h.Now())
-	w.Insert = s
-	return s, token
-}
-
 // interrupt runs the web hooks that may stop the flow.
-func (h *Handler) interrupt(ctx context.Context, hooks []HookConfig, f *Flow, in *Submission, who *identity.Identity, s any) error {
+func (h *Handler) interrupt(ctx context.Context, hooks []HookConfig, f *Flow, in *Submission, who *identity.Identity, s *session.Session) error {
 	_, err := h.call(ctx, waited(hooks, true), f, in, who, s)
 	return err
 }
@@ -71,12 +55,14 @@ func (h *Handler) amended(ctx context.Context, hooks []HookConfig, f *Flow, in *
 	if err != nil || reply == nil || reply.Identity == nil {
 		return err
 	}
-	patch(who, reply)
+	if err := patch(who, reply.Identity); err != nil {
+		return err
+	}
 	return h.Identities.Prepare(ctx, who)
 }
 
 // notify runs the web hooks that are told when all is done. Their failures are logged: what was done is done.
-func (h *Handler) notify(ctx context.Context, hooks []HookConfig, f *Flow, in *Submission, who *identity.Identity, s any) {
+func (h *Handler) notify(ctx context.Context, hooks []HookConfig, f *Flow, in *Submission, who *identity.Identity, s *session.Session) {
 	if _, err := h.call(ctx, waited(hooks, false), f, in, who, s); err != nil && h.Log != nil {
 		h.Log.WarnContext(ctx, "a hook failed after the flow had ended", "flow", f.Kind, "identity_id", who.ID, "error", err)
 	}

@@ -95,8 +95,6 @@ type Internal struct {
 // SignIn is a session that waits for an address to be verified.
 type SignIn struct {
 	Method session.AuthMethod `json:"method"`
-	// LoginChallenge is that of the OAuth login which the registration answered.
-	LoginChallenge string `json:"login_challenge,omitempty"`
 }
 
 // Code is a one-time code or link token that was sent. It is spent, and its wrong tries are counted, by the guarded update of

@@ -3,10 +3,12 @@ package selfservice
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
 
@@ -33,7 +35,7 @@ func (h *Handler) runBefore(ctx context.Context, hooks []HookConfig, f *Flow, in
 }
 
 // call runs the web hooks among the hooks. *ui.Invalid are messages that a hook wants to be shown.
-func (h *Handler) call(ctx context.Context, hooks []HookConfig, f *Flow, in *Submission, who *identity.Identity, s any) (*hook.Reply, error) {
+func (h *Handler) call(ctx context.Context, hooks []HookConfig, f *Flow, in *Submission, who *identity.Identity, s *session.Session) (*hook.Reply, error) {
 	list := webHooks(hooks)
 	if len(list) == 0 || h.Hooks == nil {
 		return nil, nil
@@ -42,7 +44,9 @@ func (h *Handler) call(ctx context.Context, hooks []HookConfig, f *Flow, in *Sub
 	c.Flow = h.document(f.copyForHook(), "", in)
 	c.TransientPayload = f.TransientPayload
 	if who != nil {
-		c.Identity = who
+		told := who.Clone()
+		told.Credentials = nil
+		c.Identity = told
 	}
 	if s != nil {
 		c.Session = s
@@ -65,17 +69,56 @@ func (h *Handler) tellFailed(ctx context.Context, f *Flow, in *Submission, who *
 }
 
 // patch puts what a hook replied into an identity that is not stored yet.
-func patch(who *identity.Identity, reply *hook.Reply) {
+func patch(who *identity.Identity, p *hook.Patch) error {
 	for _, m := range []struct {
 		from json.RawMessage
 		to   *json.RawMessage
 	}{
-		{reply.Identity.Traits, &who.Traits},
-		{reply.Identity.MetadataPublic, &who.MetadataPublic},
-		{reply.Identity.MetadataAdmin, &who.MetadataAdmin},
+		{p.Traits, &who.Traits}, {p.MetadataPublic, &who.MetadataPublic}, {p.MetadataAdmin, &who.MetadataAdmin},
 	} {
 		if len(m.from) > 0 {
 			*m.to = m.from
 		}
 	}
+	if p.State != "" {
+		who.State = p.State
+	}
+	if p.SchemaID != "" {
+		who.SchemaID = p.SchemaID
+	}
+	if p.ExternalID != nil {
+		who.ExternalID = *p.ExternalID
+	}
+	return errors.Join(replace(p.VerifiableAddresses, &who.VerifiableAddresses), replace(p.RecoveryAddresses, &who.RecoveryAddresses))
+}
+
+func replace[T any](raw json.RawMessage, into *[]T) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	var list []T
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return hook.ErrFailed.Because(err)
+	}
+	*into = list
+	return nil
+}
+
+// WebHooks returns every web hook of the configuration: the server looks at their programs when it starts.
+func (c Config) WebHooks() []hook.Config {
+	f := c.Flows
+	var out []hook.Config
+	for _, b := range []BeforeConfig{
+		f.Login.Before, f.Registration.Before, f.Settings.Before, f.Recovery.Before, f.Verification.Before, f.Login.After.Failed,
+	} {
+		out = append(out, webHooks(b.Hooks)...)
+	}
+	for _, a := range []AfterConfig{
+		f.Login.After.AfterConfig, f.Registration.After, f.Settings.After, f.Recovery.After, f.Verification.After,
+	} {
+		for _, hooks := range [][]HookConfig{a.Hooks, a.Password.Hooks, a.Code.Hooks, a.Profile.Hooks} {
+			out = append(out, webHooks(hooks)...)
+		}
+	}
+	return out
 }

@@ -185,11 +185,18 @@ func (h *Handler) posted(k flowKind) web.HandlerFunc {
 type submitter func(ctx context.Context, f *Flow, in *Submission) (*Answer, error)
 
 func (h *Handler) submit(w http.ResponseWriter, r *http.Request, k flowKind, do submitter) error {
-	ctx := r.Context()
-	f, err := h.get(ctx, k, r.URL.Query().Get("flow"))
+	f, err := h.get(r.Context(), k, r.URL.Query().Get("flow"))
 	if err != nil {
 		return err
 	}
+	if err = h.submitTo(w, r, k, f, do); err != nil && f.API() {
+		err = asJSON{err}
+	}
+	return err
+}
+
+func (h *Handler) submitTo(w http.ResponseWriter, r *http.Request, k flowKind, f *Flow, do submitter) error {
+	ctx := r.Context()
 	in, err := h.submitted(r, f)
 	if err != nil {
 		return err

@@ -18,7 +18,8 @@ func (h *Handler) guarded(fn web.HandlerFunc) web.HandlerFunc {
 		if err == nil {
 			return nil
 		}
-		native := isNative(r)
+		var plain asJSON
+		native := errors.As(err, &plain) || isNative(r)
 		var to *Redirect
 		if errors.As(err, &to) {
 			if to.Fault != nil {
@@ -32,6 +33,12 @@ func (h *Handler) guarded(fn web.HandlerFunc) web.HandlerFunc {
 		return h.toErrorPage(w, r, err)
 	}
 }
+
+// asJSON is an error for a native app, whatever the request says that it accepts.
+type asJSON struct{ error }
+
+// Unwrap gives the error.
+func (e asJSON) Unwrap() error { return e.error }
 
 // isNative reports whether the request is one of a native app's, which no page could show an error to.
 func isNative(r *http.Request) bool {

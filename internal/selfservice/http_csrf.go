@@ -96,10 +96,12 @@ func (h *Handler) checkSubmission(r *http.Request, f *Flow, in *Submission) erro
 	if f.API() {
 		return refuseBrowser(r)
 	}
+	err := h.checkHolder(r, f)
+	in.Holder = err == nil
 	if in.Get {
 		return nil
 	}
-	if err := h.checkHolder(r, f); err != nil {
+	if err != nil {
 		return err
 	}
 	sent := in.String(csrfField)

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
@@ -26,7 +27,7 @@ const (
 func (h *Handler) visit(r *http.Request, typ string) (*Submission, error) {
 	in := &Submission{
 		Client: session.ClientOf(r), Browser: typ != ui.TypeAPI, AJAX: wantsJSON(r), Get: r.Method == http.MethodGet,
-		Lang: language(r), Request: h.call(r),
+		Lang: language(r), Request: h.facts(r),
 	}
 	s, err := h.Sessions.From(r)
 	switch {
@@ -253,3 +254,16 @@ func short(tag string) string {
 }
 
 func known(tag string) bool { return short(tag) == "en" || short(tag) == "de" }
+
+// facts are what web hooks may be told of a request: not what signs the person in.
+func (h *Handler) facts(r *http.Request) hook.Call {
+	c := hook.Call{
+		RequestHeaders: r.Header, RequestMethod: r.Method, RequestURL: h.absolute(r.URL.RequestURI()), RequestCookies: map[string]string{},
+	}
+	for _, cookie := range r.Cookies() {
+		if cookie.Name != h.csrfCookie() && cookie.Name != h.Sessions.Config.Cookie.Name {
+			c.RequestCookies[cookie.Name] = cookie.Value
+		}
+	}
+	return c
+}

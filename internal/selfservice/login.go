@@ -47,14 +47,14 @@ func (h *Handler) beginLogin(ctx context.Context, f *Flow, in *Submission) error
 	}
 	switch {
 	case in.Session == nil && f.AAL == session.AAL2:
-		return &Redirect{Location: h.loginURL("return_to", in.Request.URL), Fault: errNoFirstFactor}
+		return &Redirect{Location: h.loginURL("return_to", in.Request.RequestURL), Fault: errNoFirstFactor}
 	case in.Session == nil:
 	case f.Refresh:
 		f.Form.Message(ui.ConfirmIdentity())
-		f.Identifier = h.identifierOf(in.Session.Identity)
+		f.IdentityID, f.Identifier = in.Session.IdentityID, h.identifierOf(in.Session.Identity)
 	case f.AAL > in.Session.AAL:
 		f.Form.Message(ui.SecondFactorNeeded())
-		f.Identifier = h.identifierOf(in.Session.Identity)
+		f.IdentityID, f.Identifier = in.Session.IdentityID, h.identifierOf(in.Session.Identity)
 	default:
 		return h.signedIn(ctx, f, in)
 	}
@@ -66,7 +66,7 @@ func (h *Handler) beginLogin(ctx context.Context, f *Flow, in *Submission) error
 	if err := h.askLogin(ctx, f); err != nil {
 		return err
 	}
-	if n := f.Form.Node(fieldIdentifier); n != nil && hint != "" && n.Attributes.Value == nil {
+	if n := f.Form.Node(fieldIdentifier); n != nil && hint != "" && (n.Attributes.Value == nil || n.Attributes.Value == "") {
 		n.Attributes.Value = hint
 	}
 	return nil

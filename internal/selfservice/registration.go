@@ -234,7 +234,7 @@ func (h *Handler) register(ctx context.Context, f *Flow, in *Submission, draft *
 	switch {
 	case !has(hooks, hookSession):
 	case h.deferred(how, &w):
-		w.More[0].Internal.SignIn = &SignIn{Method: how.Method, LoginChallenge: f.LoginChallenge}
+		w.More[0].Internal.SignIn = &SignIn{Method: how.Method}
 	default:
 		a.Session, a.Token = h.SessionStore.New(draft, []session.AuthMethod{how.Method}, in.Client, h.Now())
 		w.Insert = a.Session

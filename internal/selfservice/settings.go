@@ -22,7 +22,7 @@ func (h *Handler) settings() flowKind {
 }
 
 func (h *Handler) beginSettings(ctx context.Context, f *Flow, in *Submission) error {
-	if err := h.mayChange(in, in.Request.URL); err != nil {
+	if err := h.mayChange(in, in.Request.RequestURL); err != nil {
 		return err
 	}
 	f.IdentityID, f.SessionID, f.State = in.Session.IdentityID, in.Session.ID, ui.StateShowForm

@@ -26,6 +26,8 @@ type Submission struct {
 	Form bool
 	// Get says that this came by GET, by a link for example, and so without a CSRF token.
 	Get bool
+	// Holder says that the browser is the one that began the flow. It always is, but for Get.
+	Holder bool
 	// Lang is the best of our languages for the person: "en" or "de".
 	Lang string
 	// Request are the facts of the request that web hooks are told.
