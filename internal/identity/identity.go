@@ -18,6 +18,8 @@ var (
 	ErrChanged = fault.New(fault.Conflict, "changed_meanwhile", "The identity was changed by others at the same time. Read it again and retry.")
 	// ErrInvalid says what about an identity cannot be accepted, outside of its traits.
 	ErrInvalid = fault.New(fault.Invalid, "invalid_identity", "The identity cannot be accepted as it was sent.")
+	errBusy    = fault.New(fault.Unavailable, "busy", "Too many passwords are being hashed at the moment. Try again soon.").After(time.Second)
+
 	// ErrSchema says that there is no schema of that id.
 	ErrSchema = fault.New(fault.NotFound, "schema_not_found", "There is no identity schema of this id.")
 )

@@ -1,0 +1,86 @@
+package identity
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+const schemasRoute = "/schemas"
+
+// mountSchemas adds the schemas, which are public: forms are made from them.
+func (h *Handler) mountSchemas(m *web.Mux) {
+	m.Handle("GET "+schemasRoute, web.Call(h.listSchemas))
+	m.Handle("GET "+schemasRoute+"/{id}", web.Call(h.getSchema))
+}
+
+type schemaOut struct {
+	ID     string          `json:"id"`
+	Schema json.RawMessage `json:"schema"`
+}
+
+type schemasIn struct {
+	PageSize  int    `query:"page_size"`
+	PageToken string `query:"page_token"`
+	PerPage   int    `query:"per_page"`
+	Page      int    `query:"page"`
+}
+
+// listSchemas lists the schemas in the order of the configuration. The token of a page is the id of the schema before it.
+func (h *Handler) listSchemas(ctx context.Context, in schemasIn) (web.Reply[[]schemaOut], error) {
+	var none web.Reply[[]schemaOut]
+	all := h.Admin.Store.schemas
+	if in.PageSize < 0 || in.PerPage < 0 || in.Page < 0 {
+		return none, ErrInvalid.With("page_size must be from 1 to 500.")
+	}
+	size := min(max(in.PageSize, in.PerPage), maxPageSize)
+	if size == 0 {
+		size = defaultPageSize
+	}
+	from := min(max(in.Page-1, 0)*size, len(all.ids))
+	if in.PageToken != "" {
+		at := slices.Index(all.ids, in.PageToken)
+		if at < 0 {
+			return none, errPage
+		}
+		from = at + 1
+	}
+	ids := all.ids[from:min(from+size, len(all.ids))]
+	list := make([]schemaOut, len(ids))
+	for i, id := range ids {
+		list[i] = schemaOut{ID: id, Schema: all.byID[id].Raw}
+	}
+	link := schemaLink(ctx, size, "", "first")
+	if from+size < len(all.ids) {
+		link += "," + schemaLink(ctx, size, ids[len(ids)-1], "next")
+	}
+	header := http.Header{"Link": {link}, "X-Total-Count": {strconv.Itoa(len(all.ids))}}
+	return web.Reply[[]schemaOut]{Header: header, Body: list}, nil
+}
+
+func schemaLink(ctx context.Context, size int, token, rel string) string {
+	q := url.Values{"page_size": {strconv.Itoa(size)}}
+	if token != "" {
+		q.Set("page_token", token)
+	}
+	return "<" + web.Base(ctx).Path(schemasRoute) + "?" + q.Encode() + `>; rel="` + rel + `"`
+}
+
+// getSchema finds a schema by its id, or by the id in base64url as schema_url has it.
+func (h *Handler) getSchema(_ context.Context, in idIn) (json.RawMessage, error) {
+	all := h.Admin.Store.schemas
+	if found, ok := all.byID[in.ID]; ok {
+		return found.Raw, nil
+	}
+	id, err := base64.RawURLEncoding.DecodeString(in.ID)
+	if found, ok := all.byID[string(id)]; ok && err == nil {
+		return found.Raw, nil
+	}
+	return nil, ErrSchema
+}
