@@ -201,6 +201,9 @@ func (h *Handler) submitTo(w http.ResponseWriter, r *http.Request, k flowKind, f
 	if err != nil {
 		return err
 	}
+	if in.Get { // a link of a message, which a browser opens whoever began the flow
+		in.Browser, in.bound = true, csrfBound(h.ensureCSRF(w, r))
+	}
 	if err := h.checkSubmission(r, f, in); err != nil {
 		return err
 	}

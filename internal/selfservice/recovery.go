@@ -5,19 +5,23 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
 
-// ErrTriedTooOften says that a method takes no further try for what it sent. The flow is over; a new one takes its place.
+// ErrTriedTooOften says that a recovery or verification method takes no further try for what it sent. The flow is over, and a
+// new one takes its place.
 var ErrTriedTooOften = errors.New("the code was tried too often")
 
 // RecoveryIssuer is a RecoveryMethod whose code or link an administrator may hand to a person.
 type RecoveryIssuer interface {
 	RecoveryMethod
-	// IssueRecovery puts what proves the identity into the flow, good for the lifespan (0: the method's own), and returns what
-	// the person has to show. Nothing is sent and nothing written.
-	IssueRecovery(ctx context.Context, f *Flow, identityID string, lifespan time.Duration) (proof string, err error)
+	// IssueRecovery puts what proves the identity into the flow, good for as long as the flow, and returns what the person has
+	// to show. Nothing is sent and nothing written.
+	IssueRecovery(ctx context.Context, f *Flow, identityID string) (proof string, err error)
+	// Lifespan is for how long the proof is good where nobody says otherwise.
+	Lifespan() time.Duration
 }
 
 // recovery is the flow by which somebody gets back into an account:
@@ -26,23 +30,14 @@ type RecoveryIssuer interface {
 //	                               │  ▲
 //	                               └──┘ another address, or the same again
 //
-// An address that nobody has is answered like one that somebody has, and as fast.
+// An address that nobody has is answered like one that somebody has, and as fast. A second factor is still asked for: who
+// recovered an account is signed in with one factor.
 func (h *Handler) recovery() flowKind {
 	c := h.Config.Flows.Recovery
 	return flowKind{
 		kind: KindRecovery, enabled: c.Enabled, uiURL: c.UIURL, lifespan: c.Lifespan, before: c.Before.Hooks,
 		showAgain: statusOK, begin: h.recoveryBegin, submit: h.recoverySubmit, arrive: h.recoveryArrive,
 	}
-}
-
-// recoverer returns the method of that id, nil where there is none.
-func (h *Handler) recoverer(id string) RecoveryMethod {
-	for _, m := range h.Methods {
-		if r, ok := m.(RecoveryMethod); ok && m.ID() == id {
-			return r
-		}
-	}
-	return nil
 }
 
 // recoveryMemory is what a recovery remembers from its beginning.
@@ -61,12 +56,11 @@ func (h *Handler) recoveryBegin(ctx context.Context, f *Flow, in *Submission) er
 			Fault:    errSignedIn.With("A valid session was detected and thus recovery is not possible."),
 		}
 	}
-	use := h.Config.Flows.Recovery.Use
-	m := h.recoverer(use)
+	m := find[RecoveryMethod](h.Methods, h.Config.Flows.Recovery.Use)
 	if m == nil {
 		return errFlowDisabled
 	}
-	f.Active = use
+	f.Active = m.ID()
 	if in.Bool("skip_settings") {
 		if err := f.Remember(memoryRecovery, recoveryMemory{SkipSettings: true}); err != nil {
 			return err
@@ -77,56 +71,58 @@ func (h *Handler) recoveryBegin(ctx context.Context, f *Flow, in *Submission) er
 	return err
 }
 
-func (h *Handler) recoverySubmit(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {
-	m := h.recoverer(h.chosen(f, in, h.Config.Flows.Recovery.Use))
-	if m == nil {
-		in.Method = ""
-		return nil, ui.Reject(ui.NoMethod(KindRecovery))
-	}
-	started := h.Now()
-	r, err := m.Recover(ctx, f, in)
-	switch {
-	case err == nil:
-		return h.recovered(ctx, f, in, r)
-	case errors.Is(err, ErrTriedTooOften):
-		return nil, h.abandon(ctx, h.recovery(), f, in)
-	case errors.Is(err, ErrShowAgain):
-		return h.asked(ctx, f, in, started)
-	}
-	return nil, err
+func (h *Handler) recoveryArrive(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {
+	return h.opened(ctx, h.recovery(), f, in)
 }
 
-// recovered ends a recovery: who proved an address is signed in and led to the settings, to choose a new password.
-func (h *Handler) recovered(ctx context.Context, f *Flow, in *Submission, r *Recovered) (*Answer, error) {
+func (h *Handler) recoverySubmit(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {
+	return h.proven(ctx, h.recovery(), f, in, func(of *Flow, in *Submission) (*Answer, error) {
+		m := find[RecoveryMethod](h.Methods, chosen(of, in, h.Config.Flows.Recovery.Use))
+		if m == nil {
+			in.Method = ""
+			return nil, ui.Reject(ui.NoMethod(KindRecovery))
+		}
+		r, err := m.Recover(ctx, of, in)
+		if err != nil {
+			return nil, err
+		}
+		return h.recovered(ctx, of, f, in, r)
+	})
+}
+
+// recovered ends a recovery: who proved an address is signed in and led to the settings, to choose a new password. of is the
+// flow that sent the code, f the one that the client drives; most often they are the same.
+func (h *Handler) recovered(ctx context.Context, of, f *Flow, in *Submission, r *Recovered) (*Answer, error) {
 	who := r.Identity
 	if !who.IsActive() {
 		return nil, ui.Reject(ui.Disabled())
 	}
-	now := h.Now()
-	w := Writes{Flow: f, Spend: true}
-	if r.Value != "" && unverified(who, r.Via, r.Value) {
+	w := Writes{Flow: of, Spend: true}
+	if unverified(who, r.Via, r.Value) {
 		w.Verified = []Verified{{IdentityID: who.ID, Via: r.Via, Value: r.Value}}
 		h.markVerified(who, r.Via, r.Value)
 	}
-	made, token := h.SessionStore.New(who, []session.AuthMethod{r.Method}, in.Client, now)
+	made, token := h.SessionStore.New(who, []session.AuthMethod{r.Method}, in.Client, h.Now())
 	w.Insert = made
 	f.Form.Clear()
 	f.State, f.IdentityID, f.SessionID, f.Internal.Code = ui.StatePassedChallenge, who.ID, made.ID, nil
-	hooks := h.Config.Flows.Recovery.After.hooks(f.Active)
-	if _, err := h.call(ctx, hooks, f, in, who, made); err != nil {
+	of.passed(f)
+	hooks := h.Config.Flows.Recovery.After.hooks(of.Active)
+	if err := h.interrupt(ctx, hooks, f, in, who, made); err != nil {
 		return nil, err
 	}
 	if has(hooks, hookRevoke) {
 		w.RevokeAll = who.ID
 	}
 	a := &Answer{Flow: f}
-	next, err := h.afterRecovery(ctx, f, in, made, &w, a)
+	next, err := h.afterRecovery(ctx, of, f, in, made, &w, a)
 	if err != nil {
 		return nil, err
 	}
 	if err := h.Store.Finish(ctx, w); err != nil {
 		return nil, err
 	}
+	h.notify(ctx, hooks, f, in, who, made)
 	// A session token has no place in the database, so this comes after.
 	if in.Browser {
 		a.Session, a.Token = made, token
@@ -134,23 +130,36 @@ func (h *Handler) recovered(ctx context.Context, f *Flow, in *Submission, r *Rec
 		f.ContinueWith = append(f.ContinueWith, ui.SetSessionToken(token))
 	}
 	f.ContinueWith = append(f.ContinueWith, next)
-	return a, nil
+	return a, h.echo(ctx, of, f)
 }
 
-// afterRecovery says where a recovery leads.
-func (h *Handler) afterRecovery(ctx context.Context, f *Flow, in *Submission, s *session.Session, w *Writes, a *Answer) (ui.ContinueWith, error) {
+// afterRecovery says where a recovery leads: to the settings, unless its beginning said otherwise.
+func (h *Handler) afterRecovery(ctx context.Context, of, f *Flow, in *Submission, s *session.Session, w *Writes, a *Answer) (ui.ContinueWith, error) {
 	var memory recoveryMemory
-	to := h.target(f, h.Config.Flows.Recovery.After, f.Active)
-	if f.Recall(memoryRecovery, &memory) && memory.SkipSettings {
-		a.Location = to
-		return ui.RedirectBrowser(to), nil
+	if of.Recall(memoryRecovery, &memory) && memory.SkipSettings {
+		a.Location = h.target(of, h.Config.Flows.Recovery.After, of.Active)
+		return ui.RedirectBrowser(a.Location), nil
 	}
 	settings, err := h.settingsAfterRecovery(ctx, f, in, s)
 	if err != nil {
 		return ui.ContinueWith{}, err
 	}
+	if settings.ReturnTo == "" {
+		if to := h.Config.Flows.Recovery.After.returnTo(of.Active); to != "" {
+			settings.ReturnTo = h.absolute(to)
+		}
+	}
 	w.More = append(w.More, settings)
-	page := h.page(h.settings(), settings, in)
-	a.Location = page
-	return ui.ShowSettings(settings.ID, page), nil
+	a.Location = h.page(h.settings(), settings, in)
+	return ui.ShowSettings(settings.ID, a.Location), nil
+}
+
+// unverified reports whether the identity has the address and never proved it.
+func unverified(who *identity.Identity, via, value string) bool {
+	for _, a := range who.VerifiableAddresses {
+		if a.Via == via && a.Value == value {
+			return !a.Verified
+		}
+	}
+	return false
 }

@@ -2,24 +2,34 @@ package selfservice
 
 import (
 	"context"
+	"errors"
 	"time"
 
-	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
 
 // What recoveries and verifications share.
 
+// statusOK is the status of recoveries and verifications that go on: a code that was sent, or was wrong, is no failed request.
+const statusOK = 200
+
+const (
+	fieldToken = "token"
+	fieldCode  = "code"
+	methodLink = "link"
+	methodCode = "code"
+)
+
 // chosen is the id of the method that a submission is for: the one that it names, else the one whose proof it brings, else the
 // one that the flow was begun with. Only that one and the configured one are taken.
-func (h *Handler) chosen(f *Flow, in *Submission, use string) string {
+func chosen(f *Flow, in *Submission, use string) string {
 	id := in.Method
 	switch {
 	case id != "":
-	case in.Has("token"):
-		id = "link"
-	case in.Has("code"):
-		id = "code"
+	case in.Has(fieldToken):
+		id = methodLink
+	case in.Has(fieldCode):
+		id = methodCode
 	default:
 		id = f.Active
 	}
@@ -29,24 +39,49 @@ func (h *Handler) chosen(f *Flow, in *Submission, use string) string {
 	return id
 }
 
-// asked saves and shows a flow that has sent something, or says that it was given something wrong. It answers at a beat, so
-// that how long the work took tells nobody whether there was somebody to send something to.
-func (h *Handler) asked(ctx context.Context, f *Flow, _ *Submission, started time.Time) (*Answer, error) {
-	err := h.Store.Save(ctx, f)
+// proven runs a submission of a recovery or verification on the flow that sent the proof, and answers what both kinds answer
+// alike: that something was sent or was wrong, and that it was tried too often.
+func (h *Handler) proven(ctx context.Context, k flowKind, f *Flow, in *Submission, run func(of *Flow, in *Submission) (*Answer, error)) (*Answer, error) {
+	started := h.Now()
+	of, in, err := h.behind(ctx, k, f, in)
+	if err != nil {
+		return nil, err
+	}
+	a, err := run(of, in)
+	switch {
+	case errors.Is(err, ErrTriedTooOften):
+		return nil, h.abandon(ctx, k, of, f, in)
+	case errors.Is(err, ErrShowAgain):
+		return h.asked(ctx, of, f, started)
+	}
+	return a, err
+}
+
+// asked saves and shows a flow that has sent something or was given something wrong. It answers on a beat, so that how long
+// the work took tells nobody whether there was somebody to send something to.
+func (h *Handler) asked(ctx context.Context, of, f *Flow, started time.Time) (*Answer, error) {
+	err := h.Store.Save(ctx, of)
 	keepBeat(ctx, h.Now().Sub(started))
 	if err != nil {
 		return nil, err
 	}
+	if of != f {
+		f.Form.Clear()
+		f.Form.Messages = of.Form.Messages
+		if err := h.Store.Save(ctx, f); err != nil {
+			return nil, err
+		}
+	}
 	return &Answer{Flow: f}, nil
 }
 
-// beat is the grid of answers that must not tell by their time. Work takes a few milliseconds; where a busy database makes it
-// longer than a beat, the answer comes at the next one.
+// beat is the grid of answers that must not tell by their time. The work takes a few milliseconds; where a busy database makes
+// it longer than a beat, the answer comes at the next one.
 const beat = 100 * time.Millisecond
 
 // keepBeat waits until a whole number of beats has passed.
 func keepBeat(ctx context.Context, elapsed time.Duration) {
-	t := time.NewTimer(beat - elapsed%beat)
+	t := time.NewTimer(beat - max(elapsed, 0)%beat)
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -54,44 +89,39 @@ func keepBeat(ctx context.Context, elapsed time.Duration) {
 	}
 }
 
-// abandon ends a flow whose code was tried too often, and begins another one that says so.
-func (h *Handler) abandon(ctx context.Context, k flowKind, f *Flow, in *Submission) error {
+// abandon ends a flow whose code was tried too often, and begins another one for who drives f, which says so.
+func (h *Handler) abandon(ctx context.Context, k flowKind, of, f *Flow, in *Submission) error {
+	next, err := h.anew(ctx, k, f, in, ui.CodeTriedTooOften())
+	if err != nil {
+		return err
+	}
+	of.Internal.Code = nil
+	if err := h.Store.Finish(ctx, Writes{Flow: of, Spend: true, More: []*Flow{next}}); err != nil {
+		return err
+	}
+	return h.replacement(k, next, in, "The code was tried too often. Go on with the flow in use_flow_id and request another code.")
+}
+
+// anew makes a flow, not stored yet, for the browser or app that drives f. It says why.
+func (h *Handler) anew(ctx context.Context, k flowKind, f *Flow, in *Submission, why ui.Text) (*Flow, error) {
 	again := *in
-	again.Values = map[string]any{}
+	// Who is signed in was allowed to begin the first flow.
+	again.Values, again.Method, again.Session = map[string]any{}, "", nil
 	next := h.blank(k, &again, f.RequestURL, "")
 	next.ReturnTo, next.Internal.CSRF, next.Type = f.ReturnTo, f.Internal.CSRF, f.Type
-	again.Session = nil // whoever is signed in was allowed to begin the first flow
 	if err := k.begin(ctx, next, &again); err != nil {
-		return err
+		return nil, err
 	}
-	next.Form.Message(ui.CodeTriedTooOften())
-	f.Internal.Code = nil
-	if err := h.Store.Finish(ctx, Writes{Flow: f, Spend: true, More: []*Flow{next}}); err != nil {
-		return err
-	}
+	next.Form.Message(why)
+	return next, nil
+}
+
+// replacement sends the client to the flow that took another one's place.
+func (h *Handler) replacement(k flowKind, next *Flow, in *Submission, why string) error {
 	page := h.page(k, next, in)
-	why := errFlowReplaced.With("The code was tried too often. Go on with the flow in use_flow_id and request another code.").
-		WithDetail("use_flow_id", next.ID)
+	e := errFlowReplaced.With(why).WithDetail("use_flow_id", next.ID)
 	if k.kind == KindRecovery {
-		why = why.WithDetail("continue_with", []ui.ContinueWith{ui.ShowRecovery(next.ID, page)})
+		e = e.WithDetail("continue_with", []ui.ContinueWith{ui.ShowRecovery(next.ID, page)})
 	}
-	return &Redirect{Location: page, Fault: why}
-}
-
-// invalidText says that what a flow was given is wrong.
-func invalidText(f *Flow) ui.Text {
-	if f.Active == "link" {
-		return ui.LinkInvalid(f.Kind)
-	}
-	return ui.CodeInvalid(f.Kind)
-}
-
-// unverified reports whether the identity has the address and never proved it.
-func unverified(who *identity.Identity, via, value string) bool {
-	for _, a := range who.VerifiableAddresses {
-		if a.Via == via && a.Value == value {
-			return !a.Verified
-		}
-	}
-	return false
+	return &Redirect{Location: page, Fault: e}
 }

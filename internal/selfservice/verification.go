@@ -15,6 +15,8 @@ import (
 //	choose_method ── address ──► sent_email ── code or link ──► passed_challenge
 //	                               │  ▲
 //	                               └──┘ another address, or the same again
+//
+// An address that nobody has is answered like one that somebody has, and as fast.
 func (h *Handler) verification() flowKind {
 	c := h.Config.Flows.Verification
 	return flowKind{
@@ -23,103 +25,95 @@ func (h *Handler) verification() flowKind {
 	}
 }
 
-// statusOK is the status of recoveries and verifications that go on: a code that was sent, or was wrong, is no failed request.
-const statusOK = 200
-
-// verifier returns the method of that id, nil where there is none.
-func (h *Handler) verifier(id string) VerificationMethod {
-	for _, m := range h.Methods {
-		if v, ok := m.(VerificationMethod); ok && m.ID() == id {
-			return v
-		}
-	}
-	return nil
-}
-
 func (h *Handler) verificationBegin(ctx context.Context, f *Flow, _ *Submission) error {
-	use := h.Config.Flows.Verification.Use
-	m := h.verifier(use)
+	m := find[VerificationMethod](h.Methods, h.Config.Flows.Verification.Use)
 	if m == nil {
 		return errFlowDisabled
 	}
-	f.Active = use
+	f.Active = m.ID()
 	nodes, err := m.VerificationNodes(ctx, f)
 	f.Form.Add(nodes...)
 	return err
 }
 
-func (h *Handler) verificationSubmit(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {
-	m := h.verifier(h.chosen(f, in, h.Config.Flows.Verification.Use))
-	if m == nil {
-		in.Method = ""
-		return nil, ui.Reject(ui.NoMethod(KindVerification))
-	}
-	started := h.Now()
-	v, err := m.Verify(ctx, f, in)
-	switch {
-	case err == nil:
-		return h.verified(ctx, f, in, v)
-	case errors.Is(err, ErrTriedTooOften):
-		return nil, h.abandon(ctx, h.verification(), f, in)
-	case errors.Is(err, ErrShowAgain):
-		return h.asked(ctx, f, in, started)
-	}
-	return nil, err
+func (h *Handler) verificationArrive(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {
+	return h.opened(ctx, h.verification(), f, in)
 }
 
-// verified ends a verification: the address is marked in the transaction that spends the code, the hooks run, and the page
-// says so and leads on.
-func (h *Handler) verified(ctx context.Context, f *Flow, in *Submission, v *Verified) (*Answer, error) {
+func (h *Handler) verificationSubmit(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {
+	return h.proven(ctx, h.verification(), f, in, func(of *Flow, in *Submission) (*Answer, error) {
+		m := find[VerificationMethod](h.Methods, chosen(of, in, h.Config.Flows.Verification.Use))
+		if m == nil {
+			in.Method = ""
+			return nil, ui.Reject(ui.NoMethod(KindVerification))
+		}
+		v, err := m.Verify(ctx, of, in)
+		if err != nil {
+			return nil, err
+		}
+		return h.verified(ctx, of, f, in, v)
+	})
+}
+
+// verified ends a verification: the address is marked in the transaction that spends the code, and the page says so and leads
+// on. of is the flow that sent the code, f the one that the client drives; most often they are the same.
+func (h *Handler) verified(ctx context.Context, of, f *Flow, in *Submission, v *Verified) (*Answer, error) {
 	who, err := h.Identities.Get(ctx, v.IdentityID)
 	if errors.Is(err, identity.ErrNotFound) {
-		return nil, ui.Reject(invalidText(f))
+		return nil, ui.Reject(ui.LinkInvalid(KindVerification)) // it was deleted meanwhile
 	}
 	if err != nil {
 		return nil, err
 	}
-	after := h.Config.Flows.Verification.After
+	hooks := h.Config.Flows.Verification.After.hooks(of.Active)
 	h.markVerified(who, v.Via, v.Value)
-	f.IdentityID, f.State, f.Internal.Code = who.ID, ui.StatePassedChallenge, nil
-	w := Writes{Flow: f, Spend: true, Verified: []Verified{*v}}
+	to := h.target(of, h.Config.Flows.Verification.After, of.Active)
+	w := Writes{Flow: of, Spend: true, Verified: []Verified{*v}}
 	a := &Answer{Flow: f}
-	to := h.target(f, after, f.Active)
+	f.IdentityID = who.ID
 	f.succeed(to, v.Via)
-	if _, err := h.call(ctx, after.hooks(f.Active), f, in, who, nil); err != nil {
-		return nil, err
-	}
-	with, err := h.signInVerified(ctx, f, in, who, &w, a, to)
-	if err != nil {
+	of.passed(f)
+	token := h.signInVerified(of, in, who, hooks, &w)
+	if err := h.interrupt(ctx, hooks, f, in, who, w.Insert); err != nil {
 		return nil, err
 	}
 	if err := h.Store.Finish(ctx, w); err != nil {
 		return nil, err
 	}
-	f.ContinueWith = append(f.ContinueWith, with...) // a session token has no place in the database
-	return a, nil
+	h.notify(ctx, hooks, f, in, who, w.Insert)
+	if w.Insert != nil {
+		f.ContinueWith = append(f.ContinueWith, a.signsIn(in, w.Insert, token, to))
+	}
+	return a, h.echo(ctx, of, f)
 }
 
-// signInVerified opens the session that a registration has put off until the address was proven, or that the hook session
-// asks for. An OAuth login that waits for it is answered.
-func (h *Handler) signInVerified(ctx context.Context, f *Flow, in *Submission, who *identity.Identity, w *Writes, a *Answer, to string) ([]ui.ContinueWith, error) {
-	waiting := f.Internal.SignIn
-	if waiting == nil && has(h.Config.Flows.Verification.After.hooks(f.Active), hookSession) {
-		waiting = &SignIn{Method: session.AuthMethod{Method: f.Active + "_verification", AAL: session.AAL1}}
+// signInVerified opens the session that a registration has put off until its address was proven, or that the hook session
+// asks for. Who is signed in stays so: an address may be verified in the browser of somebody else.
+func (h *Handler) signInVerified(of *Flow, in *Submission, who *identity.Identity, hooks []HookConfig, w *Writes) (token string) {
+	waiting := of.Internal.SignIn
+	if waiting == nil && has(hooks, hookSession) {
+		waiting = &SignIn{Method: session.AuthMethod{Method: of.Active, AAL: session.AAL1}}
 	}
-	// Who is signed in already stays so: verifying another address, or in the browser of somebody else, signs nobody in.
-	if waiting == nil || !who.IsActive() || in.Session != nil {
-		return nil, nil
+	if waiting == nil || in.Session != nil || !who.IsActive() {
+		return ""
 	}
-	made, token := h.SessionStore.New(who, []session.AuthMethod{waiting.Method}, in.Client, h.Now())
-	w.Insert, f.SessionID = made, made.ID
+	w.Insert, token = h.SessionStore.New(who, []session.AuthMethod{waiting.Method}, in.Client, h.Now())
+	of.SessionID = w.Insert.ID
+	return token
+}
+
+// signsIn hands over the new session. It is not stored with the flow: a session token has no place in the database.
+func (a *Answer) signsIn(in *Submission, s *session.Session, token, to string) ui.ContinueWith {
 	if !in.Browser {
-		return []ui.ContinueWith{ui.SetSessionToken(token)}, nil
+		return ui.SetSessionToken(token)
 	}
-	a.Session, a.Token, a.Location = made, token, to
-	return []ui.ContinueWith{ui.RedirectBrowser(to)}, nil
+	a.Session, a.Token, a.Location = s, token, to
+	return ui.RedirectBrowser(to)
 }
 
 // succeed puts the end of a verification on the page: what was proven, and a link that leads on.
 func (f *Flow) succeed(to, via string) {
+	f.State, f.Internal.Code = ui.StatePassedChallenge, nil
 	f.Form = ui.NewForm(to)
 	f.Form.Method = "GET"
 	label := ui.LabelContinue()
@@ -135,13 +129,7 @@ func (f *Flow) succeed(to, via string) {
 
 // markVerified notes in an identity that was read what the database is about to note.
 func (h *Handler) markVerified(who *identity.Identity, via, value string) {
-	now := h.Now()
-	for i := range who.VerifiableAddresses {
-		a := &who.VerifiableAddresses[i]
-		if a.Via == via && a.Value == value && !a.Verified {
-			a.Verified, a.VerifiedAt, a.Status, a.UpdatedAt = true, &now, identity.AddressCompleted, now
-		}
-	}
+	h.prove(who, []Verified{{Via: via, Value: value}})
 }
 
 // beginVerification makes a flow for each address of who that waits to be verified and was sent nothing yet, and notes in who
@@ -171,7 +159,7 @@ func (h *Handler) beginVerification(ctx context.Context, parent *Flow, who *iden
 // are not verified. It belongs to the browser or app that drives parent.
 func (h *Handler) verificationOf(ctx context.Context, parent *Flow, who *identity.Identity, a identity.VerifiableAddress, in *Submission) (*Flow, ui.ContinueWith, error) {
 	k := h.verification()
-	m := h.verifier(h.Config.Flows.Verification.Use)
+	m := find[VerificationMethod](h.Methods, h.Config.Flows.Verification.Use)
 	if !k.enabled || m == nil {
 		return nil, ui.ContinueWith{}, nil
 	}

@@ -1,0 +1,67 @@
+package selfservice
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
+)
+
+// What the methods share that send codes and links.
+
+// CodeLength is how many digits a one-time code has.
+const CodeLength = 6
+
+// CodeNode is the field for the code of a kind of flow.
+func CodeNode(k Kind, options ...ui.Option) *ui.Node {
+	return ui.Input(ui.GroupCode, fieldCode, ui.KindText, append([]ui.Option{
+		ui.WithRequired(), ui.WithPattern("[0-9]+"), ui.WithMaxLength(CodeLength), ui.WithAutocomplete("one-time-code"),
+		ui.WithLabel(ui.LabelCode(k)),
+	}, options...)...)
+}
+
+// Keep takes every node out of the form but the csrf_token and those that keep names.
+func (f *Flow) Keep(keep ...string) {
+	f.Form.Messages = nil
+	f.Form.Nodes = slices.DeleteFunc(f.Form.Nodes, func(n *ui.Node) bool {
+		return n.Key() != csrfField && !slices.Contains(keep, n.Key())
+	})
+}
+
+// TypedAddress reads what somebody typed as an address: an e-mail address where it has an @, else a telephone number, where
+// text messages can be sent. *ui.Invalid says for the field that it is none, or is missing.
+func TypedAddress(in *Submission, field string, sms bool) (via, value string, err error) {
+	typed := strings.TrimSpace(in.String(field))
+	if typed == "" {
+		return "", "", ui.RejectField(field, ui.Required(field))
+	}
+	via = identity.ViaEmail
+	if sms && !strings.Contains(typed, "@") {
+		via = identity.ViaSMS
+	}
+	value, ok := identity.NormalizeAddress(via, typed)
+	switch {
+	case ok:
+		return via, value, nil
+	case via == identity.ViaSMS:
+		return "", "", ui.RejectField(field, ui.PhoneInvalid(typed))
+	}
+	return "", "", ui.RejectField(field, ui.EmailInvalid(typed))
+}
+
+// MessageData is what every message of a flow tells its template, by Kratos' names: to whom, for whom (nil for nobody) and for
+// how long it is good.
+func (f *Flow) MessageData(to string, who *identity.Identity, lifespan time.Duration) map[string]any {
+	data := map[string]any{
+		"to": to, "request_url": f.RequestURL, "expires_in_minutes": int(lifespan.Minutes()),
+	}
+	if who != nil {
+		data["identity"] = who.Public()
+	}
+	if len(f.TransientPayload) > 0 {
+		data["transient_payload"] = f.TransientPayload
+	}
+	return data
+}
