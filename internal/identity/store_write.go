@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
@@ -32,8 +33,8 @@ func (s *Store) CreateIn(ctx context.Context, tx *sqldb.Tx, id *Identity) error 
 		return err
 	}
 	// The handles are what can be taken, so they go first and are waited for.
-	if _, err := tx.InsertRows(ctx, inserts[0].Table, inserts[0].Columns, inserts[0].Rows); err != nil {
-		return exists(err)
+	if err := insertHandles(ctx, tx, inserts[0].Rows); err != nil {
+		return err
 	}
 	for _, in := range inserts[1:] {
 		if err := tx.InsertLater(ctx, in.Table, in.Columns, in.Rows); err != nil {
@@ -341,7 +342,20 @@ func (s *Store) replaceHandles(ctx context.Context, tx *sqldb.Tx, id *Identity, 
 	if err != nil {
 		return err
 	}
-	_, err = tx.InsertRows(ctx, "identity_handle", handleColumns, handleRows(ctx, id, credentials))
+	return insertHandles(ctx, tx, handleRows(ctx, id, credentials))
+}
+
+// insertHandles writes the handles of one identity in one statement, however many there are: a registration waits for it.
+func insertHandles(ctx context.Context, tx *sqldb.Tx, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	args := make([]any, 0, len(rows)*len(handleColumns))
+	for _, row := range rows {
+		args = append(args, row[1:]...)
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO identity_handle (tenant_id, kind, value, owner, identity_id, field) VALUES `+
+		strings.Repeat(`(:tenant, ?, ?, ?, ?, ?), `, len(rows)-1)+`(:tenant, ?, ?, ?, ?, ?)`, args...)
 	return exists(err)
 }
 
