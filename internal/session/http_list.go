@@ -1,6 +1,7 @@
 package session
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -86,9 +87,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, path string, p 
 
 func (p page) link(path, token, rel string) string {
 	q := url.Values{"page_size": {strconv.Itoa(p.size)}}
-	for name, values := range p.own {
-		q[name] = values
-	}
+	maps.Copy(q, p.own)
 	if token != "" {
 		q.Set("page_token", token)
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	text "text/template"
@@ -27,10 +28,8 @@ func parseClaim(source string) (claim, error) {
 		return claim{text: t}, nil
 	}
 	path := strings.Split(source, ".")
-	for _, name := range path {
-		if name == "" {
-			return claim{}, errors.New("must be the path of a member of the session, such as identity.traits.email, or a Go template")
-		}
+	if slices.Contains(path, "") {
+		return claim{}, errors.New("must be the path of a member of the session, such as identity.traits.email, or a Go template")
 	}
 	return claim{path: path}, nil
 }
@@ -49,11 +48,11 @@ func (c claim) value(tree any) (any, bool, error) {
 		case map[string]any:
 			tree = at[name]
 		case []any:
-			i, err := strconv.Atoi(name)
-			if err != nil || i < 0 || i >= len(at) {
-				return nil, false, nil
+			if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(at) {
+				tree = at[i]
+				continue
 			}
-			tree = at[i]
+			return nil, false, nil
 		default:
 			return nil, false, nil
 		}

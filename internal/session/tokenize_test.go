@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,7 +42,7 @@ func keySet(t testing.TB, kid string) (document []byte, public jose.JSONWebKey) 
 // claimsOf verifies the JWT and returns its claims.
 func claimsOf(t testing.TB, token string, key jose.JSONWebKey) map[string]any {
 	t.Helper()
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatalf("%q: %v", token, err)
 	}
@@ -110,12 +111,8 @@ func TestTokenize(t *testing.T) {
 	now := float64(f.clock.Now().Unix())
 	plain := map[string]any{"iss": publicURL, "sub": who.ID, "sid": made.ID, "iat": now, "nbf": now, "exp": now + 60}
 	with := func(more map[string]any) map[string]any {
-		all := map[string]any{}
-		for _, from := range []map[string]any{plain, more} {
-			for k, v := range from {
-				all[k] = v
-			}
-		}
+		all := maps.Clone(plain)
+		maps.Copy(all, more)
 		return all
 	}
 	for _, tc := range []struct {
