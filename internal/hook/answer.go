@@ -40,9 +40,13 @@ func (a *answer) meaning(c Config) (*Patch, *ui.Invalid, error) {
 // parsePatch reads the changes to an identity from an answer.
 func parsePatch(body []byte) (*Patch, error) {
 	var doc struct {
-		Identity *Patch `json:"identity"`
+		Identity *struct {
+			Patch
+
+			ExternalID json.RawMessage `json:"external_id"`
+		} `json:"identity"`
 	}
-	if len(strings.TrimSpace(string(body))) == 0 {
+	if strings.TrimSpace(string(body)) == "" {
 		return nil, nil
 	}
 	if err := json.Unmarshal(body, &doc); err != nil {
@@ -54,7 +58,15 @@ func parsePatch(body []byte) (*Patch, error) {
 	if doc.Identity.State != "" && doc.Identity.State != "active" && doc.Identity.State != "inactive" {
 		return nil, errors.New("the answer cannot be taken: identity.state must be active or inactive")
 	}
-	return doc.Identity, nil
+	patch := &doc.Identity.Patch
+	if raw := doc.Identity.ExternalID; raw != nil {
+		// null takes the external id away, as "" does; only a missing member leaves it.
+		patch.ExternalID = new(string)
+		if err := json.Unmarshal(raw, patch.ExternalID); err != nil {
+			return nil, errors.New("the answer cannot be taken: identity.external_id must be text or null")
+		}
+	}
+	return patch, nil
 }
 
 // The bounds on what one answer may say to a person.

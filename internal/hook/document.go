@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/textproto"
 	"net/url"
 )
@@ -75,9 +76,7 @@ func (d *document) amend(p *Patch) {
 	if err != nil || d.Identity == nil {
 		return
 	}
-	for name, value := range changes {
-		d.Identity[name] = value
-	}
+	maps.Copy(d.Identity, changes)
 }
 
 func (d *document) bytes() ([]byte, error) { return encode(d) }

@@ -223,8 +223,7 @@ func (h *Hooks) deliver(ctx context.Context, c Config, trigger string, input []b
 
 // body makes the body of a call; nil where there is none.
 func (h *Hooks) body(ctx context.Context, c Config, input []byte) ([]byte, error) {
-	// A request to trace has no body (RFC 9110 §9.3.8).
-	if c.Body == "" || c.Method == "TRACE" {
+	if c.Body == "" || c.bodiless() {
 		return nil, nil
 	}
 	p, err := h.sources.body(ctx, c.Body, c.BodyFormat)

@@ -290,7 +290,7 @@ func TestProgramsFromURLsAreReadAgain(t *testing.T) {
 	var reads atomic.Int32
 	var broken atomic.Bool
 	h := hooks(t, func(o *hook.Options) {
-		o.Fetch = func(_ context.Context, url string) ([]byte, error) {
+		o.Fetch = func(context.Context, string) ([]byte, error) {
 			n := reads.Add(1)
 			if broken.Load() {
 				return nil, errors.New("down")
@@ -372,6 +372,28 @@ func TestAnswersChangeTheIdentity(t *testing.T) {
 	wantSeen := `{"external_id":"","id":"i1","metadata_public":null,"schema_id":"s","state":"inactive","traits":{"email":"m@example.org"}}`
 	if got := strings.Join(strings.Fields(third.heard()[0].body), ""); got != wantSeen {
 		t.Errorf("the third hook saw %s", got)
+	}
+}
+
+func TestExternalIDsAreTakenAwayByNull(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"external_id":null}`: "taken", `{"external_id":""}`: "taken", `{"external_id":"x"}`: "x", `{"external_id":1}`: "failed", `{}`: "kept",
+	} {
+		s := serve(t, says{200, `{"identity":` + body + `}`})
+		reply, err := hooks(t, nil).Run(t.Context(), []hook.Config{{URL: s.URL, Response: hook.ResponseConfig{Parse: true}}}, call())
+		got := "failed"
+		switch {
+		case err != nil:
+		case reply.Identity.ExternalID == nil:
+			got = "kept"
+		case *reply.Identity.ExternalID == "":
+			got = "taken"
+		default:
+			got = *reply.Identity.ExternalID
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s (%v)", body, got, want, err)
+		}
 	}
 }
 

@@ -131,6 +131,9 @@ func (cl *client) try(ctx context.Context, c Config, trigger string, body []byte
 	return &answer{status: res.StatusCode, body: answered}, nil
 }
 
+// bodiless reports whether the request has no body, whatever is configured: a request to trace must not (RFC 9110 §9.3.8).
+func (c Config) bodiless() bool { return c.Method == http.MethodTrace }
+
 func newRequest(ctx context.Context, c Config, trigger string, body []byte) (*http.Request, error) {
 	var content io.Reader
 	if body != nil {
