@@ -25,7 +25,8 @@ var assets embed.FS
 type Flows interface {
 	// Show gives the flow of that id to the browser that began it.
 	Show(r *http.Request, kind, id string) (*ui.Flow, error)
-	// Failure gives what is kept for the error page under that id.
+	// Failure gives what is kept for the error page under that id, a fault of kind NotFound where there is nothing. Its detail
+	// "request" is the id of the request that failed.
 	Failure(r *http.Request, id string) (*fault.Error, error)
 }
 
@@ -44,10 +45,11 @@ type Handler struct {
 	Logouts  Logouts
 	// Offers are the flows that there are.
 	Offers Offers
-	// AfterLogout is where people go when they have signed out and nothing else says where; "" is a page that says so.
-	AfterLogout string
-	Base        web.BaseURL
-	Now         func() time.Time
+	// LogoutURL is the address at which a browser is signed out of its session. It leads on to where the operator wants, or
+	// back to /account/logout, which says that it is done.
+	LogoutURL func(s *session.Session) string
+	Base      web.BaseURL
+	Now       func() time.Time
 }
 
 // Paths of this package. They are relative to the base URL.
@@ -193,6 +195,9 @@ func (h *Handler) showError(w http.ResponseWriter, r *http.Request, e *fault.Err
 	text := h.words(r)
 	key := oops(e)
 	data := page.Error{Title: text.say(key + ".title"), Code: e.Code, RequestID: web.RequestID(r.Context())}
+	if id, ok := e.Details["request"].(string); ok && id != "" {
+		data.RequestID = id
+	}
 	if lead := text.first(key + ".lead"); lead != "" {
 		data.Text = lead
 	} else {

@@ -51,7 +51,7 @@ func (h *Handler) overview(w http.ResponseWriter, r *http.Request) error {
 		}
 		p.Addresses = append(p.Addresses, one)
 	}
-	for _, t := range p.Tabs[1:] {
+	for _, t := range p.Tabs[1:3] { // not to this page, and not out of the account
 		name := t.URL[strings.LastIndexByte(t.URL, '/')+1:]
 		p.Tiles = append(p.Tiles, tile{t.Link, text.say("overview." + name)})
 	}

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/gatehouse-iam/gatehouse/internal/page"
@@ -92,16 +91,10 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request) error {
 	if form.Get("said") != "yes" {
 		return redirect(w, h.path(pathAccount+"/"))
 	}
-	if s != nil {
-		if err := h.SessionStore.Revoke(r.Context(), s.ID); err != nil && !errors.Is(err, session.ErrNotFound) {
-			return err
-		}
+	if s == nil {
+		return redirect(w, h.path(pathLogout))
 	}
-	h.Sessions.ClearCookie(w)
-	if h.AfterLogout != "" {
-		return redirect(w, h.AfterLogout)
-	}
-	return redirect(w, h.path(pathLogout))
+	return redirect(w, h.LogoutURL(s))
 }
 
 // logoutAsked answers a sign-out that an application asked for.

@@ -76,7 +76,8 @@ type item struct {
 	As, ID, Name, Type, Value, Label, Class string
 	Autocomplete, Pattern, InputMode        string
 	MaxLength                               int
-	Required, Optional, Disabled, Checked   bool
+	Required, Disabled, Checked             bool
+	Optional                                string // says that it is
 	Focus, Skip, Invalid                    bool
 	DescribedBy                             string
 	Notes                                   []note
@@ -289,7 +290,7 @@ func (b *formBuilder) group(nodes []*ui.Node, main bool) []item {
 			switch {
 			case main && !sent && it.Type == ui.KindSubmit:
 				sent = true
-			case main:
+			case main || n.Attributes.Name == "screen": // a step back, or the same once more
 				it.Class, it.Skip = "link", true
 			default:
 				it.Class, it.Skip = "quiet", true
@@ -402,14 +403,20 @@ func (b *formBuilder) input(it *item, n *ui.Node, main bool) {
 	if it.Label == "" {
 		it.Label = a.Name
 	}
-	it.Optional = !a.Required && it.As == "field" && strings.HasPrefix(a.Name, "traits.")
+	if !a.Required && it.As == "field" && strings.HasPrefix(a.Name, "traits.") && b.kind == string(ui.Registration) {
+		it.Optional = b.say("form.optional")
+	}
 	it.Focus = b.focus(it)
 }
 
 // focus says whether the cursor stands in a field when the page opens: in the first that is wrong, or in the field for a code.
 // Elsewhere it would only make a phone's keyboard hide the page.
 func (b *formBuilder) focus(it *item) bool {
-	if b.focused || it.Disabled || b.failed != it.Invalid && b.failed || !b.failed && it.Class != "code" {
+	wanted := it.Class == "code" && b.kind != string(ui.Settings)
+	if b.failed {
+		wanted = it.Invalid
+	}
+	if b.focused || it.Disabled || !wanted {
 		return false
 	}
 	b.focused = true

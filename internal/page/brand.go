@@ -140,7 +140,7 @@ func (b Brand) css() string {
 	}
 	dark, err := parseColour(b.AccentDark)
 	if err != nil {
-		dark = readable(light, mustColour(darkCard), colour{1, 1, 1}, 7)
+		dark = lighter(light, mustColour(darkCard), 9)
 	}
 	return ":root {" + accents(light, colour{}) + "}\n@media (prefers-color-scheme: dark) { :root {" + accents(dark, colour{1, 1, 1}) + "} }\n"
 }

@@ -70,3 +70,54 @@ func readable(c, ground, end colour, want float64) colour {
 	}
 	return end
 }
+
+// lighter makes a colour lighter, in its own hue, until it can be read on the ground.
+func lighter(c, ground colour, want float64) colour {
+	h, sat, l := c.hsl()
+	for ; l < 1; l += 0.01 {
+		if m := mustColour(fromHSL(h, min(sat, 0.6), l).String()); contrast(m, ground) >= want {
+			return m
+		}
+	}
+	return colour{1, 1, 1}
+}
+
+// hsl gives hue (0 to 6), saturation and lightness.
+func (c colour) hsl() (h, s, l float64) {
+	top, low := max(c.r, c.g, c.b), min(c.r, c.g, c.b)
+	l, d := (top+low)/2, top-low
+	if d == 0 {
+		return 0, 0, l
+	}
+	s = d / (1 - math.Abs(2*l-1))
+	switch top {
+	case c.r:
+		h = math.Mod((c.g-c.b)/d+6, 6)
+	case c.g:
+		h = (c.b-c.r)/d + 2
+	default:
+		h = (c.r-c.g)/d + 4
+	}
+	return h, s, l
+}
+
+func fromHSL(h, s, l float64) colour {
+	chroma := (1 - math.Abs(2*l-1)) * s
+	x, m := chroma*(1-math.Abs(math.Mod(h, 2)-1)), l-chroma/2
+	var c colour
+	switch int(h) {
+	case 0:
+		c = colour{chroma, x, 0}
+	case 1:
+		c = colour{x, chroma, 0}
+	case 2:
+		c = colour{0, chroma, x}
+	case 3:
+		c = colour{0, x, chroma}
+	case 4:
+		c = colour{x, 0, chroma}
+	default:
+		c = colour{chroma, 0, x}
+	}
+	return colour{c.r + m, c.g + m, c.b + m}
+}
