@@ -29,8 +29,9 @@ func (k *kept) document() ([]byte, error) {
 	return body, nil
 }
 
-// places is the number of counters for ids. Two ids that share one only make each other be read again.
-const places = 1 << 15
+// places is the number of counters for ids, 2 MiB of them. Two ids that share one only make each other be read again, which
+// is rare as long as there are fewer changes in a minute than places.
+const places = 1 << 18
 
 // changes remembers when something was last said about an id, in a fixed space. A session is read without knowing whose it
 // is, so a cache that is told to drop keys would miss the change that comes while it is read; here the reading notes the

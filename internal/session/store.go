@@ -32,6 +32,7 @@ type Store struct {
 	reads   *sqldb.Reader[*Session]
 	cache   *cache.Cache[*kept]
 	changes *changes
+	joined  string // reads sessions with their identities, up to its condition
 }
 
 // StoreOptions are what a Store needs.
@@ -58,6 +59,8 @@ func NewStore(o StoreOptions) *Store {
 		// No topic: what a change makes void is told by changes, which knows the identity too.
 		cache:   cache.New[*kept](cache.Options{Name: Topic, Max: o.Config.CacheSize, TTL: keptFor, Now: o.Now}),
 		changes: newChanges(),
+		joined: `SELECT ` + selected + `, ` + identity.Columns("i") + ` FROM session s
+			JOIN identity i ON i.tenant_id = s.tenant_id AND i.id = s.identity_id WHERE s.tenant_id = :tenant AND `,
 	}
 	s.reads = sqldb.NewReader(o.DB, s.readDigests)
 	o.Feed.Subscribe(Topic, s.changes.note)
@@ -120,16 +123,10 @@ func (s *Store) InsertIn(ctx context.Context, tx *sqldb.Tx, made *Session) error
 // selected are the columns of a session in a SELECT, as scan reads them.
 const selected = `s.id, s.identity_id, s.digest, s.active, s.aal, s.methods, s.devices, s.issued_at, s.authenticated_at, s.expires_at`
 
-// joined is a statement that reads sessions with their identities, up to its condition.
-func joined() string {
-	return `SELECT ` + selected + `, ` + identity.Columns("i") + ` FROM session s
-		JOIN identity i ON i.tenant_id = s.tenant_id AND i.id = s.identity_id WHERE s.tenant_id = :tenant AND `
-}
-
-// alone is joined without identities.
+// alone reads sessions without their identities, up to its condition.
 const alone = `SELECT ` + selected + ` FROM session s WHERE s.tenant_id = :tenant AND `
 
-// scan reads a row of joined, or of alone where people are not asked for.
+// scan reads a row of Store.joined, or of alone where people are not asked for.
 func (s *Store) scan(scan func(...any) error, people bool) (*Session, error) {
 	var got Session
 	var active bool
@@ -160,7 +157,7 @@ func (s *Store) scan(scan func(...any) error, people bool) (*Session, error) {
 
 // readDigests reads the sessions of several tokens by one statement.
 func (s *Store) readDigests(ctx context.Context, q sqldb.Q, digests []string) (map[string]*Session, error) {
-	rows, err := q.Query(ctx, joined()+`s.digest IN (?)`, digests)
+	rows, err := q.Query(ctx, s.joined+`s.digest IN (?)`, digests)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func (s *Store) RevokeOwn(ctx context.Context, identityID, id string) error {
 	})
 }
 
-// RevokeOthers ends all sessions of the identity but one and tells how many were active.
+// RevokeOthers ends all sessions of the identity but one and tells how many had not been revoked before.
 func (s *Store) RevokeOthers(ctx context.Context, identityID, keepID string) (n int, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) (err error) {
 		n, err = s.RevokeAllIn(ctx, tx, identityID, keepID)
@@ -72,16 +72,16 @@ func (s *Store) RevokeOthers(ctx context.Context, identityID, keepID string) (n 
 	return n, err
 }
 
-// RevokeAll ends all sessions of the identity and tells how many were active.
+// RevokeAll ends all sessions of the identity and tells how many had not been revoked before.
 func (s *Store) RevokeAll(ctx context.Context, identityID string) (int, error) {
 	return s.RevokeOthers(ctx, identityID, "")
 }
 
 // RevokeAllIn ends all sessions of the identity, but for those of the ids in but, in the caller's transaction, and tells
-// how many were active.
+// how many had not been revoked before. Expired ones are revoked too: one may be extended at this very moment.
 func (s *Store) RevokeAllIn(ctx context.Context, tx *sqldb.Tx, identityID string, but ...string) (int, error) {
-	query := `UPDATE session SET active = ? WHERE tenant_id = :tenant AND identity_id = ? AND active = ? AND expires_at > ?`
-	args := []any{false, identityID, true, s.now()}
+	query := `UPDATE session SET active = ? WHERE tenant_id = :tenant AND identity_id = ? AND active = ?`
+	args := []any{false, identityID, true}
 	for _, id := range but {
 		if id != "" {
 			query, args = query+` AND id <> ?`, append(args, id)

@@ -104,7 +104,13 @@ func (e *Exchanges) Exchange(ctx context.Context, initCode, returnToCode string)
 		return nil, "", err
 	}
 	got, err := s.Get(ctx, id)
-	return got, token, err
+	if err == nil && !got.Active { // the identity was disabled meanwhile
+		err = ErrNoSession
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return got, token, nil
 }
 
 // spend uses the codes up and returns the session's id. The guarded statement decides who comes first.

@@ -47,7 +47,7 @@ func (f Filter) where(s *Store) (text string, args []any) {
 func (s *Store) List(ctx context.Context, f Filter) ([]*Session, error) {
 	query, people := alone, f.People
 	if people {
-		query = joined()
+		query = s.joined
 	}
 	where, args := f.where(s)
 	if f.After != "" {
@@ -81,7 +81,7 @@ func (s *Store) Count(ctx context.Context, f Filter) (n int64, err error) {
 
 // Get returns a session with its identity, active or not; ErrNotFound when there is none.
 func (s *Store) Get(ctx context.Context, id string) (*Session, error) {
-	got, err := s.scan(s.db.QueryRow(ctx, joined()+`s.id = ?`, id).Scan, true)
+	got, err := s.scan(s.db.QueryRow(ctx, s.joined+`s.id = ?`, id).Scan, true)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, ErrNotFound
 	}

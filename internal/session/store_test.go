@@ -198,7 +198,7 @@ func storeEnded(t *testing.T, db *sqldb.DB) {
 	f.mustBe(t, threeToken, session.ErrNoSession)
 	_, four := f.login(t, who)
 	f.mustBe(t, four, nil)
-	if n, err := f.store.RevokeAll(f.ctx, who.ID); n != 1 || err != nil { // what has expired is not counted
+	if n, err := f.store.RevokeAll(f.ctx, who.ID); n != 2 || err != nil { // and one that has expired
 		t.Errorf("%d in all, %v", n, err)
 	}
 	f.mustBe(t, four, session.ErrNoSession)
@@ -433,6 +433,16 @@ func storeExchange(t *testing.T, db *sqldb.DB) {
 		t.Fatal(err)
 	}
 	_, _ = exchange(otherInit, otherReturn, session.ErrNoExchange) // too late
+	thirdInit, thirdReturn, err := f.exchanges.New(f.ctx, "flow-3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	disabled := f.person(t, func(v map[string]any) { v["state"] = identity.Inactive })
+	theirs, _ := f.login(t, disabled)
+	if err := f.exchanges.Finish(f.ctx, "flow-3", theirs.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = exchange(thirdInit, thirdReturn, session.ErrNoSession)
 }
 
 func storeSweep(t *testing.T, db *sqldb.DB) {
