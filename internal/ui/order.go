@@ -97,10 +97,11 @@ func (o Order) place(n *Node) int {
 	if key == "method" {
 		return len(o.Names) + 1
 	}
-	for i, name := range o.Names {
-		if strings.HasPrefix(key, name) {
-			return i
-		}
+	if i := slices.Index(o.Names, key); i >= 0 {
+		return i
+	}
+	if i := slices.IndexFunc(o.Names, func(name string) bool { return strings.HasPrefix(key, name) }); i >= 0 {
+		return i
 	}
 	return len(o.Names)
 }
