@@ -78,6 +78,17 @@ func TestSortOrdersProvidersByName(t *testing.T) {
 	}
 }
 
+func TestSortKnowsNamesThatBeginAlike(t *testing.T) {
+	f := ui.NewForm("")
+	for _, name := range []string{"traits.name_of_pet.first", "traits.shoe", "traits.name.first", "traits.name"} {
+		f.Add(ui.Input("default", name, ui.KindText))
+	}
+	f.Sort(ui.Order{Names: []string{"traits.name", "traits.shoe", "traits.name_of_pet"}})
+	if got := keys(f); got != "default:traits.name.first default:traits.name default:traits.shoe default:traits.name_of_pet.first" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestMessagesGoWhereTheyAreSeen(t *testing.T) {
 	f := ui.NewForm("")
 	f.Add(ui.Input("default", "traits.email", ui.KindEmail), ui.Hidden("default", "identifier", "mary"))

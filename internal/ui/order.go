@@ -11,8 +11,8 @@ import (
 type Order struct {
 	// Groups in their order. Groups that are not named come first, in the order in which they were added.
 	Groups []string
-	// Names of nodes within a group, in their order; each is the beginning of a name. Nodes that are not named come after
-	// those that are, the button that sends the form comes last.
+	// Names of nodes within a group, in their order; each is the beginning of a name, and the longest one counts. Nodes that
+	// are not named come after those that are, the button that sends the form comes last.
 	Names []string
 }
 
@@ -97,13 +97,13 @@ func (o Order) place(n *Node) int {
 	if key == "method" {
 		return len(o.Names) + 1
 	}
-	if i := slices.Index(o.Names, key); i >= 0 {
-		return i
+	place, longest := len(o.Names), 0
+	for i, name := range o.Names {
+		if len(name) > longest && strings.HasPrefix(key, name) {
+			place, longest = i, len(name)
+		}
 	}
-	if i := slices.IndexFunc(o.Names, func(name string) bool { return strings.HasPrefix(key, name) }); i >= 0 {
-		return i
-	}
-	return len(o.Names)
+	return place
 }
 
 func held(n *Node) string {
