@@ -14,7 +14,7 @@ type Config struct {
 	// https://*.example.com allows every subdomain, at any depth, but not example.com itself. Paths on the public listener are
 	// always allowed. Everything else is refused, or any site could use this server's good name to lead people to itself.
 	AllowedReturnURLs []string `yaml:"allowed_return_urls"`
-	// The flows.
+	// The flows, each with its page and its hooks.
 	Flows FlowsConfig `yaml:"flows"`
 	// Whether strangers can find out who has an account.
 	AccountEnumeration EnumerationConfig `yaml:"account_enumeration"`
@@ -31,13 +31,20 @@ type EnumerationConfig struct {
 
 // FlowsConfig are the flows, each with its own keys.
 type FlowsConfig struct {
-	Login        LoginConfig        `yaml:"login"`
+	// How people sign in to their account.
+	Login LoginConfig `yaml:"login"`
+	// How people make an account.
 	Registration RegistrationConfig `yaml:"registration"`
-	Settings     SettingsConfig     `yaml:"settings"`
-	Recovery     RecoveryConfig     `yaml:"recovery"`
+	// How people change their own account.
+	Settings SettingsConfig `yaml:"settings"`
+	// How people regain an account whose password is lost.
+	Recovery RecoveryConfig `yaml:"recovery"`
+	// How people prove that an address is their own.
 	Verification VerificationConfig `yaml:"verification"`
-	Logout       LogoutConfig       `yaml:"logout"`
-	Error        ErrorConfig        `yaml:"error"`
+	// How people sign out of their account.
+	Logout LogoutConfig `yaml:"logout"`
+	// How errors outside of a form are shown.
+	Error ErrorConfig `yaml:"error"`
 }
 
 // LoginConfig is `flows.login`.
@@ -181,7 +188,8 @@ type AfterLoginConfig struct {
 	AfterConfig `yaml:",inline"`
 
 	// What happens when a login failed because of a wrong identifier, password or code: web hooks, which are told the flow,
-	// the address and, where it is known, the identity. They do not change the answer.
+	// with the identifier that was typed, and the client's address as True-Client-Ip among the request's headers. They do not
+	// change the answer. A hook that is waited for makes failed logins slower; response.ignore does not.
 	Failed BeforeConfig `yaml:"failed"`
 }
 

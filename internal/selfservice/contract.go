@@ -3,6 +3,7 @@ package selfservice
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
@@ -150,10 +151,12 @@ type AcceptedLogin struct {
 	// ACR is the assurance level, AMR the methods.
 	ACR string
 	AMR []string
+	// AuthenticatedAt is when the person last proved who they are.
+	AuthenticatedAt time.Time
 	// Remember keeps the login for RememberFor seconds.
 	Remember    bool
 	RememberFor int
-	// Traits is who it is, for the context of the consent.
+	// Identity is who it is, for the context of the consent.
 	Identity *identity.Identity
 }
 

@@ -63,6 +63,10 @@ func (f *Flow) copyForHook() *Flow {
 
 // tellFailed tells the web hooks of failed logins, whose answers count for nothing.
 func (h *Handler) tellFailed(ctx context.Context, f *Flow, in *Submission, who *identity.Identity) {
+	if len(h.Config.Flows.Login.After.Failed.Hooks) == 0 {
+		return
+	}
+	f.typed(in) // who they claimed to be
 	if _, err := h.call(ctx, h.Config.Flows.Login.After.Failed.Hooks, f, in, who, nil); err != nil && h.Log != nil {
 		h.Log.WarnContext(ctx, "a hook on failed logins failed", "error", err)
 	}

@@ -32,7 +32,7 @@ func (h *Handler) kinds() []flowKind {
 // mount registers the five routes of a flow.
 func (h *Handler) mount(m *web.Mux, k flowKind) {
 	path := "/self-service/" + string(k.kind)
-	m.WithoutCORS().Handle("GET "+path+"/browser", h.begun(k, ui.TypeBrowser))
+	m.Handle("GET "+path+"/browser", h.begun(k, ui.TypeBrowser))
 	m.Handle("GET "+path+"/api", h.begun(k, ui.TypeAPI))
 	m.Handle("GET "+path+"/flows", h.fetched(k))
 	m.Handle("GET "+path, h.arrived(k))
@@ -277,6 +277,13 @@ func (h *Handler) conclude(w http.ResponseWriter, r *http.Request, k flowKind, f
 		return h.again(w, r, k, f, in, http.StatusBadRequest)
 	case errors.Is(err, ErrShowAgain):
 		return h.again(w, r, k, f, in, k.showAgain)
+	}
+	if e := fault.From(err); e.Kind == fault.Limited && in.Browser && !in.AJAX {
+		// A locked identifier: the page says how long, where the person can also choose another way.
+		web.Record(r.Context(), err)
+		w.Header().Set("Retry-After", seconds(e.RetryAfter))
+		f.fail(in, ui.Reject(ui.TooManyAttempts(e.RetryAfter)))
+		return h.again(w, r, k, f, in, http.StatusTooManyRequests)
 	}
 	return err
 }

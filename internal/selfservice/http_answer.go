@@ -50,12 +50,15 @@ func isNative(r *http.Request) bool {
 func (h *Handler) toErrorPage(w http.ResponseWriter, r *http.Request, err error) error {
 	web.Record(r.Context(), err)
 	e := fault.From(err)
-	id, failed := h.keepError(r.Context(), e, web.RequestID(r.Context()))
-	if failed != nil {
-		return err // with the database away, the plain answer says so
-	}
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", seconds(e.RetryAfter))
+	}
+	id := limitedPrefix + seconds(e.RetryAfter) // a row for everybody who asks too often would be what the limit is against
+	if e.Kind != fault.Limited {
+		var failed error
+		if id, failed = h.keepError(r.Context(), e, web.RequestID(r.Context())); failed != nil {
+			return err // with the database away, the plain answer says so
+		}
 	}
 	return redirect(w, r, withQuery(h.absolute(h.Config.Flows.Error.UIURL), "id", id))
 }

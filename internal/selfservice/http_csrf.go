@@ -45,12 +45,22 @@ func (h *Handler) ensureCSRF(w http.ResponseWriter, r *http.Request) string {
 		return token
 	}
 	raw := make([]byte, csrfBytes)
-	_, _ = rand.Read(raw) // it never fails
+	_, _ = rand.Read(raw)         // it never fails
+	c := h.Sessions.Config.Cookie // what holds for the session's cookie holds for its companion
 	http.SetCookie(w, &http.Cookie{
-		Name: h.csrfCookie(), Value: base64.StdEncoding.EncodeToString(raw), Path: h.Base.CookiePath(),
-		MaxAge: int(csrfMaxAge.Seconds()), HttpOnly: true, Secure: h.Base.Secure(), SameSite: http.SameSiteLaxMode,
+		Name: h.csrfCookie(), Value: base64.StdEncoding.EncodeToString(raw), Path: h.Base.CookiePath(), Domain: c.Domain,
+		MaxAge: int(csrfMaxAge.Seconds()), HttpOnly: true, Secure: h.Base.Secure(), SameSite: sameSite(c.SameSite, h.Base.Secure()),
 	})
 	return string(raw)
+}
+
+// sameSite is never Strict: then the cookie would stay away when a person comes back from another site, with a flow that it is
+// bound to. None needs https.
+func sameSite(configured string, secure bool) http.SameSite {
+	if configured == "None" && secure {
+		return http.SameSiteNoneMode
+	}
+	return http.SameSiteLaxMode
 }
 
 // csrfBound returns what a flow remembers of the token.

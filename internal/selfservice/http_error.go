@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -45,6 +47,9 @@ func (h *Handler) ShowError(ctx context.Context, id string) (*FlowError, error) 
 	if strings.HasPrefix(id, "stub:") {
 		return stub(strings.TrimPrefix(id, "stub:")), nil
 	}
+	if wait, ok := strings.CutPrefix(id, limitedPrefix); ok {
+		return limited(wait)
+	}
 	f, err := h.Store.Get(ctx, KindError, id)
 	if errors.Is(err, ErrNoFlow) || err == nil && !h.Now().Before(f.ExpiresAt) {
 		return nil, errNoError
@@ -65,6 +70,23 @@ func stub(code string) *FlowError {
 		Code: status, Status: http.StatusText(status), Reason: "This is a stub error.", Message: "This is a stub error.",
 	})
 	return &FlowError{ID: "00000000-0000-0000-0000-000000000000", Error: raw}
+}
+
+// limitedPrefix begins the ids of errors that are kept nowhere: somebody asked too often, and has to wait for so many seconds.
+const limitedPrefix = "wait:"
+
+func limited(wait string) (*FlowError, error) {
+	n, err := strconv.Atoi(wait)
+	if err != nil || n < 0 || n > int((24*time.Hour).Seconds()) {
+		return nil, errNoError
+	}
+	const status = http.StatusTooManyRequests
+	raw, err := json.Marshal(refusalError{
+		ID: "too_many_requests", Code: status, Status: http.StatusText(status),
+		Reason:  ui.TooManyAttempts(time.Duration(n) * time.Second).Text,
+		Message: "Too many requests were sent in a short time", Details: map[string]any{"retry_after": n},
+	})
+	return &FlowError{ID: limitedPrefix + wait, Error: raw}, err
 }
 
 func (h *Handler) errorShow(w http.ResponseWriter, r *http.Request) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
 // Bounds of a submission: fields of a form, and how deep their names nest.
@@ -255,10 +256,18 @@ func short(tag string) string {
 
 func known(tag string) bool { return short(tag) == "en" || short(tag) == "de" }
 
+// clientHeader tells web hooks the client's address, as it is known behind trusted proxies.
+const clientHeader = "True-Client-Ip"
+
 // facts are what web hooks may be told of a request: not what signs the person in.
 func (h *Handler) facts(r *http.Request) hook.Call {
+	headers := r.Header.Clone()
+	headers.Del(clientHeader) // whatever the client says itself
+	if ip := web.ClientIP(r.Context()); ip.IsValid() {
+		headers.Set(clientHeader, ip.String())
+	}
 	c := hook.Call{
-		RequestHeaders: r.Header, RequestMethod: r.Method, RequestURL: h.absolute(r.URL.RequestURI()), RequestCookies: map[string]string{},
+		RequestHeaders: headers, RequestMethod: r.Method, RequestURL: h.absolute(r.URL.RequestURI()), RequestCookies: map[string]string{},
 	}
 	for _, cookie := range r.Cookies() {
 		if cookie.Name != h.csrfCookie() && cookie.Name != h.Sessions.Config.Cookie.Name {

@@ -355,7 +355,7 @@ func (h *Handler) acceptOAuth(ctx context.Context, challenge string, s *session.
 	if h.OAuth == nil {
 		return "", errNoOAuth
 	}
-	a := AcceptedLogin{Subject: s.IdentityID, SessionID: s.ID, ACR: s.AAL, Remember: true, Identity: s.Identity}
+	a := AcceptedLogin{Subject: s.IdentityID, SessionID: s.ID, ACR: s.AAL, Remember: true, Identity: s.Identity, AuthenticatedAt: s.AuthenticatedAt}
 	a.RememberFor = max(1, int(s.ExpiresAt.Sub(h.Now()).Seconds()))
 	for _, m := range s.Methods {
 		if !slices.Contains(a.AMR, m.Method) {

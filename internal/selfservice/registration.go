@@ -34,7 +34,11 @@ func (h *Handler) beginRegistration(ctx context.Context, f *Flow, in *Submission
 			return err
 		}
 	}
-	if in.Session != nil {
+	switch {
+	case in.Session == nil:
+	case f.Refresh || f.AAL != "":
+		return &Redirect{Location: h.loginURL("login_challenge", f.LoginChallenge)} // the client asks for more than a session
+	default:
 		return h.signedIn(ctx, f, in)
 	}
 	s, err := h.Schemas.Get(in.String("identity_schema"))
