@@ -90,7 +90,7 @@ func TestNobodyGetsInAfterRevocation(t *testing.T) {
 		f := newFixture(t, db)
 		run(t, f.feed)
 		who := f.person(t)
-		for range 25 {
+		for range 8 {
 			made, token := f.login(t, who)
 			var revoked atomic.Bool
 			ctx, stop := context.WithCancel(f.ctx)
