@@ -57,7 +57,7 @@ func (m *Method) recoverChosen(ctx context.Context, f *selfservice.Flow, in *sel
 	switch f.State {
 	case ui.StateAwaitingAddress:
 		err = m.offer(ctx, f, in)
-	case ui.StateAwaitingChoice:
+	case ui.StateAwaitingAddressChoice:
 		err = m.chose(ctx, f, in)
 	case ui.StateConfirmingAddress:
 		err = m.confirm(ctx, f, in, fieldConfirm)
@@ -92,7 +92,7 @@ func (m *Method) offer(ctx context.Context, f *selfservice.Flow, in *selfservice
 		return err
 	}
 	f.Keep()
-	f.State = ui.StateAwaitingChoice
+	f.State = ui.StateAwaitingAddressChoice
 	f.Form.Message(ui.AskWhichAddress())
 	for _, a := range addresses {
 		f.Form.Add(ui.Submit(ui.GroupCode, fieldSelect, m.handle(f, a.Value), ui.Label(mask(a.Value), fieldSelect)))
