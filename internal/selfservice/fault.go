@@ -36,6 +36,8 @@ var (
 		"The parameter aal must be aal1 or aal2.")
 	errNoOAuth = fault.New(fault.Invalid, "invalid_request",
 		"There is no OAuth server whose login_challenge could be answered here.")
+	errNotBegun = fault.New(fault.Invalid, "flow_refused",
+		"A service that has to agree refuses the flow.")
 	errNoError = fault.New(fault.NotFound, "not_found",
 		"There is no error of this id (any more).")
 )

@@ -31,6 +31,10 @@ func webHooks(hooks []HookConfig) []hook.Config {
 // runBefore runs the web hooks of a flow that begins; one of them may refuse it.
 func (h *Handler) runBefore(ctx context.Context, hooks []HookConfig, f *Flow, in *Submission) error {
 	_, err := h.call(ctx, hooks, f, in, nil, nil)
+	var invalid *ui.Invalid
+	if errors.As(err, &invalid) && len(invalid.Texts) > 0 {
+		return errNotBegun.With(invalid.Texts[0].Text.Text).Because(err) // there is no form yet that could say it
+	}
 	return err
 }
 

@@ -244,8 +244,12 @@ func (h *Handler) replace(w http.ResponseWriter, r *http.Request, k flowKind, ol
 		token = h.ensureCSRF(w, r)
 	}
 	f, err := h.newFlow(r.Context(), k, &again, old.RequestURL, token)
+	var moved *Redirect
+	if errors.As(err, &moved) {
+		return h.moved(w, r, old, in, moved)
+	}
 	if err != nil {
-		return h.conclude(w, r, k, old, in, nil, err)
+		return err
 	}
 	f.Form.Message(t)
 	if err := h.Store.Insert(r.Context(), f); err != nil {
