@@ -185,14 +185,14 @@ type failure struct {
 
 // wait is how long a lock still holds at now: nothing for the first free failures, then First, and twice as long with each
 // further one.
-func (c Lockout) wait(f failure, free int, now time.Time) time.Duration {
+func (l Lockout) wait(f failure, free int, now time.Time) time.Duration {
 	over := f.count - free
-	if over <= 0 || !f.last.After(now.Add(-c.Forget)) {
+	if over <= 0 || !f.last.After(now.Add(-l.Forget)) {
 		return 0
 	}
-	lock := c.Longest
-	if shift := over - 1; shift < 32 && c.First < c.Longest>>shift {
-		lock = c.First << shift
+	lock := l.Longest
+	if shift := over - 1; shift < 32 && l.First < l.Longest>>shift {
+		lock = l.First << shift
 	}
 	return max(0, f.last.Add(lock).Sub(now))
 }

@@ -95,7 +95,7 @@ func readProgram(uri string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(file, maxProgram+1))
 	if len(text) > maxProgram {
 		return nil, fmt.Errorf("the program has more than %d bytes", maxProgram)

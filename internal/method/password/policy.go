@@ -54,14 +54,14 @@ const (
 // similar tells whether somebody who knows the identifier would try the password early: a few changes lead from one to the
 // other, or they share a piece that is more than half of the password. The limits are those of Ory Kratos.
 func similar(password, identifier string) bool {
-	p, i := comparable(password), comparable(identifier)
+	p, i := letters(password), letters(identifier)
 	if len(i) == 0 || len(p) == 0 {
 		return false
 	}
 	return distance(p, i) < leastDistance || 2*common(p, i) > len(p)
 }
 
-func comparable(s string) []rune {
+func letters(s string) []rune {
 	r := []rune(strings.ToLower(s))
 	return r[:min(len(r), maxCompared)]
 }

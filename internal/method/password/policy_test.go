@@ -22,27 +22,27 @@ func said(t *testing.T, err error) int {
 }
 
 func TestPolicy(t *testing.T) {
-	const short, long, close = 4000032, 4000033, 4000031
+	const tooShort, tooLong, tooClose = 4000032, 4000033, 4000031
 	policy := DefaultConfig().Config
 	for _, tc := range []struct {
 		name, password string
 		identifiers    []string
 		longest, want  int
 	}{
-		{"empty", "", nil, 1024, short},
-		{"seven characters", "abcdefg", nil, 1024, short},
+		{"empty", "", nil, 1024, tooShort},
+		{"seven characters", "abcdefg", nil, 1024, tooShort},
 		{"eight characters", "abcdefgh", nil, 1024, 0},
-		{"seven characters of many bytes", "äöüßäöü", nil, 1024, short},
+		{"seven characters of many bytes", "äöüßäöü", nil, 1024, tooShort},
 		{"eight characters of many bytes", "äöüßäöüß", nil, 1024, 0},
 		{"as long as can be hashed", strings.Repeat("x", 72), nil, 72, 0},
-		{"longer than can be hashed", strings.Repeat("x", 73), nil, 72, long},
-		{"longer than can be hashed, in bytes", strings.Repeat("ä", 37), nil, 72, long},
-		{"the identifier", "ada@example.com", []string{"ada@example.com"}, 1024, close},
-		{"the identifier in capitals", "ADA@Example.COM", []string{"ada@example.com"}, 1024, close},
-		{"the identifier and a digit", "ada@example.com1", []string{"ada@example.com"}, 1024, close},
-		{"the name of the address", "adalovelace", []string{"ada.lovelace@example.com"}, 1024, close},
-		{"mostly a piece of the identifier", "example.com42", []string{"ada@example.com"}, 1024, close},
-		{"a second identifier", "+4915112345678", []string{"ada@example.com", "+4915112345678"}, 1024, close},
+		{"longer than can be hashed", strings.Repeat("x", 73), nil, 72, tooLong},
+		{"longer than can be hashed, in bytes", strings.Repeat("ä", 37), nil, 72, tooLong},
+		{"the identifier", "ada@example.com", []string{"ada@example.com"}, 1024, tooClose},
+		{"the identifier in capitals", "ADA@Example.COM", []string{"ada@example.com"}, 1024, tooClose},
+		{"the identifier and a digit", "ada@example.com1", []string{"ada@example.com"}, 1024, tooClose},
+		{"the name of the address", "adalovelace", []string{"ada.lovelace@example.com"}, 1024, tooClose},
+		{"mostly a piece of the identifier", "example.com42", []string{"ada@example.com"}, 1024, tooClose},
+		{"a second identifier", "+4915112345678", []string{"ada@example.com", "+4915112345678"}, 1024, tooClose},
 		{"nothing of the identifier", "correct horse battery", []string{"ada@example.com"}, 1024, 0},
 		{"long, with a piece of the identifier", "my cat ada is not called example at all", []string{"ada@example.com"}, 1024, 0},
 		{"no identifier", "ada@example.com", []string{""}, 1024, 0},
