@@ -222,6 +222,7 @@ func (h *Handler) submitTo(w http.ResponseWriter, r *http.Request, k flowKind, f
 	if err := f.take(in); err != nil {
 		return err
 	}
+	f.began = h.Now()
 	a, err := do(ctx, f, in)
 	return h.conclude(w, r, k, f, in, a, err)
 }
@@ -300,6 +301,7 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, k flowKind, f *F
 	case err != nil:
 		return err
 	}
+	h.keepBeat(r.Context(), f)
 	if f.API() || in.AJAX {
 		return h.show(w, status, f, h.csrf(r), in)
 	}

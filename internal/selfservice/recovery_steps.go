@@ -42,29 +42,27 @@ func chosen(f *Flow, in *Submission, use string) string {
 // proven runs a submission of a recovery or verification on the flow that sent the proof, and answers what both kinds answer
 // alike: that something was sent or was wrong, and that it was tried too often.
 func (h *Handler) proven(ctx context.Context, k flowKind, f *Flow, in *Submission, run func(of *Flow, in *Submission) (*Answer, error)) (*Answer, error) {
-	started := h.Now()
 	of, in, err := h.behind(ctx, k, f, in)
 	if err != nil {
 		return nil, err
 	}
+	of.began = h.Now()
 	a, err := run(of, in)
 	switch {
 	case errors.Is(err, ErrTriedTooOften):
 		return nil, h.abandon(ctx, k, of, f, in)
 	case errors.Is(err, ErrShowAgain):
-		return h.asked(ctx, of, f, started)
+		return h.asked(ctx, of, f)
 	}
 	return a, err
 }
 
-// asked saves and shows a flow that has sent something or was given something wrong. It answers on a beat, so that how long
-// the work took tells nobody whether there was somebody to send something to.
-func (h *Handler) asked(ctx context.Context, of, f *Flow, started time.Time) (*Answer, error) {
-	err := h.Store.Save(ctx, of)
-	keepBeat(ctx, h.Now().Sub(started))
-	if err != nil {
+// asked saves and shows a flow that has sent something or was given something wrong.
+func (h *Handler) asked(ctx context.Context, of, f *Flow) (*Answer, error) {
+	if err := h.Store.Save(ctx, of); err != nil {
 		return nil, err
 	}
+	h.keepBeat(ctx, of)
 	if of != f {
 		f.Form.Clear()
 		f.Form.Messages = of.Form.Messages
@@ -79,9 +77,12 @@ func (h *Handler) asked(ctx context.Context, of, f *Flow, started time.Time) (*A
 // it longer than a beat, the answer comes at the next one.
 const beat = 100 * time.Millisecond
 
-// keepBeat waits until a whole number of beats has passed.
-func keepBeat(ctx context.Context, elapsed time.Duration) {
-	t := time.NewTimer(beat - max(elapsed, 0)%beat)
+// keepBeat waits until a whole number of beats has passed since the submission came, where the flow asked for it.
+func (h *Handler) keepBeat(ctx context.Context, f *Flow) {
+	if !f.even {
+		return
+	}
+	t := time.NewTimer(beat - max(h.Now().Sub(f.began), 0)%beat)
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -51,6 +51,17 @@ func TypedAddress(in *Submission, field string, sms bool) (via, value string, er
 	return "", "", ui.RejectField(field, ui.EmailInvalid(typed))
 }
 
+// NeverSent reports whether the address of the identity waits to be verified and was sent nothing yet.
+func NeverSent(who *identity.Identity, via, value string) bool {
+	return slices.ContainsFunc(who.VerifiableAddresses, func(a identity.VerifiableAddress) bool {
+		return a.Via == via && a.Value == value && !a.Verified && a.Status != identity.AddressSent
+	})
+}
+
+// OnBeat has the answer to this submission come on a beat, where the flow goes on: so that how long it took tells nobody
+// whether the identifier or address that was typed is somebody's.
+func (f *Flow) OnBeat() { f.even = true }
+
 // MessageData is what every message of a flow tells its template, by Kratos' names: to whom, for whom (nil for nobody) and for
 // how long it is good.
 func (f *Flow) MessageData(to string, who *identity.Identity, lifespan time.Duration) map[string]any {

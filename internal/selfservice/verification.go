@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
@@ -64,6 +65,9 @@ func (h *Handler) verified(ctx context.Context, of, f *Flow, in *Submission, v *
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !slices.ContainsFunc(who.VerifiableAddresses, func(a identity.VerifiableAddress) bool { return a.Via == v.Via && a.Value == v.Value }) {
+		return nil, ui.Reject(ui.StateFailure(KindVerification)) // the person has another address now
 	}
 	hooks := h.Config.Flows.Verification.After.hooks(of.Active)
 	h.markVerified(who, v.Via, v.Value)

@@ -106,8 +106,9 @@ func (m *Method) notify(f *selfservice.Flow, to recipient, template string) {
 	})
 }
 
-// maySend bounds how much is sent to one address, whoever asks for it.
+// maySend bounds how much is sent to one address, whoever asks for it. From here on the answer's time tells nothing.
 func (m *Method) maySend(ctx context.Context, f *selfservice.Flow, value string) error {
+	f.OnBeat()
 	return m.Limits.Allow(ctx, string(f.Kind), "to:"+value)
 }
 

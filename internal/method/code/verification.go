@@ -36,8 +36,9 @@ func (m *Method) Verify(ctx context.Context, f *selfservice.Flow, in *selfservic
 	if m.Flows.Verification.NotifyUnknownRecipients {
 		m.notify(f, recipient{via, value, who}, courier.VerificationCodeInvalid)
 	}
-	if who != nil && pending(who, via, value) {
-		if err := m.Identities.MarkSent(ctx, who.ID, via, value); err != nil {
+	if who != nil && selfservice.NeverSent(who, via, value) {
+		// Who changes the identity at the same time goes first: the state is but a note.
+		if err := m.Identities.MarkSent(ctx, who.ID, via, value); err != nil && !errors.Is(err, identity.ErrChanged) {
 			return nil, err
 		}
 	}
@@ -84,14 +85,4 @@ func (m *Method) takeVerification(ctx context.Context, f *selfservice.Flow, in *
 		return nil, err
 	}
 	return &selfservice.Verified{IdentityID: c.IdentityID, Via: c.Via, Value: c.SentTo}, nil
-}
-
-// pending reports whether nothing was ever sent to the address.
-func pending(who *identity.Identity, via, value string) bool {
-	for _, a := range who.VerifiableAddresses {
-		if a.Via == via && a.Value == value {
-			return !a.Verified && a.Status != identity.AddressSent
-		}
-	}
-	return false
 }

@@ -130,8 +130,9 @@ func (m *Method) Verify(ctx context.Context, f *selfservice.Flow, in *selfservic
 		m.notify(f, to, courier.VerificationInvalid)
 	}
 	m.shown(f, to, ui.VerificationLinkSent())
-	if to.who != nil {
-		if err := m.Identities.MarkSent(ctx, to.who.ID, to.via, to.value); err != nil {
+	if to.who != nil && selfservice.NeverSent(to.who, to.via, to.value) {
+		// Who changes the identity at the same time goes first: the state is but a note.
+		if err := m.Identities.MarkSent(ctx, to.who.ID, to.via, to.value); err != nil && !errors.Is(err, identity.ErrChanged) {
 			return nil, err
 		}
 	}
@@ -169,6 +170,7 @@ func (m *Method) find(ctx context.Context, f *selfservice.Flow, in *selfservice.
 	if to.via, to.value, err = selfservice.TypedAddress(in, fieldEmail, m.SMS); err != nil {
 		return to, err
 	}
+	f.OnBeat()
 	if err := m.Limits.Allow(ctx, string(f.Kind), "to:"+to.value); err != nil {
 		return to, err
 	}
