@@ -69,8 +69,8 @@ type Flow struct {
 	Version int64 `json:"-"`
 
 	outbox []courier.Message
-	began  time.Time // when the submission came that changes it now
-	even   bool      // OnBeat was asked for
+	began  time.Time          // when the submission came that changes it now
+	even   bool               // OnBeat was asked for
 	spent  time.Time          // when it ended; zero where it goes on
 	raw    []byte             // the document as it was read
 	shown  *identity.Identity // who the document names, where that is not who the session knows
