@@ -37,11 +37,21 @@ func NormalizeIdentifier(typed string) string {
 	return fold(typed)
 }
 
-// fold makes texts the same that a person would call the same. Lower case comes first and last: each of the two steps
-// can undo the other.
+// fold makes texts the same that a person would call the same. Each step can make work for another ("¯" is a blank and a
+// mark to NFKC), so they are taken until nothing changes: what was folded once is found again.
 func fold(s string) string {
-	return strings.ToLower(norm.NFKC.String(strings.ToLower(strings.TrimSpace(s))))
+	for range maxFolds {
+		next := strings.TrimSpace(strings.ToLower(norm.NFKC.String(strings.ToLower(s))))
+		if next == s {
+			break
+		}
+		s = next
+	}
+	return s
 }
+
+// maxFolds is more than any text is known to need.
+const maxFolds = 8
 
 // validIdentifier reports whether an identifier, normalised, can be one: something, of bounded length, on one line.
 func validIdentifier(s string) bool {

@@ -50,7 +50,11 @@ func ParseSchema(id string, raw []byte) (*Schema, error) {
 	return s, nil
 }
 
-const schemaURL = "urn:gatehouse:identity-schema"
+// schemaURL is the schema's name in the compiler. It has a path, so that what is relative to it is another document.
+const (
+	schemaBase = "https://schema.invalid/"
+	schemaURL  = schemaBase + "identity"
+)
 
 func compile(doc any) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
@@ -84,7 +88,8 @@ func schemaFault(err error) error {
 	if invalid, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
 		err = invalid.Err
 	}
-	return errors.New("the schema is not valid: " + strings.ReplaceAll(strings.ReplaceAll(err.Error(), schemaURL+"#", ""), schemaURL, "the schema"))
+	plain := strings.NewReplacer(schemaURL+"#", "", schemaURL, "the schema", schemaBase, "")
+	return errors.New("the schema is not valid: " + plain.Replace(err.Error()))
 }
 
 // checkDepth refuses what is nested too deeply, before anything recurses into it.

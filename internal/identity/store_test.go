@@ -631,7 +631,10 @@ func storeStatements(t *testing.T, db *sqldb.DB) {
 	count("get", 1, func() error { _, err := f.store.Get(f.ctx, id.ID); return err })
 	count("with credentials", 1, func() error { _, err := f.store.WithCredentials(f.ctx, id.ID); return err })
 	count("by identifier", 1, func() error { _, err := f.store.ByIdentifier(f.ctx, identity.Password, "s@example.com"); return err })
-	count("by address", 1, func() error { _, err := f.store.ByAddress(f.ctx, identity.Recover, "email", "s@example.com"); return err })
+	count("by address", 1, func() error {
+		_, err := f.store.ByAddress(f.ctx, identity.Recover, "email", "s@example.com")
+		return err
+	})
 	count("prepare", 0, func() error { return f.store.Prepare(f.ctx, person("s3@example.com")) })
 	all, err := f.store.WithCredentials(f.ctx, id.ID)
 	if err != nil {
