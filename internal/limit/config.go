@@ -22,6 +22,9 @@ type Config struct {
 	Verification Rate `yaml:"verification"`
 	// Settings is how often one address may submit changes of settings.
 	Settings Rate `yaml:"settings"`
+	// Recipient is how often flows may send something to one address or phone number, whoever asks for it: nobody's mailbox
+	// is to be filled by strangers.
+	Recipient Rate `yaml:"recipient"`
 	// MaxAddresses is how many addresses are counted at once; when there are more, some are forgotten. Default: 200000,
 	// which takes some 30 MB when it is full. Unit: addresses times rules.
 	MaxAddresses int `yaml:"max_addresses" default:"200000" min:"1000" max:"10000000"`
@@ -66,6 +69,7 @@ func DefaultConfig() Config {
 		Recovery:     Rate{Requests: 20, Per: time.Minute, Burst: 20},
 		Verification: Rate{Requests: 20, Per: time.Minute, Burst: 20},
 		Settings:     Rate{Requests: 60, Per: time.Minute, Burst: 60},
+		Recipient:    Rate{Requests: 30, Per: time.Hour, Burst: 10},
 		MaxAddresses: 200_000,
 		Lockout: Lockout{
 			Failures: 5, FailuresAnywhere: 100, First: 30 * time.Second, Longest: time.Hour, Forget: 24 * time.Hour,
@@ -81,20 +85,25 @@ const (
 	Recovery     = "recovery"
 	Verification = "verification"
 	Settings     = "settings"
+
+	recipient = "recipient"
 )
+
+// To begins the keys of Allow that are not where a request came from, but to whom it would send something.
+const To = "to:"
 
 // rates gives the rates by the name of their rule.
 func (c Config) rates() map[string]Rate {
 	return map[string]Rate{
 		Flow: c.Flow, Login: c.Login, Registration: c.Registration, Recovery: c.Recovery,
-		Verification: c.Verification, Settings: c.Settings,
+		Verification: c.Verification, Settings: c.Settings, recipient: c.Recipient,
 	}
 }
 
 // Validate returns all that is wrong, each fault beginning with its key below `limits`.
 func (c Config) Validate() []error {
 	var faults []error
-	for _, name := range []string{Flow, Login, Registration, Recovery, Verification, Settings} {
+	for _, name := range []string{Flow, Login, Registration, Recovery, Verification, Settings, recipient} {
 		faults = append(faults, c.rates()[name].validate(name)...)
 	}
 	if c.MaxAddresses < 1000 || c.MaxAddresses > 10_000_000 {

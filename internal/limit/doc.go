@@ -2,6 +2,7 @@
 //
 //	what         counts                       by                         kept                   answers
 //	Allow        every request of a rule      address (IPv6: its /64)    in memory, bounded     429, Retry-After
+//	Allow        every message                recipient                  in memory, bounded     the same
 //	Locked       failures to prove a name     name, and name + address   in the database        429, Retry-After
 //	Failed       adds a failure
 //	Succeeded    forgets the failures

@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	// ErrLimited says that an address asks too often.
-	ErrLimited = fault.New(fault.Limited, "too_many_requests", "There were too many requests from your network. Wait a moment and try again.")
+	// ErrLimited says that an address asks, or a recipient is written to, too often.
+	ErrLimited = fault.New(fault.Limited, "too_many_requests", "There were too many requests. Wait a moment and try again.")
 	// ErrLocked says that an identifier is locked because too many attempts to prove it failed.
 	ErrLocked = fault.New(fault.Limited, "too_many_attempts", "Too many attempts failed. Wait before you try again; the longer you go on, the longer the wait.")
 )
@@ -53,22 +53,23 @@ func New(o Options) *Limits {
 
 // Allow counts a request under a rule, once for each key, most often the client's address as text. It returns ErrLimited
 // with how long to wait when one of them comes too often; an empty key counts for nobody and is let through. A rule
-// without a rate allows everything.
+// without a rate allows everything. A key that begins with To is counted under the rate of recipients, whatever the rule.
 func (l *Limits) Allow(ctx context.Context, rule string, keys ...string) error {
 	if l == nil || !l.config.Enabled {
-		return nil
-	}
-	rate, ok := l.rates[rule]
-	if !ok {
 		return nil
 	}
 	of, _ := tenant.From(ctx)
 	now := l.now().UnixMicro()
 	for _, key := range keys {
-		if key == "" {
+		under := rule
+		if strings.HasPrefix(key, To) {
+			under = recipient
+		}
+		rate, ok := l.rates[under]
+		if !ok || key == "" {
 			continue
 		}
-		if wait := l.cells.take(cell{of, rule, network(key)}, rate, now); wait > 0 {
+		if wait := l.cells.take(cell{of, under, network(key)}, rate, now); wait > 0 {
 			return ErrLimited.After(wait)
 		}
 	}

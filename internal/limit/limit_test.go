@@ -84,6 +84,27 @@ func TestAllow(t *testing.T) {
 	wait(t, l.Allow(ctx, limit.Login, home), limit.ErrLimited)
 }
 
+// TestAllowRecipient: one mailbox has one rate, whichever flow writes to it and from wherever it was asked for.
+func TestAllowRecipient(t *testing.T) {
+	c := slow()
+	c.Recipient = limit.Rate{Requests: 2, Per: time.Minute, Burst: 2}
+	l, clock := memory(t, c)
+	ctx := testkit.Context(t)
+	if err := errors.Join(
+		l.Allow(ctx, limit.Recovery, limit.To+"ada@example.com"), l.Allow(ctx, limit.Verification, limit.To+"ada@example.com"),
+		l.Allow(ctx, limit.Recovery, limit.To+"bob@example.com"), l.Allow(ctx, limit.Recovery, "192.0.2.1"),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if d := wait(t, l.Allow(ctx, "no such rule", limit.To+"ada@example.com"), limit.ErrLimited); d != 30*time.Second {
+		t.Errorf("wait %s", d)
+	}
+	clock.Advance(30 * time.Second)
+	if err := l.Allow(ctx, limit.Login, limit.To+"ada@example.com"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAllowWhatIsSwitchedOff(t *testing.T) {
 	off, rateless := slow(), slow()
 	off.Enabled = false

@@ -79,6 +79,7 @@ func (m *Method) Login(ctx context.Context, f *selfservice.Flow, in *selfservice
 		if err := m.Limits.Failed(ctx, name, address); err != nil {
 			return nil, err
 		}
+		f.OnBeat()
 		return nil, ui.Reject(ui.InvalidCredentials())
 	}
 	if err != nil {
