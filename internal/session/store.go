@@ -174,7 +174,7 @@ func (s *Store) readDigests(ctx context.Context, q sqldb.Q, digests []string) (m
 }
 
 // ByToken returns the active session of a token, with its identity; ErrNoSession where there is none. One that is kept
-// costs no statement, and so does a token that is not ours.
+// costs no statement, and so does a token that is not ours. It must not be called inside a transaction of the database.
 func (s *Store) ByToken(ctx context.Context, token string) (*Session, error) {
 	k, err := s.keptByToken(ctx, token)
 	if err != nil {

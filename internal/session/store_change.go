@@ -32,6 +32,7 @@ func (s *Store) UpdateIn(ctx context.Context, tx *sqldb.Tx, renewed *Session) er
 	if n == 0 {
 		return ErrNoSession
 	}
+	tx.AfterCommit(func() { renewed.former = "" })
 	return s.feed.Publish(ctx, tx, Topic, renewed.ID)
 }
 

@@ -121,7 +121,14 @@ func storeRenew(t *testing.T, db *sqldb.DB) {
 		t.Fatal(err)
 	}
 	f.mustBe(t, second, session.ErrNoSession)
-	last := f.mustBe(t, third, nil)
+	fourth := f.store.Renew(got, byPassword(), firefox(), f.clock.Now()) // of the same value
+	fifth := f.store.Renew(got, byPassword(), firefox(), f.clock.Now())
+	if err := f.store.Update(f.ctx, got); err != nil {
+		t.Fatal(err)
+	}
+	f.mustBe(t, third, session.ErrNoSession)
+	f.mustBe(t, fourth, session.ErrNoSession)
+	last := f.mustBe(t, fifth, nil)
 	if err := f.store.Revoke(f.ctx, last.ID); err != nil {
 		t.Fatal(err)
 	}
