@@ -39,7 +39,7 @@ func (m *Method) LoginNodes(ctx context.Context, f *selfservice.Flow) ([]*ui.Nod
 		return nil, err
 	}
 	return []*ui.Node{
-		ui.Input(ui.GroupDefault, fieldIdentifier, ui.KindText, ui.WithValue(""), ui.WithRequired(), ui.WithLabel(identifierLabel(s))),
+		ui.Input(ui.GroupDefault, fieldIdentifier, ui.KindText, ui.WithValue(""), ui.WithRequired(), ui.WithAutocomplete("username"), ui.WithLabel(identifierLabel(s))),
 		passwordNode("current-password"), submitNode(ui.SignInPassword()),
 	}, nil
 }

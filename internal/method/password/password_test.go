@@ -360,7 +360,7 @@ func TestNodes(t *testing.T) {
 		want  []string
 	}{
 		"login": {login(selfservice.Flow{}), []string{
-			"default identifier text  E-Mail", "password password password current-password Password", "password method submit  Sign in with password",
+			"default identifier text username E-Mail", "password password password current-password Password", "password method submit  Sign in with password",
 		}},
 		"login of somebody who is known": {login(selfservice.Flow{Refresh: true, Identifier: "ada@example.com"}), []string{
 			"default identifier hidden  ", "password password password current-password Password", "password method submit  Sign in",
@@ -369,7 +369,7 @@ func TestNodes(t *testing.T) {
 		"login of somebody who is gone":      {login(selfservice.Flow{Refresh: true, Identifier: "gone@example.com"}), nil},
 		"second factor":                      {login(selfservice.Flow{AAL: "aal2"}), nil},
 		"second step of two": {login(selfservice.Flow{Identifier: "none@example.com"}), []string{ // the same for everybody
-			"default identifier text  E-Mail", "password password password current-password Password", "password method submit  Sign in with password",
+			"default identifier text username E-Mail", "password password password current-password Password", "password method submit  Sign in with password",
 		}},
 		"registration": {func() ([]*ui.Node, error) { return f.RegistrationNodes(f.ctx, &selfservice.Flow{}, s) }, []string{
 			"password password password new-password Password", "password method submit  Sign up",
