@@ -124,6 +124,7 @@ var libraries = []library{
 	{"github.com/spf13", []string{"cmd/*"}, "the command line is the business of the commands"},
 	{"go.yaml.in", []string{"config", "secret", "cmd/*"},
 		"configuration is read in one place; a secret says how it is read, a command prints"},
+	{"github.com/google/go-jsonnet", []string{"hook"}, "hook bounds what a program may take"},
 	{"golang.org/x/crypto/argon2", []string{"secret"}, "slow hashes need a bound on how many run at once, and secret holds it"},
 	{"golang.org/x/crypto/bcrypt", []string{"secret"}, "slow hashes need a bound on how many run at once, and secret holds it"},
 }

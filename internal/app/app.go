@@ -63,7 +63,7 @@ func (a *App) assemble(ctx context.Context, version string) error {
 		return err
 	}
 	a.sayWhereDataIs(ctx)
-	f, err := newFeatures(a)
+	f, err := newFeatures(ctx, a)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 // background starts what goes on beside requests and gives back a function that waits for its end.
 func (a *App) background(ctx context.Context) (wait func()) {
 	var running sync.WaitGroup
-	tasks := map[string]func(context.Context) error{"signing keys": a.features.keys.Run, "sweeper": a.sweep}
+	tasks := map[string]func(context.Context) error{"signing keys": a.features.keys.Run, "courier": a.features.courier.Run, "sweeper": a.sweep}
 	for _, p := range a.databases.pools {
 		tasks["change feed of "+p.db.Name()] = p.feed.Run
 	}

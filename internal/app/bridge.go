@@ -129,7 +129,7 @@ func (b consentBridge) Request(ctx context.Context, challenge string) (*account.
 	}
 	return &account.Consent{
 		Client: clientOf(r.Client), Subject: r.Subject, Scopes: r.RequestedScope, Skip: r.Skip, UILocales: r.OIDC.UILocales,
-		RequestURL: r.RequestURL, OtherURL: authorize.WithPrompt(r.RequestURL, "select_account"),
+		RequestURL: r.RequestURL,
 	}, nil
 }
 
@@ -203,29 +203,23 @@ func (b flowBridge) Failure(r *http.Request, id string) (*fault.Error, error) {
 	if err := json.Unmarshal(kept.Error, &said); err != nil {
 		return nil, err
 	}
-	e := fault.New(kindOf(said.Code), said.ID, said.Reason)
+	e := fault.New(fault.KindOf(said.Code), said.ID, said.Reason)
 	for name, v := range said.Details {
 		e = e.WithDetail(name, v)
 	}
 	return e.WithDetail("request", said.Request), nil
 }
 
-// kindOf gives the kind of fault that has the status.
-func kindOf(status int) fault.Kind {
-	for k := fault.Internal; k <= fault.Unavailable; k++ {
-		if k.Status() == status {
-			return k
-		}
-	}
-	return fault.Internal
-}
-
-// logoutURL is where a browser is signed out, and comes back to a page that says so where the operator names no other.
-func logoutURL(h *selfservice.Handler, base web.BaseURL) func(s *session.Session) string {
-	return func(s *session.Session) string {
+// logoutURL is where a browser is signed out: account.Handler's LogoutURL. Where neither the page nor the operator says where it
+// goes on, it comes back to a page that says that it is done.
+func logoutURL(h *selfservice.Handler, base web.BaseURL) func(s *session.Session, returnTo string) string {
+	return func(s *session.Session, returnTo string) string {
 		to := h.LogoutURL(s)
-		if h.Config.Flows.Logout.After.DefaultBrowserReturnURL == "" {
-			to += "&return_to=" + url.QueryEscape(base.Join("/account/logout"))
+		if returnTo == "" && h.Config.Flows.Logout.After.DefaultBrowserReturnURL == "" {
+			returnTo = base.Join("/account/logout")
+		}
+		if returnTo != "" {
+			to += "&return_to=" + url.QueryEscape(returnTo)
 		}
 		return to
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
@@ -34,6 +35,7 @@ type sweeper struct {
 // features is everything that the server does.
 type features struct {
 	keys     *keys.Keys
+	courier  *courier.Courier
 	clients  *client.Store
 	public   []public
 	admin    []admin
@@ -61,7 +63,7 @@ func (f *features) Close() {
 const tokenPrefix = "gh"
 
 // newFeatures makes the features and ties them together. This is the list: what is not here is not served.
-func newFeatures(a *App) (*features, error) {
+func newFeatures(ctx context.Context, a *App) (*features, error) {
 	cfg, db, feed := a.cfg, a.databases.byName["oauth"], a.databases.feeds["oauth"]
 	development := a.Development()
 	system, err := secret.NewRing(cfg.Secrets.System)
@@ -87,6 +89,12 @@ func newFeatures(a *App) (*features, error) {
 		Store: keys.NewStore(db, feed, system.For("keys")), Config: cfg.Keys, Tenants: cfg.Tenants.IDs(),
 		LongestToken: max(cfg.OAuth.Lifespans.AccessToken, cfg.OAuth.Lifespans.IDToken), Now: now, Log: a.log,
 	})
+	people, err := newPeople(ctx, a, peopleOptions{system: system, cookie: cookie, hasher: hasher, signing: signing, base: base})
+	if err != nil {
+		return nil, err
+	}
+	settings, own := cfg.OAuth.Config, false
+	settings.URLs, own = bridgedURLs(cfg.OAuth.URLs, base)
 	clients := client.NewStore(client.StoreOptions{DB: db, Feed: feed, CacheSize: cfg.OAuth.Clients.CacheSize, Now: now})
 	authenticator := &client.Authenticator{
 		Store: clients, Hasher: hasher, Keys: &client.RemoteKeys{Fetch: documents.Get, Now: now},
@@ -107,11 +115,14 @@ func newFeatures(a *App) (*features, error) {
 		},
 	}
 	challenges := authorize.NewChallenges(system)
-	policy := authorize.Policy{Config: cfg.OAuth.Config, Development: development}
+	policy := authorize.Policy{Config: settings, Development: development}
 	flowStore := authorize.NewStore(authorize.StoreOptions{DB: db, Feed: feed, Tokens: tokens, Issuer: issuing, LiveFamilies: tokens.LiveFamilies, Now: now})
 	flows := &authorize.Flows{
 		Policy: policy, Clients: clients, Issuer: issuing, Keys: signing, Store: flowStore,
 		Challenges: challenges, Public: base.Join, Now: now,
+	}
+	if own {
+		flows.Login = sessionBridge{people.sessions}
 	}
 	cookies := web.Cookies{Ring: cookie.For("cookies"), Base: base}
 
@@ -124,26 +135,32 @@ func newFeatures(a *App) (*features, error) {
 	}
 	authorizeHandler := &authorize.Handler{Flows: flows, Cookies: cookies, Log: a.log}
 	logoutStore := &logout.Store{DB: db}
-	logoutHandler := &logout.Handler{Browser: authorizeHandler, Logouts: &logout.Logouts{
-		URLs: cfg.OAuth.URLs, Clients: clients, Sessions: flowStore, Keys: signing, Store: logoutStore,
+	logouts := &logout.Logouts{
+		URLs: settings.URLs, Clients: clients, Sessions: flowStore, Keys: signing, Store: logoutStore, Login: flows.Login,
 		Challenges: challenges, Issuer: issuing.URL, Public: base.Join, Now: now,
-	}}
+	}
+	logoutHandler := &logout.Handler{Browser: authorizeHandler, Logouts: logouts}
+	if own {
+		people.flows.OAuth = loginBridge{flows, people.sessions, cfg.Session.Cookie.Persistent}
+		people.pages.Consents, people.pages.Logouts = consentBridge{flows}, logoutBridge{logouts}
+	}
 	discoveryHandler := &discovery.Handler{
 		Issuer: issuing.URL,
 		Algs:   func(ctx context.Context) []string { return signing.Algs(ctx, keys.IDToken) },
 		Facts: discovery.Facts{
-			Issuer: issuer, Public: base.Join, Config: cfg.OAuth.Config, Development: development,
+			Issuer: issuer, Public: base.Join, Config: settings, Development: development,
 			GrantTypes: slices.Collect(maps.Keys(grants)),
 		},
 	}
 
 	return &features{
 		keys: signing, clients: clients,
-		public: []public{signing, tokenHandler, inspectHandler, authorizeHandler, logoutHandler, discoveryHandler},
-		admin:  []admin{signing, clientHandler, inspectHandler, authorizeHandler, logoutHandler},
-		sweepers: []sweeper{
+		public: append([]public{signing, tokenHandler, inspectHandler, authorizeHandler, logoutHandler, discoveryHandler}, people.public()...),
+		admin:  append([]admin{signing, clientHandler, inspectHandler, authorizeHandler, logoutHandler}, people.admin()...),
+		sweepers: append([]sweeper{
 			{"tokens", tokens.Sweep}, {"authorization flows", flowStore.Sweep}, {"client assertions", clients.Sweep}, {"logouts", logoutStore.Sweep},
-		},
-		closers: []func(){flowStore.Close, tokens.Close, clients.Close},
+		}, people.sweepers()...),
+		closers: []func(){flowStore.Close, tokens.Close, clients.Close, people.close},
+		courier: people.courier,
 	}, nil
 }

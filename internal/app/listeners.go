@@ -2,7 +2,6 @@ package app
 
 import (
 	"github.com/gatehouse-iam/gatehouse/internal/config"
-	"github.com/gatehouse-iam/gatehouse/internal/page"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -23,7 +22,6 @@ func (a *App) newListeners() []*web.Listener {
 	a.health.Mount(admin)
 	a.health.MountVersion(admin)
 	admin.Handle("GET /admin/metrics/prometheus", web.Plain(a.metrics.Handler()))
-	page.Mount(public)
 	a.features.mount(public, admin)
 	return []*web.Listener{
 		{Name: "public", Config: a.cfg.Serve.Public, Handler: public, Log: a.log},

@@ -35,6 +35,13 @@ func (c *Config) check(faults *Faults) {
 	c.section(faults, "tenants", c.Tenants.Validate())
 	c.section(faults, "keys", c.Keys.Validate())
 	c.section(faults, "oauth", c.OAuth.Validate())
+	c.section(faults, "identity", c.Identity.Validate())
+	c.section(faults, "session", c.Session.Validate())
+	c.section(faults, "selfservice", c.SelfService.Validate())
+	c.section(faults, "clients", c.Clients.Validate())
+	c.section(faults, "courier", c.Courier.Validate())
+	c.section(faults, "limits", c.Limits.Validate())
+	c.section(faults, "account", c.Account.Validate())
 	if c.Production() {
 		c.checkProduction(faults)
 	}

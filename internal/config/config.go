@@ -5,11 +5,17 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/account"
+	"github.com/gatehouse-iam/gatehouse/internal/courier"
+	"github.com/gatehouse-iam/gatehouse/internal/hook"
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
+	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/inspect"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/token"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -45,6 +51,20 @@ type Config struct {
 	Keys keys.Config `yaml:"keys"`
 	// OAuth says how the OAuth 2.0 and OpenID Connect endpoints behave.
 	OAuth OAuth `yaml:"oauth"`
+	// Identity says what is known of a person: the schemas of traits.
+	Identity identity.Config `yaml:"identity"`
+	// Session says how long people stay signed in and how a browser keeps it.
+	Session session.Config `yaml:"session"`
+	// SelfService are the flows in which people register, sign in, change their settings and regain a lost account.
+	SelfService Selfservice `yaml:"selfservice"`
+	// Clients says how this server calls others, for web hooks above all.
+	Clients hook.ClientsConfig `yaml:"clients"`
+	// Courier sends mail and short messages.
+	Courier courier.Config `yaml:"courier"`
+	// Limits keep strangers from trying too often.
+	Limits limit.Config `yaml:"limits"`
+	// Account are the pages that people see.
+	Account account.Config `yaml:"account"`
 
 	origins map[string]origin // of every value that was written
 	derived map[string]string // what a value that was not written follows from
@@ -188,7 +208,14 @@ func Defaults(p Profile) Config {
 		Databases: Databases{AutoMigrate: true},
 		Hashing:   secret.DefaultHashConfig(),
 		Keys:      keys.DefaultConfig(),
+		Identity:  identity.DefaultConfig(),
+		Session:   session.DefaultConfig(),
+		Clients:   hook.DefaultClientsConfig(),
+		Courier:   courier.DefaultConfig(),
+		Limits:    limit.DefaultConfig(),
+		Account:   account.DefaultConfig(),
 	}
+	c.SelfService = defaultSelfservice()
 	tokens := token.DefaultConfig()
 	c.OAuth = OAuth{
 		Config: oauth.Defaults(),

@@ -65,10 +65,10 @@ func (r referenceWriter) group(path string, t reflect.Type, development, product
 			groups = append(groups, f)
 			continue
 		}
-		r.entry(key{field: f, path: join(path, f.key), fixed: !strings.Contains(path, "[]")}, at(development, f), at(production, f))
+		r.entry(key{field: f, path: join(path, f.key), fixed: reachable(path)}, at(development, f), at(production, f))
 	}
 	for _, f := range groups {
-		r.section(key{field: f, path: join(path, f.key), fixed: !strings.Contains(path, "[]")}, at(development, f), at(production, f))
+		r.section(key{field: f, path: join(path, f.key), fixed: reachable(path)}, at(development, f), at(production, f))
 	}
 }
 
@@ -80,33 +80,42 @@ func at(v reflect.Value, f field) reflect.Value {
 	return v.FieldByIndex(f.index)
 }
 
-// inner gives the struct that a type holds, itself or as a list, or nil.
+// inner gives the struct that a type holds, itself, as a list or under keys of one's choice, or nil.
 func inner(t reflect.Type) reflect.Type {
 	t = elem(t)
 	switch formOf(t) {
 	case group:
 		return t
-	case listOf:
+	case listOf, mapOf:
 		return inner(t.Elem())
 	}
 	return nil
 }
 
+// reachable reports whether an environment variable can name what lies below a path.
+func reachable(path string) bool {
+	return !strings.Contains(path, "[]") && !strings.Contains(path, ".*")
+}
+
 // section writes the heading of a group.
 func (r referenceWriter) section(k key, development, production reflect.Value) {
 	path := k.path
-	if k.form == listOf {
+	kind := "A list"
+	switch {
+	case k.form == listOf:
 		path += "[]"
-		development, production = reflect.Value{}, reflect.Value{}
-	} else if elem(k.typ) != k.typ {
+	case k.form == mapOf:
+		path, kind = path+".*", "Keys of your choice"
+	}
+	if k.form != group || elem(k.typ) != k.typ {
 		development, production = reflect.Value{}, reflect.Value{}
 	}
 	t := inner(k.typ)
 	r.out.WriteString("\n## `" + path + "`\n\n" + r.comments.of(k.field) + "\n")
 	if env := k.environ(); env != "" {
-		r.out.WriteString("\nA list; as a whole by the variable `" + env + "`, in JSON.\n")
+		r.out.WriteString("\n" + kind + "; as a whole by the variable `" + env + "`, in JSON.\n")
 	}
-	if doc := r.comments.ofType(t); doc != "" && k.form != listOf {
+	if doc := r.comments.ofType(t); doc != "" && k.form == group {
 		if _, more, found := strings.Cut(doc, ". "); found {
 			r.out.WriteString("\n" + more + "\n")
 		}

@@ -58,6 +58,16 @@ func (k Kind) Status() int {
 	}
 }
 
+// KindOf returns the kind whose status it is, and Internal where none has it.
+func KindOf(status int) Kind {
+	for k := Internal; k <= Unavailable; k++ {
+		if k.Status() == status {
+			return k
+		}
+	}
+	return Internal
+}
+
 // Error is an error that may be shown to the caller. Kind, Code, Message, Details and RetryAfter are public;
 // the cause is not: it goes to the log only. An Error that was declared as a package variable must not be
 // changed: With, Because and the others return copies.

@@ -89,3 +89,14 @@ func TestFrom(t *testing.T) {
 		t.Error("a plain fault is copied for nothing")
 	}
 }
+
+func TestKindOf(t *testing.T) {
+	for k := Internal; k <= Unavailable; k++ {
+		if got := KindOf(k.Status()); got != k {
+			t.Errorf("the kind of %d is %d and not %d", k.Status(), got, k)
+		}
+	}
+	if got := KindOf(418); got != Internal {
+		t.Errorf("a status that no kind has: %d", got)
+	}
+}

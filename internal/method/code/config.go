@@ -12,7 +12,7 @@ type Config struct {
 	// Whether people can sign in and register by a code alone. Identifiers are those that the identity schema marks with
 	// credentials.code.
 	PasswordlessEnabled bool `yaml:"passwordless_enabled" default:"false"`
-	// What a code is.
+	// What a code is like, and how long it is good.
 	Config CodeConfig `yaml:"config"`
 }
 

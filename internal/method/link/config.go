@@ -10,7 +10,7 @@ type Config struct {
 	// Whether links can be sent. Which flow sends links and which codes is said by selfservice.flows.recovery.use and
 	// selfservice.flows.verification.use.
 	Enabled bool `yaml:"enabled" default:"false"`
-	// What a link is.
+	// What a link is like, and how long it is good.
 	Config LinkConfig `yaml:"config"`
 }
 

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/spf13/cobra"
+)
+
+const messagesPath = "/admin/courier/messages"
+
+var messageColumns = []column{
+	{title: "ID", field: "id"}, {title: "STATUS", field: "status"}, {title: "TYPE", field: "type"}, {title: "TEMPLATE", field: "template_type"},
+	{title: "RECIPIENT", field: "recipient"}, {title: "SUBJECT", field: "subject"}, {title: "ATTEMPTS", field: "send_count"},
+	{title: "CREATED", field: "created_at"},
+}
+
+func courierCommand() *cobra.Command {
+	cmd := group("courier", "See the mails and short messages that the server sends",
+		`  gatehouse courier list --status abandoned
+  gatehouse courier get ID`,
+		listMessages(), getMessage())
+	addEndpointFlags(cmd)
+	addFormatFlag(cmd)
+	return cmd
+}
+
+func listMessages() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "list", Short: "List messages, newest first, all pages",
+		Example: "  gatehouse courier list\n  gatehouse courier list --status abandoned --recipient ann@example.com",
+		Args:    none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := newAPI(cmd)
+			if err != nil {
+				return err
+			}
+			size, _ := cmd.Flags().GetInt("page-size")
+			if size < 1 {
+				return usageError{errors.New("--page-size is 1 or more"), cmd.CommandPath()}
+			}
+			query := url.Values{"page_size": {strconv.Itoa(size)}}
+			for _, filter := range []string{"status", "recipient"} {
+				if v, _ := cmd.Flags().GetString(filter); v != "" {
+					query.Set(filter, v)
+				}
+			}
+			all, err := a.pages(cmd.Context(), messagesPath, query.Encode())
+			if err != nil {
+				return err
+			}
+			return showList(cmd, messageColumns, all)
+		},
+	}
+	cmd.Flags().String("status", "", "only messages of this status: queued, processing, sent or abandoned")
+	cmd.Flags().String("recipient", "", "only messages to this address")
+	cmd.Flags().Int("page-size", 250, "how many to ask the server for at a time; all are listed in any case")
+	return cmd
+}
+
+func getMessage() *cobra.Command {
+	return &cobra.Command{
+		Use: "get ID", Short: "Show one message, and its text where the server's configuration shows it",
+		Example: "  gatehouse courier get 0193f2a0-…", Args: exactly("the message's ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := newAPI(cmd)
+			if err != nil {
+				return err
+			}
+			var d document
+			if _, err := a.send(cmd.Context(), http.MethodGet, messagesPath+"/"+url.PathEscape(args[0]), nil, &d); err != nil {
+				return fmt.Errorf("message %s: %w", printable(args[0]), err)
+			}
+			return showOne(cmd, append(messageColumns[:len(messageColumns):len(messageColumns)], column{title: "BODY", field: "body"}), d)
+		},
+	}
+}

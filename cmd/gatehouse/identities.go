@@ -1,0 +1,158 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const identitiesPath = "/admin/identities"
+
+var identityColumns = []column{
+	{title: "ID", field: "id"}, {title: "EXTERNAL ID", field: "external_id"}, {title: "SCHEMA", field: "schema_id"}, {title: "STATE", field: "state"},
+	{title: "TRAITS", field: "traits"}, {title: "PUBLIC METADATA", field: "metadata_public"}, {title: "ADMIN METADATA", field: "metadata_admin"},
+	{title: "CREATED", field: "created_at"}, {title: "UPDATED", field: "updated_at"},
+}
+
+var identityListColumns = []column{
+	{title: "ID", field: "id"}, {title: "SCHEMA", field: "schema_id"}, {title: "STATE", field: "state"}, {title: "TRAITS", field: "traits"},
+	{title: "CREATED", field: "created_at"},
+}
+
+func identitiesCommand() *cobra.Command {
+	cmd := group("identities", "Manage the people who sign in",
+		`  gatehouse identities list --trait email=ann@example.com
+  gatehouse identities import people.jsonl
+  gatehouse identities delete ID`,
+		getIdentity(), listIdentities(), deleteIdentities(), importIdentities(), validateIdentities())
+	addEndpointFlags(cmd)
+	addFormatFlag(cmd)
+	return cmd
+}
+
+func getIdentity() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "get ID", Short: "Show one identity", Example: "  gatehouse identities get 0193f2a0-… --format json-pretty",
+		Args: exactly("the identity's ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := newAPI(cmd)
+			if err != nil {
+				return err
+			}
+			kinds, _ := cmd.Flags().GetStringArray("include-credential")
+			path := identityPath(args[0])
+			if external, _ := cmd.Flags().GetBool("external"); external {
+				path = identitiesPath + "/by/external/" + url.PathEscape(args[0])
+			}
+			if len(kinds) > 0 {
+				path += "?" + url.Values{"include_credential": kinds}.Encode()
+			}
+			var d document
+			if _, err := a.send(cmd.Context(), http.MethodGet, path, nil, &d); err != nil {
+				return aboutIdentity(args[0], err)
+			}
+			return showOne(cmd, identityColumns, d)
+		},
+	}
+	cmd.Flags().StringArray("include-credential", nil, "kinds of credential to show with their configuration, such as password or oidc; repeat for several. They are secrets")
+	cmd.Flags().Bool("external", false, "the argument is the identity's external ID")
+	return cmd
+}
+
+func identityPath(id string) string { return identitiesPath + "/" + url.PathEscape(id) }
+
+func aboutIdentity(id string, err error) error {
+	return fmt.Errorf("identity %s: %w", printable(id), err)
+}
+
+// identityFilters are the flags of list that the API knows as a parameter. The API takes one at a time.
+var identityFilters = map[string]string{
+	"credentials-identifier": "credentials_identifier", "similar": "preview_credentials_identifier_similar", "organization": "organization_id",
+}
+
+func listIdentities() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "list", Short: "List identities, all pages",
+		Example: `  gatehouse identities list --format json > people.json
+  gatehouse identities list --credentials-identifier ann@example.com
+  gatehouse identities list --trait name.last=Miller`,
+		Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := newAPI(cmd)
+			if err != nil {
+				return err
+			}
+			query, err := identityQuery(cmd)
+			if err != nil {
+				return err
+			}
+			all, err := a.pages(cmd.Context(), identitiesPath, query.Encode())
+			if err != nil {
+				return err
+			}
+			return showList(cmd, identityListColumns, all)
+		},
+	}
+	cmd.Flags().String("credentials-identifier", "", "only the identity that signs in with this identifier")
+	cmd.Flags().String("similar", "", "only identities whose identifier is like this")
+	cmd.Flags().String("organization", "", "only identities of this organization")
+	cmd.Flags().StringArray("trait", nil, "only identities with this trait, as path=value: email=ann@example.com; repeat for several")
+	cmd.Flags().Int("page-size", 500, "how many to ask the server for at a time; all are listed in any case")
+	return cmd
+}
+
+func identityQuery(cmd *cobra.Command) (url.Values, error) {
+	size, _ := cmd.Flags().GetInt("page-size")
+	if size < 1 {
+		return nil, usageError{errors.New("--page-size is 1 or more"), cmd.CommandPath()}
+	}
+	query := url.Values{"page_size": {strconv.Itoa(size)}}
+	for _, flag := range slices.Sorted(maps.Keys(identityFilters)) {
+		if v, _ := cmd.Flags().GetString(flag); v != "" {
+			query.Set(identityFilters[flag], v)
+		}
+	}
+	traits, _ := cmd.Flags().GetStringArray("trait")
+	for _, t := range traits {
+		if path, value, ok := strings.Cut(t, "="); !ok || path == "" || value == "" {
+			return nil, usageError{fmt.Errorf("--trait %q is not of the form path=value", t), cmd.CommandPath()}
+		}
+		query.Add("trait", t)
+	}
+	return query, nil
+}
+
+func deleteIdentities() *cobra.Command {
+	return &cobra.Command{
+		Use: "delete ID...", Short: "Delete identities; their sessions end with them", Example: "  gatehouse identities delete 0193f2a0-…",
+		Args: several("the identities' IDs"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := newAPI(cmd)
+			if err != nil {
+				return err
+			}
+			failed := 0
+			for _, id := range args {
+				if _, err := a.send(cmd.Context(), http.MethodDelete, identityPath(id), nil, nil); err != nil {
+					failed++
+					fmt.Fprintf(cmd.ErrOrStderr(), "%v\n", aboutIdentity(id, err))
+					continue
+				}
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), printable(id)); err != nil {
+					return err
+				}
+			}
+			if failed > 0 {
+				return fmt.Errorf("%d of %d identities were not deleted", failed, len(args))
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,48 @@
+package config
+
+import (
+	"fmt"
+
+	"github.com/gatehouse-iam/gatehouse/internal/method/code"
+	"github.com/gatehouse-iam/gatehouse/internal/method/link"
+	"github.com/gatehouse-iam/gatehouse/internal/method/password"
+	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
+)
+
+// Selfservice gathers what the flows and the sign-in methods read.
+type Selfservice struct {
+	selfservice.Config `yaml:",inline"`
+
+	// Methods are the ways to sign in, each to be switched on and off.
+	Methods Methods `yaml:"methods"`
+}
+
+// Methods are the sign-in methods.
+type Methods struct {
+	// Password signs people in with a password of their own choice.
+	Password password.Config `yaml:"password"`
+	// Code sends one-time codes: for recovery and verification, and to sign in where that is switched on.
+	Code code.Config `yaml:"code"`
+	// Link sends links that are opened once, for recovery and verification.
+	Link link.Config `yaml:"link"`
+}
+
+func defaultSelfservice() Selfservice {
+	return Selfservice{Config: selfservice.DefaultConfig(), Methods: Methods{
+		Password: password.DefaultConfig(), Code: code.DefaultConfig(), Link: link.DefaultConfig(),
+	}}
+}
+
+// Validate returns all that is wrong, each fault beginning with its key below `selfservice`.
+func (s Selfservice) Validate() []error {
+	faults := s.Config.Validate()
+	for _, m := range []struct {
+		name   string
+		faults []error
+	}{{"password", s.Methods.Password.Validate()}, {"code", s.Methods.Code.Validate()}, {"link", s.Methods.Link.Validate()}} {
+		for _, err := range m.faults {
+			faults = append(faults, fmt.Errorf("methods.%s.%w", m.name, err))
+		}
+	}
+	return faults
+}
