@@ -72,16 +72,25 @@ func (p *prepared) handles(id *Identity, credentials map[string]Credential) []ha
 			unique(credential, identifierHandle(credential, identifier))
 		}
 	}
-	for _, a := range id.VerifiableAddresses {
-		unique(addressKind(Verify, a.Via), handleValue(a.Value))
-	}
-	for _, a := range id.RecoveryAddresses {
-		unique(addressKind(Recover, a.Via), handleValue(a.Value))
+	for _, h := range id.addressHandles() {
+		unique(h.kind, h.value)
 	}
 	if id.ExternalID != "" {
 		unique(kindExternalID, handleValue(id.ExternalID))
 	}
 	return append(all, searchHandles(p.value, id.ExternalID)...)
+}
+
+// addressHandles are the handles of the addresses that the identity has.
+func (i *Identity) addressHandles() []handle {
+	all := make([]handle, 0, len(i.VerifiableAddresses)+len(i.RecoveryAddresses))
+	for _, a := range i.VerifiableAddresses {
+		all = append(all, handle{kind: addressKind(Verify, a.Via), value: handleValue(a.Value), unique: true})
+	}
+	for _, a := range i.RecoveryAddresses {
+		all = append(all, handle{kind: addressKind(Recover, a.Via), value: handleValue(a.Value), unique: true})
+	}
+	return all
 }
 
 func sortedNames[V any](m map[string]V) []string {

@@ -3,6 +3,7 @@ package identity
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
@@ -51,21 +52,12 @@ func readPatch(raw json.RawMessage) (jsonpatch.Patch, error) {
 			return nil, ErrInvalid.With("An operation of the JSON Patch has no path to a field: a path begins with a slash, such as '/traits/email'.")
 		}
 		for _, path := range paths {
-			if name, _, _ := strings.Cut(path[1:], "/"); isFixed(name) {
+			if name, _, _ := strings.Cut(path[1:], "/"); slices.Contains(fixed, name) {
 				return nil, ErrInvalid.Withf("/%s cannot be changed by a JSON Patch.", name)
 			}
 		}
 	}
 	return patch, nil
-}
-
-func isFixed(name string) bool {
-	for _, f := range fixed {
-		if f == name {
-			return true
-		}
-	}
-	return false
 }
 
 // applyPatch changes the identity as the patch says.

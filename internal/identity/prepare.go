@@ -27,6 +27,7 @@ type stored struct {
 	schemaID, externalID, state, aal string
 
 	traits      json.RawMessage
+	addresses   []handle              // those of its addresses
 	credentials map[string]Credential // those that were read
 	complete    bool                  // all were
 }

@@ -20,12 +20,12 @@ func TestSDK(t *testing.T) {
 	api, ctx := kratos.NewAPIClient(config).IdentityAPI, t.Context()
 
 	made, res, err := api.CreateIdentity(ctx).CreateIdentityBody(kratos.CreateIdentityBody{
-		SchemaId: "default", Traits: object{"email": "sdk@example.com", "name": object{"first": "S"}}, State: kratos.PtrString("active"),
+		SchemaId: "default", Traits: object{"email": "sdk@example.com", "name": object{"first": "S"}}, State: new("active"),
 		MetadataAdmin: object{"a": 1.0}, MetadataPublic: object{"p": true},
 		VerifiableAddresses: []kratos.VerifiableIdentityAddress{{Value: "sdk@example.com", Via: "email", Verified: true, Status: "completed"}},
 		RecoveryAddresses:   []kratos.RecoveryIdentityAddress{{Value: "sdk@example.com", Via: "email"}},
 		Credentials: &kratos.IdentityWithCredentials{
-			Password: &kratos.IdentityWithCredentialsPassword{Config: &kratos.IdentityWithCredentialsPasswordConfig{Password: kratos.PtrString("chosen by a person")}},
+			Password: &kratos.IdentityWithCredentialsPassword{Config: &kratos.IdentityWithCredentialsPasswordConfig{Password: new("chosen by a person")}},
 			Oidc: &kratos.IdentityWithCredentialsOidc{Config: &kratos.IdentityWithCredentialsOidcConfig{
 				Providers: []kratos.IdentityWithCredentialsOidcConfigProvider{{Provider: "google", Subject: "7"}},
 			}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -61,7 +62,7 @@ func (s *Store) Identity(r *Row) (*Identity, error) {
 	if r.organizationID != "" {
 		id.OrganizationID = &r.organizationID
 	}
-	id.stored = &stored{schemaID: r.schemaID, externalID: r.externalID, state: r.state, aal: r.aal, traits: id.Traits}
+	id.stored = &stored{schemaID: r.schemaID, externalID: r.externalID, state: r.state, aal: r.aal, traits: id.Traits, addresses: id.addressHandles()}
 	return id, nil
 }
 
@@ -221,8 +222,6 @@ func (s *Store) byHandle(ctx context.Context, kind, value string) (*Identity, er
 
 func copyCredentials(from map[string]Credential) map[string]Credential {
 	to := make(map[string]Credential, len(from))
-	for kind, c := range from {
-		to[kind] = c
-	}
+	maps.Copy(to, from)
 	return to
 }

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ func TestStore(t *testing.T) {
 		t.Run("a batch, each on its own merits", func(t *testing.T) { storeMany(t, db) })
 		t.Run("tenants do not see each other", func(t *testing.T) { storeTenants(t, db) })
 		t.Run("statements", func(t *testing.T) { storeStatements(t, db) })
+		t.Run("a schema that was changed", func(t *testing.T) { storeSchemaChange(t, db) })
 		t.Run("a transaction that is rolled back", func(t *testing.T) { storeRollback(t, db) })
 	})
 }
@@ -669,5 +671,38 @@ func storeRollback(t *testing.T, db *sqldb.DB) {
 	}
 	if _, err := f.store.ByIdentifier(f.ctx, identity.Password, "r2@example.com"); err != nil {
 		t.Error(err)
+	}
+}
+
+// What a new version of a schema says of traits holds for an identity from its next change on.
+func storeSchemaChange(t *testing.T, db *sqldb.DB) {
+	f := newFixture(t, db)
+	f.ctx = tenant.With(f.ctx, "schema-change")
+	old := base64.StdEncoding.EncodeToString([]byte(traits(`{"email":{"type":"string"}}`)))
+	schemas, err := identity.NewSchemas(f.ctx, identity.Config{
+		DefaultSchemaID: "default", Schemas: []identity.SchemaConfig{{ID: "default", URL: "base64://" + old}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := identity.NewStore(identity.StoreOptions{
+		DB: db, Feed: sqldb.NewFeed(db, sqldb.FeedOptions{}), Ring: testkit.Ring(t).For("identity credential"), Schemas: schemas, Now: f.clock.Now,
+	})
+	id := withPassword(person("old@example.com"))
+	if err := before.Create(f.ctx, id); err != nil || len(id.RecoveryAddresses) != 0 {
+		t.Fatalf("%+v %v", id, err)
+	}
+	read, err := f.store.Get(f.ctx, id.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.store.Update(f.ctx, read); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.store.ByAddress(f.ctx, identity.Recover, "email", "old@example.com"); err != nil || got.ID != id.ID {
+		t.Errorf("by address: %v", err)
+	}
+	if got, err := f.store.ByIdentifier(f.ctx, identity.Password, "old@example.com"); err != nil || len(got.Credentials["password"].Identifiers) != 1 {
+		t.Errorf("by identifier: %+v %v", got, err)
 	}
 }
