@@ -306,7 +306,7 @@ func (h *Handler) taken(ctx context.Context, f *Flow, in *Submission, draft *ide
 		return nil, err
 	}
 	if a.Session != nil || len(w.More) == 0 || !h.Config.AccountEnumeration.Mitigate {
-		f.State, f.ContinueWith = ui.StateChooseMethod, nil
+		f.State, f.ContinueWith, f.Internal.Code = ui.StateChooseMethod, nil, nil
 		return nil, h.duplicate(ctx, f, draft, err)
 	}
 	pretend := Writes{Flow: f, Spend: true, More: w.More}
@@ -362,6 +362,8 @@ func (h *Handler) hollow(f *Flow) {
 	}
 	f.IdentityID, f.Internal.SignIn = "", nil
 	for i := range f.outbox {
-		f.outbox[i].Template = templateTaken
+		m := &f.outbox[i]
+		m.Template = templateTaken
+		m.Data = map[string]any{"to": m.Recipient, "request_url": f.RequestURL, "recovery_url": h.Base.Join("/self-service/recovery/browser")}
 	}
 }
