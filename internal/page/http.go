@@ -148,10 +148,13 @@ func (v view) translate(e Error, status int) Error {
 		if !ok {
 			continue
 		}
-		if e.Detail == "" {
-			e.Detail = e.Text
+		e.Title = title
+		if text, ok := v.look.texts[v.Lang][key+".text"]; ok {
+			if e.Detail == "" {
+				e.Detail = e.Text
+			}
+			e.Text = text
 		}
-		e.Title, e.Text = title, v.look.texts[v.Lang][key+".text"]
 		break
 	}
 	for i := range e.Links {

@@ -126,6 +126,11 @@ func (t texts) override(fsys fs.FS, name string) error {
 // name only values that are there. A number and a label may use any.
 func (t texts) fits(key, text string) error {
 	ours, ok := t[fallback][key]
+	for _, lang := range t.languages() { // what is an error's own is in English already, and has a text in other languages alone
+		if !ok {
+			ours, ok = t[lang][key]
+		}
+	}
 	switch {
 	case strings.Trim(key, "0123456789") == "" && key != "", strings.HasPrefix(key, "label."), strings.HasPrefix(key, "scope."):
 		return nil
