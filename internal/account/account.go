@@ -27,8 +27,8 @@ type Consent struct {
 	Skip bool
 	// UILocales are the languages that the application asks for, the best first.
 	UILocales []string
-	// RequestURL is the authorization request, with which it can be started again; OtherURL does so with somebody else.
-	RequestURL, OtherURL string
+	// RequestURL is the authorization request, with which it can be started again.
+	RequestURL string
 }
 
 // Client is an application as people get to see it.

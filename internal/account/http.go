@@ -45,9 +45,9 @@ type Handler struct {
 	Logouts  Logouts
 	// Offers are the flows that there are.
 	Offers Offers
-	// LogoutURL is the address at which a browser is signed out of its session. It leads on to where the operator wants, or
-	// back to /account/logout, which says that it is done.
-	LogoutURL func(s *session.Session) string
+	// LogoutURL is the address at which a browser is signed out of its session. It leads on to returnTo; without one to where the
+	// operator wants, or back to /account/logout, which says that it is done.
+	LogoutURL func(s *session.Session, returnTo string) string
 	Base      web.BaseURL
 	Now       func() time.Time
 }

@@ -67,7 +67,11 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || c == nil {
 		return err
 	}
-	if form.Get("said") != "yes" {
+	switch form.Get("said") {
+	case "yes":
+	case "other": // signs out, and begins the application's request anew
+		return redirect(w, h.LogoutURL(s, c.RequestURL))
+	default:
 		to, err := h.Consents.Reject(r.Context(), challenge)
 		if err != nil {
 			return err
@@ -85,7 +89,7 @@ type consentPage struct {
 	common
 	App               *app
 	Action, Challenge string
-	OtherURL, Legend  string
+	Legend            string
 	Scopes            []scope
 	Papers            []page.Link
 }
@@ -97,7 +101,7 @@ type scope struct {
 }
 
 func newConsentPage(w words, c *Consent, s *session.Session, config Config) consentPage {
-	p := consentPage{App: newApp(w, c.Client, "app.continue"), OtherURL: c.OtherURL}
+	p := consentPage{App: newApp(w, c.Client, "app.continue")}
 	p.lang, p.needs = w.lang, page.Needs{Form: true, Script: true}
 	p.Header = w.say("consent.title", "client", c.Client.called())
 	p.Title = p.Header

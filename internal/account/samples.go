@@ -25,7 +25,7 @@ func samples() map[string][]any {
 			flowPage{common: c, Kind: "settings", State: "show_form", Forms: forms, Ways: ways},
 			flowPage{common: small, Kind: "login", State: "choose_method", App: from, Forms: forms, Ways: ways},
 		},
-		"consent": {consentPage{common: small, App: from, Action: "/", Challenge: "c", OtherURL: "/", Legend: "Legend",
+		"consent": {consentPage{common: small, App: from, Action: "/", Challenge: "c", Legend: "Legend",
 			Scopes: []scope{{"openid", "Text", true}, {"email", "Text", false}}, Papers: links}},
 		"logout":   {logoutPage{common: small, App: from, Action: "/", Challenge: "c"}, logoutPage{common: small}},
 		"done":     {donePage{common: small, Links: links}},

@@ -272,10 +272,10 @@ func TestWithParam(t *testing.T) {
 			t.Errorf("%s: %s", to, got)
 		}
 	}
-	if got := WithPrompt("https://a/oauth2/auth?client_id=x&prompt=none", "login"); got != "https://a/oauth2/auth?client_id=x&prompt=login" {
+	if got := withPrompt("https://a/oauth2/auth?client_id=x&prompt=none", "login"); got != "https://a/oauth2/auth?client_id=x&prompt=login" {
 		t.Error(got)
 	}
-	if got := WithPrompt("https://a/oauth2/auth?prompt=consent+login", "login"); got != "https://a/oauth2/auth?prompt=consent+login" {
+	if got := withPrompt("https://a/oauth2/auth?prompt=consent+login", "login"); got != "https://a/oauth2/auth?prompt=consent+login" {
 		t.Error(got)
 	}
 }

@@ -59,7 +59,7 @@ func (f *Flows) AcceptLogin(ctx context.Context, challenge string, a LoginAccept
 			return f.answerLogin(ctx, flow, &LoginAnswer{At: f.Now(), Refused: &errElse})
 		}
 		// Somebody else than the browser's session says is at the login app: he must show who he is.
-		return WithPrompt(flow.request().URL, "login"), nil
+		return withPrompt(flow.request().URL, "login"), nil
 	}
 	return f.answerLogin(ctx, flow, &LoginAnswer{LoginAccept: a, At: f.Now()})
 }
@@ -97,8 +97,8 @@ func (f *Flows) answer(ctx context.Context, flow *Flow, n step, a any, answered 
 	return next, err
 }
 
-// WithPrompt adds a value to the prompt of an authorization request's URL.
-func WithPrompt(request, prompt string) string {
+// withPrompt adds a value to the prompt of an authorization request's URL.
+func withPrompt(request, prompt string) string {
 	u, err := url.Parse(request)
 	if err != nil {
 		return request // ours, so it can be parsed
