@@ -73,7 +73,7 @@ type SMTPConfig struct {
 type RetryConfig struct {
 	// The first pause. Short, because the first reason for a failure is a hiccup and somebody is waiting for a code.
 	Min time.Duration `yaml:"min" default:"2s" min:"100ms" max:"1h"`
-	// The longest pause.
+	// The longest pause between two attempts.
 	Max time.Duration `yaml:"max" default:"15m" min:"1s" max:"24h"`
 }
 
@@ -160,7 +160,9 @@ func (c Config) Validate() []error {
 	for i, channel := range c.Channels {
 		key := fmt.Sprintf("channels[%d].", i)
 		f.oneOf(key+"id", channel.ID, SMS)
-		f.oneOf(key+"type", channel.Type, byHTTP)
+		if channel.Type != "" { // an entry of a list has no defaults
+			f.oneOf(key+"type", channel.Type, byHTTP)
+		}
 		channel.RequestConfig.validate(&f, key+"request_config.")
 		if seen[channel.ID] {
 			f.add(key+"id", "%q is in the list a second time", channel.ID)

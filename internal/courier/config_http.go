@@ -31,7 +31,7 @@ type ChannelConfig struct {
 type RequestConfig struct {
 	// Where the request goes; http:// is for services on the same host or network.
 	URL string `yaml:"url"`
-	// Its method.
+	// The HTTP method of the request.
 	Method string `yaml:"method" default:"POST"`
 	// Its headers. Values may be secrets and are never shown.
 	Headers map[string]secret.String `yaml:"headers"`
@@ -60,7 +60,7 @@ type AuthConfig struct {
 type AuthValues struct {
 	// Name of the header or cookie (api_key).
 	Name string `yaml:"name"`
-	// The key (api_key).
+	// The key itself, for api_key.
 	Value secret.String `yaml:"value"`
 	// Where the key goes (api_key): header or cookie.
 	In string `yaml:"in" enum:",header,cookie"`
@@ -194,9 +194,9 @@ type DuplicateConfig struct {
 
 // TemplateConfig is the parts of a template.
 type TemplateConfig struct {
-	// The mail.
+	// The mail that is sent.
 	Email EmailTemplateConfig `yaml:"email"`
-	// The text message.
+	// The text message that is sent.
 	SMS SMSTemplateConfig `yaml:"sms"`
 }
 
@@ -204,7 +204,7 @@ type TemplateConfig struct {
 type EmailTemplateConfig struct {
 	// URI of the subject, a Go text template.
 	Subject string `yaml:"subject"`
-	// The text.
+	// The text of the message.
 	Body EmailBodyConfig `yaml:"body"`
 }
 
@@ -218,7 +218,7 @@ type EmailBodyConfig struct {
 
 // SMSTemplateConfig is the parts of a text message.
 type SMSTemplateConfig struct {
-	// The text.
+	// The text of the message.
 	Body SMSBodyConfig `yaml:"body"`
 }
 
@@ -248,7 +248,7 @@ func (c TemplateConfig) uri(p part) string {
 		return c.Email.Subject
 	case plaintext:
 		return c.Email.Body.Plaintext
-	case html:
+	case htmlPart:
 		return c.Email.Body.HTML
 	default:
 		return c.SMS.Body.Plaintext

@@ -102,7 +102,7 @@ func finish(p part, text string) string {
 			return c
 		}, text)), " ")
 		return truncate(maxSubject, text)
-	case html:
+	case htmlPart:
 		return text
 	default:
 		return strings.TrimSpace(text) + "\n"

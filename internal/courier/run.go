@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -87,6 +88,7 @@ func (c *Courier) refresh(ctx context.Context) {
 func (c *Courier) distribute(ctx context.Context, jobs chan<- candidate) error {
 	channels := slices.Sorted(maps.Keys(c.channels))
 	failing := false
+	handed := map[string]int{} // what was handed out last: attempts by id
 	for {
 		list, err := c.store.due(ctx, channels, c.config.Worker.PullCount)
 		switch {
@@ -96,26 +98,36 @@ func (c *Courier) distribute(ctx context.Context, jobs chan<- candidate) error {
 			c.log.WarnContext(ctx, "the message queue cannot be read; it is tried again and again", "error", err)
 		}
 		failing = err != nil
+		// There may be more behind a full list; but not if nobody could take what was on the last one.
+		more := len(list) == c.config.Worker.PullCount && slices.ContainsFunc(list, func(m candidate) bool {
+			attempts, again := handed[m.ID]
+			return !again || attempts != m.SendCount
+		})
+		clear(handed)
 		// Other servers see the same list: in another order, so that not all begin with the same message.
 		rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 		for _, m := range list {
+			handed[m.ID] = m.SendCount
 			select {
 			case jobs <- m:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
 		}
-		if len(list) == c.config.Worker.PullCount {
-			continue // there may be more
+		if !more {
+			c.rest(ctx)
 		}
-		pause := time.NewTimer(jitter(c.config.Worker.PullWait))
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-c.wake:
-		case <-pause.C:
-		}
-		pause.Stop()
+	}
+}
+
+// rest waits until something is queued here, or for a while.
+func (c *Courier) rest(ctx context.Context) {
+	pause := time.NewTimer(jitter(c.config.Worker.PullWait))
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+	case <-c.wake:
+	case <-pause.C:
 	}
 }
 
@@ -134,8 +146,9 @@ func (c *Courier) work(ctx context.Context, jobs <-chan candidate) {
 		}
 	}
 	defer hangUp()
-	idle := time.NewTimer(keepOpen)
-	defer idle.Stop()
+	timer := time.NewTimer(keepOpen)
+	defer timer.Stop()
+	var idle <-chan time.Time // nothing is open yet
 	for {
 		select {
 		case m, more := <-jobs:
@@ -143,10 +156,12 @@ func (c *Courier) work(ctx context.Context, jobs <-chan candidate) {
 				return
 			}
 			c.attempt(ctx, m, open[m.Channel])
-		case <-idle.C:
+			timer.Reset(keepOpen)
+			idle = timer.C
+		case <-idle:
 			hangUp()
+			idle = nil
 		}
-		idle.Reset(keepOpen)
 	}
 }
 
@@ -175,7 +190,7 @@ func (c *Courier) attempt(ctx context.Context, m candidate, by connection) {
 	c.record.Attempted(m.Channel, m.Template, outcome, took)
 	c.tell(ctx, m.record, e, outcome)
 	if outcome == Failed {
-		time.AfterFunc(max(0, e.due.Sub(c.now())), c.rouse)
+		time.AfterFunc(e.due.Sub(c.now())+time.Millisecond, c.rouse)
 	}
 }
 
@@ -209,7 +224,7 @@ func (c *Courier) send(ctx context.Context, m candidate, by connection) (err err
 		subject: d.Subject, body: d.Body, data: d.Data, created: m.CreatedAt,
 	}
 	if m.Channel == Email {
-		if out.html, err = c.words.render(ctx, m.Template, html, d.Lang, d.Data); err != nil {
+		if out.html, err = c.words.render(ctx, m.Template, htmlPart, d.Lang, d.Data); err != nil {
 			return err
 		}
 	}
@@ -221,8 +236,7 @@ func (c *Courier) judge(m *record, err error) end {
 	if err == nil {
 		return end{status: Sent}
 	}
-	// Servers like to repeat the address. It is not for logs.
-	e := end{status: Abandoned, reason: truncate(maxReason, strings.ReplaceAll(err.Error(), m.Recipient, "[recipient]"))}
+	e := end{status: Abandoned, reason: withoutAddresses(err.Error(), m.Recipient)}
 	_, hopeless := errors.AsType[*permanent](err)
 	if hopeless || m.SendCount > c.config.MessageRetries {
 		return e
@@ -233,6 +247,14 @@ func (c *Courier) judge(m *record, err error) end {
 	}
 	e.status, e.due = Queued, c.now().Add(pause)
 	return e
+}
+
+var anyAddress = regexp.MustCompile(`[^\s<>"'(),;:]+@[^\s<>"'(),;:]+`)
+
+// withoutAddresses makes an error fit for logs: servers like to repeat whom they refuse.
+func withoutAddresses(text, recipient string) string {
+	text = anyAddress.ReplaceAllLiteralString(strings.ReplaceAll(text, recipient, "[recipient]"), "[address]")
+	return truncate(maxReason, text)
 }
 
 // backOff gives the pause after the attempt of that number: four times as long each time.

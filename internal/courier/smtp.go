@@ -143,7 +143,7 @@ func (s *smtpConnection) deliver(ctx context.Context, msg *mail.Msg) error {
 	if s.session == nil {
 		if err := s.dial(ctx); err != nil {
 			s.drop()
-			return fmt.Errorf("no mail server could be reached: %w", plainly(err))
+			return fmt.Errorf("connecting to the mail server failed: %w", plainly(err))
 		}
 	}
 	release := s.conn.bind(ctx)

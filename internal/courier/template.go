@@ -21,12 +21,12 @@ type part int
 const (
 	subject part = iota
 	plaintext
-	html
+	htmlPart
 	smsText
 )
 
 // parts lists all of them.
-var parts = [...]part{subject, plaintext, html, smsText}
+var parts = [...]part{subject, plaintext, htmlPart, smsText}
 
 // file is the name of a part's template in a directory, as Kratos has it.
 func (p part) file() string {
@@ -42,7 +42,7 @@ func (p part) key() string {
 // several files, for example one for each language.
 func (p part) belongs(file string) bool {
 	family := strings.TrimSuffix(p.file(), ".gotmpl")
-	return strings.HasPrefix(file, family) && (p != html || !strings.HasPrefix(file, "email.body.plaintext"))
+	return strings.HasPrefix(file, family) && (p != htmlPart || !strings.HasPrefix(file, "email.body.plaintext"))
 }
 
 // directory is where Kratos keeps the files of a template: recovery_code_valid in recovery_code/valid.
@@ -96,22 +96,28 @@ type named struct {
 
 // parse makes a template of the first file, together with the others.
 func parse(p part, files []named) (executable, error) {
-	if p == html {
+	if p == htmlPart {
 		t := htmltemplate.New(files[0].name).Funcs(functions())
-		for _, f := range files {
+		if _, err := t.Parse(files[0].text); err != nil {
+			return nil, err
+		}
+		for _, f := range files[1:] {
 			if _, err := t.New(f.name).Parse(f.text); err != nil {
 				return nil, err
 			}
 		}
-		return t.Lookup(files[0].name), nil
+		return t, nil
 	}
 	t := texttemplate.New(files[0].name).Funcs(functions())
-	for _, f := range files {
+	if _, err := t.Parse(files[0].text); err != nil {
+		return nil, err
+	}
+	for _, f := range files[1:] {
 		if _, err := t.New(f.name).Parse(f.text); err != nil {
 			return nil, err
 		}
 	}
-	return t.Lookup(files[0].name), nil
+	return t, nil
 }
 
 //go:embed templates

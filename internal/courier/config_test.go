@@ -1,0 +1,105 @@
+package courier
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+)
+
+func TestDefaultConfigIsValid(t *testing.T) {
+	if faults := DefaultConfig().Validate(); len(faults) > 0 {
+		t.Error(faults)
+	}
+	if faults := DefaultConfig().ValidateProduction(); len(faults) > 0 {
+		t.Error(faults)
+	}
+}
+
+func TestConfigFaults(t *testing.T) {
+	request := func(edit func(*RequestConfig)) func(*Config) {
+		return func(c *Config) {
+			r := RequestConfig{URL: "https://sms.example.com/"}
+			edit(&r)
+			c.Channels = []ChannelConfig{{ID: SMS, Type: byHTTP, RequestConfig: r}}
+		}
+	}
+	for want, edit := range map[string]func(*Config){
+		"smtp.connection_uri: ":                   func(c *Config) { c.SMTP.ConnectionURI, c.SMTP.FromAddress = "smtp://u:hunter2@/", "a@example.com" },
+		"smtp.from_address: is ":                  func(c *Config) { c.SMTP.ConnectionURI = "smtp://mail" },
+		"smtp.from_address: is no e-mail address": func(c *Config) { c.SMTP.FromAddress = "Example <a@example.com>" },
+		"smtp.from_name: ":                        func(c *Config) { c.SMTP.FromName = "a\nb" },
+		"smtp.client_cert_path: ":                 func(c *Config) { c.SMTP.ClientKeyPath = "x" },
+		"smtp.local_name: ":                       func(c *Config) { c.SMTP.LocalName = "a b" },
+		"smtp.headers.Subject: ":                  func(c *Config) { c.SMTP.Headers = map[string]string{"Subject": "x"} },
+		"smtp.headers.X: ":                        func(c *Config) { c.SMTP.Headers = map[string]string{"X": "a\r\nBcc: b"} },
+		"smtp.headers.X Y: ":                      func(c *Config) { c.SMTP.Headers = map[string]string{"X Y": "a"} },
+		"smtp.timeout: ":                          func(c *Config) { c.SMTP.Timeout = time.Hour },
+		"delivery_strategy: ":                     func(c *Config) { c.DeliveryStrategy = "pigeon" },
+		"http.request_config.url: is missing":     func(c *Config) { c.DeliveryStrategy = byHTTP },
+		"channels[0].id: ": func(c *Config) {
+			c.Channels = []ChannelConfig{{ID: "fax", Type: byHTTP, RequestConfig: RequestConfig{URL: "https://a"}}}
+		},
+		"channels[0].type: ": func(c *Config) {
+			c.Channels = []ChannelConfig{{ID: SMS, Type: "x", RequestConfig: RequestConfig{URL: "https://a"}}}
+		},
+		"channels[1].id: ":                              func(c *Config) { request(func(*RequestConfig) {})(c); c.Channels = append(c.Channels, c.Channels[0]) },
+		"channels[0].request_config.url: is no":         request(func(r *RequestConfig) { r.URL = "ftp://a" }),
+		"channels[0].request_config.url: holds":         request(func(r *RequestConfig) { r.URL = "https://u:hunter2@a" }),
+		"channels[0].request_config.method: ":           request(func(r *RequestConfig) { r.Method = "DELETE" }),
+		"channels[0].request_config.headers.A B: ":      request(func(r *RequestConfig) { r.Headers = map[string]secret.String{"A B": "hunter2"} }),
+		"channels[0].request_config.body: ":             request(func(r *RequestConfig) { r.Body = "/a/path" }),
+		"channels[0].request_config.body: names a file": request(func(r *RequestConfig) { r.Body = "file:///nothing" }),
+		"channels[0].request_config.body_format: ":      request(func(r *RequestConfig) { r.BodyFormat = "xml" }),
+		"channels[0].request_config.timeout: ":          request(func(r *RequestConfig) { r.Timeout = -time.Second }),
+		"channels[0].request_config.auth.type: ":        request(func(r *RequestConfig) { r.Auth.Type = "oauth" }),
+		"channels[0].request_config.auth.config.name: ": request(func(r *RequestConfig) {
+			r.Auth = AuthConfig{Type: apiKey, Config: AuthValues{Value: "x", In: inHeader}}
+		}),
+		"channels[0].request_config.auth.config.in: ": request(func(r *RequestConfig) {
+			r.Auth = AuthConfig{Type: apiKey, Config: AuthValues{Name: "x", Value: "x", In: "query"}}
+		}),
+		"channels[0].request_config.auth.config.value: ":        request(func(r *RequestConfig) { r.Auth = AuthConfig{Type: apiKey, Config: AuthValues{Name: "x", In: inHeader}} }),
+		"channels[0].request_config.auth.config: ":              request(func(r *RequestConfig) { r.Auth = AuthConfig{Type: basicAuth} }),
+		"template_override_path: ":                              func(c *Config) { c.TemplateOverridePath = "/nothing/here" },
+		"templates.recovery_code.invalid.email.body.plaintext:": func(c *Config) { c.Templates.RecoveryCode.Invalid.Email.Body.Plaintext = "base64://%" },
+		"templates.login_code.valid.sms.body.plaintext: ":       func(c *Config) { c.Templates.LoginCode.Valid.SMS.Body.Plaintext = "https://u:p@a/" },
+		"templates.verifiable_address_changed.email.subject: ":  func(c *Config) { c.Templates.VerifiableAddressChanged.Email.Subject = "Hello" },
+		"default_language: ":                                    func(c *Config) { c.DefaultLanguage = "fr" },
+		"message_retries: ":                                     func(c *Config) { c.MessageRetries = -1 },
+		"retry.min: ":                                           func(c *Config) { c.Retry.Min = 0 },
+		"retry.max: ":                                           func(c *Config) { c.Retry.Max = time.Second },
+		"worker.pull_count: ":                                   func(c *Config) { c.Worker.PullCount = 0 },
+		"worker.pull_wait: ":                                    func(c *Config) { c.Worker.PullWait = 0 },
+		"worker.parallel: ":                                     func(c *Config) { c.Worker.Parallel = 0 },
+		"retention.body: ":                                      func(c *Config) { c.Retention.Body = -1 },
+		"retention.message: ":                                   func(c *Config) { c.Retention.Message = 0 },
+		"show_bodies: ":                                         func(c *Config) { c.ShowBodies = "" },
+	} {
+		c := DefaultConfig()
+		edit(&c)
+		faults := c.Validate()
+		if len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), want) || strings.Contains(faults[0].Error(), "hunter2") {
+			t.Errorf("want %q, got %q", want, faults)
+		}
+	}
+}
+
+func TestProductionBelievesNoCertificateUnseen(t *testing.T) {
+	c := DefaultConfig()
+	c.SMTP.ConnectionURI, c.SMTP.FromAddress = "smtps://u:hunter2@mail.example.com/?skip_ssl_verify=true", "a@example.com"
+	if faults := c.Validate(); len(faults) > 0 {
+		t.Error(faults)
+	}
+	faults := c.ValidateProduction()
+	if len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "smtp.connection_uri: ") || strings.Contains(faults[0].Error(), "hunter2") {
+		t.Error(faults)
+	}
+	if _, err := New(Options{Config: c}); err == nil || !strings.HasPrefix(err.Error(), "courier.smtp.connection_uri: ") {
+		t.Error(err)
+	}
+	if _, err := New(Options{Config: c, Development: true}); err != nil {
+		t.Error(err)
+	}
+}
