@@ -39,6 +39,7 @@ type Hasher struct {
 	memory     *semaphore.Weighted
 	waiting    atomic.Int64
 	maxWaiting int64
+	computed   atomic.Int64
 	keyed      *Ring
 	verified   *verified
 }
@@ -140,11 +141,10 @@ func (h *Hasher) VerifyPassword(ctx context.Context, encoded, password string) (
 	if ok, err = h.match(ctx, stored, password); err != nil {
 		return false, false, err
 	}
-	stale = h.outdated(stored)
-	if !ok && stale && !h.native(stored) {
+	if !ok && !h.dear(stored) {
 		return false, false, h.Pretend(ctx, password)
 	}
-	return ok, ok && stale, nil
+	return ok, ok && h.outdated(stored), nil
 }
 
 // Pretend does the work of verifying a password against a hash of today's algorithm and costs, and finds nothing: for
@@ -174,6 +174,20 @@ func (h *Hasher) native(stored storedHash) bool {
 		return h.bcryptCost == 0 && !s.independent
 	case bcryptHash:
 		return h.bcryptCost != 0
+	}
+	return false
+}
+
+// dear tells whether computing a stored hash costs at least what one of today's does. Of other algorithms nothing is said.
+func (h *Hasher) dear(stored storedHash) bool {
+	if !h.native(stored) {
+		return false
+	}
+	switch s := stored.(type) {
+	case argonHash:
+		return uint64(s.cost.memory)*uint64(s.cost.time) >= uint64(h.cost.memory)*uint64(h.cost.time)
+	case bcryptHash:
+		return s.cost >= h.bcryptCost
 	}
 	return false
 }
@@ -212,9 +226,13 @@ func (h *Hasher) compute(ctx context.Context, memory uint32, f func()) error {
 		}
 	}
 	defer h.memory.Release(room)
+	h.computed.Add(1)
 	f()
 	return nil
 }
+
+// Computed is how many hashes were computed since the start: what signing in costs this server, for its metrics.
+func (h *Hasher) Computed() int { return int(h.computed.Load()) }
 
 // KeyedDigest gives the stored form of a secret that this server generated with 256 bits of randomness. Such a secret
 // cannot be guessed, so a slow hash would protect nothing; the key makes a stolen database worthless on its own.

@@ -325,13 +325,46 @@ func TestPretendWaitsLikeTheRest(t *testing.T) {
 	if err := h.Pretend(t.Context(), "password"); !errors.Is(err, secret.ErrBusy) {
 		t.Errorf("Pretend: %v", err)
 	}
-	// A cheap imported hash waits too, and a wrong password costs what Pretend does on top.
 	if _, _, err := h.VerifyPassword(t.Context(), "$md5$CY9rzUYh03PK3k6DJie09g==", "wrong"); !errors.Is(err, secret.ErrBusy) {
 		t.Errorf("VerifyPassword of a cheap hash: %v", err)
 	}
 	free()
 	if err := h.Pretend(t.Context(), "password"); err != nil {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestWrongPasswordIsDear: a wrong password for a hash that is cheaper than today's costs today's on top.
+func TestWrongPasswordIsDear(t *testing.T) {
+	c := cheap()
+	before := hasher(t, c)
+	cheaper, err := before.Hash(t.Context(), "password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Memory, c.Time = 512, 2
+	h := hasher(t, c)
+	same, err := h.Hash(t.Context(), "password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		encoded string
+		want    int
+	}{
+		"today's":       {same, 1},
+		"dearer":        {"$argon2id$v=19$m=1024,t=2,p=1$c2FsdHNhbHQ$yWWF01rDif7q0E03DEL7qJGeH9fdOPOw+48bBtXF+QE", 1},
+		"cheaper":       {cheaper, 2},
+		"another kind":  {"$md5$CY9rzUYh03PK3k6DJie09g==", 2},
+		"another still": {"$2b$05$RDT/cFpYHHLJkoaa7UYSK.5Rt47u3mPflWCUFirTRrBGvorpMI2HW", 2},
+	} {
+		before := h.Computed()
+		if ok, _, err := h.VerifyPassword(t.Context(), tc.encoded, "wrong"); ok || err != nil {
+			t.Errorf("%s: %v, %v", name, ok, err)
+		}
+		if n := h.Computed() - before; n != tc.want {
+			t.Errorf("%s: %d computations, want %d", name, n, tc.want)
+		}
 	}
 }
 
