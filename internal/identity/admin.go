@@ -257,3 +257,18 @@ func decode(raw []byte, v any) error {
 	}
 	return nil
 }
+
+// Validate tells whether an identity could be made of what is given, but for what others have already. It stores nothing
+// and hashes nothing.
+func (a *Admin) Validate(ctx context.Context, n *NewIdentity) error {
+	try := *n
+	if n.Credentials.plain() {
+		given := *n.Credentials
+		given.Password, try.Credentials = nil, &given
+	}
+	id, err := a.draft(ctx, &try)
+	if err == nil {
+		err = a.Store.Prepare(ctx, id)
+	}
+	return shown(err)
+}

@@ -64,7 +64,7 @@ func (p *prepared) mergeWebAuthn(old, was []string) []string {
 // with a first factor, AAL2 with a second one. Where the credentials were not all read, it is what they were when the
 // identity was.
 func AvailableAAL(id *Identity) string {
-	if id.stored != nil && !id.stored.complete {
+	if id.stored != nil && (!id.stored.complete || id.Credentials == nil) {
 		return id.stored.aal
 	}
 	return aalOf(id.Credentials)

@@ -530,3 +530,24 @@ func TestPatchesAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestValidateNew(t *testing.T) {
+	f, _ := newClient(t)
+	for given, want := range map[string]string{
+		`{"traits":{"email":"v@example.com"},"credentials":{"password":{"config":{"password":"x"}}}}`: "",
+		`{"traits":{"email":"v"}}`: "traits.email",
+		`{"traits":{"email":"v@example.com"},"credentials":{"password":{"config":{"hashed_password":"x"}}}}`: "hashed_password",
+		`{"traits":{"email":"v@example.com"},"state":"x"}`:                                                   "state",
+	} {
+		var n identity.NewIdentity
+		if err := json.Unmarshal([]byte(given), &n); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.admin.Validate(f.ctx, &n); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", given, err)
+		}
+	}
+	if n, err := f.store.Count(f.ctx); n != 0 || err != nil {
+		t.Errorf("%d %v", n, err)
+	}
+}

@@ -163,10 +163,12 @@ type RecoveryAddress struct {
 // IsActive reports whether the identity may sign in.
 func (i *Identity) IsActive() bool { return i.State == Active }
 
-// Public returns a copy as the person may see it: without the operator's metadata and without credentials.
+// Public returns a copy as the person may see it: without the operator's metadata and without credentials. It cannot be
+// stored.
 func (i *Identity) Public() *Identity {
 	c := *i
 	c.MetadataAdmin, c.Credentials = nil, nil
+	c.stored = &stored{aal: AvailableAAL(i), cut: true}
 	return &c
 }
 

@@ -30,6 +30,7 @@ type stored struct {
 	addresses   []handle              // those of its addresses
 	credentials map[string]Credential // those that were read
 	complete    bool                  // all were
+	cut         bool                  // this copy lacks what the database has
 }
 
 // current reports whether the traits are still those that were prepared.

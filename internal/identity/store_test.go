@@ -303,6 +303,19 @@ func storeCredentials(t *testing.T, db *sqldb.DB) {
 	if err := f.store.SetCredential(f.ctx, id.ID, totp, 1); err != nil {
 		t.Fatal(err)
 	}
+	moved, err := f.store.Get(f.ctx, id.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, traits := range []string{`{"email":"c2@example.com"}`, `{"email":"c@example.com"}`} { // without caring for credentials
+		moved.Traits = []byte(traits)
+		if err := f.store.Update(f.ctx, moved); err != nil || moved.Credentials != nil || identity.AvailableAAL(moved) != identity.AAL2 {
+			t.Fatalf("%v, %s", err, identity.AvailableAAL(moved))
+		}
+	}
+	if shown := moved.Public(); identity.AvailableAAL(shown) != identity.AAL2 || f.store.Update(f.ctx, shown) == nil {
+		t.Errorf("what people see is %s, and was stored", identity.AvailableAAL(shown))
+	}
 	plain, err := f.store.Get(f.ctx, id.ID)
 	if err != nil || identity.AvailableAAL(plain) != identity.AAL2 {
 		t.Errorf("with a second factor: %v %s", err, identity.AvailableAAL(plain))

@@ -19,11 +19,11 @@ func (s *Store) Update(ctx context.Context, id *Identity) error {
 
 // UpdateIn writes an identity that was read and changed, and counts up its version with the commit. ErrChanged when
 // somebody else wrote since, ErrExists when a new handle belongs to another identity, ErrNotFound when it is gone.
-// Credentials in the map are written where they differ; those that were read and are no longer there are deleted. A
-// transaction can update an identity once.
+// Credentials in the map are written where they differ; those that were read and are no longer there are deleted; without
+// a map they stay as they are. A transaction can update an identity once.
 func (s *Store) UpdateIn(ctx context.Context, tx *sqldb.Tx, id *Identity) error {
-	if id.stored == nil || !validID(id.ID) {
-		return errors.New("identity: only an identity that was read can be updated")
+	if id.stored == nil || id.stored.cut || !validID(id.ID) {
+		return errors.New("identity: only an identity that was read, and is whole, can be updated")
 	}
 	if err := s.Prepare(ctx, id); err != nil {
 		return err
@@ -77,7 +77,9 @@ type changes struct {
 func (s *Store) changes(ctx context.Context, tx *sqldb.Tx, id *Identity) (*changes, error) {
 	c := &changes{complete: id.stored.complete, aal: id.stored.aal, version: id.Version + 1, at: s.now()}
 	before := id.stored.credentials
-	c.after = copyCredentials(id.Credentials)
+	if c.after = copyCredentials(id.Credentials); id.Credentials == nil { // the caller does not care for them
+		c.after = copyCredentials(before)
+	}
 	// Addresses differ from those that were read also where the schema was changed meanwhile.
 	c.handles = id.stored.schemaID != id.SchemaID || id.stored.externalID != id.ExternalID ||
 		!bytes.Equal(id.stored.traits, id.Traits) || !slices.Equal(id.stored.addresses, id.addressHandles())
