@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -37,7 +37,9 @@ func NewTracing(ctx context.Context, c TracingConfig, version string, log *slog.
 	for k, v := range c.Headers {
 		headers[k] = v.Reveal()
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(collector(c.Endpoint)), otlptracehttp.WithHeaders(headers))
+	// No redirect is followed: the headers may hold a key of this collector's.
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	exporter, err := otlptrace.New(ctx, &upload{url: collector(c.Endpoint), headers: headers, http: client})
 	if err != nil {
 		return nil, fmt.Errorf("tracing: %w", err)
 	}
