@@ -72,7 +72,9 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	}
 	w.handler = &Handler{Config: config, Site: site, Flows: w, Sessions: handler, SessionStore: w.sessions, Consents: w.consents, Logouts: w.logouts,
 		Offers: Offers{Registration: true, Recovery: true, Verification: true}, Base: base, Now: w.clock.Now,
-		LogoutURL: func(s *session.Session, to string) string { return baseURL + "self-service/logout?token=of-" + s.ID + "&return_to=" + to }}
+		LogoutURL: func(s *session.Session, to string) string {
+			return baseURL + "self-service/logout?token=of-" + s.ID + "&return_to=" + to
+		}}
 	w.mux = web.NewMux(web.KratosErrors, web.Options{BaseURL: base})
 	w.handler.MountPublic(w.mux)
 	return w

@@ -48,7 +48,7 @@ func (h *Handler) flow(kind string) web.HandlerFunc {
 			p.Tabs = h.tabs(text, "settings")
 		case string(ui.Login), string(ui.Registration):
 			if p.App != nil && p.App.Logo != "" {
-				p.needs.Images = []string{p.App.Logo}
+				p.needs.Images = append(p.needs.Images, p.App.Logo)
 			}
 		}
 		return h.Site.Render(w, r, http.StatusOK, "flow", p)

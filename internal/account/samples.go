@@ -16,7 +16,7 @@ func samples() map[string][]any {
 	var items []item
 	for _, as := range []string{"field", "check", "select", "button", "or", "text", "image", "link", "script", "div"} {
 		items = append(items, item{As: as, ID: "f1", Name: "name", Type: "text", Label: "Label", Class: "quiet", Value: "value", Show: "Show",
-			Notes: []note{{ID: "f1-1", Type: "error", Text: "Note"}}, Options: []option{{Value: "a", Selected: true}}})
+			Notes: []note{{ID: "f1-1", Type: "error", Text: "Note"}}, Options: []option{{Value: "a", Selected: true}}, Data: []hidden{{"a", "b"}}, Picture: "https://app.example/logo.png"})
 	}
 	forms := []form{{Title: "Title", Lead: "Lead", Action: "/", Method: "POST", Hidden: []hidden{{"csrf_token", "x"}}, Items: items}}
 	ways := []way{{Text: "Text", Link: links[0]}}

@@ -3,6 +3,7 @@ package account
 import (
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,6 +86,7 @@ type item struct {
 	Trigger, OnLoad                         string // functions of the flow's script
 	Show, Hide, ShowLabel, HideLabel        string // for looking at a password
 	Href, Src                               string
+	Picture                                 template.URL
 	Width, Height                           int
 	Async                                   bool
 	Integrity, CrossOrigin, ReferrerPolicy  string
@@ -107,6 +109,11 @@ func newFlowPage(w words, f *ui.Flow, kind string) flowPage {
 	p.Title = p.Header
 	if f.UI.Failed() {
 		p.Title = w.say("title.error", "title", p.Header)
+	}
+	for _, n := range f.UI.Nodes {
+		if n.Type == ui.TypeImage {
+			p.needs.Images = append(p.needs.Images, n.Attributes.Src)
+		}
 	}
 	b := &formBuilder{words: w, kind: kind, failed: f.UI.Failed()}
 	for _, t := range f.UI.Messages {
@@ -337,7 +344,7 @@ func (b *formBuilder) item(n *ui.Node, main bool) item {
 			it.Value = b.text(*a.Text)
 		}
 	case ui.TypeImage:
-		it.As, it.Src, it.Width, it.Height = "image", a.Src, a.Width, a.Height
+		it.As, it.Picture, it.Width, it.Height = "image", picture(a.Src), a.Width, a.Height
 	case ui.TypeAnchor:
 		it.As, it.Href = "link", a.Href
 		if a.Title != nil {
@@ -421,6 +428,16 @@ func (b *formBuilder) focus(it *item) bool {
 	}
 	b.focused = true
 	return true
+}
+
+// picture gives the address of a picture. One that is in the address itself, as a code to scan is, the templates would refuse: they
+// do not know that nothing runs in a picture.
+func picture(src string) template.URL {
+	kind, _, ok := strings.Cut(strings.TrimPrefix(src, "data:image/"), ";base64,")
+	if strings.HasPrefix(src, "data:image/") && ok && strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz+") == "" || strings.HasPrefix(src, "https://") {
+		return template.URL(src) //nolint:gosec // a picture, see above
+	}
+	return ""
 }
 
 // value writes a value as a form sends it.
