@@ -245,7 +245,7 @@ func decode(raw []byte, v any) error {
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return ErrInvalid.Withf("%s: it is not of the type %s.", mismatch.Field, mismatch.Type)
+			return ErrInvalid.Withf("%s: its value is of the wrong type.", mismatch.Field)
 		}
 		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 			return ErrInvalid.Withf("The identity has no field %s.", name)
