@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/mail"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,12 +141,9 @@ func (f *faults) count(key string, value, least, most int) {
 }
 
 func (f *faults) oneOf(key, value string, known ...string) {
-	for _, k := range known {
-		if value == k {
-			return
-		}
+	if !slices.Contains(known, value) {
+		f.add(key, "must be %s, is %q", strings.Join(known, " or "), value)
 	}
-	f.add(key, "must be %s, is %q", strings.Join(known, " or "), value)
 }
 
 // Validate returns everything that is wrong with c, each fault with the path of its key below `courier`.

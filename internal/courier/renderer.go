@@ -217,7 +217,7 @@ func family(path string, p part) (files []string, version string, err error) {
 		return nil, "", err
 	}
 	files = []string{path}
-	version = state(own)
+	states := []string{state(own)}
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return nil, "", err
@@ -231,9 +231,9 @@ func family(path string, p part) (files []string, version string, err error) {
 			return nil, "", err
 		}
 		files = append(files, filepath.Join(filepath.Dir(path), e.Name()))
-		version += " " + e.Name() + state(info)
+		states = append(states, e.Name(), state(info))
 	}
-	return files, version, nil
+	return files, strings.Join(states, " "), nil
 }
 
 func state(info fs.FileInfo) string { return fmt.Sprint(info.ModTime().UnixNano(), "/", info.Size()) }

@@ -35,7 +35,7 @@ type Mail struct {
 }
 
 var (
-	mailCode = regexp.MustCompile(`(?m)(?:^|[^0-9])([0-9]{6})(?:$|[^0-9])`)
+	mailCode = regexp.MustCompile(`(?m)(?:^|\D)(\d{6})(?:$|\D)`)
 	mailLink = regexp.MustCompile(`https?://[^\s<>"]+`)
 )
 
