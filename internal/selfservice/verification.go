@@ -86,7 +86,7 @@ func (h *Handler) verified(ctx context.Context, of, f *Flow, in *Submission, v *
 	}
 	h.notify(ctx, hooks, f, in, who, w.Insert)
 	if w.Insert != nil {
-		f.ContinueWith = append(f.ContinueWith, a.signsIn(in, w.Insert, token, to))
+		a.signsIn(in, who, w.Insert, token, to)
 	}
 	return a, h.echo(ctx, of, f)
 }
@@ -106,13 +106,15 @@ func (h *Handler) signInVerified(of *Flow, in *Submission, who *identity.Identit
 	return token
 }
 
-// signsIn hands over the new session. It is not stored with the flow: a session token has no place in the database.
-func (a *Answer) signsIn(in *Submission, s *session.Session, token, to string) ui.ContinueWith {
-	if !in.Browser {
-		return ui.SetSessionToken(token)
+// signsIn hands over the new session: browsers get its cookie and go on, native apps its token.
+func (a *Answer) signsIn(in *Submission, who *identity.Identity, s *session.Session, token, to string) {
+	if in.Browser {
+		a.Session, a.Token, a.Location = s, token, to
+		return
 	}
-	a.Session, a.Token, a.Location = s, token, to
-	return ui.RedirectBrowser(to)
+	a.Flow, a.Body = nil, registered{
+		Token: token, Session: s, Identity: who.Public(), ContinueWith: []ui.ContinueWith{ui.SetSessionToken(token)},
+	}
 }
 
 // succeed puts the end of a verification on the page: what was proven, and a link that leads on.
