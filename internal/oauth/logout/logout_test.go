@@ -40,6 +40,8 @@ type server struct {
 	hasher  *secret.Hasher
 	flows   *authorize.Flows
 	store   *logout.Store
+	logouts *logout.Logouts
+	session string // what the login app calls its session
 	public  *web.Mux
 	admin   *web.Mux
 }
@@ -75,6 +77,7 @@ func start(t testing.TB, db *sqldb.DB, change ...func(*oauth.URLsConfig)) *serve
 	browser := &authorize.Handler{Flows: s.flows, Cookies: web.Cookies{Ring: ring.For("cookies"), Base: base}}
 	handler := &logout.Handler{Browser: browser, Logouts: &logout.Logouts{URLs: policy.URLs, Clients: s.clients, Sessions: sessions, Keys: signing,
 		Store: s.store, Challenges: authorize.NewChallenges(ring), Issuer: issuer.URL, Public: base.Join, Now: s.clock.Now}}
+	s.logouts = handler.Logouts
 	s.public = web.NewMux(web.OAuthErrors, web.Options{BaseURL: base})
 	s.admin = web.NewMux(web.HydraErrors, web.Options{Bare: "/admin"})
 	browser.MountPublic(s.public)
@@ -163,7 +166,7 @@ func (s *server) signedIn(id string) (*browser, string) {
 	b := &browser{s: s, cookies: map[string]string{}}
 	v := url.Values{"client_id": {id}, "response_type": {"id_token"}, "scope": {"openid"}, "redirect_uri": {redirectURI}, "state": {"state-01234567"}, "nonce": {"nonce-01234567"}}
 	u := to(s.t, b.get("/oauth2/auth?"+v.Encode()))
-	next, err := s.flows.AcceptLogin(s.ctx, u.Query().Get("login_challenge"), authorize.LoginAccept{Subject: "alice", Remember: true})
+	next, err := s.flows.AcceptLogin(s.ctx, u.Query().Get("login_challenge"), authorize.LoginAccept{Subject: "alice", Remember: true, IdentityProviderSessionID: s.session})
 	if err != nil {
 		s.t.Fatal(err)
 	}
