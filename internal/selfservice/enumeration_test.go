@@ -1,0 +1,136 @@
+package selfservice_test
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
+)
+
+func unified(c *selfservice.Config) { c.Flows.Registration.Style = selfservice.StyleUnified }
+
+// TestRegistrationTellsNobodyWhoHasAnAccount: by default, registering a taken address looks like registering a free one.
+func TestRegistrationTellsNobodyWhoHasAnAccount(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		s := newServer(t, db, config(unified), proofs())
+		s.known("ada@example.com")
+		old, err := s.people.ByIdentifier(s.ctx, identity.Password, "ada@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := len(s.letters("ada@example.com"))
+		b := s.browser().asScript()
+		free := b.submit(b.begin("registration", ""), registering("eve@example.com"))
+		taken := b.submit(b.begin("registration", ""), registering("ADA@example.com"))
+		if free.status != http.StatusOK || taken.status != free.status {
+			t.Fatalf("%d %s\n%d %s", free.status, free.body, taken.status, taken.body)
+		}
+		if a, b := shape(free.json), shape(taken.json); !slices.Equal(a, b) {
+			t.Errorf("the answers differ in shape:\n%v\n%v", a, b)
+		}
+		if free.text("session.id") != "" || len(free.header["Set-Cookie"]) != len(taken.header["Set-Cookie"]) {
+			t.Error("a registration whose address is not proven signs in")
+		}
+		if id := taken.text("identity.id"); id == old.ID || id == "" {
+			t.Errorf("the answer names identity %q", id)
+		}
+		letters := s.letters("ada@example.com")
+		if len(letters) != before+1 || letters[len(letters)-1].Template != "registration_duplicate" {
+			t.Errorf("the owner got %d letters", len(letters)-before)
+		}
+		if got := s.letters("eve@example.com"); len(got) != 1 || got[0].Template != "verification_code_valid" {
+			t.Errorf("the new person got %v", got)
+		}
+		// The flow of the address that was taken answers wrong codes like the other.
+		said := [2][]int{}
+		for i, a := range []answer{free, taken} {
+			f := b.get("/self-service/verification/flows?id=" + verificationOf(a))
+			f = b.submit(f, map[string]any{"method": "code", "code": "000000"})
+			said[i] = f.said()
+			if f.status != http.StatusOK {
+				t.Errorf("%d %s", f.status, f.body)
+			}
+		}
+		if !slices.Equal(said[0], said[1]) {
+			t.Errorf("wrong codes are answered %v", said)
+		}
+		if got := s.browserLogin("ada@example.com", goodPassword); got.status != http.StatusSeeOther {
+			t.Errorf("the owner's own password: %d", got.status)
+		}
+	})
+}
+
+func verificationOf(a answer) string {
+	list, _ := a.at("continue_with").([]any)
+	for _, c := range list {
+		m, _ := c.(map[string]any)
+		if f, _ := m["flow"].(map[string]any); m["action"] == ui.ActionShowVerification {
+			id, _ := f["id"].(string)
+			return id
+		}
+	}
+	return ""
+}
+
+// browserLogin signs in with a browser of its own.
+func (s *server) browserLogin(email, password string) answer {
+	b := s.browser()
+	return b.submit(b.begin("login", ""), map[string]any{"method": "password", "identifier": email, "password": password})
+}
+
+// shape lists the members of a document with their types.
+func shape(v any) []string {
+	var out []string
+	var walk func(path string, v any)
+	walk = func(path string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, k := range slices.Sorted(maps.Keys(v)) {
+				walk(path+"."+k, v[k])
+			}
+		case []any:
+			for _, e := range v {
+				walk(path+"[]", e)
+			}
+		case string:
+			out = append(out, path+" text")
+		default:
+			out = append(out, path)
+		}
+	}
+	walk("", v)
+	return out
+}
+
+// TestStatementsOfARegistrationThatVerifies holds what a registration with its mail costs.
+func TestStatementsOfARegistrationThatVerifies(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		for email, change := range map[string]func(*selfservice.Config){
+			"later@example.com": unified, // signed in after the verification
+			"now@example.com": func(c *selfservice.Config) {
+				unified(c)
+				c.AccountEnumeration.Mitigate = false
+			},
+		} {
+			s := newServer(t, db, config(change), proofs())
+			app := s.app()
+			f := app.begin("registration", "")
+			before := db.Statements()
+			a := app.submit(f, registering(email))
+			if n := db.Statements() - before; a.status != http.StatusOK || n > 8 {
+				t.Errorf("%s: %d statements for %d %s", email, n, a.status, a.body)
+			} else {
+				t.Logf("%s: %d statements", email, n)
+			}
+			if len(s.letters(email)) != 1 || verificationOf(a) == "" {
+				t.Errorf("%s: %d letters, and %s", email, len(s.letters(email)), a.body)
+			}
+		}
+	})
+}
