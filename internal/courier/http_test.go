@@ -125,12 +125,13 @@ func TestJsonnetBody(t *testing.T) {
 	if got.body["code"] != "012345" || got.body["count"] != 8.0 || !strings.HasPrefix(got.body["html"].(string), "<!DOCTYPE html>") || got.header.Get("Cookie") != "key=hunter2" {
 		t.Errorf("%+v", got)
 	}
-	fails = errors.New("RUNTIME ERROR: boom")
+	fails = errors.New("RUNTIME ERROR: boom 012345 anna@example.com")
 	f.queue(t, loginCode("bert@example.com"))
 	f.pass(t)
-	if r := f.all(t)[0]; r.Status != Queued || !strings.Contains(r.Dispatches[0].Reason, "boom") {
+	if r := f.all(t)[0]; r.Status != Queued || !strings.Contains(r.Dispatches[0].Reason, "boom [data] [address]") {
 		t.Errorf("%+v", r)
 	}
+	tellsNothing(t, "the log", f.log.String())
 	f.channels[Email].(*httpChannel).evaluate = nil
 	f.clock.Advance(time.Hour)
 	f.pass(t)

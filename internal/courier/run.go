@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -25,8 +23,6 @@ const (
 	refreshEvery = 5 * time.Minute
 	// noteTime is how long writing down the end of an attempt may take.
 	noteTime = 10 * time.Second
-	// maxReason is how much of the reason for a failure is kept, in characters.
-	maxReason = 500
 )
 
 var errExpired = errors.New("it expired before it could be sent")
@@ -131,9 +127,6 @@ func (c *Courier) rest(ctx context.Context) {
 	}
 }
 
-// jitter gives a quarter more or less.
-func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2+1) }
-
 // work sends what it is handed, over connections of its own that stay open for as long as there is something to send.
 func (c *Courier) work(ctx context.Context, jobs <-chan candidate) {
 	open := map[string]connection{}
@@ -229,44 +222,6 @@ func (c *Courier) send(ctx context.Context, m candidate, by connection) (err err
 		}
 	}
 	return by.send(ctx, out)
-}
-
-// judge decides what becomes of a message after an attempt.
-func (c *Courier) judge(m *record, err error) end {
-	if err == nil {
-		return end{status: Sent}
-	}
-	e := end{status: Abandoned, reason: withoutAddresses(err.Error(), m.Recipient)}
-	_, hopeless := errors.AsType[*permanent](err)
-	if hopeless || m.SendCount > c.config.MessageRetries {
-		return e
-	}
-	pause := jitter(backOff(c.config.Retry, m.SendCount))
-	if l, ok := errors.AsType[*later](err); ok {
-		pause = max(pause, min(l.after, c.config.Retry.Max))
-	}
-	e.status, e.due = Queued, c.now().Add(pause)
-	return e
-}
-
-var anyAddress = regexp.MustCompile(`[^\s<>"'(),;:]+@[^\s<>"'(),;:]+`)
-
-// withoutAddresses makes an error fit for logs: servers like to repeat whom they refuse.
-func withoutAddresses(text, recipient string) string {
-	text = anyAddress.ReplaceAllLiteralString(strings.ReplaceAll(text, recipient, "[recipient]"), "[address]")
-	return truncate(maxReason, text)
-}
-
-// backOff gives the pause after the attempt of that number: four times as long each time.
-func backOff(r RetryConfig, attempt int) time.Duration {
-	d := r.Min
-	for range attempt - 1 {
-		if d >= r.Max/4 {
-			return r.Max
-		}
-		d *= 4
-	}
-	return min(d, r.Max)
 }
 
 // note writes down what an attempt came to, and reports whether the message was still ours. A message that was sent and not

@@ -504,3 +504,76 @@ func TestClaimRace(t *testing.T) {
 		}
 	})
 }
+
+// A server that was frozen while it was sending finds that another one has taken over, and leaves the message alone.
+func TestAttemptThatOutlivesItsLease(t *testing.T) {
+	var f *fixture
+	attempts := 0
+	f = newFixture(t, testkit.SQLite(t, "management"), viaHTTP(t, func(w http.ResponseWriter, _ *http.Request) {
+		attempts++
+		if attempts == 1 {
+			f.clock.Advance(5*time.Second + margin)
+			if f.pass(t) != 1 {
+				t.Error("nobody took it over")
+			}
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}))
+	f.queue(t, loginCode("anna@example.com"))
+	f.pass(t)
+	r := f.one(t)
+	if r.Status != Sent || r.SendCount != 2 || len(r.Dispatches) != 1 {
+		t.Errorf("%+v", r)
+	}
+	if f.ledger.of("lost email") != 1 || f.ledger.of("sent email") != 1 || !strings.Contains(f.log.String(), "longer than its lease") {
+		t.Errorf("%v\n%s", f.ledger.counts, f.log)
+	}
+}
+
+// A database that is away while the end of an attempt is noted is waited for: otherwise the message would go out again.
+func TestEndIsNotedWhenTheDatabaseComesBack(t *testing.T) {
+	f := newFixture(t, testkit.SQLite(t, "management"), viaHTTP(t, func(http.ResponseWriter, *http.Request) {}))
+	f.queue(t, loginCode("anna@example.com"))
+	list, err := f.store.due(f.ctx, []string{Email}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := f.store.claim(f.ctx, list[0], time.Minute); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	rename := func(from, to string) {
+		t.Helper()
+		if _, err := f.db.AllTenants().Exec(f.ctx, "ALTER TABLE "+from+" RENAME TO "+to); err != nil {
+			t.Error(err)
+		}
+	}
+	rename("courier_message", "elsewhere")
+	time.AfterFunc(150*time.Millisecond, func() { rename("elsewhere", "courier_message") })
+	if !f.note(f.ctx, list[0].record, end{status: Sent}) {
+		t.Error("the end was not noted")
+	}
+	if r := f.one(t); r.Status != Sent || len(r.Dispatches) != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A table that can be read and not written does not make the servers run in circles.
+func TestNobodyCanTakeAnything(t *testing.T) {
+	f := newFixture(t, testkit.SQLite(t, "management"), func(o *Options) {
+		viaHTTP(t, func(http.ResponseWriter, *http.Request) { t.Error("something was sent") })(o)
+		o.Config.Worker.PullCount = 2
+		o.Config.Worker.PullWait = time.Minute
+	})
+	for range 5 {
+		f.queue(t, loginCode("anna@example.com"))
+	}
+	_, err := f.db.AllTenants().Exec(f.ctx, `CREATE TRIGGER locked BEFORE UPDATE ON courier_message BEGIN SELECT RAISE(ABORT, 'read-only'); END`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.run(t)
+	time.Sleep(300 * time.Millisecond)
+	if n := strings.Count(f.log.String(), "cannot be taken"); n == 0 || n > 10 {
+		t.Errorf("%d complaints", n)
+	}
+}

@@ -270,7 +270,7 @@ func TestOverrides(t *testing.T) {
 }
 
 func TestBrokenOverridesStopNoMail(t *testing.T) {
-	for _, text := range []string{"{{.RecoveryCode", "{{nothing}}", "{{index .RecoveryCode 99}}", `{{range until}}`, "{{define \"x\"}}{{template \"x\" .}}{{end}}{{template \"x\" .}}", "{{.To.Nothing}}"} {
+	for _, text := range []string{"{{.RecoveryCode", "{{nothing}}", "{{index .RecoveryCode 99}}", "{{range .RecoveryCode}}{{end}}", "{{range .Identity.traits.name}}{{end}}", `{{range until}}`, "{{define \"x\"}}{{template \"x\" .}}{{end}}{{template \"x\" .}}", "{{.To.Nothing}}"} {
 		dir := t.TempDir()
 		r, log := testRenderer(t, func(c *Config) { c.TemplateOverridePath = dir })
 		write(t, dir, "recovery_code/valid/email.body.plaintext.gotmpl", text)
