@@ -115,7 +115,7 @@ func newFlowPage(w words, f *ui.Flow, kind string) flowPage {
 			p.needs.Images = append(p.needs.Images, n.Attributes.Src)
 		}
 	}
-	b := &formBuilder{words: w, kind: kind, failed: f.UI.Failed()}
+	b := &formBuilder{words: w, kind: kind, wrong: slices.ContainsFunc(f.UI.Nodes, isWrong)}
 	for _, t := range f.UI.Messages {
 		p.Notes = append(p.Notes, b.note(t))
 	}
@@ -201,7 +201,7 @@ func newApp(w words, c Client, lead string) *app {
 type formBuilder struct {
 	words
 	kind    string
-	failed  bool
+	wrong   bool // a field is
 	focused bool
 	n       int
 }
@@ -236,9 +236,17 @@ func isField(n *ui.Node) bool {
 	return true
 }
 
+// isWrong tells whether an error is said about a field.
+func isWrong(n *ui.Node) bool {
+	return slices.ContainsFunc(n.Messages, func(t ui.Text) bool { return t.Type == ui.Error })
+}
+
 func isHidden(n *ui.Node) bool {
 	return n.Type == ui.TypeInput && n.Attributes.Type == ui.KindHidden
 }
+
+// isBack tells whether a node is the button that leads a step back.
+func isBack(n *ui.Node) bool { return n.Type == ui.TypeInput && n.Attributes.Name == "screen" }
 
 // groups gives the nodes that are seen, by group: the default one first.
 func groups(f *ui.Form) (own []*ui.Node, methods [][]*ui.Node) {
@@ -279,7 +287,7 @@ func (b *formBuilder) whole(f *ui.Form) form {
 		out.Items = append(out.Items, b.item(n, true))
 	}
 	for i, g := range methods {
-		if i == 1 || i > 1 && rank(g) == 0 {
+		if (i == 1 || i > 1 && rank(g) == 0) && !slices.ContainsFunc(g, isBack) {
 			out.Items = append(out.Items, item{As: "or", Label: b.say("form.or")})
 		}
 		out.Items = append(out.Items, b.group(g, i == 0)...)
@@ -297,7 +305,7 @@ func (b *formBuilder) group(nodes []*ui.Node, main bool) []item {
 			switch {
 			case main && !sent && it.Type == ui.KindSubmit:
 				sent = true
-			case main || n.Attributes.Name == "screen": // a step back, or the same once more
+			case main || isBack(n): // a step back, or the same once more
 				it.Class, it.Skip = "link", true
 			default:
 				it.Class, it.Skip = "quiet", true
@@ -397,6 +405,9 @@ func (b *formBuilder) input(it *item, n *ui.Node, main bool) {
 		}
 	case a.Type == ui.KindPassword:
 		it.Value = "" // never sent back
+		if b.kind == string(ui.Settings) {
+			it.Label = b.say("settings.new_password")
+		}
 		it.Show, it.Hide = b.say("password.show"), b.say("password.hide")
 		it.ShowLabel, it.HideLabel = b.say("password.show.label"), b.say("password.hide.label")
 	case a.Name == "code" || a.Name == "totp_code" || a.Autocomplete == "one-time-code":
@@ -420,7 +431,7 @@ func (b *formBuilder) input(it *item, n *ui.Node, main bool) {
 // Elsewhere it would only make a phone's keyboard hide the page.
 func (b *formBuilder) focus(it *item) bool {
 	wanted := it.Class == "code" && b.kind != string(ui.Settings)
-	if b.failed {
+	if b.wrong {
 		wanted = it.Invalid
 	}
 	if b.focused || it.Disabled || !wanted {
