@@ -2,6 +2,7 @@ package selfservice_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -173,9 +174,5 @@ func TestExchangeOfCodes(t *testing.T) {
 }
 
 func clone(m map[string]any) map[string]any {
-	c := map[string]any{}
-	for k, v := range m {
-		c[k] = v
-	}
-	return c
+	return maps.Clone(m)
 }

@@ -18,10 +18,9 @@ func (h *Handler) guarded(fn web.HandlerFunc) web.HandlerFunc {
 		if err == nil {
 			return nil
 		}
-		var plain asJSON
-		native := errors.As(err, &plain) || isNative(r)
-		var to *Redirect
-		if errors.As(err, &to) {
+		_, plain := errors.AsType[asJSON](err)
+		native := plain || isNative(r)
+		if to, ok := errors.AsType[*Redirect](err); ok {
 			if to.Fault != nil {
 				web.Record(r.Context(), to.Fault)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -44,8 +45,8 @@ func (h *Handler) keepError(ctx context.Context, e *fault.Error, request string)
 
 // ShowError returns an error for the error page.
 func (h *Handler) ShowError(ctx context.Context, id string) (*FlowError, error) {
-	if strings.HasPrefix(id, "stub:") {
-		return stub(strings.TrimPrefix(id, "stub:")), nil
+	if code, ok := strings.CutPrefix(id, "stub:"); ok {
+		return stub(code), nil
 	}
 	if wait, ok := strings.CutPrefix(id, limitedPrefix); ok {
 		return limited(wait)
@@ -66,10 +67,8 @@ func stub(code string) *FlowError {
 	if code == "404" {
 		status = http.StatusNotFound
 	}
-	raw, _ := json.Marshal(refusalError{
-		Code: status, Status: http.StatusText(status), Reason: "This is a stub error.", Message: "This is a stub error.",
-	})
-	return &FlowError{ID: "00000000-0000-0000-0000-000000000000", Error: raw}
+	return &FlowError{ID: "00000000-0000-0000-0000-000000000000", Error: fmt.Appendf(nil,
+		`{"code":%d,"status":%q,"reason":"This is a stub error.","message":"This is a stub error."}`, status, http.StatusText(status))}
 }
 
 // limitedPrefix begins the ids of errors that are kept nowhere: somebody asked too often, and has to wait for so many seconds.

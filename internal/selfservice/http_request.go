@@ -230,7 +230,7 @@ func quality(params string) float64 {
 // language is the one of ours that the person reads best: lang or ui_locales in the query, else what the browser says.
 func language(r *http.Request) string {
 	q := r.URL.Query()
-	for _, asked := range strings.Fields(q.Get("ui_locales") + " " + q.Get("lang")) {
+	for asked := range strings.FieldsSeq(q.Get("ui_locales") + " " + q.Get("lang")) {
 		if known(asked) {
 			return short(asked)
 		}

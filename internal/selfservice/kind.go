@@ -37,6 +37,9 @@ type flowKind struct {
 	mayFetch func(ctx context.Context, f *Flow, in *Submission) error
 }
 
+// statusUnfinished is the status of logins and registrations that go on: their clients take 200 for the end.
+const statusUnfinished = 400
+
 // Answer is the end of a submission.
 type Answer struct {
 	// Flow, where it is set, is shown as body with 200 (JSON) or on its page (forms). Recovery and verification end so, and settings.

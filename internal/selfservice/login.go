@@ -2,9 +2,7 @@ package selfservice
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"net/http"
 	"slices"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
@@ -23,7 +21,7 @@ func (h *Handler) login() flowKind {
 	c := h.Config.Flows.Login
 	return flowKind{
 		kind: KindLogin, enabled: true, uiURL: c.UIURL, lifespan: c.Lifespan, before: c.Before.Hooks,
-		showAgain: http.StatusBadRequest, begin: h.beginLogin, submit: h.submitLogin,
+		showAgain: statusUnfinished, begin: h.beginLogin, submit: h.submitLogin,
 	}
 }
 
@@ -84,22 +82,6 @@ func (h *Handler) beginExchange(ctx context.Context, f *Flow) (err error) {
 	}
 	f.ExchangeCode, f.Internal.ReturnCode, err = h.Exchanges.New(ctx, f.ID)
 	return err
-}
-
-// signedIn answers who wants to sign in and is signed in.
-func (h *Handler) signedIn(ctx context.Context, f *Flow, in *Submission) error {
-	to := f.ReturnTo
-	if to == "" {
-		to = h.absolute(h.Config.DefaultBrowserReturnURL)
-	}
-	if f.LoginChallenge == "" {
-		return &Redirect{Location: to, Fault: errSignedIn}
-	}
-	location, err := h.acceptOAuth(ctx, f.LoginChallenge, in.Session)
-	if err != nil {
-		return err
-	}
-	return &Redirect{Location: location}
 }
 
 // identifierOf is what somebody who is signed in would type to sign in again.
@@ -313,54 +295,4 @@ type signedIn struct {
 	Token        string            `json:"session_token,omitempty"`
 	Session      *session.Session  `json:"session"`
 	ContinueWith []ui.ContinueWith `json:"continue_with,omitempty"`
-}
-
-// askOAuth finds out what the OAuth client wants of the login.
-func (h *Handler) askOAuth(ctx context.Context, f *Flow, in *Submission) (*OAuthLogin, error) {
-	if h.OAuth == nil || f.API() {
-		return nil, errNoOAuth
-	}
-	asked, err := h.OAuth.LoginRequest(ctx, f.LoginChallenge)
-	if err != nil {
-		return nil, err
-	}
-	if f.OAuthRequest, err = json.Marshal(asked.Document); err != nil {
-		return nil, err
-	}
-	if in.Session == nil {
-		if slices.Contains(asked.Prompt, "none") {
-			to, err := h.OAuth.RejectLogin(ctx, f.LoginChallenge, "login_required", "Nobody is signed in, and the request asks for no page to be shown.")
-			if err != nil {
-				return nil, err
-			}
-			return nil, &Redirect{Location: to}
-		}
-		return asked, nil
-	}
-	if age := int(h.Now().Sub(in.Session.AuthenticatedAt).Seconds()); asked.MaxAge >= 0 && age > asked.MaxAge || slices.Contains(asked.Prompt, "login") {
-		f.Refresh = true
-	}
-	enough := h.Sessions.Satisfied(in.Session, h.Sessions.Config.Whoami.RequiredAAL) == nil
-	if slices.Contains(asked.ACRValues, session.AAL2) && identity.AvailableAAL(in.Session.Identity) == identity.AAL2 {
-		enough = enough && in.Session.AAL == session.AAL2
-	}
-	if !enough {
-		f.AAL = session.AAL2
-	}
-	return asked, nil
-}
-
-// acceptOAuth tells the OAuth server who has signed in, and returns where the browser goes on.
-func (h *Handler) acceptOAuth(ctx context.Context, challenge string, s *session.Session) (string, error) {
-	if h.OAuth == nil {
-		return "", errNoOAuth
-	}
-	a := AcceptedLogin{Subject: s.IdentityID, SessionID: s.ID, ACR: s.AAL, Remember: true, Identity: s.Identity, AuthenticatedAt: s.AuthenticatedAt}
-	a.RememberFor = max(1, int(s.ExpiresAt.Sub(h.Now()).Seconds()))
-	for _, m := range s.Methods {
-		if !slices.Contains(a.AMR, m.Method) {
-			a.AMR = append(a.AMR, m.Method)
-		}
-	}
-	return h.OAuth.AcceptLogin(ctx, challenge, a)
 }

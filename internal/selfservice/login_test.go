@@ -2,6 +2,7 @@ package selfservice_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -244,10 +245,5 @@ func TestLoginStatements(t *testing.T) {
 }
 
 func contains(ids []int, id int) bool {
-	for _, i := range ids {
-		if i == id {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(ids, id)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"slices"
 
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
@@ -24,7 +23,7 @@ func (h *Handler) registration() flowKind {
 	c := h.Config.Flows.Registration
 	return flowKind{
 		kind: KindRegistration, enabled: c.Enabled, uiURL: c.UIURL, lifespan: c.Lifespan, before: c.Before.Hooks,
-		showAgain: http.StatusBadRequest, begin: h.beginRegistration, submit: h.submitRegistration,
+		showAgain: statusUnfinished, begin: h.beginRegistration, submit: h.submitRegistration,
 	}
 }
 
@@ -83,63 +82,6 @@ func (h *Handler) askRegistration(ctx context.Context, f *Flow, s *identity.Sche
 	}
 	f.Form.Sort(ui.OrderOf(KindRegistration, names(s)...))
 	return nil
-}
-
-// traitNodes are the fields of a schema.
-func traitNodes(s *identity.Schema, group string) []*ui.Node {
-	var nodes []*ui.Node
-	for _, field := range s.Fields() {
-		nodes = append(nodes, TraitNode(field, group))
-	}
-	return nodes
-}
-
-// TraitNode is the input of one trait.
-func TraitNode(field identity.Field, group string) *ui.Node {
-	options := []ui.Option{ui.WithLabel(ui.Label(field.Title, field.Name))}
-	if field.Required {
-		options = append(options, ui.WithRequired())
-	}
-	if field.Autocomplete != "" {
-		options = append(options, ui.WithAutocomplete(field.Autocomplete))
-	}
-	if field.Pattern != "" {
-		options = append(options, ui.WithPattern(field.Pattern))
-	}
-	if field.MaxLength > 0 {
-		options = append(options, ui.WithMaxLength(field.MaxLength))
-	}
-	if len(field.Choices) > 0 {
-		options = append(options, ui.WithChoices(field.Choices...))
-	}
-	return ui.Input(group, field.Name, field.Kind, options...)
-}
-
-func names(s *identity.Schema) []string {
-	var out []string
-	for _, field := range s.Fields() {
-		out = append(out, field.Name)
-	}
-	return out
-}
-
-// hideTraits makes the fields of the first step hidden ones that carry what was typed.
-func (f *Flow) hideTraits(traits json.RawMessage) {
-	typed := Submission{Values: map[string]any{"traits": decoded(traits)}}
-	for i, n := range f.Form.Nodes {
-		if n.Type == ui.TypeInput && len(n.Attributes.Name) > 7 && n.Attributes.Name[:7] == "traits." {
-			f.Form.Nodes[i] = ui.Hidden(n.Group, n.Attributes.Name, typed.value(n.Attributes.Name))
-			f.Form.Nodes[i].Meta = n.Meta
-		}
-	}
-}
-
-func decoded(raw json.RawMessage) any {
-	var v any
-	if json.Unmarshal(raw, &v) != nil {
-		return nil
-	}
-	return v
 }
 
 func (h *Handler) submitRegistration(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {
@@ -247,7 +189,7 @@ func (h *Handler) register(ctx context.Context, f *Flow, in *Submission, draft *
 	f.State = ui.StatePassedChallenge
 	f.Form.Clear()
 	if err := h.Store.Finish(ctx, w); err != nil {
-		return h.taken(ctx, f, in, draft, w, a, err)
+		return h.taken(ctx, f, draft, w, a, err)
 	}
 	h.notify(ctx, hooks, f, in, draft, a.Session)
 	return a, h.registeredAnswer(ctx, f, draft, a)
@@ -297,73 +239,4 @@ type registered struct {
 	Session      *session.Session   `json:"session,omitempty"`
 	Identity     *identity.Identity `json:"identity"`
 	ContinueWith []ui.ContinueWith  `json:"continue_with"`
-}
-
-// taken answers a registration whose identifier somebody has. Where nobody may find out, it looks as if it had succeeded, and
-// only the owner of the address learns otherwise.
-func (h *Handler) taken(ctx context.Context, f *Flow, in *Submission, draft *identity.Identity, w Writes, a *Answer, err error) (*Answer, error) {
-	if !errors.Is(err, identity.ErrExists) {
-		return nil, err
-	}
-	if a.Session != nil || len(w.More) == 0 || !h.Config.AccountEnumeration.Mitigate {
-		f.State, f.ContinueWith, f.Internal.Code = ui.StateChooseMethod, nil, nil
-		return nil, h.duplicate(ctx, f, draft, err)
-	}
-	pretend := Writes{Flow: f, Spend: true, More: w.More}
-	for _, v := range w.More {
-		h.hollow(v)
-	}
-	if err := h.Store.Finish(ctx, pretend); err != nil {
-		return nil, err
-	}
-	return a, h.registeredAnswer(ctx, f, draft, a)
-}
-
-// duplicate says that somebody has the identifier, in the first step of two, where it can be changed.
-func (h *Handler) duplicate(ctx context.Context, f *Flow, draft *identity.Identity, cause error) error {
-	said := ui.Duplicate()
-	if h.Config.Flows.Registration.LoginHints && !h.Config.AccountEnumeration.Mitigate {
-		said = h.hinted(ctx, draft, said)
-	}
-	invalid := ui.Reject(said)
-	s, err := h.Schemas.Get(f.SchemaID)
-	if err != nil {
-		return errors.Join(cause, err)
-	}
-	return h.reopen(ctx, f, s, invalid)
-}
-
-// hinted tells which credentials the owner of the identifier has.
-func (h *Handler) hinted(ctx context.Context, draft *identity.Identity, plain ui.Text) ui.Text {
-	identifier := h.identifierOf(draft)
-	for _, kind := range []string{identity.Password, identity.Code} {
-		who, err := h.Identities.ByIdentifier(ctx, kind, identifier)
-		if err != nil {
-			continue
-		}
-		if who, err = h.Identities.WithCredentials(ctx, who.ID); err != nil {
-			continue
-		}
-		var types []string
-		for t := range who.Credentials {
-			types = append(types, t)
-		}
-		slices.Sort(types)
-		return ui.DuplicateWithHints(types, nil, identifier)
-	}
-	return plain
-}
-
-// hollow takes out of a verification flow what could verify anything, because the address is not the person's who registered:
-// its code answers to nobody, and the message becomes one to the owner of the address.
-func (h *Handler) hollow(f *Flow) {
-	if f.Internal.Code != nil {
-		f.Internal.Code.Digest, f.Internal.Code.IdentityID = secret.Digest(secret.Random(32)), ""
-	}
-	f.IdentityID, f.Internal.SignIn = "", nil
-	for i := range f.outbox {
-		m := &f.outbox[i]
-		m.Template = templateTaken
-		m.Data = map[string]any{"to": m.Recipient, "request_url": f.RequestURL, "recovery_url": h.Base.Join("/self-service/recovery/browser")}
-	}
 }

@@ -3,7 +3,6 @@ package selfservice
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
@@ -17,7 +16,7 @@ func (h *Handler) settings() flowKind {
 	c := h.Config.Flows.Settings
 	return flowKind{
 		kind: KindSettings, enabled: true, uiURL: c.UIURL, lifespan: c.Lifespan, before: c.Before.Hooks,
-		showAgain: http.StatusOK, begin: h.beginSettings, submit: h.submitSettings, mayFetch: h.ownSettings,
+		showAgain: statusOK, begin: h.beginSettings, submit: h.submitSettings, mayFetch: h.ownSettings,
 	}
 }
 

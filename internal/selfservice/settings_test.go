@@ -59,9 +59,8 @@ func TestSettingsAskForAFreshProof(t *testing.T) {
 	s.person("ada@example.com", goodPassword)
 	b := s.browser()
 	b.submit(b.begin("login", ""), map[string]any{"method": "password", "identifier": "ada@example.com", "password": goodPassword})
-	f := b.begin("settings", "")
 	s.clock.Advance(59 * time.Minute)
-	f = b.begin("settings", "")
+	f := b.begin("settings", "")
 	s.clock.Advance(2 * time.Minute)
 	change := map[string]any{"method": "password", "password": "another-long-passphrase"}
 	a := b.asScript().submit(f, change)
