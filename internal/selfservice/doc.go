@@ -17,6 +17,10 @@
 //	GET    /self-service/errors?id=                    what went wrong, for the error page
 //	GET    /.well-known/change-password                for password managers
 //
+//	route (admin)                                      what it does
+//	POST   /admin/recovery/code                        a code, and the page for it, for who cannot be sent one
+//	POST   /admin/recovery/link                        the same as one link
+//
 // {flow} is login, registration, settings, recovery or verification. Paths, documents and error ids are Ory Kratos'.
 //
 // # A submission

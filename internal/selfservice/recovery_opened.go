@@ -25,11 +25,17 @@ type window struct {
 	Of string `json:"of"`
 }
 
+// maxProof is the longest token or code that a link may bring, in bytes. Ours are shorter.
+const maxProof = 128
+
 // memoryWindow is the key of window; no method has that id.
 const memoryWindow = "window"
 
 // opened handles a link of a message.
 func (h *Handler) opened(ctx context.Context, k flowKind, f *Flow, in *Submission) (*Answer, error) {
+	if len(in.String(fieldToken)) > maxProof || len(in.String(fieldCode)) > maxProof {
+		return nil, errBadSubmission.With("The link is not one that this server has sent: it is too long.")
+	}
 	if in.Has(fieldToken) && (in.Holder || !h.confirms()) {
 		return h.useLink(ctx, k, f, in)
 	}
