@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"math/big"
 	"strings"
 	"time"
@@ -87,9 +88,7 @@ func (m *Method) send(f *selfservice.Flow, to recipient, template, key string, m
 	}
 	data := f.MessageData(to.value, to.who, m.Lifespan())
 	data[key] = code
-	for name, value := range more {
-		data[name] = value
-	}
+	maps.Copy(data, more)
 	f.Send(courier.Message{
 		Channel: to.via, Recipient: to.value, Template: template, Data: data, Lang: f.Lang, ExpiresAt: f.Internal.Code.ExpiresAt,
 	})

@@ -13,11 +13,11 @@ type Config struct {
 	// credentials.code.
 	PasswordlessEnabled bool `yaml:"passwordless_enabled" default:"false"`
 	// What a code is like, and how long it is good.
-	Config CodeConfig `yaml:"config"`
+	Config Settings `yaml:"config"`
 }
 
-// CodeConfig says what a code is.
-type CodeConfig struct {
+// Settings says what a code is.
+type Settings struct {
 	// How long a code can be used. A shorter time leaves less to somebody who reads the mail later; a longer one forgives slow
 	// mail servers. A code never outlives its flow.
 	Lifespan time.Duration `yaml:"lifespan" default:"15m" min:"1m" max:"24h"`
@@ -32,7 +32,7 @@ type CodeConfig struct {
 
 // DefaultConfig recovers and verifies, and leaves signing in to the other methods.
 func DefaultConfig() Config {
-	return Config{Enabled: true, Config: CodeConfig{Lifespan: 15 * time.Minute, MaxSubmissions: 5}}
+	return Config{Enabled: true, Config: Settings{Lifespan: 15 * time.Minute, MaxSubmissions: 5}}
 }
 
 // Validate returns all that is wrong, each fault beginning with its key below `selfservice.methods.code`.

@@ -11,11 +11,11 @@ type Config struct {
 	// selfservice.flows.verification.use.
 	Enabled bool `yaml:"enabled" default:"false"`
 	// What a link is like, and how long it is good.
-	Config LinkConfig `yaml:"config"`
+	Config Settings `yaml:"config"`
 }
 
-// LinkConfig says what a link is.
-type LinkConfig struct {
+// Settings says what a link is.
+type Settings struct {
 	// How long a link works. A shorter time leaves less to somebody who finds it later, in a mailbox or a log; a longer one
 	// forgives slow mail servers. A link never outlives its flow.
 	Lifespan time.Duration `yaml:"lifespan" default:"15m" min:"1m" max:"24h"`
@@ -27,7 +27,7 @@ type LinkConfig struct {
 
 // DefaultConfig leaves links off.
 func DefaultConfig() Config {
-	return Config{Config: LinkConfig{Lifespan: 15 * time.Minute, Confirm: true}}
+	return Config{Config: Settings{Lifespan: 15 * time.Minute, Confirm: true}}
 }
 
 // Validate returns all that is wrong, each fault beginning with its key below `selfservice.methods.link`.
