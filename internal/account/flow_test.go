@@ -128,6 +128,17 @@ func TestApplicationThatAsks(t *testing.T) {
 		`/self-service/registration/browser?login_challenge=challenge-1&amp;return_to=https%3A%2F%2Fshop.example%2Fback`)
 }
 
+func TestLanguageThatTheAddressAsksFor(t *testing.T) {
+	w := newWorld(t)
+	f := loginFlow()
+	f.RequestURL = baseURL + "self-service/login/browser?ui_locales=fr+de"
+	w.put(f)
+	b := w.browser(nil, "")
+	b.header.Set("Accept-Language", "en")
+	b.get("/account/login?flow=login-1").wants(t, http.StatusOK, `<html lang="de">`)
+	b.get("/account/error?ui_locales=de").wants(t, http.StatusOK, `<html lang="de">`)
+}
+
 func TestFlowsThatAreOffThatNobodyIsLedTo(t *testing.T) {
 	w := newWorld(t)
 	w.handler.Offers = Offers{}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -190,7 +191,7 @@ func (w *world) browser(who *identity.Identity, userAgent string) *browser {
 	if err := w.handler.Sessions.SetCookie(rec, nil, s, token); err != nil {
 		w.t.Fatal(err)
 	}
-	b.session, b.cookie = s, rec.Result().Cookies()[0] //nolint:bodyclose // it has none
+	b.session, b.cookie = s, rec.Result().Cookies()[0]
 	return b
 }
 
@@ -203,9 +204,7 @@ type answer struct {
 func (b *browser) do(r *http.Request) answer {
 	b.w.t.Helper()
 	r.Host = "localhost:4444"
-	for name, values := range b.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, b.header)
 	if b.cookie != nil {
 		r.AddCookie(b.cookie)
 	}

@@ -34,13 +34,9 @@ func (h *Handler) flow(kind string) web.HandlerFunc {
 		}
 		f, err := h.Flows.Show(r, kind, id)
 		if err != nil {
-			return h.instead(w, r, kind, err)
+			return h.instead(w, kind, err)
 		}
-		var asked []string
-		if a, ok := askingOf(f); ok {
-			asked = a.Context.UILocales
-		}
-		text := h.words(r, asked...)
+		text := h.words(r, locales(f)...)
 		p := newFlowPage(text, f, kind)
 		p.Ways = h.ways(text, f, kind)
 		switch kind {
@@ -57,7 +53,7 @@ func (h *Handler) flow(kind string) web.HandlerFunc {
 
 // instead leads on where a flow cannot be shown. One that is gone begins anew; a new one is of no use to a browser that brings no
 // cookies, and would go round in circles, so that is told.
-func (h *Handler) instead(w http.ResponseWriter, r *http.Request, kind string, err error) error {
+func (h *Handler) instead(w http.ResponseWriter, kind string, err error) error {
 	e := fault.From(err)
 	back, _ := e.Details["return_to"].(string)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -176,6 +177,18 @@ func askingOf(f *ui.Flow) (a asking, ok bool) {
 		return a, false
 	}
 	return a, a.Client.ID != "" || a.Client.Name != ""
+}
+
+// locales are the languages that were asked for when the flow began: by the application, or by the address.
+func locales(f *ui.Flow) []string {
+	if a, ok := askingOf(f); ok && len(a.Context.UILocales) > 0 {
+		return a.Context.UILocales
+	}
+	u, err := url.Parse(f.RequestURL)
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(u.Query().Get("ui_locales"))
 }
 
 func appOf(w words, f *ui.Flow) *app {

@@ -21,12 +21,6 @@ func (w words) say(key string, pairs ...string) string {
 	return text
 }
 
-// has tells whether there is a text of that key, in whichever language.
-func (w words) has(key string) bool {
-	_, ok := w.site.Text(w.lang, key)
-	return ok
-}
-
 // first gives the first text that there is.
 func (w words) first(keys ...string) string {
 	for _, key := range keys {
