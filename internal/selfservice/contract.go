@@ -67,7 +67,7 @@ type VerificationMethod interface {
 	// Verify either sends something and returns ErrShowAgain, or tells which address was proven.
 	Verify(ctx context.Context, f *Flow, in *Submission) (*Verified, error)
 	// BeginVerification makes f, a verification flow that nobody asked for yet, one that has sent its message to the address:
-	// state, nodes, code, and the message by f.Send. Nothing is written.
+	// state, nodes, code, and the message by f.Send. Nothing is written. ErrUnreachable says that no channel leads there.
 	BeginVerification(ctx context.Context, f *Flow, who *identity.Identity, a identity.VerifiableAddress, lang string) error
 }
 

@@ -14,6 +14,9 @@ import (
 // new one takes its place.
 var ErrTriedTooOften = errors.New("the code was tried too often")
 
+// ErrUnreachable says that nothing can be sent to an address, because there is no channel for it.
+var ErrUnreachable = errors.New("nothing can be sent to the address")
+
 // RecoveryIssuer is a RecoveryMethod whose code or link an administrator may hand to a person.
 type RecoveryIssuer interface {
 	RecoveryMethod
@@ -104,9 +107,8 @@ func (h *Handler) recovered(ctx context.Context, of, f *Flow, in *Submission, r 
 	}
 	made, token := h.SessionStore.New(who, []session.AuthMethod{r.Method}, in.Client, h.Now())
 	w.Insert = made
-	f.Form.Clear()
+	f.Keep()
 	f.State, f.IdentityID, f.SessionID, f.Internal.Code = ui.StatePassedChallenge, who.ID, made.ID, nil
-	of.passed(f)
 	hooks := h.Config.Flows.Recovery.After.hooks(of.Active)
 	if err := h.interrupt(ctx, hooks, f, in, who, made); err != nil {
 		return nil, err
@@ -119,6 +121,8 @@ func (h *Handler) recovered(ctx context.Context, of, f *Flow, in *Submission, r 
 	if err != nil {
 		return nil, err
 	}
+	f.leadOn(a.Location)
+	of.passed(f)
 	if err := h.Store.Finish(ctx, w); err != nil {
 		return nil, err
 	}

@@ -122,15 +122,20 @@ func (f *Flow) succeed(to, via string) {
 	f.State, f.Internal.Code = ui.StatePassedChallenge, nil
 	f.Form = ui.NewForm(to)
 	f.Form.Method = "GET"
-	label := ui.LabelContinue()
-	n := ui.Anchor(f.Active, "continue", to, label)
-	n.Meta.Label = &label
-	f.Form.Add(n)
+	f.leadOn(to)
 	if via == identity.ViaSMS {
 		f.Form.Message(ui.PhoneVerified())
 		return
 	}
 	f.Form.Message(ui.EmailVerified())
+}
+
+// leadOn adds the link that leads on to a form that has ended.
+func (f *Flow) leadOn(to string) {
+	label := ui.LabelContinue()
+	n := ui.Anchor(f.Active, "continue", to, label)
+	n.Meta.Label = &label
+	f.Form.Add(n)
 }
 
 // markVerified notes in an identity that was read what the database is about to note.
@@ -149,11 +154,13 @@ func (h *Handler) beginVerification(ctx context.Context, parent *Flow, who *iden
 			continue
 		}
 		f, with, err := h.verificationOf(ctx, parent, who, *a, in)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrUnreachable):
+			continue
+		case err != nil:
 			return continuing{}, err
-		}
-		if f == nil {
-			break
+		case f == nil:
+			return c, nil
 		}
 		a.Status = identity.AddressSent
 		c.flows, c.with = append(c.flows, f), append(c.with, with)

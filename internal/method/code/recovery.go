@@ -48,7 +48,11 @@ func (m *Method) Recover(ctx context.Context, f *selfservice.Flow, in *selfservi
 	if err := m.sendRecovery(ctx, f, via, value); err != nil {
 		return nil, err
 	}
-	ask(f, ui.Submit(ui.GroupCode, fieldEmail, value, ui.ResendCode()), ui.RecoverySent())
+	said := ui.RecoverySent()
+	if via == identity.ViaSMS {
+		said = ui.RecoverySentTo(mask(value))
+	}
+	ask(f, ui.Submit(ui.GroupCode, fieldEmail, value, ui.ResendCode()), said)
 	return nil, selfservice.ErrShowAgain
 }
 

@@ -47,6 +47,9 @@ func (m *Method) Verify(ctx context.Context, f *selfservice.Flow, in *selfservic
 
 // BeginVerification sends a code to an address of somebody who is known.
 func (m *Method) BeginVerification(_ context.Context, f *selfservice.Flow, who *identity.Identity, a identity.VerifiableAddress, lang string) error {
+	if a.Via == identity.ViaSMS && !m.SMS {
+		return selfservice.ErrUnreachable
+	}
 	f.Lang = lang
 	m.sendVerification(f, recipient{a.Via, a.Value, who})
 	return nil

@@ -141,6 +141,9 @@ func (m *Method) Verify(ctx context.Context, f *selfservice.Flow, in *selfservic
 
 // BeginVerification sends a link to an address of somebody who is known.
 func (m *Method) BeginVerification(_ context.Context, f *selfservice.Flow, who *identity.Identity, a identity.VerifiableAddress, lang string) error {
+	if a.Via == identity.ViaSMS && !m.SMS {
+		return selfservice.ErrUnreachable
+	}
 	f.Lang = lang
 	to := recipient{a.Via, a.Value, who}
 	m.send(f, to, courier.VerificationValid, "verification_url")
