@@ -4,16 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
-
-const ruleFlow = limit.Flow
 
 // maxTransient bounds the transient payload that is kept with a flow, in bytes.
 const maxTransient = 32 << 10
@@ -123,11 +121,12 @@ func (h *Handler) target(f *Flow, after AfterConfig, method string) string {
 	return h.absolute(h.Config.DefaultBrowserReturnURL)
 }
 
-func address(in *Submission) string {
-	if !in.Client.IP.IsValid() {
+// address is what an address is counted under; nobody's counts for nobody.
+func address(ip netip.Addr) string {
+	if !ip.IsValid() {
 		return ""
 	}
-	return in.Client.IP.String()
+	return ip.String()
 }
 
 func seconds(d time.Duration) string {

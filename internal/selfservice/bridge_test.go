@@ -152,6 +152,42 @@ func TestRegistrationForAnOAuthClient(t *testing.T) {
 	}
 }
 
+// TestRegistrationForAnOAuthClientVerifiesFirst: the client waits until the new person's address is proven, whether the session
+// comes with the registration or with the proof.
+func TestRegistrationForAnOAuthClientVerifiesFirst(t *testing.T) {
+	for name, mitigate := range map[string]bool{"session at once": false, "session after the proof": true} {
+		t.Run(name, func(t *testing.T) {
+			o := &asking{login: selfservice.OAuthLogin{MaxAge: -1}}
+			s := newServer(t, testkit.SQLite(t, "management"), proofs(), func(s *server) { s.handler.OAuth = o }, config(func(c *selfservice.Config) {
+				unified(c)
+				c.AccountEnumeration.Mitigate = mitigate
+			}))
+			b := s.browser()
+			end := b.submit(b.begin("registration", "login_challenge=the-challenge"), registering("eve@example.com"))
+			if b.asScript().get("/sessions/whoami").status == http.StatusOK == mitigate {
+				t.Error("the session did not come when it should")
+			}
+			if len(o.accepted) > 0 {
+				t.Error("the client did not wait")
+			}
+			proven := b.submit(b.flow("verification", end), map[string]any{"method": "code", "code": s.sentCode("eve@example.com")})
+			v := proven
+			if mitigate {
+				if to := proven.header.Get("Location"); !strings.HasSuffix(to, "/self-service/login/browser?login_challenge=the-challenge") {
+					t.Fatalf("the proof leads to %d %s", proven.status, to)
+				}
+				v = b.get(proven.header.Get("Location"))
+			} else {
+				page := b.flow("verification", proven)
+				v = b.get(page.text("ui.action"))
+			}
+			if v.header.Get("Location") != "https://client.example.com/accepted" || len(o.accepted) != 1 {
+				t.Errorf("%d %s", v.status, v.header.Get("Location"))
+			}
+		})
+	}
+}
+
 func TestExchangeOfCodes(t *testing.T) {
 	s, _ := bridged(t)
 	app := s.app()

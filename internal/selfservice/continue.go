@@ -23,24 +23,35 @@ func (h *Handler) child(k flowKind, parent *Flow, in *Submission) *Flow {
 // hook says so. Afterwards the verification goes on to where the answer would have gone.
 func (h *Handler) verifyToo(ctx context.Context, f *Flow, in *Submission, who *identity.Identity, hooks []HookConfig, w *Writes, a *Answer) error {
 	a.returnTo = a.Location
+	if f.LoginChallenge != "" {
+		a.returnTo = h.loginURL("login_challenge", f.LoginChallenge) // who is signed in by then is sent on to the client
+	}
 	made, err := h.beginVerification(ctx, f, who, in)
 	if err != nil || len(made.flows) == 0 {
 		return err
 	}
 	for _, v := range made.flows {
-		switch {
-		case f.LoginChallenge != "":
-			v.ReturnTo = h.loginURL("login_challenge", f.LoginChallenge)
-		case v.ReturnTo == "":
-			v.ReturnTo = a.returnTo
+		if v.ReturnTo == "" {
+			v.ReturnTo = a.Location
 		}
 	}
 	w.More = append(w.More, made.flows...)
 	f.ContinueWith = append(f.ContinueWith, made.with...)
 	if has(hooks, hookShowVerification) {
-		a.Location, a.verifyFirst = h.page(h.verification(), made.flows[0], in), true
+		h.verifyFirst(f, in, w, a)
 	}
 	return nil
+}
+
+// verifyFirst leads the person to the first verification. An OAuth client waits until it is over.
+func (h *Handler) verifyFirst(f *Flow, in *Submission, w *Writes, a *Answer) {
+	a.Location, a.verifyFirst = h.page(h.verification(), w.More[0], in), true
+	if f.LoginChallenge == "" {
+		return
+	}
+	for _, v := range w.More {
+		v.ReturnTo = a.returnTo
+	}
 }
 
 // interrupt runs the web hooks that may stop the flow.

@@ -41,8 +41,11 @@ func (h *Handler) runBefore(ctx context.Context, hooks []HookConfig, f *Flow, in
 // call runs the web hooks among the hooks. *ui.Invalid are messages that a hook wants to be shown.
 func (h *Handler) call(ctx context.Context, hooks []HookConfig, f *Flow, in *Submission, who *identity.Identity, s *session.Session) (*hook.Reply, error) {
 	list := webHooks(hooks)
-	if len(list) == 0 || h.Hooks == nil {
+	if len(list) == 0 {
 		return nil, nil
+	}
+	if h.Hooks == nil {
+		return nil, hook.ErrFailed
 	}
 	c := in.Request
 	c.Flow = h.document(f.copyForHook(), "", in)

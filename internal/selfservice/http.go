@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -45,6 +46,9 @@ func (h *Handler) begun(k flowKind, typ string) web.HandlerFunc {
 				return err
 			}
 		}
+		if err := h.Limits.Allow(r.Context(), limit.Flow, address(web.ClientIP(r.Context()))); err != nil {
+			return err
+		}
 		in, err := h.arriving(r, typ)
 		if err != nil {
 			return err
@@ -62,9 +66,6 @@ func (h *Handler) begun(k flowKind, typ string) web.HandlerFunc {
 
 // begin makes a flow, fills it in and stores it. token is the browser's CSRF token.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, k flowKind, in *Submission, requestURL string) (f *Flow, token string, err error) {
-	if err := h.Limits.Allow(r.Context(), ruleFlow, address(in)); err != nil {
-		return nil, "", err
-	}
 	if in.Browser {
 		token = h.ensureCSRF(w, r)
 	}

@@ -19,6 +19,9 @@ func (h *Handler) posted(k flowKind) web.HandlerFunc {
 type submitter func(ctx context.Context, f *Flow, in *Submission) (*Answer, error)
 
 func (h *Handler) submit(w http.ResponseWriter, r *http.Request, k flowKind, do submitter) error {
+	if err := h.Limits.Allow(r.Context(), string(k.kind), address(web.ClientIP(r.Context()))); err != nil {
+		return err
+	}
 	f, err := h.get(r.Context(), k, r.URL.Query().Get("flow"))
 	if err != nil {
 		return err
@@ -43,9 +46,6 @@ func (h *Handler) submitTo(w http.ResponseWriter, r *http.Request, k flowKind, f
 	}
 	if !k.enabled {
 		return errFlowDisabled
-	}
-	if err := h.Limits.Allow(ctx, string(k.kind), address(in)); err != nil {
-		return err
 	}
 	switch {
 	case !f.spent.IsZero():

@@ -272,7 +272,7 @@ func (h *Handler) signedInAnswer(ctx context.Context, f *Flow, in *Submission, a
 			a.Location = withQuery(a.Location, "login_challenge", f.LoginChallenge)
 		}
 		a.Moved = true
-	} else if f.LoginChallenge != "" {
+	} else if f.LoginChallenge != "" && !a.verifyFirst {
 		to, err := h.acceptOAuth(ctx, f.LoginChallenge, a.Session)
 		if err != nil {
 			return err

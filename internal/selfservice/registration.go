@@ -157,10 +157,12 @@ func (h *Handler) reopen(ctx context.Context, f *Flow, s *identity.Schema, err e
 	if !errors.As(err, &invalid) || f.Internal.Traits == nil {
 		return err
 	}
+	typed := f.Internal.Traits
 	f.Internal.Traits = nil
 	if failed := h.askRegistration(ctx, f, s, nil); failed != nil {
 		return failed
 	}
+	f.typed(&Submission{Values: map[string]any{"traits": decoded(typed)}})
 	return err
 }
 
@@ -178,9 +180,10 @@ func (h *Handler) register(ctx context.Context, f *Flow, in *Submission, draft *
 		return nil, err
 	}
 	switch {
-	case !has(hooks, hookSession):
+	case !has(hooks, hookSession) || !draft.IsActive():
 	case h.deferred(how, &w):
 		w.More[0].Internal.SignIn = &SignIn{Method: how.Method}
+		h.verifyFirst(f, in, &w, a)
 	default:
 		a.Session, a.Token = h.SessionStore.New(draft, []session.AuthMethod{how.Method}, in.Client, h.Now())
 		w.Insert = a.Session
