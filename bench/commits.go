@@ -80,8 +80,8 @@ func (d database) connect() (*sql.DB, error) {
 }
 
 // fresh makes a database of the run's own on the server, so that nothing of an earlier run is in the way, and gives
-// back what removes it. An embedded database is fresh anyway.
-func (d *database) fresh(ctx context.Context) (drop func() error, err error) {
+// back what removes it. An embedded database is fresh anyway. purpose tells the databases of one run apart.
+func (d *database) fresh(ctx context.Context, purpose string) (drop func() error, err error) {
 	if d.name == "sqlite" {
 		return func() error { return nil }, nil
 	}
@@ -90,7 +90,7 @@ func (d *database) fresh(ctx context.Context) (drop func() error, err error) {
 		return nil, errors.New("the DSN of the database server is no URL")
 	}
 	server := *d
-	name := "gatehouse_bench_" + strconv.Itoa(os.Getpid())
+	name := "gatehouse_bench_" + purpose + "_" + strconv.Itoa(os.Getpid())
 	if err := server.run(ctx, "CREATE DATABASE "+name); err != nil {
 		return nil, err
 	}

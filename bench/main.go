@@ -55,7 +55,7 @@ func parseFlags() (options, string) {
 	conns := flag.String("conns", "16,64", "connections at full load, a list")
 	bareAddress := flag.String("serve-bare", "", "serve the bare handler on this address and nothing else (used by the program itself)")
 	flag.StringVar(&o.binary, "binary", "", "the server binary to measure; empty builds ./cmd/gatehouse as it is released")
-	flag.StringVar(&o.only, "only", "", "run only workloads whose name contains this")
+	flag.StringVar(&o.only, "only", "", "run only workloads whose name contains this; \"timing\" asks instead whether answers tell by their time who has an account, and fails if they do")
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "length of each measurement")
 	flag.DurationVar(&o.warmup, "warmup", time.Second, "load before each measurement that is not counted")
 	flag.Parse()
@@ -99,12 +99,7 @@ func run(ctx context.Context, o options) error {
 		if d.dsn, err = dsnOf(name); err != nil {
 			return err
 		}
-		drop, err := d.fresh(ctx)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		err = errors.Join(measure(ctx, o, d), drop())
-		if err != nil {
+		if err := measure(ctx, o, d); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -126,102 +121,172 @@ func dsnOf(name string) (string, error) {
 
 // measure runs all workloads on one database at each number of connections.
 func measure(ctx context.Context, o options, d database) error {
+	t, stop, err := o.serve(ctx, d, usualCost)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	time.Sleep(2 * time.Second) // idle memory is what remains when the start is over
+	kb, err := t.residentKB()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\n## %s\nStart to ready (first start, empty database): %d ms. Idle resident memory: %.1f MB\n",
+		d.name, t.ready.Milliseconds(), float64(kb)/1024)
+	if o.only == timingTest {
+		return timing(ctx, t)
+	}
+	cheap, stop, err := o.serve(ctx, d, leastCost)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	yardstick, err := startBare(ctx)
 	if err != nil {
 		return err
 	}
 	defer yardstick.stop()
-	s, err := startGatehouse(ctx, o.binary, d)
-	if err != nil {
-		return err
-	}
-	defer s.stop()
-	time.Sleep(2 * time.Second) // idle memory is what remains when the start is over
-	kb, err := s.residentKB()
-	if err != nil {
-		return err
-	}
-	fmt.Printf("\n## %s\nStart to ready (first start, empty database): %d ms. Idle resident memory: %.1f MB\n",
-		d.name, s.ready.Milliseconds(), float64(kb)/1024)
-	t, err := newTarget(ctx, s, slices.Max(o.conns))
-	if err != nil {
-		return err
-	}
-	bareTarget := &target{server: yardstick, http: httpClient(slices.Max(o.conns))}
+	targets := targets{usual: t, cheap: cheap, bare: &target{server: yardstick, http: httpClient(slices.Max(o.conns))}}
 	for _, conns := range o.conns {
-		if err := table(ctx, o, d, t, bareTarget, conns); err != nil {
+		if err := table(ctx, o, targets, conns); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func table(ctx context.Context, o options, d database, t, bareTarget *target, conns int) error {
-	base, err := o.full(ctx, d, workload{"bare net/http handler", bare}, bareTarget, conns)
+// targets are the servers of one database.
+type targets struct {
+	usual, cheap, bare *target
+}
+
+// serve starts a server on a database of its own, with clients registered, and gives back what ends both.
+func (o options) serve(ctx context.Context, d database, cost hashCost) (*target, func(), error) {
+	purpose := "usual"
+	if cost == leastCost {
+		purpose = "cheap"
+	}
+	d.dir = filepath.Join(d.dir, purpose)
+	if err := os.Mkdir(d.dir, 0o700); err != nil {
+		return nil, nil, err
+	}
+	drop, err := d.fresh(ctx, purpose)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := startGatehouse(ctx, o.binary, d, cost)
+	if err != nil {
+		return nil, nil, errors.Join(err, drop())
+	}
+	stop := func() {
+		s.stop()
+		if err := drop(); err != nil {
+			log.Printf("a database of this run was left behind: %v", err)
+		}
+	}
+	t, err := newTarget(ctx, s, d, slices.Max(o.conns))
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return t, stop, nil
+}
+
+func table(ctx context.Context, o options, t targets, conns int) error {
+	yardstick := workload{name: "bare net/http handler", prepare: bare}
+	base, err := o.full(ctx, yardstick, t.bare, conns)
 	if err != nil {
 		return err
 	}
-	rows, err := commits(ctx, d, conns, o.duration)
+	rows, err := commits(ctx, t.usual.database, conns, o.duration)
 	if err != nil {
 		return err
 	}
 	single := measured{result: rows}
-	fmt.Printf("\n%s, %d connections, %s each\n\n", d.name, conns, o.duration)
-	fmt.Println("| workload | per second | p50 | p99 | p99 at half load | errors | statements each | of bare handler | of single-row commits |")
-	fmt.Println("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
-	row("bare net/http handler", base, "", "", base, single)
-	row("single-row commits", single, "", "", base, single)
+	fmt.Printf("\n%s, %d connections, %s each\n\n", t.usual.database.name, conns, o.duration)
+	fmt.Println("| workload | per second | p50 | p99 | p99 at half load | errors | statements each | server CPU each | of bare handler | of single-row commits |")
+	fmt.Println("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	row(yardstick.name, base, "", base, single)
+	row("single-row commits", single, "", base, single)
 	for _, w := range workloads {
 		if !strings.Contains(w.name, o.only) {
 			continue
 		}
-		full, err := o.full(ctx, d, w, t, conns)
-		if err != nil {
+		if err := o.line(ctx, w, t.of(w), conns, base, single); err != nil {
 			return err
 		}
-		jobs, err := w.prepare(ctx, t, conns)
-		if err != nil {
-			return err
-		}
-		half := openLoop(ctx, jobs, full.PerSecond/2, o.duration)
-		if err := half.check(w.name + " at half load"); err != nil {
-			return err
-		}
-		row(w.name, full, half.P99.Round(10*time.Microsecond).String(), fmt.Sprintf("%.2f", full.statements/float64(full.Done)), base, single)
 	}
+	again, err := o.full(ctx, yardstick, t.bare, conns)
+	if err != nil {
+		return err
+	}
+	row(yardstick.name+", once more", again, "", base, single)
+	return nil
+}
+
+// of is the server on which a workload runs.
+func (t targets) of(w workload) *target {
+	if w.cheap {
+		return t.cheap
+	}
+	return t.usual
+}
+
+// line measures a workload at full and at half load and prints its row.
+func (o options) line(ctx context.Context, w workload, t *target, conns int, base, single measured) error {
+	full, err := o.full(ctx, w, t, conns)
+	if err != nil {
+		return err
+	}
+	jobs, err := w.prepare(ctx, t, conns)
+	if err != nil {
+		return err
+	}
+	half := openLoop(ctx, jobs, full.PerSecond/2, o.duration)
+	if err := half.check(w.name + " at half load"); err != nil {
+		return err
+	}
+	row(w.name, full, half.P99.Round(10*time.Microsecond).String(), base, single)
 	return nil
 }
 
 // full warms a workload up and measures it with every connection busy.
-func (o options) full(ctx context.Context, d database, w workload, t *target, conns int) (measured, error) {
+func (o options) full(ctx context.Context, w workload, t *target, conns int) (measured, error) {
 	jobs, err := w.prepare(ctx, t, conns)
 	if err != nil {
 		return measured{}, fmt.Errorf("%s: %w", w.name, err)
 	}
 	closedLoop(ctx, jobs, o.warmup)
-	if err := d.settle(ctx); err != nil {
+	if err := t.database.settle(ctx); err != nil {
 		return measured{}, err
 	}
-	before, err := t.statements()
+	before, err := t.usage()
 	if err != nil {
 		return measured{}, err
 	}
 	r := closedLoop(ctx, jobs, o.duration)
-	after, err := t.statements()
+	after, err := t.usage()
 	if err != nil {
 		return measured{}, err
 	}
-	return measured{r, after - before}, cmp.Or(ctx.Err(), r.check(w.name))
+	return measured{r, after.minus(before)}, cmp.Or(ctx.Err(), r.check(w.name))
 }
 
-// measured is a result with the SQL statements that the server ran meanwhile.
+// measured is a result with what it took.
 type measured struct {
 	result
-	statements float64
+	usage
 }
 
-func row(name string, r measured, half, statements string, base, single measured) {
-	fmt.Printf("| %s | %.0f | %s | %s | %s | %d | %s | %.1f %% | %.2f× |\n", name, r.PerSecond,
-		r.P50.Round(10*time.Microsecond), r.P99.Round(10*time.Microsecond), half, r.Errors, statements,
+func row(name string, r measured, half string, base, single measured) {
+	statements, processor := "", ""
+	if r.statements > 0 || half != "" {
+		statements = fmt.Sprintf("%.2f", r.statements/float64(r.Done))
+	}
+	if r.processor > 0 {
+		processor = fmt.Sprintf("%d µs", (r.processor / time.Duration(r.Done)).Microseconds())
+	}
+	fmt.Printf("| %s | %.0f | %s | %s | %s | %d | %s | %s | %.1f %% | %.2f× |\n", name, r.PerSecond,
+		r.P50.Round(10*time.Microsecond), r.P99.Round(10*time.Microsecond), half, r.Errors, statements, processor,
 		100*r.PerSecond/base.PerSecond, r.PerSecond/single.PerSecond)
 }

@@ -116,9 +116,37 @@ oauth:
   urls:
     login: http://127.0.0.1:9/login
     consent: http://127.0.0.1:9/consent
+hashing: {algorithm: argon2, memory: %[5]d, time: %[6]d, parallelism: 1}
+# All load comes from one address, which no rate is meant for. Lock-outs stay, and what they cost; nobody is locked out
+# because no attempt fails, or because the timing test counts on so many.
+limits:
+  flow: {requests: 0}
+  login: {requests: 0}
+  registration: {requests: 0}
+  recovery: {requests: 0}
+  recipient: {requests: 0}
+  lockout: {failures: 1000, failures_anywhere: 100000}
+# A service on the internet would be measured, not this server.
+selfservice: {methods: {password: {config: {haveibeenpwned_enabled: false}}}}
 `
 
-func startGatehouse(ctx context.Context, binary string, d database) (*server, error) {
+// hashCost is what hashing a password with Argon2id takes.
+type hashCost struct{ memory, passes int }
+
+var (
+	usualCost = hashCost{memory: 19456, passes: 2} // the server's default
+	leastCost = hashCost{memory: 64, passes: 1}    // the least that it takes: what remains is everything but the hash
+)
+
+// String is the cost as the table names it.
+func (c hashCost) String() string {
+	if c.memory < 1024 {
+		return fmt.Sprintf("%d KiB × %d", c.memory, c.passes)
+	}
+	return fmt.Sprintf("%d MiB × %d", c.memory/1024, c.passes)
+}
+
+func startGatehouse(ctx context.Context, binary string, d database, cost hashCost) (*server, error) {
 	public, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -132,7 +160,7 @@ func startGatehouse(ctx context.Context, binary string, d database) (*server, er
 		dsn = ""
 	}
 	file := filepath.Join(d.dir, "gatehouse.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, d.dir, dsn, public, admin), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, d.dir, dsn, public, admin, cost.memory, cost.passes), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(binary, "serve", "-c", file)
@@ -156,6 +184,43 @@ func (s *server) residentKB() (int, error) {
 		}
 	}
 	return 0, errors.New("the kernel's process status has no VmRSS line")
+}
+
+// usage is what a server has used.
+type usage struct {
+	statements float64
+	processor  time.Duration
+}
+
+func (u usage) minus(o usage) usage {
+	return usage{u.statements - o.statements, u.processor - o.processor}
+}
+
+func (s *server) usage() (u usage, err error) {
+	if u.statements, err = s.statements(); err != nil {
+		return u, err
+	}
+	u.processor, err = s.processorTime()
+	return u, err
+}
+
+// ticks is the unit of processor time in /proc: a hundredth of a second on every Linux that Go runs on.
+const ticks = 10 * time.Millisecond
+
+// processorTime reads from the kernel how long the server has kept processors busy.
+func (s *server) processorTime() (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	// The second field is the program's name in brackets, which may hold anything; utime and stime are fields 14 and 15.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, errors.New("the kernel's process stat is cut short")
+	}
+	user, err := strconv.ParseInt(fields[11], 10, 64)
+	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * ticks, errors.Join(err, err2)
 }
 
 const statementsMetric = "gatehouse_sql_statements_total"

@@ -17,9 +17,12 @@ const redirectURI = "http://127.0.0.1:9/callback"
 // target is a running server with the clients that the workloads use.
 type target struct {
 	*server
-	http *http.Client
+	http     *http.Client
+	database database
 	// opaque and jwt authenticate with client_secret_basic and may use client_credentials; flow may use the code grant.
 	opaque, jwt, flow credentials
+	// persons can sign in with a password.
+	persons []person
 }
 
 type credentials struct{ id, secret string }
@@ -32,8 +35,8 @@ func httpClient(conns int) *http.Client {
 	}
 }
 
-func newTarget(ctx context.Context, s *server, conns int) (*target, error) {
-	t := &target{server: s, http: httpClient(conns)}
+func newTarget(ctx context.Context, s *server, d database, conns int) (*target, error) {
+	t := &target{server: s, http: httpClient(conns), database: d}
 	for into, body := range map[*credentials]string{
 		&t.opaque: `{"grant_types":["client_credentials"],"scope":"read write","access_token_strategy":"opaque"}`,
 		&t.jwt:    `{"grant_types":["client_credentials"],"scope":"read write","access_token_strategy":"jwt"}`,
@@ -63,22 +66,28 @@ func (t *target) call(ctx context.Context, method, address, body string, want in
 }
 
 func (t *target) do(req *http.Request, want int, out any) error {
+	body, err := t.read(req, want)
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(body, out)
+}
+
+// read sends a request and returns the body of an answer of the wanted status.
+func (t *target) read(req *http.Request, want int) ([]byte, error) {
 	resp, err := t.http.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	body, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if resp.StatusCode != want {
-		return fmt.Errorf("%s %s: HTTP %d instead of %d: %s", req.Method, req.URL.Path, resp.StatusCode, want, bytes.TrimSpace(body))
+		return nil, fmt.Errorf("%s %s: HTTP %d instead of %d: %s", req.Method, req.URL.Path, resp.StatusCode, want, bytes.TrimSpace(body))
 	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(body, out)
+	return body, nil
 }
 
 func (t *target) form(ctx context.Context, address string, c credentials, form string, out any) error {
@@ -104,6 +113,8 @@ type tokens struct {
 type workload struct {
 	name    string
 	prepare func(ctx context.Context, t *target, workers int) ([]job, error)
+	// cheap runs on a server whose password hashes cost as little as it takes.
+	cheap bool
 }
 
 func same(workers int, j job) []job {
@@ -212,11 +223,16 @@ func bare(_ context.Context, t *target, workers int) ([]job, error) {
 }
 
 var workloads = []workload{
-	{"client_credentials opaque", clientCredentials(func(t *target) credentials { return t.opaque })},
-	{"client_credentials JWT ES256", clientCredentials(func(t *target) credentials { return t.jwt })},
-	{"introspection cached", introspect},
-	{"refresh", refresh("offline read")},
-	{"refresh with ID token ES256", refresh("openid offline read")},
-	{"code flow", codeFlow},
-	{"discovery", discovery},
+	{name: "client_credentials opaque", prepare: clientCredentials(func(t *target) credentials { return t.opaque })},
+	{name: "client_credentials JWT ES256", prepare: clientCredentials(func(t *target) credentials { return t.jwt })},
+	{name: "introspection cached", prepare: introspect},
+	{name: "refresh", prepare: refresh("offline read")},
+	{name: "refresh with ID token ES256", prepare: refresh("openid offline read")},
+	{name: "code flow", prepare: codeFlow},
+	{name: "discovery", prepare: discovery},
+	{name: "whoami cached", prepare: whoami},
+	{name: "login, Argon2id " + usualCost.String(), prepare: logins},
+	{name: "login, Argon2id " + leastCost.String(), prepare: logins, cheap: true},
+	{name: "registration, Argon2id " + usualCost.String(), prepare: registrations},
+	{name: "registration, Argon2id " + leastCost.String(), prepare: registrations, cheap: true},
 }
