@@ -78,9 +78,12 @@ func Binary(t testing.TB) string {
 	return path
 }
 
-// Main runs a package's tests and removes the binary after them; call it from TestMain.
-func Main(m *testing.M) {
+// Main runs a package's tests and removes the binary after them, and does what else is to be done then; call it from TestMain.
+func Main(m *testing.M, after ...func()) {
 	code := m.Run()
+	for _, do := range after {
+		do()
+	}
 	if path, err := binary(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path))
 	}
