@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
@@ -206,6 +207,13 @@ func TestFlowThatCannotBeShown(t *testing.T) {
 
 	w.refusal = fault.New(fault.Forbidden, "session_aal2_required", "More.").WithDetail("redirect_browser_to", "http://localhost:4444/self-service/login/browser?aal=aal2")
 	b.get("/account/settings?flow=x").leads(t, "http://localhost:4444/self-service/login/browser?aal=aal2")
+
+	w.refusal = fault.New(fault.Limited, "too_many_requests", "Too often.").After(90 * time.Second)
+	a := b.get("/account/login?flow=x")
+	a.wants(t, http.StatusTooManyRequests, "Please wait 2 minutes before you try again.")
+	if a.header.Get("Retry-After") != "90" {
+		t.Errorf("headers: %v", a.header)
+	}
 
 	// A browser without cookies would go round in circles.
 	w.refusal = fault.New(fault.Forbidden, "security_csrf_violation", "A security violation was detected.")

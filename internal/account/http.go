@@ -206,6 +206,12 @@ func (h *Handler) showError(w http.ResponseWriter, r *http.Request, e *fault.Err
 	if data.Text != e.Message && e.Kind != fault.Internal {
 		data.Detail = e.Message
 	}
+	if minutes := int((e.RetryAfter + time.Minute - 1) / time.Minute); minutes > 0 && e.Kind == fault.Limited {
+		data.Text = text.first(key+".minute", key+".lead")
+		if minutes > 1 {
+			data.Text = text.say(key+".minutes", "n", strconv.Itoa(minutes))
+		}
+	}
 	again := h.path(pathAccount + "/")
 	if to, ok := e.Details["redirect_to"].(string); ok && strings.HasPrefix(to, h.Base.String()) {
 		again = to

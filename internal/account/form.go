@@ -1,0 +1,314 @@
+package account
+
+import (
+	"fmt"
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
+)
+
+// form is one form of a flow. Settings have one for each group, other flows have one.
+type form struct {
+	Title, Lead    string
+	Action, Method string
+	Hidden         []hidden
+	Items          []item
+}
+
+type hidden struct{ Name, Value string }
+
+// item is one thing in a form. As says what: field, check, select, button, or, text, image, link, script, div.
+type item struct {
+	As, ID, Name, Type, Value, Label, Class string
+	Autocomplete, Pattern, InputMode        string
+	MaxLength                               int
+	Required, Disabled, Checked             bool
+	Optional                                string // says that it is
+	Focus, Skip, Invalid                    bool
+	DescribedBy                             string
+	Notes                                   []note
+	Options                                 []option
+	Trigger, OnLoad                         string // functions of the flow's script
+	Show, Hide, ShowLabel, HideLabel        string // for looking at a password
+	Href, Src                               string
+	Picture                                 template.URL
+	Width, Height                           int
+	Async                                   bool
+	Integrity, CrossOrigin, ReferrerPolicy  string
+	Data                                    []hidden
+}
+
+type option struct {
+	Value    string
+	Selected bool
+}
+
+// formBuilder makes forms of nodes.
+type formBuilder struct {
+	words
+	kind    string
+	wrong   bool // a field is
+	focused bool
+	n       int
+}
+
+func (b *formBuilder) id() string {
+	b.n++
+	return "f" + strconv.Itoa(b.n)
+}
+
+func (b *formBuilder) note(t ui.Text) note { return note{Type: t.Type, Text: b.text(t)} }
+
+// rank orders groups: those that ask for something, those that go on from what was asked before, and other ways.
+func rank(nodes []*ui.Node) int {
+	if slices.ContainsFunc(nodes, isField) {
+		return 0
+	}
+	switch nodes[0].Group {
+	case ui.GroupOIDC, ui.GroupSAML, ui.GroupPasskey, ui.GroupWebAuthn, ui.GroupDeviceAuthn:
+		return 2
+	}
+	return 1
+}
+
+func isField(n *ui.Node) bool {
+	if n.Type != ui.TypeInput {
+		return n.Type == ui.TypeImage || n.Type == ui.TypeText
+	}
+	switch n.Attributes.Type {
+	case ui.KindHidden, ui.KindSubmit, ui.KindButton:
+		return false
+	}
+	return true
+}
+
+// isWrong tells whether an error is said about a field.
+func isWrong(n *ui.Node) bool {
+	return slices.ContainsFunc(n.Messages, func(t ui.Text) bool { return t.Type == ui.Error })
+}
+
+func isHidden(n *ui.Node) bool {
+	return n.Type == ui.TypeInput && n.Attributes.Type == ui.KindHidden
+}
+
+// isBack tells whether a node is the button that leads a step back.
+func isBack(n *ui.Node) bool { return n.Type == ui.TypeInput && n.Attributes.Name == "screen" }
+
+// groups gives the nodes that are seen, by group: the default one first.
+func groups(f *ui.Form) (own []*ui.Node, methods [][]*ui.Node) {
+	for _, n := range f.Nodes {
+		switch {
+		case isHidden(n):
+		case n.Group == ui.GroupDefault:
+			own = append(own, n)
+		default:
+			i := slices.IndexFunc(methods, func(g []*ui.Node) bool { return g[0].Group == n.Group })
+			if i < 0 {
+				methods = append(methods, []*ui.Node{n})
+				continue
+			}
+			methods[i] = append(methods[i], n)
+		}
+	}
+	return own, methods
+}
+
+func hiddenOf(f *ui.Form, group string) []hidden {
+	var out []hidden
+	for _, n := range f.Nodes {
+		if isHidden(n) && (group == "" || n.Group == ui.GroupDefault || n.Group == group) {
+			out = append(out, hidden{n.Attributes.Name, value(n.Attributes.Value)})
+		}
+	}
+	return out
+}
+
+// whole makes one form of all nodes. What the first way to go on needs is asked first; other ways come below it, and do not
+// insist on fields that they have no use for.
+func (b *formBuilder) whole(f *ui.Form) form {
+	out := form{Action: f.Action, Method: f.Method, Hidden: hiddenOf(f, "")}
+	own, methods := groups(f)
+	slices.SortStableFunc(methods, func(x, y []*ui.Node) int { return rank(x) - rank(y) })
+	for _, n := range own {
+		out.Items = append(out.Items, b.item(n, true))
+	}
+	for i, g := range methods {
+		if (i == 1 || i > 1 && rank(g) == 0) && !slices.ContainsFunc(g, isBack) {
+			out.Items = append(out.Items, item{As: "or", Label: b.say("form.or")})
+		}
+		out.Items = append(out.Items, b.group(g, i == 0)...)
+	}
+	return out
+}
+
+// group makes the items of one method.
+func (b *formBuilder) group(nodes []*ui.Node, main bool) []item {
+	var out []item
+	sent := false
+	for _, n := range nodes {
+		it := b.item(n, main)
+		if it.As == "button" {
+			switch {
+			case main && !sent && it.Type == ui.KindSubmit:
+				sent = true
+			case main || isBack(n): // a step back, or the same once more
+				it.Class, it.Skip = "link", true
+			default:
+				it.Class, it.Skip = "quiet", true
+			}
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+// perGroup makes a form for each group, each with what all of them need: in settings, one thing is saved at a time.
+func (b *formBuilder) perGroup(f *ui.Form) []form {
+	own, methods := groups(f)
+	var out []form
+	for _, g := range methods {
+		name := g[0].Group
+		one := form{Title: b.first("settings.group."+name, "settings.group"), Action: f.Action, Method: f.Method, Hidden: hiddenOf(f, name)}
+		one.Lead = b.first("settings.group." + name + ".lead")
+		if len(out) == 0 {
+			for _, n := range own {
+				one.Items = append(one.Items, b.item(n, true))
+			}
+		}
+		one.Items = append(one.Items, b.group(g, true)...)
+		out = append(out, one)
+	}
+	return out
+}
+
+// item makes what is shown of one node. main says that it belongs to the first way to go on: only then a browser may insist on it.
+func (b *formBuilder) item(n *ui.Node, main bool) item {
+	a := n.Attributes
+	it := item{ID: b.id(), Name: a.Name, Type: a.Type, Value: value(a.Value), Disabled: a.Disabled}
+	if n.Meta.Label != nil {
+		it.Label = b.text(*n.Meta.Label)
+	}
+	b.describe(&it, n)
+	switch n.Type {
+	case ui.TypeInput:
+		b.input(&it, n, main)
+	case ui.TypeText:
+		it.As = "text"
+		if a.Text != nil {
+			it.Value = b.text(*a.Text)
+		}
+	case ui.TypeImage:
+		it.As, it.Picture, it.Width, it.Height = "image", picture(a.Src), a.Width, a.Height
+	case ui.TypeAnchor:
+		it.As, it.Href = "link", a.Href
+		if a.Title != nil {
+			it.Label = b.text(*a.Title)
+		}
+	case ui.TypeScript:
+		it.As, it.ID, it.Src, it.Async, it.Integrity = "script", a.ID, a.Src, a.Async, a.Integrity
+		it.CrossOrigin, it.ReferrerPolicy, it.Type = a.CrossOrigin, a.ReferrerPolicy, a.Type
+	default:
+		it.As, it.ID, it.Class = "div", a.ID, a.Class
+		for name, v := range a.Data {
+			it.Data = append(it.Data, hidden{name, v})
+		}
+		slices.SortFunc(it.Data, func(x, y hidden) int { return strings.Compare(x.Name, y.Name) })
+	}
+	return it
+}
+
+// describe puts the messages of a node below it.
+func (b *formBuilder) describe(it *item, n *ui.Node) {
+	var ids []string
+	for i, t := range n.Messages {
+		said := b.note(t)
+		said.ID = it.ID + "-" + strconv.Itoa(i+1)
+		it.Notes = append(it.Notes, said)
+		it.Invalid = it.Invalid || t.Type == ui.Error
+		ids = append(ids, said.ID)
+	}
+	it.DescribedBy = strings.Join(ids, " ")
+}
+
+// input fills in what belongs to an input.
+func (b *formBuilder) input(it *item, n *ui.Node, main bool) {
+	a := n.Attributes
+	it.Autocomplete, it.Pattern, it.MaxLength = a.Autocomplete, a.Pattern, a.MaxLength
+	it.Trigger, it.OnLoad = a.OnClickTrigger, a.OnLoadTrigger
+	it.Required = a.Required && main
+	it.As = "field"
+	switch {
+	case a.Type == ui.KindSubmit, a.Type == ui.KindButton:
+		it.As = "button"
+		return
+	case a.Type == ui.KindCheckbox:
+		it.As, it.Checked = "check", it.Value == "true"
+	case len(a.Options) > 0:
+		it.As = "select"
+		for _, c := range a.Options {
+			v := value(c.Value)
+			it.Options = append(it.Options, option{v, v == it.Value})
+		}
+	case a.Type == ui.KindPassword:
+		it.Value = "" // never sent back
+		if b.kind == string(ui.Settings) {
+			it.Label = b.say("settings.new_password")
+		}
+		it.Show, it.Hide = b.say("password.show"), b.say("password.hide")
+		it.ShowLabel, it.HideLabel = b.say("password.show.label"), b.say("password.hide.label")
+	case a.Name == "code" || a.Name == "totp_code" || a.Autocomplete == "one-time-code":
+		it.Class, it.InputMode = "code", "numeric"
+		if it.Autocomplete == "" {
+			it.Autocomplete = "one-time-code"
+		}
+	case a.Type == ui.KindEmail, a.Type == ui.KindTel, a.Type == ui.KindURL:
+		it.InputMode = a.Type
+	}
+	if it.Label == "" {
+		it.Label = a.Name
+	}
+	if !a.Required && it.As == "field" && strings.HasPrefix(a.Name, "traits.") && b.kind == string(ui.Registration) {
+		it.Optional = b.say("form.optional")
+	}
+	it.Focus = b.focus(it)
+}
+
+// focus says whether the cursor stands in a field when the page opens: in the first that is wrong, or in the field for a code.
+// Elsewhere it would only make a phone's keyboard hide the page.
+func (b *formBuilder) focus(it *item) bool {
+	wanted := it.Class == "code" && b.kind != string(ui.Settings)
+	if b.wrong {
+		wanted = it.Invalid
+	}
+	if b.focused || it.Disabled || !wanted {
+		return false
+	}
+	b.focused = true
+	return true
+}
+
+// picture gives the address of a picture. One that is in the address itself, as a code to scan is, the templates would refuse: they
+// do not know that nothing runs in a picture.
+func picture(src string) template.URL {
+	kind, _, ok := strings.Cut(strings.TrimPrefix(src, "data:image/"), ";base64,")
+	if strings.HasPrefix(src, "data:image/") && ok && strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz+") == "" || strings.HasPrefix(src, "https://") {
+		return template.URL(src) //nolint:gosec // a picture, see above
+	}
+	return ""
+}
+
+// value writes a value as a form sends it.
+func value(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
+}
