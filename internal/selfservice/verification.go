@@ -77,7 +77,11 @@ func (h *Handler) verified(ctx context.Context, of, f *Flow, in *Submission, v *
 	f.IdentityID = who.ID
 	f.succeed(to, v.Via)
 	of.passed(f)
-	token := h.signInVerified(of, in, who, hooks, &w)
+	token := ""
+	// A link that is opened elsewhere verifies the address and signs nobody in: the person there need not be who registered.
+	if of == f && (!in.Get || in.Holder) {
+		token = h.signInVerified(of, in, who, hooks, &w)
+	}
 	if err := h.interrupt(ctx, hooks, f, in, who, w.Insert); err != nil {
 		return nil, err
 	}

@@ -192,3 +192,76 @@ func TestAddressesThatAreNoLongerThePersonsAreNotVerified(t *testing.T) {
 	}
 	expect(t, "said for who was deleted", app.submit(f, map[string]any{"code": s.sentCode("carl@example.com")}).said(), []int{4060006})
 }
+
+func TestAVerificationElsewhereSignsNobodyIn(t *testing.T) {
+	for _, confirm := range []bool{true, false} {
+		s := newServer(t, testkit.SQLite(t, "management"), config(byLink), config(func(c *selfservice.Config) {
+			c.Flows.Registration.Style = selfservice.StyleUnified
+		}), proofs(func(_ *code.Method, l *link.Method) { l.Config.Config.Confirm = confirm }))
+		b := s.browser()
+		v := b.flow("verification", b.submit(b.begin("registration", ""), map[string]any{
+			"method": "password", "password": goodPassword, "traits": map[string]any{"email": "ada@example.com"},
+		}))
+		phone := s.browser()
+		shown := phone.flow("verification", phone.get(s.sentLink("ada@example.com")))
+		if confirm {
+			shown = phone.flow("verification", phone.submit(shown, map[string]any{"method": "link", "token": value(shown, "token")}))
+		}
+		expect(t, "said", shown.said(), []int{1080002})
+		expect(t, "whoami there", phone.asWhoami().status, http.StatusUnauthorized)
+		if confirm {
+			expect(t, "said where it began", b.asScript().get("/self-service/verification/flows?id="+v.text("id")).said(), []int{1080002})
+		}
+		expect(t, "whoami where it began", b.asWhoami().status, http.StatusUnauthorized)
+	}
+}
+
+func TestTheHookSessionSignsInWhoVerifies(t *testing.T) {
+	s := newServer(t, testkit.SQLite(t, "management"), config(func(c *selfservice.Config) {
+		c.Flows.Verification.After = selfservice.AfterConfig{
+			DefaultBrowserReturnURL: "/account/verified", Hooks: []selfservice.HookConfig{{Hook: "session"}},
+		}
+	}), proofs())
+	s.known("ada@example.com")
+	b := s.browser()
+	f := b.flow("verification", b.submit(b.begin("verification", ""), map[string]any{"method": "code", "email": "ada@example.com"}))
+	a := b.submit(f, map[string]any{"method": "code", "code": s.sentCode("ada@example.com")})
+	expect(t, "where to", a.header.Get("Location"), s.http.URL+"/account/verified")
+	expect(t, "methods", b.methods(), []string{"code"})
+}
+
+func TestWhatCannotBeReachedIsNotVerified(t *testing.T) {
+	s := newServer(t, testkit.SQLite(t, "management"), several(t), config(func(c *selfservice.Config) {
+		c.Flows.Registration.Style, c.AccountEnumeration.Mitigate = selfservice.StyleUnified, false
+	}), proofs())
+	app := s.app()
+	a := app.submit(app.begin("registration", ""), map[string]any{
+		"method": "password", "password": goodPassword, "traits": map[string]any{"email": "ada@example.com", "phone": "+4915112345678"},
+	})
+	expect(t, "status", a.status, http.StatusOK)
+	expect(t, "letters by mail", len(s.letters("ada@example.com")), 1)
+	expect(t, "text messages", len(s.letters("+4915112345678")), 0)
+	for _, address := range s.reload(&identity.Identity{ID: a.text("identity.id")}).VerifiableAddresses {
+		want := map[string]string{"email": identity.AddressSent, "sms": identity.AddressPending}[address.Via]
+		expect(t, address.Via, address.Status, want)
+	}
+}
+
+func TestACodeOpenedElsewhereTakesFiveTries(t *testing.T) {
+	s := newServer(t, testkit.SQLite(t, "management"), unlimited, proofs())
+	s.known("ada@example.com")
+	app := s.app()
+	app.submit(app.begin("verification", ""), map[string]any{"method": "code", "email": "ada@example.com"})
+	phone := s.browser()
+	f := phone.flow("verification", phone.get(s.sentLink("ada@example.com")))
+	sent := s.sentCode("ada@example.com")
+	for range 5 {
+		f = phone.flow("verification", phone.submit(f, map[string]any{"method": "code", "code": wrongCode(sent)}))
+		expect(t, "said", f.said(), []int{4070006})
+	}
+	next := phone.flow("verification", phone.submit(f, map[string]any{"method": "code", "code": sent}))
+	expect(t, "said", next.said(), []int{4000001})
+	expect(t, "state", next.text("state"), ui.StateChooseMethod)
+	over := phone.flow("verification", phone.submit(f, map[string]any{"method": "code", "code": sent}))
+	expect(t, "said afterwards", over.said(), []int{4070002})
+}
