@@ -117,6 +117,20 @@ func TestOAuthClientWantsAFreshProof(t *testing.T) {
 	}
 }
 
+// TestOAuthClientThatWantsAFreshProofIsNotServedByAnotherTab: a flow that was begun by nobody and is submitted by somebody whom
+// another tab has signed in is looked at anew.
+func TestOAuthClientThatWantsAFreshProofIsNotServedByAnotherTab(t *testing.T) {
+	s, o := bridged(t)
+	o.login.Prompt = []string{"login"}
+	b := s.browser()
+	f := b.begin("login", "login_challenge=the-challenge")
+	b.submit(b.begin("login", ""), clone(adasLogin))
+	end := b.submit(f, map[string]any{"method": "password", "identifier": "x", "password": "x"})
+	if to := end.header.Get("Location"); !strings.HasSuffix(to, "/self-service/login/browser?login_challenge=the-challenge") || len(o.accepted) > 0 {
+		t.Errorf("%d %s, accepted %v", end.status, to, o.accepted)
+	}
+}
+
 func TestOAuthClientWantsNoPage(t *testing.T) {
 	s, o := bridged(t)
 	o.login.Prompt = []string{"none"}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -106,10 +107,19 @@ func (h *Handler) find(r *http.Request, k flowKind, id string) (*Flow, *Submissi
 	}
 	if k.mayFetch != nil {
 		if err := k.mayFetch(r.Context(), f, in); err != nil {
-			return nil, nil, err
+			return nil, nil, elsewhere(f, err)
 		}
 	}
 	return f, in, nil
+}
+
+// elsewhere turns a Redirect into a fault that tells browsers where to: a flow that is fetched sends nobody anywhere itself.
+func elsewhere(f *Flow, err error) error {
+	to, ok := errors.AsType[*Redirect](err)
+	if !ok || to.Fault == nil || f.API() {
+		return err
+	}
+	return fault.From(to.Fault).WithDetail("redirect_browser_to", to.Location)
 }
 
 func (h *Handler) get(ctx context.Context, k flowKind, id string) (*Flow, error) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -49,6 +50,10 @@ func isNative(r *http.Request) bool {
 func (h *Handler) toErrorPage(w http.ResponseWriter, r *http.Request, err error) error {
 	web.Record(r.Context(), err)
 	e := fault.From(err)
+	// An error is a row like a flow, and is counted as one.
+	if tooMany := h.Limits.Allow(r.Context(), limit.Flow, address(web.ClientIP(r.Context()))); tooMany != nil && e.Kind != fault.Limited {
+		e = fault.From(tooMany)
+	}
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", seconds(e.RetryAfter))
 	}

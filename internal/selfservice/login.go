@@ -151,7 +151,7 @@ func (h *Handler) submitLogin(ctx context.Context, f *Flow, in *Submission) (*An
 	case s == nil:
 		f.Refresh = false
 	case !f.Refresh && f.AAL <= s.AAL:
-		return nil, h.signedIn(ctx, f, in)
+		return nil, h.meanwhile(f)
 	}
 	if in.Method == methodIdentifierFirst {
 		return nil, h.identify(ctx, f, in)

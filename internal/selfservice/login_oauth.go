@@ -9,14 +9,23 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 )
 
-// signedIn answers who wants to sign in and is signed in.
-func (h *Handler) signedIn(ctx context.Context, f *Flow, in *Submission) error {
+// meanwhile answers who submits a flow although somebody is signed in by now. Whether that is enough for an OAuth client is
+// looked at anew: where the session came from and how old it is, the flow does not know.
+func (h *Handler) meanwhile(f *Flow) error {
+	if f.LoginChallenge != "" {
+		return &Redirect{Location: h.loginURL("login_challenge", f.LoginChallenge)}
+	}
 	to := f.ReturnTo
 	if to == "" {
 		to = h.absolute(h.Config.DefaultBrowserReturnURL)
 	}
+	return &Redirect{Location: to, Fault: errSignedIn}
+}
+
+// signedIn answers who begins to sign in and is signed in.
+func (h *Handler) signedIn(ctx context.Context, f *Flow, in *Submission) error {
 	if f.LoginChallenge == "" {
-		return &Redirect{Location: to, Fault: errSignedIn}
+		return h.meanwhile(f)
 	}
 	location, err := h.acceptOAuth(ctx, f.LoginChallenge, in.Session)
 	if err != nil {

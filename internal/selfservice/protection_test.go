@@ -187,3 +187,58 @@ func TestWellKnown(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.header.Get("Location"))
 	}
 }
+
+// TestFloodOfBeginnings: who begins too many flows is told to wait, by a page that costs no row.
+func TestFloodOfBeginnings(t *testing.T) {
+	s := newServer(t, testkit.SQLite(t, "management"), config(plain))
+	b := s.browser()
+	var a answer
+	for range 121 {
+		a = b.get("/self-service/login/browser")
+	}
+	to := a.header.Get("Location")
+	if !strings.HasPrefix(to, s.http.URL+"/account/error?id=wait") || a.header.Get("Retry-After") == "" {
+		t.Fatalf("%d %s", a.status, to)
+	}
+	before := s.db.Statements()
+	b.get("/self-service/login/browser")
+	e := b.asScript().get(strings.Replace(to, "/account/error", "/self-service/errors", 1))
+	if e.at("error.code") != float64(http.StatusTooManyRequests) || e.at("error.details.retry_after") == nil {
+		t.Errorf("%d %s", e.status, e.body)
+	}
+	if n := s.db.Statements() - before; n != 0 {
+		t.Errorf("it cost %d statements", n)
+	}
+	if a := s.app().get("/self-service/login/api"); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" {
+		t.Errorf("an app: %d %s", a.status, a.body)
+	}
+	s.clock.Advance(time.Hour)
+	for range 121 {
+		a = b.get("/self-service/login?flow=none")
+	}
+	if to := a.header.Get("Location"); !strings.Contains(to, "id=wait") {
+		t.Errorf("a flood of errors leads to %s", to)
+	}
+	for _, id := range []string{"wait:-1", "wait:x", "wait:99999999999"} {
+		if a := b.asScript().get("/self-service/errors?id=" + id); a.status != http.StatusNotFound {
+			t.Errorf("%s: %d %s", id, a.status, a.body)
+		}
+	}
+}
+
+// TestLockedIdentifierInABrowser: the page of the login says so itself.
+func TestLockedIdentifierInABrowser(t *testing.T) {
+	s := newServer(t, testkit.SQLite(t, "management"), config(plain))
+	b := s.browser()
+	f := b.begin("login", "")
+	var a answer
+	for range 7 {
+		a = b.submit(f, map[string]any{"method": "password", "identifier": "nobody@example.com", "password": "wrong-password"})
+	}
+	if a.header.Get("Retry-After") == "" {
+		t.Errorf("%d without Retry-After", a.status)
+	}
+	if page := b.flow("login", a); len(page.said()) != 1 || contains(page.said(), 4000006) {
+		t.Errorf("the page says %v", page.said())
+	}
+}

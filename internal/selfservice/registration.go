@@ -86,7 +86,7 @@ func (h *Handler) askRegistration(ctx context.Context, f *Flow, s *identity.Sche
 
 func (h *Handler) submitRegistration(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {
 	if in.Session != nil {
-		return nil, h.signedIn(ctx, f, in)
+		return nil, h.meanwhile(f)
 	}
 	s, err := h.Schemas.Get(f.SchemaID)
 	if err != nil {

@@ -93,6 +93,14 @@ func TestSettingsAreOnesOwn(t *testing.T) {
 	if a := s.app().get("/self-service/settings/api"); a.status != http.StatusUnauthorized || a.text("error.id") != "session_inactive" {
 		t.Errorf("nobody: %d %s", a.status, a.body)
 	}
+	page := s.browser()
+	page.submit(page.begin("login", ""), map[string]any{"method": "password", "identifier": "ada@example.com", "password": goodPassword})
+	mine := page.begin("settings", "")
+	page.get(page.asScript().get("/self-service/logout/browser").text("logout_url"))
+	if a := page.asScript().get("/self-service/settings/flows?id=" + mine.text("id")); a.status != http.StatusUnauthorized ||
+		!strings.Contains(a.text("redirect_browser_to"), "/self-service/login/browser?return_to=") {
+		t.Errorf("after logging out: %d %s", a.status, a.body)
+	}
 	b := s.browser().get("/self-service/settings/browser")
 	if b.status != http.StatusSeeOther || !strings.Contains(b.header.Get("Location"), "/self-service/login/browser?return_to=") {
 		t.Errorf("nobody's browser: %d %s", b.status, b.header.Get("Location"))
