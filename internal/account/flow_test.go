@@ -140,6 +140,18 @@ func TestLanguageThatTheAddressAsksFor(t *testing.T) {
 	b.get("/account/error?ui_locales=de").wants(t, http.StatusOK, `<html lang="de">`)
 }
 
+// Who is asked once more but is somebody else signs out, and the same login begins anew.
+func TestSomebodyElse(t *testing.T) {
+	w := newWorld(t)
+	f := fromShop(loginFlow())
+	f.Refresh = true
+	w.put(f)
+	b := w.browser(w.person("ada@example.com"), firefoxOnLinux)
+	b.get("/account/login?flow=login-1").wants(t, http.StatusOK,
+		`href="http://localhost:4444/self-service/logout?token=of-`+b.session.ID+`&amp;return_to=http://localhost:4444/self-service/login/browser?login_challenge=challenge-1"`)
+	w.browser(nil, "").get("/account/login?flow=login-1").lacks(t, "/self-service/logout")
+}
+
 func TestFlowsThatAreOffThatNobodyIsLedTo(t *testing.T) {
 	w := newWorld(t)
 	w.handler.Offers = Offers{}

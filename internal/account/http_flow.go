@@ -38,7 +38,9 @@ func (h *Handler) flow(kind string) web.HandlerFunc {
 		}
 		text := h.words(r, locales(f)...)
 		p := newFlowPage(text, f, kind)
-		p.Ways = h.ways(text, f, kind)
+		if p.Ways, err = h.ways(r, text, f, kind); err != nil {
+			return err
+		}
 		switch kind {
 		case string(ui.Settings):
 			p.Tabs = h.tabs(text, "settings")
@@ -72,7 +74,7 @@ func (h *Handler) instead(w http.ResponseWriter, kind string, err error) error {
 }
 
 // ways are the questions below a flow that lead to another one.
-func (h *Handler) ways(w words, f *ui.Flow, kind string) []way {
+func (h *Handler) ways(r *http.Request, w words, f *ui.Flow, kind string) ([]way, error) {
 	ask := func(key, url string) way {
 		return way{w.say(key), page.Link{Label: w.say(key + ".link"), URL: url}}
 	}
@@ -81,7 +83,11 @@ func (h *Handler) ways(w words, f *ui.Flow, kind string) []way {
 	switch ui.Kind(kind) {
 	case ui.Login:
 		if f.Refresh || f.RequestedAAL == "aal2" {
-			return []way{ask("login.to.logout", h.path(pathLogout))}
+			s, err := h.who(r)
+			if err != nil || s == nil {
+				return nil, err
+			}
+			return []way{ask("login.to.logout", h.LogoutURL(s, h.Base.Origin()+login))}, nil // and begins this login anew
 		}
 		if h.Offers.Recovery {
 			out = append(out, ask("login.to.recovery", h.begin("recovery", "return_to", f.ReturnTo)))
@@ -98,7 +104,7 @@ func (h *Handler) ways(w words, f *ui.Flow, kind string) []way {
 			out = append(out, ask("verification.to.account", h.path(pathAccount+"/")))
 		}
 	}
-	return out
+	return out, nil
 }
 
 // failure shows what went wrong in a flow.

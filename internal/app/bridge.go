@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/gatehouse-iam/gatehouse/internal/account"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
@@ -59,6 +60,9 @@ func (b loginBridge) LoginRequest(ctx context.Context, challenge string) (*selfs
 	}
 	if r.MaxAge != nil {
 		out.MaxAge = int(*r.MaxAge)
+	}
+	if slices.Contains(r.Prompt, "select_account") { // a browser has one account: the person confirms it, or signs out of it
+		out.Prompt = append(slices.Clone(r.Prompt), "login")
 	}
 	return out, nil
 }
