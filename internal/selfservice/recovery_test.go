@@ -751,3 +751,26 @@ func FuzzOpenedLinks(f *testing.F) {
 		expect(t, "sessions", s.countSessions(), 0)
 	})
 }
+
+func TestNobodysMailboxIsFilled(t *testing.T) {
+	for _, method := range []string{"code", "link"} {
+		s := newServer(t, testkit.SQLite(t, "management"), config(func(c *selfservice.Config) {
+			c.Flows.Recovery.Use = method
+		}), proofs())
+		s.known("ada@example.com")
+		app := s.app()
+		for _, email := range []string{"ada@example.com", "nobody@example.com"} {
+			f := app.begin("recovery", "")
+			ask := func() int { return app.submit(f, map[string]any{"method": method, "email": email}).status }
+			for range 6 {
+				expect(t, "status", ask(), http.StatusOK)
+			}
+			expect(t, "status of one too many", ask(), http.StatusTooManyRequests)
+			expect(t, "status in another flow", app.submit(app.begin("recovery", ""), map[string]any{"method": method, "email": email}).status, http.StatusTooManyRequests)
+			s.clock.Advance(31 * time.Second)
+			expect(t, "status after a while", ask(), http.StatusOK)
+			expect(t, "status at once after that", ask(), http.StatusTooManyRequests)
+		}
+		expect(t, "letters", len(s.letters("ada@example.com")), 7)
+	}
+}

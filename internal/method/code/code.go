@@ -26,7 +26,7 @@ type Method struct {
 	Schemas    *identity.Schemas
 	// Ring keys the digests of codes. Give it a ring of its own purpose.
 	Ring *secret.Ring
-	// Limits locks addresses whose codes are guessed at, and bounds how much is sent to one; nil bounds nothing.
+	// Limits locks addresses whose codes are guessed at, and bounds what is sent to one; nil bounds nothing.
 	Limits *limit.Limits
 	// Flows says whether strangers are told that nobody has their address.
 	Flows selfservice.FlowsConfig
@@ -105,12 +105,6 @@ func (m *Method) notify(f *selfservice.Flow, to recipient, template string) {
 	})
 }
 
-// maySend bounds how much is sent to one address, whoever asks for it. From here on the answer's time tells nothing.
-func (m *Method) maySend(ctx context.Context, f *selfservice.Flow, value string) error {
-	f.OnBeat()
-	return m.Limits.Allow(ctx, string(f.Kind), "to:"+value)
-}
-
 // take compares what was typed with what was sent. errWrong says that it is not the code, and has counted the try in the flow,
 // which the caller saves; ErrTriedTooOften that no try is taken any more, right or wrong.
 func (m *Method) take(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Code, error) {
@@ -128,6 +122,9 @@ func (m *Method) take(ctx context.Context, f *selfservice.Flow, in *selfservice.
 	// The digest is compared in any case, so that time tells nothing about the other conditions.
 	right := m.matches(f, c, in.String(fieldCode))
 	if known := c.IdentityID != "" || f.Kind == selfservice.KindRegistration; right && known && m.Now().Before(c.ExpiresAt) {
+		if err := f.Answered(ctx, m.Limits, in, c.SentTo); err != nil {
+			return nil, err
+		}
 		return c, m.Limits.Succeeded(ctx, key, address)
 	}
 	c.Tries++

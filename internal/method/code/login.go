@@ -54,7 +54,7 @@ func (m *Method) sendLogin(ctx context.Context, f *selfservice.Flow, in *selfser
 		return ui.RejectField(fieldIdentifier, ui.MaxLength(maxIdentifier, len(typed)))
 	}
 	to := recipient{identity.ViaEmail, identity.NormalizeIdentifier(typed), nil}
-	if err := m.maySend(ctx, f, to.value); err != nil {
+	if err := f.MaySend(ctx, m.Limits, in, to.value); err != nil {
 		return err
 	}
 	who, err := m.Identities.ByIdentifier(ctx, identity.Code, typed)

@@ -21,7 +21,7 @@ import (
 type Method struct {
 	Config     Config
 	Identities *identity.Store
-	// Limits bounds how much is sent to one address; nil bounds nothing.
+	// Limits bounds what is sent to one address; nil bounds nothing.
 	Limits *limit.Limits
 	// Flows says whether strangers are told that nobody has their address.
 	Flows selfservice.FlowsConfig
@@ -86,7 +86,7 @@ func (m *Method) nodes(value string) []*ui.Node {
 // Recover sends a link to the address that was typed, or takes the token of one back.
 func (m *Method) Recover(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Recovered, error) {
 	if in.Has(fieldToken) {
-		c, err := m.take(f, in)
+		c, err := m.take(ctx, f, in)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +115,7 @@ func (m *Method) Recover(ctx context.Context, f *selfservice.Flow, in *selfservi
 // Verify sends a link to the address that was typed, or takes the token of one back.
 func (m *Method) Verify(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Verified, error) {
 	if in.Has(fieldToken) {
-		c, err := m.take(f, in)
+		c, err := m.take(ctx, f, in)
 		if err != nil {
 			return nil, err
 		}
@@ -173,8 +173,7 @@ func (m *Method) find(ctx context.Context, f *selfservice.Flow, in *selfservice.
 	if to.via, to.value, err = selfservice.TypedAddress(in, fieldEmail, m.SMS); err != nil {
 		return to, err
 	}
-	f.OnBeat()
-	if err := m.Limits.Allow(ctx, string(f.Kind), "to:"+to.value); err != nil {
+	if err := f.MaySend(ctx, m.Limits, in, to.value); err != nil {
 		return to, err
 	}
 	to.who, err = m.Identities.ByAddress(ctx, purpose, to.via, to.value)
@@ -224,7 +223,7 @@ func (m *Method) shown(f *selfservice.Flow, to recipient, said ui.Text) {
 }
 
 // take compares the token that came with the one that was sent. Tries are not counted: nobody guesses 256 bits.
-func (m *Method) take(f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Code, error) {
+func (m *Method) take(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Code, error) {
 	c := f.Internal.Code
 	if c == nil || f.Active != id {
 		return nil, ui.Reject(ui.LinkInvalid(f.Kind))
@@ -233,5 +232,5 @@ func (m *Method) take(f *selfservice.Flow, in *selfservice.Submission) (*selfser
 	if !right || c.IdentityID == "" || !m.Now().Before(c.ExpiresAt) {
 		return nil, ui.Reject(ui.LinkInvalid(f.Kind))
 	}
-	return c, nil
+	return c, f.Answered(ctx, m.Limits, in, c.SentTo)
 }
