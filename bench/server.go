@@ -124,6 +124,7 @@ limits:
   login: {requests: 0}
   registration: {requests: 0}
   recovery: {requests: 0}
+  verification: {requests: 0}
   recipient: {requests: 0}
   lockout: {failures: 1000, failures_anywhere: 100000}
 # A service on the internet would be measured, not this server.

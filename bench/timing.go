@@ -16,7 +16,7 @@ import (
 const timingTest = "timing"
 
 const (
-	timingSamples = 400  // of each side
+	timingSamples = 250  // of each side
 	timingShuffle = 2000 // random relabellings that say what chance does
 	timingLevel   = 0.001
 	// A test that sees everything would fail on a difference that nobody can use: over a network, with the noise that other
@@ -38,6 +38,10 @@ var questions = []question{
 	}},
 	{"recovery", func(ctx context.Context, t *target, email string) (time.Duration, error) {
 		return t.timed(ctx, "recovery", `{"method":"code","email":"`+email+`"}`, http.StatusOK)
+	}},
+	{"registration", func(ctx context.Context, t *target, email string) (time.Duration, error) {
+		body := `{"method":"password","password":"` + random() + `","traits":{"email":"` + email + `"}}`
+		return t.timed(ctx, "registration", body, http.StatusOK)
 	}},
 	{"verification", func(ctx context.Context, t *target, email string) (time.Duration, error) {
 		return t.timed(ctx, "verification", `{"method":"code","email":"`+email+`"}`, http.StatusOK)
