@@ -100,27 +100,26 @@ func (h *Handler) recovered(ctx context.Context, of, f *Flow, in *Submission, r 
 	if !who.IsActive() {
 		return nil, ui.Reject(ui.Disabled())
 	}
-	w := Writes{Flow: of, Spend: true}
+	made, token := h.SessionStore.New(who, []session.AuthMethod{r.Method}, in.Client, h.Now())
+	w := Writes{Flow: of, Spend: true, Insert: made}
 	if unverified(who, r.Via, r.Value) {
 		w.Verified = []Verified{{IdentityID: who.ID, Via: r.Via, Value: r.Value}}
 		h.markVerified(who, r.Via, r.Value)
 	}
-	made, token := h.SessionStore.New(who, []session.AuthMethod{r.Method}, in.Client, h.Now())
-	w.Insert = made
-	f.Keep()
-	f.State, f.IdentityID, f.SessionID, f.Internal.Code = ui.StatePassedChallenge, who.ID, made.ID, nil
 	hooks := h.Config.Flows.Recovery.After.hooks(of.Active)
-	if err := h.interrupt(ctx, hooks, f, in, who, made); err != nil {
-		return nil, err
-	}
 	if has(hooks, hookRevoke) {
 		w.RevokeAll = who.ID
+	}
+	if err := h.interrupt(ctx, hooks, f, in, who, made); err != nil {
+		return nil, err // with the flow as it was: the same code may be tried again
 	}
 	a := &Answer{Flow: f}
 	next, err := h.afterRecovery(ctx, of, f, in, made, &w, a)
 	if err != nil {
 		return nil, err
 	}
+	f.State, f.IdentityID, f.SessionID, f.Internal.Code = ui.StatePassedChallenge, who.ID, made.ID, nil
+	f.Keep()
 	f.leadOn(a.Location)
 	of.passed(f)
 	if err := h.Store.Finish(ctx, w); err != nil {

@@ -73,18 +73,17 @@ func (h *Handler) verified(ctx context.Context, of, f *Flow, in *Submission, v *
 	h.markVerified(who, v.Via, v.Value)
 	to := h.target(of, h.Config.Flows.Verification.After, of.Active)
 	w := Writes{Flow: of, Spend: true, Verified: []Verified{*v}}
-	a := &Answer{Flow: f}
-	f.IdentityID = who.ID
-	f.succeed(to, v.Via)
-	of.passed(f)
 	token := ""
 	// A link that is opened elsewhere verifies the address and signs nobody in: the person there need not be who registered.
 	if of == f && (!in.Get || in.Holder) {
 		token = h.signInVerified(of, in, who, hooks, &w)
 	}
 	if err := h.interrupt(ctx, hooks, f, in, who, w.Insert); err != nil {
-		return nil, err
+		return nil, err // with the flow as it was: the same code may be tried again
 	}
+	a := &Answer{Flow: f}
+	f.succeed(who.ID, to, v.Via)
+	of.passed(f)
 	if err := h.Store.Finish(ctx, w); err != nil {
 		return nil, err
 	}
@@ -122,8 +121,8 @@ func (a *Answer) signsIn(in *Submission, who *identity.Identity, s *session.Sess
 }
 
 // succeed puts the end of a verification on the page: what was proven, and a link that leads on.
-func (f *Flow) succeed(to, via string) {
-	f.State, f.Internal.Code = ui.StatePassedChallenge, nil
+func (f *Flow) succeed(identityID, to, via string) {
+	f.State, f.IdentityID, f.Internal.Code = ui.StatePassedChallenge, identityID, nil
 	f.Form = ui.NewForm(to)
 	f.Form.Method = "GET"
 	f.leadOn(to)
