@@ -22,6 +22,10 @@ type SchemaConfig struct {
 	// Where the schema is read from when the server starts: file:// and a path, a https:// or http:// URL, or base64://
 	// and the JSON itself. The server does not start when it cannot be read.
 	URL string `yaml:"url"`
+	// Whether people may choose this schema when they register, by the parameter identity_schema. With false only the admin
+	// API, imports and web hooks give it to an identity: leave it so where a schema means rights, such as those of employees.
+	// The default schema can always be registered with.
+	SelfserviceSelectable bool `yaml:"selfservice_selectable" default:"false"`
 }
 
 // DefaultConfig has the built-in schema.

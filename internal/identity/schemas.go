@@ -18,12 +18,13 @@ type Schemas struct {
 	fallback string
 	ids      []string
 	byID     map[string]*Schema
+	open     map[string]bool // those that people may choose themselves
 }
 
 // NewSchemas reads and compiles the schemas of the configuration. fetch reads a document over http; it bounds time and
 // size by itself.
 func NewSchemas(ctx context.Context, c Config, fetch func(ctx context.Context, url string) ([]byte, error)) (*Schemas, error) {
-	s := &Schemas{fallback: c.DefaultSchemaID, byID: make(map[string]*Schema)}
+	s := &Schemas{fallback: c.DefaultSchemaID, byID: make(map[string]*Schema), open: map[string]bool{c.DefaultSchemaID: true}}
 	var faults []error
 	for i, from := range c.schemas() {
 		raw, err := readSchema(ctx, from.URL, fetch)
@@ -34,6 +35,7 @@ func NewSchemas(ctx context.Context, c Config, fetch func(ctx context.Context, u
 			faults = append(faults, fmt.Errorf("schemas[%d] (%s): %w", i, from.ID, err))
 		}
 		s.ids = append(s.ids, from.ID)
+		s.open[from.ID] = s.open[from.ID] || from.SelfserviceSelectable
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -56,6 +58,14 @@ func (s *Schemas) Get(id string) (*Schema, error) {
 		return found, nil
 	}
 	return nil, ErrSchema
+}
+
+// Chosen is Get for somebody who registers: ErrSchema too for a schema that only administrators give.
+func (s *Schemas) Chosen(id string) (*Schema, error) {
+	if id != "" && !s.open[id] {
+		return nil, ErrSchema
+	}
+	return s.Get(id)
 }
 
 func readSchema(ctx context.Context, from string, fetch func(context.Context, string) ([]byte, error)) ([]byte, error) {

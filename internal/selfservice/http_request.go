@@ -270,9 +270,14 @@ func (h *Handler) facts(r *http.Request) hook.Call {
 		RequestHeaders: headers, RequestMethod: r.Method, RequestURL: h.absolute(r.URL.RequestURI()), RequestCookies: map[string]string{},
 	}
 	for _, cookie := range r.Cookies() {
-		if cookie.Name != h.csrfCookie() && cookie.Name != h.Sessions.Config.Cookie.Name {
+		if cookie.Name != h.csrfCookie() && cookie.Name != h.Sessions.Config.Cookie.Name && !ofOAuth(cookie.Name) {
 			c.RequestCookies[cookie.Name] = cookie.Value
 		}
 	}
 	return c
+}
+
+// ofOAuth tells whether a cookie is one of the OAuth server, whose session signs people in to applications.
+func ofOAuth(name string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(name, "__Host-"), "gatehouse_")
 }

@@ -40,7 +40,7 @@ func (h *Handler) beginRegistration(ctx context.Context, f *Flow, in *Submission
 	default:
 		return h.signedIn(ctx, f, in)
 	}
-	s, err := h.Schemas.Get(in.String("identity_schema"))
+	s, err := h.Schemas.Chosen(in.String("identity_schema"))
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (m *Method) sendLogin(ctx context.Context, f *selfservice.Flow, in *selfser
 		return ui.RejectField(fieldIdentifier, ui.MaxLength(maxIdentifier, len(typed)))
 	}
 	to := recipient{identity.ViaEmail, identity.NormalizeIdentifier(typed), nil}
-	if err := f.MaySend(ctx, m.Limits, in, to.value); err != nil {
+	if err := f.MaySend(ctx, m.Limits, to.value); err != nil {
 		return err
 	}
 	who, err := m.Identities.ByIdentifier(ctx, identity.Code, typed)
@@ -98,6 +98,9 @@ func (m *Method) takeLogin(ctx context.Context, f *selfservice.Flow, in *selfser
 	}
 	if err != nil {
 		return nil, err
+	}
+	if m.reached(who, recipient{via: c.Via, value: c.SentTo}).who == nil {
+		return nil, ui.Reject(ui.CodeInvalid(f.Kind)) // the person has another address now, and who reads this one is somebody else
 	}
 	f.Internal.Code = nil
 	done := &selfservice.Identified{Identity: who, Method: m.proof(id)}
