@@ -2,9 +2,7 @@ package ui
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -69,146 +67,100 @@ type divJSON struct {
 	NodeType string            `json:"node_type"`
 }
 
-// MarshalJSON writes the attributes of the node type and no others.
-func (a Attributes) MarshalJSON() ([]byte, error) {
+// attributesRead has the keys of every type, so that a document is gone through once.
+type attributesRead struct {
+	inputJSON
+
+	Text           *Text             `json:"text"`
+	ID             string            `json:"id"`
+	Src            string            `json:"src"`
+	Width          int               `json:"width"`
+	Height         int               `json:"height"`
+	Href           string            `json:"href"`
+	Title          *Text             `json:"title"`
+	Async          bool              `json:"async"`
+	ReferrerPolicy string            `json:"referrerpolicy"`
+	CrossOrigin    string            `json:"crossorigin"`
+	Integrity      string            `json:"integrity"`
+	Nonce          string            `json:"nonce"`
+	Class          string            `json:"class"`
+	Data           map[string]string `json:"data"`
+}
+
+// wire returns the attributes of the node type and no others.
+func (a *Attributes) wire() (any, error) {
 	switch a.NodeType {
 	case TypeInput:
-		return json.Marshal(inputJSON{
+		return &inputJSON{
 			Name: a.Name, Type: a.Type, Value: a.Value, Required: a.Required, Autocomplete: a.Autocomplete, Label: a.Label,
 			Pattern: a.Pattern, Disabled: a.Disabled, OnClick: a.OnClick, OnClickTrigger: a.OnClickTrigger, OnLoad: a.OnLoad,
 			OnLoadTrigger: a.OnLoadTrigger, MaxLength: a.MaxLength, Options: a.Options, NodeType: a.NodeType,
-		})
+		}, nil
 	case TypeText:
-		return json.Marshal(textJSON{Text: a.Text, ID: a.ID, NodeType: a.NodeType})
+		return &textJSON{Text: a.Text, ID: a.ID, NodeType: a.NodeType}, nil
 	case TypeImage:
-		return json.Marshal(imageJSON{Src: a.Src, ID: a.ID, Width: a.Width, Height: a.Height, NodeType: a.NodeType})
+		return &imageJSON{Src: a.Src, ID: a.ID, Width: a.Width, Height: a.Height, NodeType: a.NodeType}, nil
 	case TypeAnchor:
-		return json.Marshal(anchorJSON{Href: a.Href, Title: a.Title, ID: a.ID, NodeType: a.NodeType})
+		return &anchorJSON{Href: a.Href, Title: a.Title, ID: a.ID, NodeType: a.NodeType}, nil
 	case TypeScript:
-		return json.Marshal(scriptJSON{
+		return &scriptJSON{
 			Src: a.Src, Async: a.Async, ReferrerPolicy: a.ReferrerPolicy, CrossOrigin: a.CrossOrigin, Integrity: a.Integrity,
 			Type: a.Type, ID: a.ID, Nonce: a.Nonce, NodeType: a.NodeType,
-		})
+		}, nil
 	case TypeDiv:
-		return json.Marshal(divJSON{Class: a.Class, ID: a.ID, Data: a.Data, NodeType: a.NodeType})
+		return &divJSON{Class: a.Class, ID: a.ID, Data: a.Data, NodeType: a.NodeType}, nil
 	default:
 		return nil, fmt.Errorf("ui: a node of type %q cannot be written", a.NodeType)
 	}
 }
 
+// attributes keeps what the type of node has.
+func (r *attributesRead) attributes() (*Attributes, error) {
+	switch r.NodeType {
+	case TypeInput:
+		return &Attributes{
+			NodeType: TypeInput, Name: r.Name, Type: r.Type, Value: r.Value, Required: r.Required, Autocomplete: r.Autocomplete,
+			Label: r.Label, Pattern: r.Pattern, Disabled: r.Disabled, OnClick: r.OnClick, OnClickTrigger: r.OnClickTrigger,
+			OnLoad: r.OnLoad, OnLoadTrigger: r.OnLoadTrigger, MaxLength: r.MaxLength, Options: r.Options,
+		}, nil
+	case TypeText:
+		return &Attributes{NodeType: TypeText, Text: r.Text, ID: r.ID}, nil
+	case TypeImage:
+		return &Attributes{NodeType: TypeImage, Src: r.Src, ID: r.ID, Width: r.Width, Height: r.Height}, nil
+	case TypeAnchor:
+		return &Attributes{NodeType: TypeAnchor, Href: r.Href, Title: r.Title, ID: r.ID}, nil
+	case TypeScript:
+		return &Attributes{
+			NodeType: TypeScript, Src: r.Src, Async: r.Async, ReferrerPolicy: r.ReferrerPolicy, CrossOrigin: r.CrossOrigin,
+			Integrity: r.Integrity, Type: r.Type, ID: r.ID, Nonce: r.Nonce,
+		}, nil
+	case TypeDiv:
+		return &Attributes{NodeType: TypeDiv, Class: r.Class, ID: r.ID, Data: r.Data}, nil
+	default:
+		return nil, fmt.Errorf("ui: a node of type %q cannot be read", r.NodeType)
+	}
+}
+
+// MarshalJSON writes the attributes of the node type and no others.
+func (a Attributes) MarshalJSON() ([]byte, error) {
+	doc, err := a.wire()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(doc)
+}
+
 // UnmarshalJSON reads the attributes of every type of node; node_type says which it is.
 func (a *Attributes) UnmarshalJSON(data []byte) error {
-	var head struct {
-		NodeType string `json:"node_type"`
-	}
-	if err := json.Unmarshal(data, &head); err != nil {
+	var doc attributesRead
+	if err := json.Unmarshal(data, &doc); err != nil {
 		return err
 	}
-	switch head.NodeType {
-	case TypeInput:
-		return a.readInput(data)
-	case TypeText:
-		var v textJSON
-		err := json.Unmarshal(data, &v)
-		*a = Attributes{NodeType: TypeText, Text: v.Text, ID: v.ID}
-		return err
-	case TypeImage:
-		var v imageJSON
-		err := json.Unmarshal(data, &v)
-		*a = Attributes{NodeType: TypeImage, Src: v.Src, ID: v.ID, Width: v.Width, Height: v.Height}
-		return err
-	case TypeAnchor:
-		var v anchorJSON
-		err := json.Unmarshal(data, &v)
-		*a = Attributes{NodeType: TypeAnchor, Href: v.Href, Title: v.Title, ID: v.ID}
-		return err
-	case TypeScript:
-		return a.readScript(data)
-	case TypeDiv:
-		var v divJSON
-		err := json.Unmarshal(data, &v)
-		*a = Attributes{NodeType: TypeDiv, Class: v.Class, ID: v.ID, Data: v.Data}
-		return err
-	default:
-		return fmt.Errorf("ui: a node of type %q cannot be read", head.NodeType)
-	}
-}
-
-func (a *Attributes) readInput(data []byte) error {
-	var v inputJSON
-	err := json.Unmarshal(data, &v)
-	*a = Attributes{
-		NodeType: TypeInput, Name: v.Name, Type: v.Type, Value: v.Value, Required: v.Required, Autocomplete: v.Autocomplete,
-		Label: v.Label, Pattern: v.Pattern, Disabled: v.Disabled, OnClick: v.OnClick, OnClickTrigger: v.OnClickTrigger,
-		OnLoad: v.OnLoad, OnLoadTrigger: v.OnLoadTrigger, MaxLength: v.MaxLength, Options: v.Options,
+	read, err := doc.attributes()
+	if err == nil {
+		*a = *read
 	}
 	return err
-}
-
-func (a *Attributes) readScript(data []byte) error {
-	var v scriptJSON
-	err := json.Unmarshal(data, &v)
-	*a = Attributes{
-		NodeType: TypeScript, Src: v.Src, Async: v.Async, ReferrerPolicy: v.ReferrerPolicy, CrossOrigin: v.CrossOrigin,
-		Integrity: v.Integrity, Type: v.Type, ID: v.ID, Nonce: v.Nonce,
-	}
-	return err
-}
-
-// nodeJSON is Node without its methods.
-type nodeJSON Node
-
-// MarshalJSON writes all five keys, whatever the node has.
-func (n Node) MarshalJSON() ([]byte, error) {
-	if n.Attributes == nil {
-		return nil, fmt.Errorf("ui: a node of group %q has no attributes", n.Group)
-	}
-	n.Type = n.Attributes.NodeType
-	if n.Messages == nil {
-		n.Messages = []Text{}
-	}
-	return json.Marshal(nodeJSON(n))
-}
-
-// UnmarshalJSON reads a node; its type is the one of its attributes.
-func (n *Node) UnmarshalJSON(data []byte) error {
-	var v nodeJSON
-	if err := json.Unmarshal(data, &v); err != nil {
-		return err
-	}
-	if v.Attributes == nil {
-		return fmt.Errorf("ui: a node of group %q has no attributes", v.Group)
-	}
-	*n = Node(v)
-	n.Type = n.Attributes.NodeType
-	if len(n.Messages) == 0 {
-		n.Messages = nil
-	}
-	return nil
-}
-
-// formJSON is Form without its methods.
-type formJSON Form
-
-// MarshalJSON writes an empty list where there are no nodes.
-func (f Form) MarshalJSON() ([]byte, error) {
-	if f.Nodes == nil {
-		f.Nodes = []*Node{}
-	}
-	return json.Marshal(formJSON(f))
-}
-
-// UnmarshalJSON reads a form; there is no null among its nodes.
-func (f *Form) UnmarshalJSON(data []byte) error {
-	var v formJSON
-	if err := json.Unmarshal(data, &v); err != nil {
-		return err
-	}
-	if slices.Contains(v.Nodes, nil) {
-		return errors.New("ui: a node is null")
-	}
-	*f = Form(v)
-	return nil
 }
 
 // flowJSON has the keys of all flows; those that not every kind has are left out when they are zero.
@@ -222,7 +174,7 @@ type flowJSON struct {
 	RequestURL               string          `json:"request_url"`
 	ReturnTo                 string          `json:"return_to,omitempty"`
 	Active                   string          `json:"active,omitempty"`
-	UI                       Form            `json:"ui"`
+	UI                       formJSON        `json:"ui"`
 	CreatedAt                time.Time       `json:"created_at,omitzero"`
 	UpdatedAt                time.Time       `json:"updated_at,omitzero"`
 	Refresh                  *bool           `json:"refresh,omitempty"`
@@ -240,14 +192,17 @@ type flowJSON struct {
 func (f Flow) MarshalJSON() ([]byte, error) {
 	doc := flowJSON{
 		ID: f.ID, Type: f.Type, ExpiresAt: f.ExpiresAt, IssuedAt: f.IssuedAt, RequestURL: f.RequestURL, ReturnTo: f.ReturnTo,
-		Active: f.Active, UI: f.UI, State: f.State, TransientPayload: f.TransientPayload,
+		Active: f.Active, State: f.State, TransientPayload: f.TransientPayload,
+	}
+	var err error
+	if doc.UI, err = f.UI.wire(); err != nil {
+		return nil, err
 	}
 	if f.Kind == Login || f.Kind == Registration {
 		doc.OAuth2LoginChallenge, doc.OAuth2LoginRequest = f.OAuth2LoginChallenge, f.OAuth2LoginRequest
 		doc.SessionTokenExchangeCode, doc.IdentitySchema = f.SessionTokenExchangeCode, f.IdentitySchema
 	}
 	if f.Kind == Login || f.Kind == Registration || f.Kind == Settings {
-		var err error
 		// The organization is null, not missing, where there is none.
 		if doc.OrganizationID, err = json.Marshal(f.OrganizationID); err != nil {
 			return nil, err
