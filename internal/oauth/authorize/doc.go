@@ -3,8 +3,9 @@
 // pages that stand in where no login app is configured.
 //
 // It owns the tables oauth_flow, oauth_login_session and oauth_consent. It does not own clients (package client), codes
-// and tokens (package token), nor the people: who somebody is, the login app says. When Gatehouse signs people in itself,
-// package app will tie that in as one more login app, behind an interface that this package will declare.
+// and tokens (package token), nor the people: who somebody is, the login app says. When Gatehouse signs people in itself, that is
+// one more login app, which package app ties in; its sessions are asked for behind the interface Login, since a login that is
+// remembered here counts only as long as the session does out of which it came.
 //
 // A request's way:
 //

@@ -3,7 +3,8 @@
 // accepts or rejects over the admin API, and sends it back with a verifier. Where no logout app is configured a built-in
 // page asks.
 //
-// It owns the table oauth_logout. The sessions themselves are package authorize's; tokens stay valid. Telling clients
+// It owns the table oauth_logout. The sessions themselves are package authorize's, and end together with those of the login that
+// is built in, where one is; tokens stay valid. Telling clients
 // that a session ended (front- and back-channel logout) is not here yet: discovery says so, and Logouts.end is where it
 // will hang.
 //
