@@ -190,11 +190,11 @@ func TestStatementsOfRecoveriesAndVerifications(t *testing.T) {
 	}
 	app := s.app()
 	f := count("beginning", 1, func() answer { return app.begin("recovery", "") })
-	f = count("asking for a code", 7, func() answer { return app.submit(f, map[string]any{"method": "code", "email": "ada@example.com"}) })
+	f = count("asking for a code", 4, func() answer { return app.submit(f, map[string]any{"method": "code", "email": "ada@example.com"}) })
 	sent := s.sentCode("ada@example.com")
 	f = count("a wrong code", 5, func() answer { return app.submit(f, map[string]any{"code": wrongCode(sent)}) })
-	count("the right code", 12, func() answer { return app.submit(f, map[string]any{"code": sent}) })
+	count("the right code", 11, func() answer { return app.submit(f, map[string]any{"code": sent}) })
 	f = app.submit(app.begin("verification", ""), map[string]any{"method": "code", "email": "ada@example.com"})
 	sent = s.sentCode("ada@example.com")
-	count("verifying", 6, func() answer { return app.submit(f, map[string]any{"code": sent}) })
+	count("verifying", 5, func() answer { return app.submit(f, map[string]any{"code": sent}) })
 }

@@ -60,23 +60,18 @@ func NeverSent(who *identity.Identity, via, value string) bool {
 	})
 }
 
-// MaySend bounds what is sent to one address because somebody typed it into the flow: a few messages are free, then each has
-// to wait for longer than the one before, until one of them was answered (Answered). Nobody's mailbox is filled, whoever asks,
-// and an address that nobody has is counted alike. From here on the time of the answer tells nothing.
-func (f *Flow) MaySend(ctx context.Context, l *limit.Limits, in *Submission, to string) error {
+// Recovers reports whether the account can be recovered by the address still: who reads an address that the person gave up may
+// have a code or link from before.
+func Recovers(who *identity.Identity, via, value string) bool {
+	return slices.ContainsFunc(who.RecoveryAddresses, func(a identity.RecoveryAddress) bool { return a.Via == via && a.Value == value })
+}
+
+// MaySend counts a message to somebody's address, which was typed into the flow: nobody's mailbox is filled, whoever asks, and
+// an address that nobody has is counted alike. From here on the time of the answer tells nothing.
+func (f *Flow) MaySend(ctx context.Context, l *limit.Limits, to string) error {
 	f.OnBeat()
-	if err := l.Locked(ctx, sentKey(f, to), address(in.Client.IP)); err != nil {
-		return err
-	}
-	return l.Failed(ctx, sentKey(f, to), address(in.Client.IP))
+	return l.Allow(ctx, string(f.Kind), limit.To+to)
 }
-
-// Answered forgets what was sent to the address.
-func (f *Flow) Answered(ctx context.Context, l *limit.Limits, in *Submission, to string) error {
-	return l.Succeeded(ctx, sentKey(f, to), address(in.Client.IP))
-}
-
-func sentKey(f *Flow, to string) string { return "sent:" + string(f.Kind) + ":" + to }
 
 // OnBeat has the answer to this submission come on a beat, where the flow goes on: so that how long it took tells nobody
 // whether the identifier or address that was typed is somebody's.

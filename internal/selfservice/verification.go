@@ -98,6 +98,9 @@ func (h *Handler) verified(ctx context.Context, of, f *Flow, in *Submission, v *
 // asks for. Who is signed in stays so: an address may be verified in the browser of somebody else.
 func (h *Handler) signInVerified(of *Flow, in *Submission, who *identity.Identity, hooks []HookConfig, w *Writes) (token string) {
 	waiting := of.Internal.SignIn
+	if waiting != nil && of.IdentityID != who.ID {
+		waiting = nil // another address was typed in the meantime, and it is somebody else's
+	}
 	if waiting == nil && has(hooks, hookSession) {
 		waiting = &SignIn{Method: session.AuthMethod{Method: of.Active, AAL: session.AAL1}}
 	}

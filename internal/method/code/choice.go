@@ -172,7 +172,7 @@ func (m *Method) confirm(ctx context.Context, f *selfservice.Flow, in *selfservi
 	if err != nil {
 		return err
 	}
-	if err := m.sendRecovery(ctx, f, in, via, value); err != nil {
+	if err := m.sendRecovery(ctx, f, via, value); err != nil {
 		return err
 	}
 	ask(f, ui.Submit(ui.GroupCode, fieldConfirm, value, ui.ResendCode()), ui.RecoverySentTo(mask(value)))

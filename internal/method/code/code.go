@@ -122,9 +122,6 @@ func (m *Method) take(ctx context.Context, f *selfservice.Flow, in *selfservice.
 	// The digest is compared in any case, so that time tells nothing about the other conditions.
 	right := m.matches(f, c, in.String(fieldCode))
 	if known := c.IdentityID != "" || f.Kind == selfservice.KindRegistration; right && known && m.Now().Before(c.ExpiresAt) {
-		if err := f.Answered(ctx, m.Limits, in, c.SentTo); err != nil {
-			return nil, err
-		}
 		return c, m.Limits.Succeeded(ctx, key, address)
 	}
 	c.Tries++

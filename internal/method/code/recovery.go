@@ -45,7 +45,7 @@ func (m *Method) Recover(ctx context.Context, f *selfservice.Flow, in *selfservi
 	if err != nil {
 		return nil, err
 	}
-	if err := m.sendRecovery(ctx, f, in, via, value); err != nil {
+	if err := m.sendRecovery(ctx, f, via, value); err != nil {
 		return nil, err
 	}
 	said := ui.RecoverySent()
@@ -57,8 +57,8 @@ func (m *Method) Recover(ctx context.Context, f *selfservice.Flow, in *selfservi
 }
 
 // sendRecovery sends a code to the address, if an account can be recovered by it.
-func (m *Method) sendRecovery(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission, via, value string) error {
-	if err := f.MaySend(ctx, m.Limits, in, value); err != nil {
+func (m *Method) sendRecovery(ctx context.Context, f *selfservice.Flow, via, value string) error {
+	if err := f.MaySend(ctx, m.Limits, value); err != nil {
 		return err
 	}
 	who, err := m.Identities.ByAddress(ctx, identity.Recover, via, value)
@@ -93,6 +93,9 @@ func (m *Method) takeRecovery(ctx context.Context, f *selfservice.Flow, in *self
 	}
 	if err != nil {
 		return nil, err
+	}
+	if c.SentTo != "" && !selfservice.Recovers(who, c.Via, c.SentTo) {
+		return nil, ui.Reject(ui.StateFailure(f.Kind))
 	}
 	return &selfservice.Recovered{Identity: who, Method: m.proof(proofRecovery), Via: c.Via, Value: c.SentTo}, nil
 }

@@ -25,7 +25,7 @@ func (m *Method) Verify(ctx context.Context, f *selfservice.Flow, in *selfservic
 	if err != nil {
 		return nil, err
 	}
-	if err := f.MaySend(ctx, m.Limits, in, value); err != nil {
+	if err := f.MaySend(ctx, m.Limits, value); err != nil {
 		return nil, err
 	}
 	who, err := m.Identities.ByAddress(ctx, identity.Verify, via, value)

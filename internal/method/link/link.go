@@ -86,7 +86,7 @@ func (m *Method) nodes(value string) []*ui.Node {
 // Recover sends a link to the address that was typed, or takes the token of one back.
 func (m *Method) Recover(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Recovered, error) {
 	if in.Has(fieldToken) {
-		c, err := m.take(ctx, f, in)
+		c, err := m.take(f, in)
 		if err != nil {
 			return nil, err
 		}
@@ -96,6 +96,9 @@ func (m *Method) Recover(ctx context.Context, f *selfservice.Flow, in *selfservi
 		}
 		if err != nil {
 			return nil, err
+		}
+		if c.SentTo != "" && !selfservice.Recovers(who, c.Via, c.SentTo) {
+			return nil, ui.Reject(ui.StateFailure(f.Kind))
 		}
 		proof := session.AuthMethod{Method: proofRecovery, AAL: session.AAL1, CompletedAt: m.Now()}
 		return &selfservice.Recovered{Identity: who, Method: proof, Via: c.Via, Value: c.SentTo}, nil
@@ -115,7 +118,7 @@ func (m *Method) Recover(ctx context.Context, f *selfservice.Flow, in *selfservi
 // Verify sends a link to the address that was typed, or takes the token of one back.
 func (m *Method) Verify(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Verified, error) {
 	if in.Has(fieldToken) {
-		c, err := m.take(ctx, f, in)
+		c, err := m.take(f, in)
 		if err != nil {
 			return nil, err
 		}
@@ -173,7 +176,7 @@ func (m *Method) find(ctx context.Context, f *selfservice.Flow, in *selfservice.
 	if to.via, to.value, err = selfservice.TypedAddress(in, fieldEmail, m.SMS); err != nil {
 		return to, err
 	}
-	if err := f.MaySend(ctx, m.Limits, in, to.value); err != nil {
+	if err := f.MaySend(ctx, m.Limits, to.value); err != nil {
 		return to, err
 	}
 	to.who, err = m.Identities.ByAddress(ctx, purpose, to.via, to.value)
@@ -223,7 +226,7 @@ func (m *Method) shown(f *selfservice.Flow, to recipient, said ui.Text) {
 }
 
 // take compares the token that came with the one that was sent. Tries are not counted: nobody guesses 256 bits.
-func (m *Method) take(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Code, error) {
+func (m *Method) take(f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Code, error) {
 	c := f.Internal.Code
 	if c == nil || f.Active != id {
 		return nil, ui.Reject(ui.LinkInvalid(f.Kind))
@@ -232,5 +235,5 @@ func (m *Method) take(ctx context.Context, f *selfservice.Flow, in *selfservice.
 	if !right || c.IdentityID == "" || !m.Now().Before(c.ExpiresAt) {
 		return nil, ui.Reject(ui.LinkInvalid(f.Kind))
 	}
-	return c, f.Answered(ctx, m.Limits, in, c.SentTo)
+	return c, nil
 }
