@@ -20,6 +20,7 @@ type Store struct {
 	schemas  *Schemas
 	base     string
 	now      func() time.Time
+	reads    *sqldb.Reader[joinedRow]
 	onDelete []func(ctx context.Context, tx *sqldb.Tx, identityID string) error
 }
 
@@ -41,7 +42,9 @@ type StoreOptions struct {
 
 // NewStore returns a store of identities.
 func NewStore(o StoreOptions) *Store {
-	return &Store{db: o.DB, feed: o.Feed, ring: o.Ring, schemas: o.Schemas, base: o.BaseURL, now: o.Now}
+	s := &Store{db: o.DB, feed: o.Feed, ring: o.Ring, schemas: o.Schemas, base: o.BaseURL, now: o.Now}
+	s.reads = sqldb.NewReader(o.DB, s.readIdentifiers)
+	return s
 }
 
 // Schemas returns the schemas of the store.

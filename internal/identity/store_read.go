@@ -149,6 +149,12 @@ func (s *Store) withCredentials(ctx context.Context, q sqldb.Q, id string) (*Ide
 	return found, nil
 }
 
+// joinedRow is an identity with one of its credentials.
+type joinedRow struct {
+	who        Row
+	credential credentialRow
+}
+
 // joined reads an identity from rows that repeat it, each with one of its credentials.
 func (s *Store) joined(ctx context.Context, q sqldb.Q, query string, args ...any) (*Identity, error) {
 	rows, err := q.Query(ctx, query, args...)
@@ -156,44 +162,93 @@ func (s *Store) joined(ctx context.Context, q sqldb.Q, query string, args ...any
 		return nil, err
 	}
 	defer rows.Close()
-	var found *Identity
+	var all []joinedRow
 	for rows.Next() {
-		var r Row
-		var c credentialRow
-		if err := rows.Scan(append(r.Dest(), c.dest()...)...); err != nil {
+		var r joinedRow
+		if err := rows.Scan(append(r.who.Dest(), r.credential.dest()...)...); err != nil {
 			return nil, err
 		}
-		if found == nil {
-			if found, err = s.Identity(&r); err != nil {
-				return nil, err
-			}
-			found.stored.credentials = make(map[string]Credential)
-		}
-		if err := s.put(&c, found.ID, found.stored.credentials); err != nil {
-			return nil, err
-		}
+		all = append(all, r)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	if found == nil {
+	return s.assemble(all)
+}
+
+// assemble makes an identity of such rows, or ErrNotFound of none.
+func (s *Store) assemble(rows []joinedRow) (*Identity, error) {
+	if len(rows) == 0 {
 		return nil, ErrNotFound
+	}
+	found, err := s.Identity(&rows[0].who)
+	if err != nil {
+		return nil, err
+	}
+	found.stored.credentials = make(map[string]Credential, len(rows))
+	for i := range rows {
+		if err := s.put(&rows[i].credential, found.ID, found.stored.credentials); err != nil {
+			return nil, err
+		}
 	}
 	found.Credentials = copyCredentials(found.stored.credentials)
 	return found, nil
 }
 
 // ByIdentifier returns the identity that has the identifier for credentials of the type, with that credential if it is
-// there, in one statement, or ErrNotFound. What people type is normalised as the schemas do.
+// there, or ErrNotFound. What people type is normalised as the schemas do. It is one statement, which those who ask at the
+// same time share. It must not be called inside a transaction of the database.
 func (s *Store) ByIdentifier(ctx context.Context, credential, identifier string) (*Identity, error) {
 	if !validIdentifier(identifier) {
 		return nil, ErrNotFound
 	}
-	return s.joined(ctx, s.db, `SELECT `+Columns("i")+`, `+credentialColumns+` FROM identity_handle h
+	found, ok, err := s.reads.Get(ctx, credential+between+identifierHandle(credential, identifier))
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, ErrNotFound
+	}
+	return s.assemble([]joinedRow{found}) // of a copy of the row: somebody else may have been given the same
+}
+
+// between separates the type of credentials from the identifier; neither holds it.
+const between = "\x00"
+
+// readIdentifiers reads the identities of several identifiers, by one statement for each type of credentials.
+func (s *Store) readIdentifiers(ctx context.Context, q sqldb.Q, keys []string) (map[string]joinedRow, error) {
+	values := make(map[string][]string, 1)
+	for _, key := range keys {
+		credential, value, _ := strings.Cut(key, between)
+		values[credential] = append(values[credential], value)
+	}
+	found := make(map[string]joinedRow, len(keys))
+	for credential, list := range values {
+		if err := s.readHandles(ctx, q, credential, list, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func (s *Store) readHandles(ctx context.Context, q sqldb.Q, credential string, values []string, into map[string]joinedRow) error {
+	rows, err := q.Query(ctx, `SELECT h.value, `+Columns("i")+`, `+credentialColumns+` FROM identity_handle h
 		JOIN identity i ON i.tenant_id = h.tenant_id AND i.id = h.identity_id
 		LEFT JOIN identity_credential c ON c.tenant_id = h.tenant_id AND c.identity_id = h.identity_id AND c.type = h.kind
-		WHERE h.tenant_id = :tenant AND h.kind = ? AND h.value = ? AND h.owner = ''`,
-		credential, identifierHandle(credential, identifier))
+		WHERE h.tenant_id = :tenant AND h.kind = ? AND h.value IN (?) AND h.owner = ''`, credential, values)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var value string
+		var r joinedRow
+		if err := rows.Scan(append(append([]any{&value}, r.who.Dest()...), r.credential.dest()...)...); err != nil {
+			return err
+		}
+		into[credential+between+value] = r
+	}
+	return rows.Err()
 }
 
 // ByAddress returns the identity that has the address for the purpose, Verify or Recover, without credentials, or

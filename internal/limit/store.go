@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 
 // Store keeps failures in the management database. Make it with NewStore.
 type Store struct {
-	db   *sqldb.DB
-	ring *secret.Ring
+	db    *sqldb.DB
+	ring  *secret.Ring
+	reads *sqldb.Reader[map[string]failure]
 }
 
 // StoreOptions are what a Store needs.
@@ -26,29 +28,53 @@ type StoreOptions struct {
 }
 
 // NewStore returns a store of failures.
-func NewStore(o StoreOptions) *Store { return &Store{db: o.DB, ring: o.Ring} }
+func NewStore(o StoreOptions) *Store {
+	s := &Store{db: o.DB, ring: o.Ring}
+	s.reads = sqldb.NewReader(o.DB, s.read)
+	return s
+}
 
 // digest names a row without naming a person: HMAC-SHA256 of the key and the network, which is empty for all networks.
 func (s *Store) digest(key, network string) string {
 	return base64.RawURLEncoding.EncodeToString(s.ring.MAC([]byte(key + "\x00" + network)))
 }
 
-// failures reads what is known of the keys.
+// together holds the keys that one attempt asks about in one. No digest has it.
+const together = " "
+
+// failures reads what is known of the keys. Attempts at the same time share a statement.
 func (s *Store) failures(ctx context.Context, keys []string) (map[string]failure, error) {
-	rows, err := s.db.Query(ctx, `SELECT subject, failures, failed_at FROM limit_failure
-		WHERE tenant_id = :tenant AND subject IN (?)`, keys)
+	found, _, err := s.reads.Get(ctx, strings.Join(keys, together))
+	return found, err
+}
+
+// read answers several attempts. Those of which nothing is known, as a rule all, get no answer.
+func (s *Store) read(ctx context.Context, q sqldb.Q, attempts []string) (map[string]map[string]failure, error) {
+	var keys []string
+	for _, a := range attempts {
+		keys = append(keys, strings.Split(a, together)...)
+	}
+	slices.Sort(keys) // many attempts at one identifier, or none twice
+	rows, err := q.Query(ctx, `SELECT subject, failures, failed_at FROM limit_failure
+		WHERE tenant_id = :tenant AND subject IN (?)`, slices.Compact(keys))
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	found := map[string]failure{}
+	known := map[string]failure{}
 	for rows.Next() {
 		var key string
 		var f failure
 		if err := rows.Scan(&key, &f.count, &f.last); err != nil {
 			return nil, err
 		}
-		found[key] = f
+		known[key] = f
+	}
+	found := map[string]map[string]failure{}
+	if len(known) > 0 {
+		for _, a := range attempts {
+			found[a] = known // of the others' keys nobody asks
+		}
 	}
 	return found, rows.Err()
 }
