@@ -4,9 +4,8 @@
 // page asks.
 //
 // It owns the table oauth_logout. The sessions themselves are package authorize's, and end together with those of the login that
-// is built in, where one is; tokens stay valid. Telling clients
-// that a session ended (front- and back-channel logout) is not here yet: discovery says so, and Logouts.end is where it
-// will hang.
+// is built in, where one is; tokens stay valid. Telling clients that a session ended (front- and back-channel logout) is not
+// here yet: discovery says so, and Logouts.end is where it will hang.
 //
 //	route                                              what it does
 //	GET, POST /oauth2/sessions/logout                  begin, or with logout_verifier complete
