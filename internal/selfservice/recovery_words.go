@@ -60,12 +60,6 @@ func NeverSent(who *identity.Identity, via, value string) bool {
 	})
 }
 
-// Recovers reports whether the account can be recovered by the address still: who reads an address that the person gave up may
-// have a code or link from before.
-func Recovers(who *identity.Identity, via, value string) bool {
-	return slices.ContainsFunc(who.RecoveryAddresses, func(a identity.RecoveryAddress) bool { return a.Via == via && a.Value == value })
-}
-
 // MaySend counts a message to somebody's address, which was typed into the flow: nobody's mailbox is filled, whoever asks, and
 // an address that nobody has is counted alike. From here on the time of the answer tells nothing.
 func (f *Flow) MaySend(ctx context.Context, l *limit.Limits, to string) error {

@@ -192,6 +192,9 @@ func (h *Handler) verificationOf(ctx context.Context, parent *Flow, who *identit
 	if err := m.BeginVerification(ctx, f, who, a, in.Lang); err != nil {
 		return nil, ui.ContinueWith{}, err
 	}
+	if f.MaySend(ctx, h.Limits, a.Value) != nil {
+		f.outbox = nil // the flow looks as always: who registers must not find out what others had sent there
+	}
 	page := ""
 	if !f.API() {
 		page = h.page(k, f, in)
