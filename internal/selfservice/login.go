@@ -158,6 +158,7 @@ func (h *Handler) submitLogin(ctx context.Context, f *Flow, in *Submission) (*An
 	}
 	m := find[LoginMethod](h.Methods, in.Method)
 	if m == nil {
+		in.Method = ""
 		return nil, ui.Reject(ui.NoMethod(KindLogin))
 	}
 	who, err := m.Login(ctx, f, in)

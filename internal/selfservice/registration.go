@@ -108,6 +108,7 @@ func (h *Handler) submitRegistration(ctx context.Context, f *Flow, in *Submissio
 	}
 	m := find[RegistrationMethod](h.Methods, in.Method)
 	if m == nil {
+		in.Method = ""
 		return nil, ui.Reject(ui.NoMethod(KindRegistration))
 	}
 	if err := h.Identities.Prepare(ctx, draft); err != nil {
@@ -144,7 +145,7 @@ func (h *Handler) previousScreen(ctx context.Context, f *Flow, in *Submission, s
 	if err := h.askRegistration(ctx, f, s, nil); err != nil {
 		return err
 	}
-	if sent := in.Traits(); sent != nil {
+	if sent := in.Traits(); sent != nil && string(sent) != "{}" { // SDKs send an empty object for nothing
 		traits = sent
 	}
 	f.typed(&Submission{Values: map[string]any{"traits": decoded(traits)}})

@@ -85,6 +85,7 @@ func (h *Handler) submitSettings(ctx context.Context, f *Flow, in *Submission) (
 	}
 	m := find[SettingsMethod](h.Methods, in.Method)
 	if m == nil {
+		in.Method = ""
 		return nil, ui.Reject(ui.NoMethod(KindSettings))
 	}
 	s, err := h.Schemas.Get(in.Session.Identity.SchemaID)
