@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,4 +149,28 @@ func write(t *testing.T, dir, name, content string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// askForCode begins the recovery of an account, as an app does.
+func askForCode(t *testing.T, s server, email string) {
+	t.Helper()
+	resp, err := http.Get(s.public + "/self-service/recovery/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var flow struct {
+		UI struct{ Action string } `json:"ui"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&flow); err != nil {
+		t.Fatal(err)
+	}
+	sent, err := http.Post(flow.UI.Action, "application/json", strings.NewReader(fmt.Sprintf(`{"method":"code","email":%q}`, email)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sent.Body.Close() }()
+	if sent.StatusCode != http.StatusOK {
+		t.Fatalf("asking for a code: HTTP %d", sent.StatusCode)
+	}
 }

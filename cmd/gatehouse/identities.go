@@ -103,7 +103,8 @@ func listIdentities() *cobra.Command {
 	cmd.Flags().String("credentials-identifier", "", "only the identity that signs in with this identifier")
 	cmd.Flags().String("similar", "", "only identities whose identifier is like this")
 	cmd.Flags().String("organization", "", "only identities of this organization")
-	cmd.Flags().StringArray("trait", nil, "only identities with this trait, as path=value: email=ann@example.com; repeat for several")
+	cmd.Flags().String("trait", "", "only identities with this word in a trait, as path=word: name.last=Miller")
+	cmd.Flags().String("search", "", "only identities with traits that have words beginning so, anywhere: names, addresses")
 	cmd.Flags().Int("page-size", 500, "how many to ask the server for at a time; all are listed in any case")
 	return cmd
 }
@@ -119,12 +120,20 @@ func identityQuery(cmd *cobra.Command) (url.Values, error) {
 			query.Set(identityFilters[flag], v)
 		}
 	}
-	traits, _ := cmd.Flags().GetStringArray("trait")
-	for _, t := range traits {
-		if path, value, ok := strings.Cut(t, "="); !ok || path == "" || value == "" {
-			return nil, usageError{fmt.Errorf("--trait %q is not of the form path=value", t), cmd.CommandPath()}
+	if t, _ := cmd.Flags().GetString("trait"); t != "" {
+		path, value, ok := strings.Cut(t, "=")
+		if !ok || path == "" || value == "" {
+			return nil, usageError{fmt.Errorf("--trait %q is not of the form path=word", t), cmd.CommandPath()}
 		}
-		query.Add("trait", t)
+		query.Set("search", value)
+		query.Set("search_field", "traits."+strings.TrimPrefix(path, "traits."))
+		query.Set("search_match", "exact")
+	}
+	if words, _ := cmd.Flags().GetString("search"); words != "" {
+		if query.Has("search") {
+			return nil, usageError{errors.New("--trait and --search exclude each other"), cmd.CommandPath()}
+		}
+		query.Set("search", words)
 	}
 	return query, nil
 }

@@ -241,7 +241,11 @@ func (in *importing) create(ctx context.Context, errs io.Writer, a *api, part []
 			Error  struct{ Message, Reason string }
 		}
 	}
-	if _, err := a.send(ctx, http.MethodPatch, identitiesPath, body, &answer); err != nil {
+	_, err := a.send(ctx, http.MethodPatch, identitiesPath, body, &answer)
+	if no, ok := errors.AsType[*refusal](err); ok && json.Unmarshal(no.details, &answer) == nil && len(answer.Identities) == len(part) {
+		err = nil // a batch of which nothing was created is refused as a whole, with the same list in the details
+	}
+	if err != nil {
 		return fmt.Errorf("lines %d to %d: %w", part[0].line, part[len(part)-1].line, err)
 	}
 	if len(answer.Identities) != len(part) {

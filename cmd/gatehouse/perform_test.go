@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -18,11 +19,22 @@ import (
 	"time"
 )
 
-// A browser that fills in the developer forms: it says yes to everything, or no.
+// person sits at a browser, signs in as alice and says yes to what is asked, or no.
 type person struct {
 	t      *testing.T
 	http   *http.Client
 	answer string
+}
+
+const alicesPassword = "quiet-harbour-lantern-47"
+
+// alice is an identity for newPerson; its id is returned.
+func alice(t *testing.T, s server) string {
+	t.Helper()
+	file := write(t, t.TempDir(), "alice.jsonl",
+		`{"schema_id":"default","traits":{"email":"alice@example.com"},"credentials":{"password":{"config":{"password":"`+alicesPassword+`"}}}}`)
+	works(t, "", "identities", "import", file, "--endpoint", s.admin)
+	return asJSON[[]document](t, works(t, "", "identities", "list", "--endpoint", s.admin, "--format", "json"))[0]["id"].(string)
 }
 
 func newPerson(t *testing.T, answer string) *person {
@@ -36,33 +48,47 @@ func newPerson(t *testing.T, answer string) *person {
 
 // logsIn opens an address, fills in the forms that come and gives the last page.
 func (p *person) logsIn(address string) string {
-	resp, err := p.http.Get(address)
+	req, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		p.t.Error(err)
+		return ""
+	}
+	req.Header.Set("Accept", "text/html")
+	resp, err := p.http.Do(req)
 	for range 5 {
 		if err != nil {
 			p.t.Error(err)
 			return ""
 		}
-		page, _ := io.ReadAll(resp.Body)
+		content, _ := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		at := resp.Request.URL
-		form := url.Values{"said": {p.answer}}
-		switch path.Base(at.Path) {
-		case "login":
-			form.Set("login_challenge", at.Query().Get("login_challenge"))
-			form.Set("subject", "alice")
-		case "consent":
-			form.Set("consent_challenge", at.Query().Get("consent_challenge"))
-			form["grant_scope"] = []string{"openid", "offline"}
-		default:
-			return string(page)
-		}
-		for name, value := range hiddenFields(string(page)) {
+		page := string(content)
+		form := url.Values{}
+		for name, value := range hiddenFields(page) {
 			form.Set(name, value)
 		}
-		form.Set("said", p.answer)
-		action := *at
-		action.RawQuery = ""
-		resp, err = p.http.PostForm(action.String(), form)
+		switch path.Base(resp.Request.URL.Path) {
+		case "login":
+			form.Set("identifier", "alice@example.com")
+			form.Set("password", alicesPassword)
+			form.Set("method", "password")
+		case "consent":
+			form["grant_scope"] = []string{"openid", "offline"}
+			form.Set("said", p.answer)
+		default:
+			return page
+		}
+		action := regexp.MustCompile(`<form method="post" action="([^"]+)"`).FindStringSubmatch(page)
+		if action == nil {
+			p.t.Errorf("there is no form in %s", page)
+			return ""
+		}
+		to, err := resp.Request.URL.Parse(html.UnescapeString(action[1]))
+		if err != nil {
+			p.t.Error(err)
+			return ""
+		}
+		resp, err = p.http.PostForm(to.String(), form)
 	}
 	p.t.Error("there are always more forms")
 	return ""
@@ -71,7 +97,7 @@ func (p *person) logsIn(address string) string {
 func hiddenFields(page string) map[string]string {
 	fields := map[string]string{}
 	for _, m := range regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)"`).FindAllStringSubmatch(page, -1) {
-		fields[m[1]] = m[2]
+		fields[m[1]] = html.UnescapeString(m[2])
 	}
 	return fields
 }
@@ -111,6 +137,7 @@ func login(t *testing.T, browse func(address string), args ...string) result {
 
 func TestPerformAuthorizationCode(t *testing.T) {
 	s := start(t, "")
+	subject := alice(t, s)
 	create := func(args ...string) document {
 		args = append([]string{"clients", "create", "--grant-type", "authorization_code", "--grant-type", "refresh_token", "--response-type", "code",
 			"--scope", "openid", "--scope", "offline", "--redirect-uri", "http://127.0.0.1/callback", "--endpoint", s.admin, "--format", "json"}, args...)
@@ -132,7 +159,7 @@ func TestPerformAuthorizationCode(t *testing.T) {
 				t.Errorf("%s: no %s in %s", id, name, r.out)
 			}
 		}
-		if out := works(t, fmt.Sprint(got["access_token"]), "introspect", "--endpoint", s.admin, "--format", "json"); !strings.Contains(out, `"sub":"alice"`) {
+		if out := works(t, fmt.Sprint(got["access_token"]), "introspect", "--endpoint", s.admin, "--format", "json"); !strings.Contains(out, `"sub":"`+subject+`"`) {
 			t.Errorf("%s: the token is %s", id, out)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 type refusal struct {
 	status                   int
 	message, requestID, hint string
+	details                  json.RawMessage
 }
 
 func (r *refusal) Error() string {
@@ -35,7 +36,10 @@ func refused(resp *http.Response, body []byte, flag string) *refusal {
 	_ = json.Unmarshal(body, &answer)
 	var parts []string
 	var word string
-	var object struct{ Message, Reason, Request string }
+	var object struct {
+		Message, Reason, Request string
+		Details                  json.RawMessage
+	}
 	switch {
 	case json.Unmarshal(answer.Error, &word) == nil:
 		parts = []string{word, answer.Description}
@@ -43,7 +47,7 @@ func refused(resp *http.Response, body []byte, flag string) *refusal {
 		parts = []string{object.Message, object.Reason}
 		answer.RequestID = object.Request
 	}
-	r := &refusal{status: resp.StatusCode, message: joinWords(parts), requestID: answer.RequestID}
+	r := &refusal{status: resp.StatusCode, message: joinWords(parts), requestID: answer.RequestID, details: object.Details}
 	if r.message == "" {
 		r.message = strings.ToLower(http.StatusText(resp.StatusCode)) + ", without an explanation"
 		r.hint = "Is " + flag + " right?"

@@ -79,10 +79,11 @@ func welcome(w io.Writer, cfg *config.Config, server *app.App, program string) {
 		issuer = " --issuer " + public
 	}
 	_, _ = fmt.Fprintf(w, `
-Gatehouse %s is ready (development profile: anybody who reaches it may log in as anybody).
+Gatehouse %s is ready (development profile).
 
+  people   %s/account/   where they register, sign in and change their settings
   public   %s   OAuth 2.0 and OpenID Connect; try %s/.well-known/openid-configuration
-  admin    %s   clients, keys, login and consent; %s
+  admin    %s   clients, identities, keys; %s
   data     %s
 
 Try next, in another terminal:
@@ -92,7 +93,7 @@ Try next, in another terminal:
 
 Stop with Ctrl-C.
 
-`, version, public, public, admin, guard, server.Storage(), program, at, clientSecretVariable, program, issuer)
+`, version, public, public, public, admin, guard, server.Storage(), program, at, clientSecretVariable, program, issuer)
 }
 
 func migrateCommand() *cobra.Command {

@@ -133,7 +133,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 		Config: cfg.OAuth.Introspection, Tokens: tokens, Scopes: cfg.OAuth.ScopeStrategy,
 		Auth: authenticator, Clients: clients, Keys: signing, Now: now,
 	}
-	authorizeHandler := &authorize.Handler{Flows: flows, Cookies: cookies, Log: a.log}
+	authorizeHandler := &authorize.Handler{Flows: flows, Cookies: cookies, Site: people.pages.Site, Log: a.log}
 	logoutStore := &logout.Store{DB: db}
 	logouts := &logout.Logouts{
 		URLs: settings.URLs, Clients: clients, Sessions: flowStore, Keys: signing, Store: logoutStore, Login: flows.Login,

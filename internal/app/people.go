@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/account"
@@ -54,7 +55,8 @@ type peopleOptions struct {
 func newPeople(ctx context.Context, a *App, o peopleOptions) (*people, error) {
 	cfg, db, feed := a.cfg, a.databases.byName["management"], a.databases.feeds["management"]
 	development := a.Development()
-	documents := fetch.New(fetch.Options{AllowPrivate: development, AllowHTTP: development})
+	// The operator wrote these addresses, so they may be inside the network.
+	documents := fetch.New(fetch.Options{AllowPrivate: true, AllowHTTP: true})
 	schemas, err := identity.NewSchemas(ctx, cfg.Identity, documents.Get)
 	if err != nil {
 		return nil, err
@@ -127,7 +129,7 @@ func (p *people) serve(ctx context.Context, a *App, o peopleOptions, jsonnet *ho
 	p.flows = &selfservice.Handler{
 		Config: cfg.SelfService.Config, Store: p.flowStore, Identities: p.identities, Schemas: p.identities.Schemas(),
 		Sessions: p.sessionHandler, SessionStore: p.sessions, Exchanges: exchanges, Methods: methods,
-		Hooks: p.hooks, Limits: p.limits, Base: o.base, Now: now, Log: a.log,
+		Hooks: p.hooks, Limits: p.limits, Ring: o.system.For("logout tokens"), Base: o.base, Now: now, Log: a.log,
 	}
 	p.sessionHandler.Flow = p.flows.Document
 	site, err := account.NewSite(cfg.Account, now, a.log)
@@ -171,7 +173,10 @@ func (p *people) close() {
 func (p *people) methods(cfg *config.Config, o peopleOptions, jsonnet *hook.Jsonnet) ([]selfservice.Method, error) {
 	c, schemas := cfg.SelfService.Methods, p.identities.Schemas()
 	sms := slices.ContainsFunc(cfg.Courier.Channels, func(c courier.ChannelConfig) bool { return c.ID == "sms" })
-	all := []selfservice.Method{&profile.Method{Schemas: schemas}}
+	var all []selfservice.Method
+	if c.Profile.Enabled {
+		all = append(all, &profile.Method{Schemas: schemas})
+	}
 	if c.Password.Enabled {
 		m := &password.Method{
 			Config: c.Password, Identities: p.identities, Schemas: schemas, Hasher: o.hasher, Limits: p.limits, Breaches: p.breaches, Now: now,
@@ -202,5 +207,9 @@ func (p *people) methods(cfg *config.Config, o peopleOptions, jsonnet *hook.Json
 // mailBrand has mails look like the pages.
 func mailBrand(cfg *config.Config, base web.BaseURL) courier.Brand {
 	b := cfg.Account.Brand
-	return courier.Brand{Name: b.Name, URL: base.String()}
+	logo := b.LogoURL
+	if strings.HasPrefix(logo, "/") {
+		logo = base.Join(logo) // mail programs have no base
+	}
+	return courier.Brand{Name: b.Name, URL: base.String(), Logo: logo, Color: b.Accent}
 }

@@ -158,10 +158,6 @@ func (c *Config) wrongSecret(s secretList, i int, before []secretList) string {
 	return ""
 }
 
-// leastHashing is the least memory times passes of a password hash in production, in KiB: the lowest of the settings
-// that OWASP recommends for Argon2id.
-const leastHashing = 7168 * 5
-
 // checkProduction refuses what is unsafe on a network.
 func (c *Config) checkProduction(faults *Faults) {
 	memory := errors.New("production does not keep data in memory, where it is lost with the process: give it a file or a server")
@@ -186,7 +182,6 @@ func (c *Config) checkProduction(faults *Faults) {
 	if c.Log.LeakSensitiveValues {
 		c.fault(faults, "log.leak_sensitive_values", "must not be true in production: people's data and usable tokens would be in the log")
 	}
-	if c.Hashing.Memory*c.Hashing.Time < leastHashing {
-		c.fault(faults, "hashing.memory", "memory times time must be at least %d KiB in production", leastHashing)
-	}
+	c.section(faults, "hashing", c.Hashing.ValidateProduction())
+	c.section(faults, "courier", c.Courier.ValidateProduction())
 }

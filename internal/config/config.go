@@ -195,6 +195,9 @@ func (c *Config) Development() bool { return c.Profile == Development }
 // Production tells whether the server runs in the production profile.
 func (c *Config) Production() bool { return c.Profile == Production }
 
+// adminBody holds a batch of a thousand identities with their credentials.
+const adminBody = 16 << 20
+
 // Defaults gives what holds when nothing is configured.
 func Defaults(p Profile) Config {
 	c := Config{
@@ -216,6 +219,7 @@ func Defaults(p Profile) Config {
 		Account:   account.DefaultConfig(),
 	}
 	c.SelfService = defaultSelfservice()
+	c.Serve.Admin.MaxBody = adminBody
 	tokens := token.DefaultConfig()
 	c.OAuth = OAuth{
 		Config: oauth.Defaults(),

@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/method/code"
 	"github.com/gatehouse-iam/gatehouse/internal/method/link"
 	"github.com/gatehouse-iam/gatehouse/internal/method/password"
+	"github.com/gatehouse-iam/gatehouse/internal/method/profile"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
 )
 
@@ -23,13 +24,15 @@ type Methods struct {
 	Password password.Config `yaml:"password"`
 	// Code sends one-time codes: for recovery and verification, and to sign in where that is switched on.
 	Code code.Config `yaml:"code"`
+	// Profile lets people change what is known of them.
+	Profile profile.Config `yaml:"profile"`
 	// Link sends links that are opened once, for recovery and verification.
 	Link link.Config `yaml:"link"`
 }
 
 func defaultSelfservice() Selfservice {
 	return Selfservice{Config: selfservice.DefaultConfig(), Methods: Methods{
-		Password: password.DefaultConfig(), Code: code.DefaultConfig(), Link: link.DefaultConfig(),
+		Password: password.DefaultConfig(), Code: code.DefaultConfig(), Link: link.DefaultConfig(), Profile: profile.DefaultConfig(),
 	}}
 }
 
@@ -39,7 +42,7 @@ func (s Selfservice) Validate() []error {
 	for _, m := range []struct {
 		name   string
 		faults []error
-	}{{"password", s.Methods.Password.Validate()}, {"code", s.Methods.Code.Validate()}, {"link", s.Methods.Link.Validate()}} {
+	}{{"password", s.Methods.Password.Validate()}, {"code", s.Methods.Code.Validate()}, {"link", s.Methods.Link.Validate()}, {"profile", s.Methods.Profile.Validate()}} {
 		for _, err := range m.faults {
 			faults = append(faults, fmt.Errorf("methods.%s.%w", m.name, err))
 		}

@@ -26,7 +26,7 @@ type Config struct {
 	// none, so the address is the peer's. List no network that clients themselves can connect from.
 	TrustedProxies Networks `yaml:"trusted_proxies"`
 	// MaxBody is the largest request body that is read; larger ones are answered 413. Unit: bytes. Default:
-	// 1048576 (1 MiB).
+	// 1048576 (1 MiB), on the admin listener 16777216 (16 MiB), which holds a batch of a thousand identities.
 	MaxBody int64 `yaml:"max_body"`
 	// Timeouts end connections of clients that are slow or gone.
 	Timeouts Timeouts `yaml:"timeouts"`

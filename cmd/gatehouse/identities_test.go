@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func someone(email, last string) string {
+	return fmt.Sprintf(`{"schema_id":"default","traits":{"email":%q,"name":{"first":"P","last":%q}}}`, email, last)
+}
+
+func TestIdentities(t *testing.T) {
+	s := start(t, "")
+	identities := func(args ...string) []string {
+		return append(append([]string{"identities"}, args...), "--endpoint", s.admin)
+	}
+	dir := t.TempDir()
+	var lines []string
+	for i := range 450 { // more than a batch of those with passwords
+		lines = append(lines, someone(fmt.Sprintf("p%d@example.com", i), "Smith"))
+	}
+	lines[0] = someone("ann@example.com", "Miller")
+	lines[100] = `{"schema_id":"default","traits":{"email":"carl@example.com"},"credentials":{"password":{"config":{"password":"quiet-harbour-lantern"}}}}`
+	lines = append(lines, "", someone("ann@example.com", "Again"), someone("no address", "Wrong"))
+	file := write(t, dir, "people.jsonl", strings.Join(lines, "\n"))
+	report := filepath.Join(dir, "refused.jsonl")
+
+	r := call(t, "", identities("import", file, "--report", report)...)
+	fails(t, r, 1, "line 452: Conflict", "line 453: Bad Request", "450 created, 2 refused", "2 of 452 identities were not created")
+	refused, err := os.ReadFile(report)
+	if err != nil || strings.Count(string(refused), "\n") != 2 || !strings.Contains(string(refused), `"line":453`) {
+		t.Errorf("the report: %s, %v", refused, err)
+	}
+	fails(t, call(t, "", identities("import", file)...), 1, "going on after line 453")
+	r = call(t, "", identities("import", file, "--restart")...)
+	fails(t, r, 1, "0 created, 452 refused")
+
+	all := asJSON[[]document](t, works(t, "", identities("list", "--format", "json", "--page-size", "100")...))
+	if len(all) != 450 {
+		t.Errorf("%d are listed", len(all))
+	}
+	found := asJSON[[]document](t, works(t, "", identities("list", "--trait", "name.last=Miller", "--format", "json")...))
+	if len(found) != 1 {
+		t.Fatalf("found %v", found)
+	}
+	id := found[0]["id"].(string)
+	if out := works(t, "", identities("list", "--credentials-identifier", "ANN@example.com")...); !strings.Contains(out, id) {
+		t.Errorf("by identifier:\n%s", out)
+	}
+	if out := works(t, "", identities("get", id)...); !strings.Contains(out, "ann@example.com") || !strings.Contains(out, "active") {
+		t.Errorf("get shows\n%s", out)
+	}
+	fails(t, call(t, "", identities("list", "--trait", "name")...), 2, "path=word")
+	fails(t, call(t, "", identities("list", "--trait", "a=b", "--search", "c")...), 2, "exclude")
+	works(t, "", identities("delete", id)...)
+	fails(t, call(t, "", identities("delete", id, id)...), 1, "2 of 2 identities were not deleted")
+	fails(t, call(t, "", identities("get", id)...), 1, "HTTP 404")
+}
+
+// An import that was interrupted goes on where the last batch ended, and only in the file that it began with.
+func TestIdentitiesImportGoesOn(t *testing.T) {
+	s := start(t, "")
+	dir := t.TempDir()
+	first := someone("a@example.com", "One") + "\n"
+	file := write(t, dir, "people.jsonl", first+someone("b@example.com", "Two")+"\n"+someone("c@example.com", "Three")+"\n")
+	size := fmt.Sprint(len(first) + 2*len(someone("b@example.com", "Two")) + 2 + len("Three") - len("Two"))
+	write(t, dir, "people.jsonl.progress", fmt.Sprintf(`{"size":%s,"offset":%d,"line":1,"created":1,"refused":0}`, size, len(first)))
+	r := call(t, "", "identities", "import", file, "--endpoint", s.admin)
+	if r.status != 0 || !strings.Contains(r.errs, "going on after line 1; 1 were created") || !strings.Contains(r.errs, "3 created") {
+		t.Errorf("exits with %d: %s", r.status, r.errs)
+	}
+	all := asJSON[[]document](t, works(t, "", "identities", "list", "--endpoint", s.admin, "--format", "json"))
+	if len(all) != 2 {
+		t.Errorf("%d were created", len(all))
+	}
+	write(t, dir, "people.jsonl", first)
+	fails(t, call(t, "", "identities", "import", file, "--endpoint", s.admin), 1, "another state of", "--restart")
+	write(t, dir, "bad.jsonl", someone("d@example.com", "Four")+"\n[1]\n")
+	fails(t, call(t, "", "identities", "import", filepath.Join(dir, "bad.jsonl"), "--endpoint", s.admin), 1, "line 2 is not a JSON object")
+	fails(t, call(t, "", "identities", "import", dir, "--endpoint", s.admin), 1, "not a file")
+	fails(t, call(t, "", "identities", "import", "none.jsonl", "--endpoint", s.admin), 1, "none.jsonl")
+}
+
+func TestIdentitiesValidate(t *testing.T) {
+	good := someone("a@example.com", "One") + "\n\n" + someone("b@example.com", "Two")
+	if out := works(t, good, "identities", "validate", "-"); !strings.Contains(out, "2 identities are valid") {
+		t.Errorf("says %q", out)
+	}
+	bad := `{"traits":{"email":"nobody"}}` + "\n" + `{"schema_id":"other","traits":{}}` + "\n7\n"
+	fails(t, call(t, bad, "identities", "validate", "-"), 1, "- line 1: traits.email:", `- line 2: schema_id "other"`, "- line 3: it is not an identity", "3 of 3 identities are not valid")
+	fails(t, call(t, "", "identities", "validate", "none.jsonl"), 1, "none.jsonl")
+}
+
+// What the server sends can be seen where no mail server is configured.
+func TestCourier(t *testing.T) {
+	s := start(t, "")
+	if out := works(t, "", "courier", "list", "--endpoint", s.admin); !strings.HasPrefix(out, "ID") {
+		t.Errorf("an empty list:\n%s", out)
+	}
+	askForCode(t, s, "nobody@example.com")
+	works(t, "", "identities", "import", write(t, t.TempDir(), "ann.jsonl", someone("ann@example.com", "Miller")), "--endpoint", s.admin)
+	askForCode(t, s, "ann@example.com")
+	messages := asJSON[[]document](t, works(t, "", "courier", "list", "--recipient", "ann@example.com", "--endpoint", s.admin, "--format", "json"))
+	if len(messages) != 1 || messages[0]["template_type"] != "recovery_code_valid" {
+		t.Fatalf("messages: %v", messages)
+	}
+	if out := works(t, "", "courier", "get", messages[0]["id"].(string), "--endpoint", s.admin); !strings.Contains(out, "BODY") {
+		t.Errorf("get shows\n%s", out)
+	}
+	fails(t, call(t, "", "courier", "get", "none", "--endpoint", s.admin), 1, "message none", "HTTP 404")
+	fails(t, call(t, "", "courier", "list", "--status", "lost", "--endpoint", s.admin), 1, "HTTP 400")
+}
+
+func TestProgress(t *testing.T) {
+	var out strings.Builder
+	p := newProgress(&out, "importing", 200, 0)
+	p.at(50, "first")
+	p.at(60, "too soon")
+	p.end(200, "done")
+	if got := out.String(); got != "importing  25 %  first\nimporting 100 %  done\n" {
+		t.Errorf("%q", got)
+	}
+	out.Reset()
+	p.terminal, p.began = true, time.Now().Add(-10*time.Second)
+	p.shown = time.Time{}
+	p.at(100, "half")
+	if got := out.String(); !strings.Contains(got, "███████████████░░░░░░░░░░░░░░░") || !strings.Contains(got, "10s left") {
+		t.Errorf("%q", got)
+	}
+}
