@@ -97,7 +97,7 @@ func (h *Handler) submitRegistration(ctx context.Context, f *Flow, in *Submissio
 		return nil, h.previousScreen(ctx, f, in, s)
 	}
 	draft := &identity.Identity{ID: secret.NewID(), SchemaID: s.ID, State: identity.Active, Traits: in.Traits()}
-	if draft.Traits == nil {
+	if (draft.Traits == nil || string(draft.Traits) == "{}") && f.Internal.Traits != nil { // SDKs send an empty object for nothing
 		draft.Traits = f.Internal.Traits
 	}
 	if draft.Traits == nil {
@@ -145,7 +145,7 @@ func (h *Handler) previousScreen(ctx context.Context, f *Flow, in *Submission, s
 	if err := h.askRegistration(ctx, f, s, nil); err != nil {
 		return err
 	}
-	if sent := in.Traits(); sent != nil && string(sent) != "{}" { // SDKs send an empty object for nothing
+	if sent := in.Traits(); sent != nil && string(sent) != "{}" {
 		traits = sent
 	}
 	f.typed(&Submission{Values: map[string]any{"traits": decoded(traits)}})
