@@ -3,6 +3,7 @@ package selfservice
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
@@ -100,9 +101,16 @@ func (h *Handler) recovered(ctx context.Context, of, f *Flow, in *Submission, r 
 	if !who.IsActive() {
 		return nil, ui.Reject(ui.Disabled())
 	}
+	if r.Value != "" && !recoveredBy(who, r.Via, r.Value) {
+		// The person has another address now. Who reads this one, and has a code or link from before, may be somebody else.
+		return nil, ui.Reject(ui.StateFailure(KindRecovery))
+	}
 	made, token := h.SessionStore.New(who, []session.AuthMethod{r.Method}, in.Client, h.Now())
 	w := Writes{Flow: of, Spend: true, Insert: made}
 	if unverified(who, r.Via, r.Value) {
+		if err := h.disown(ctx, who, &w); err != nil {
+			return nil, err
+		}
 		w.Verified = []Verified{{IdentityID: who.ID, Via: r.Via, Value: r.Value}}
 		h.markVerified(who, r.Via, r.Value)
 	}
@@ -136,6 +144,24 @@ func (h *Handler) recovered(ctx context.Context, of, f *Flow, in *Submission, r 
 	return a, h.echo(ctx, of, f)
 }
 
+// disown takes the password and the sessions from an account none of whose addresses was ever proven. A stranger may have
+// registered the address to wait for its owner, who proves it now and would share the account unawares.
+func (h *Handler) disown(ctx context.Context, who *identity.Identity, w *Writes) error {
+	if verifiedSome(who) {
+		return nil
+	}
+	whole, err := h.Identities.WithCredentials(ctx, who.ID)
+	if err != nil {
+		return err
+	}
+	w.RevokeAll = who.ID
+	if _, ok := whole.Credentials[identity.Password]; ok {
+		delete(whole.Credentials, identity.Password)
+		w.Update = whole
+	}
+	return nil
+}
+
 // afterRecovery says where a recovery leads: to the settings, unless its beginning said otherwise.
 func (h *Handler) afterRecovery(ctx context.Context, of, f *Flow, in *Submission, s *session.Session, w *Writes, a *Answer) (ui.ContinueWith, error) {
 	var memory recoveryMemory
@@ -155,6 +181,11 @@ func (h *Handler) afterRecovery(ctx context.Context, of, f *Flow, in *Submission
 	w.More = append(w.More, settings)
 	a.Location = h.page(h.settings(), settings, in)
 	return ui.ShowSettings(settings.ID, a.Location), nil
+}
+
+// recoveredBy reports whether the account can be recovered by the address.
+func recoveredBy(who *identity.Identity, via, value string) bool {
+	return slices.ContainsFunc(who.RecoveryAddresses, func(a identity.RecoveryAddress) bool { return a.Via == via && a.Value == value })
 }
 
 // unverified reports whether the identity has the address and never proved it.
