@@ -9,6 +9,7 @@ import (
 func (a *App) newListeners() []*web.Listener {
 	forPublic := a.options("public", a.cfg.Serve.Public)
 	forPublic.AllowOrigin = a.features.clients.AllowOrigin
+	forPublic.OneLoopbackName = true
 	public := web.NewMux(web.OAuthErrors, forPublic)
 	options := a.options("admin", a.cfg.Serve.Admin)
 	options.Bare = "/admin" // Ory's admin API is also known without the prefix

@@ -54,6 +54,9 @@ type Options struct {
 	// It is for a listener on loopback that asks for no credential: a page whose name resolves to 127.0.0.1
 	// (DNS rebinding) is same-origin to the browser, but cannot hide its name.
 	RefuseForeignHosts bool
+	// OneLoopbackName sends a browser that came to this machine by another of its names (localhost, 127.0.0.1, [::1]) to
+	// the base URL's. Cookies belong to a name, so a flow that began under the one would not be known under the other.
+	OneLoopbackName bool
 	// Guard, when set, refuses by its error who may not ask anything of this listener. Health is exempt: probes carry
 	// no secrets; and so are browsers' preflights, which carry none either.
 	Guard HandlerFunc
@@ -195,6 +198,11 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.fail(r, rt.errors, err)
 		return
 	}
+	if x.core.o.OneLoopbackName && x.core.misnamed(r) {
+		w.Header().Set("Location", x.core.o.BaseURL.Origin()+r.RequestURI)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+		return
+	}
 	if err := rt.handler(w, r); err != nil {
 		x.fail(r, rt.errors, err)
 	}
@@ -227,6 +235,31 @@ func (x *exchange) admit(r *http.Request, rt *route) error {
 		return &http.MaxBytesError{Limit: c.o.MaxBody}
 	}
 	return nil
+}
+
+// misnamed reports whether a browser opens a page by another loopback name than the base URL's, at the same port: where the
+// ports differ there is a proxy in between that knows what it does.
+func (c *core) misnamed(r *http.Request) bool {
+	if r.Method != http.MethodGet || strings.EqualFold(r.Host, c.o.BaseURL.Host()) ||
+		!strings.HasPrefix(r.RequestURI, "/") || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		return false
+	}
+	own, ownPort := loopbackName(c.o.BaseURL.Host())
+	got, port := loopbackName(r.Host)
+	return own && got && ownPort == port
+}
+
+// loopbackName reports whether a host names this machine, and at which port.
+func loopbackName(host string) (is bool, port string) {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name, port = strings.Trim(host, "[]"), ""
+	}
+	if strings.EqualFold(name, "localhost") {
+		return true, port
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.IsLoopback(), port
 }
 
 // foreign reports whether a Host header names another host than this machine or the base URL's.

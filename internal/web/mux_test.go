@@ -450,3 +450,29 @@ func TestWriterPassesThrough(t *testing.T) {
 		t.Errorf("%v %v %q", err, resp, body)
 	}
 }
+
+// A browser that comes as localhost to a server that calls itself 127.0.0.1 is sent there, before it gets a cookie.
+func TestOneLoopbackName(t *testing.T) {
+	for _, c := range []struct{ base, host, accept, method, want string }{
+		{"http://127.0.0.1:4444/", "localhost:4444", "text/html,*/*", "GET", "http://127.0.0.1:4444/a?b=c"},
+		{"http://127.0.0.1:4444/", "[::1]:4444", "text/html", "GET", "http://127.0.0.1:4444/a?b=c"},
+		{"http://localhost:4444/", "127.0.0.1:4444", "text/html", "GET", "http://localhost:4444/a?b=c"},
+		{"http://127.0.0.1:4444/", "127.0.0.1:4444", "text/html", "GET", ""},
+		{"http://127.0.0.1:4444/", "localhost:3000", "text/html", "GET", ""}, // a proxy's
+		{"http://127.0.0.1:4444/", "localhost:4444", "application/json", "GET", ""},
+		{"http://127.0.0.1:4444/", "localhost:4444", "text/html", "POST", ""},
+		{"https://login.example.com/", "localhost:4444", "text/html", "GET", ""},
+		{"http://127.0.0.1:4444/", "login.example.com", "text/html", "GET", ""},
+	} {
+		m := NewMux(HydraErrors, Options{OneLoopbackName: true, BaseURL: mustBase(c.base)})
+		m.Handle("/a", func(w http.ResponseWriter, _ *http.Request) error { return WriteJSON(w, http.StatusOK, "served") })
+		r := httptest.NewRequest(c.method, "/a?b=c", nil)
+		r.Host = c.host
+		r.Header.Set("Accept", c.accept)
+		w := httptest.NewRecorder()
+		m.ServeHTTP(w, r)
+		if got := w.Header().Get("Location"); got != c.want || c.want == "" && w.Code != http.StatusOK {
+			t.Errorf("%s %s of %s (%s): %d to %q, want %q", c.method, c.host, c.base, c.accept, w.Code, got, c.want)
+		}
+	}
+}
