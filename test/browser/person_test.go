@@ -185,6 +185,13 @@ func (p *person) opens(address string) {
 	})
 }
 
+// back presses the browser's button.
+func (p *person) back() {
+	p.t.Helper()
+	been := call(p, page.GetNavigationHistory, cdp.Empty{})
+	call(p, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: been.Entries[been.CurrentIndex-1].ID})
+}
+
 // address is where the person is.
 func (p *person) address() string {
 	p.t.Helper()
@@ -195,17 +202,39 @@ func (p *person) address() string {
 	return address
 }
 
-// sees fails unless a text is to be seen on the page.
+// sees fails unless a text is to be seen on the page: words of the pages, in the person's language, or as they are.
 func (p *person) sees(want string) {
 	p.t.Helper()
+	want = p.spoken(want)
 	if seen, err := eval[string](p, "document.body.innerText"); err != nil || !strings.Contains(blanks(seen), want) {
 		p.fail("%q is not to be seen (%v)", want, err)
+	}
+}
+
+// refused fails unless the page says that something is wrong, to those who see and to those who listen.
+func (p *person) refused() {
+	p.t.Helper()
+	p.told("[role=alert], [aria-invalid=true]", "that something is wrong")
+}
+
+// succeeded fails unless the page says that something was done.
+func (p *person) succeeded() {
+	p.t.Helper()
+	p.told(".success[role=status]", "that it is done")
+}
+
+func (p *person) told(selector, what string) {
+	p.t.Helper()
+	n, err := eval[int](p, "[...document.querySelectorAll("+text(selector)+")].filter((e) => e.checkVisibility()).length")
+	if err != nil || n == 0 {
+		p.fail("the page does not say %s (%v)", what, err)
 	}
 }
 
 // seesNot fails if a text is to be seen.
 func (p *person) seesNot(unwanted string) {
 	p.t.Helper()
+	unwanted = p.spoken(unwanted)
 	if seen, err := eval[string](p, "document.body.innerText"); err != nil || strings.Contains(blanks(seen), unwanted) {
 		p.fail("%q is to be seen (%v)", unwanted, err)
 	}
@@ -230,8 +259,12 @@ const finder = `((kind, name, within) => {
   return found[0];
 })`
 
-func find(kind, name string, within []string) string {
-	return fmt.Sprintf("%s(%s, %s, %s)", finder, text(kind), text(name), text(strings.Join(within, "")))
+func (p *person) find(kind, name string, within ...string) string {
+	section := ""
+	if len(within) > 0 {
+		section = p.word(within[0])
+	}
+	return fmt.Sprintf("%s(%s, %s, %s)", finder, text(kind), text(p.word(name)), text(section))
 }
 
 // point is a place in the window.
@@ -258,25 +291,25 @@ func (p *person) clicks(element string) {
 // presses presses a button and waits for the page that it leads to. It may say in which section of the page the button is.
 func (p *person) presses(name string, within ...string) {
 	p.t.Helper()
-	p.leads("pressing "+name, func() { p.clicks(find("button", name, within)) })
+	p.leads("pressing "+name, func() { p.clicks(p.find("button", name, within...)) })
 }
 
 // follows follows a link.
 func (p *person) follows(name string, within ...string) {
 	p.t.Helper()
-	p.leads("following "+name, func() { p.clicks(find("a", name, within)) })
+	p.leads("following "+name, func() { p.clicks(p.find("a", name, within...)) })
 }
 
 // ticks sets or unsets a tick.
 func (p *person) ticks(name string) {
 	p.t.Helper()
-	p.clicks(find("field", name, nil))
+	p.clicks(p.find("field", name))
 }
 
 // fills types into a field, in place of what was there.
 func (p *person) fills(name, value string) {
 	p.t.Helper()
-	field := find("field", name, nil)
+	field := p.find("field", name)
 	p.clicks(field)
 	p.key("a", "selectAll")
 	call(p, input.InsertText, input.InsertTextParams{Text: value})
@@ -286,7 +319,7 @@ func (p *person) fills(name, value string) {
 // holds is what stands in a field.
 func (p *person) holds(name string) string {
 	p.t.Helper()
-	value, err := eval[string](p, find("field", name, nil)+".value")
+	value, err := eval[string](p, p.find("field", name)+".value")
 	if err != nil {
 		p.fail("reading %s: %v", name, err)
 	}

@@ -19,6 +19,7 @@ type site struct {
 
 // All people of a test come from one address, so what one address may do is raised.
 const siteConfig = `courier: {smtp: {connection_uri: %q, from_address: gatehouse@example.com}}
+selfservice: {methods: {password: {config: {haveibeenpwned_enabled: false}}}}
 limits:
   flow: {requests: 10000, per: 1m, burst: 10000}
   login: {requests: 10000, per: 1m, burst: 10000}
