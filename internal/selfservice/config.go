@@ -88,7 +88,7 @@ type SettingsConfig struct {
 	// How long the settings page can be used before it must be loaded anew.
 	Lifespan time.Duration `yaml:"lifespan" default:"1h" min:"1m" max:"24h"`
 	// For how long after signing in a credential or an identifier may be changed; later the person is asked to sign in again.
-	PrivilegedSessionMaxAge time.Duration `yaml:"privileged_session_max_age" default:"1h" min:"1m" max:"720h"`
+	PrivilegedSessionMaxAge time.Duration `yaml:"privileged_session_max_age" default:"1h" min:"10s" max:"720h"`
 	// The assurance level that the settings need: aal1, or highest_available, which asks those who have a second factor for it.
 	RequiredAAL string `yaml:"required_aal" default:"highest_available" enum:"aal1,highest_available"`
 	// What happens when the settings are opened.

@@ -41,8 +41,8 @@ func (c Config) Validate() []error {
 	faults = oneOf(faults, "flows.settings.required_aal", f.Settings.RequiredAAL, "aal1", highestAvailable)
 	faults = oneOf(faults, "flows.recovery.use", f.Recovery.Use, "code", "link")
 	faults = oneOf(faults, "flows.verification.use", f.Verification.Use, "code", "link")
-	if d := f.Settings.PrivilegedSessionMaxAge; d < time.Minute || d > 720*time.Hour {
-		faults = append(faults, fmt.Errorf("flows.settings.privileged_session_max_age: %s is not between 1m and 720h", d))
+	if d := f.Settings.PrivilegedSessionMaxAge; d < 10*time.Second || d > 720*time.Hour {
+		faults = append(faults, fmt.Errorf("flows.settings.privileged_session_max_age: %s is not between 10s and 720h", d))
 	}
 	return c.checkAfter(faults)
 }
