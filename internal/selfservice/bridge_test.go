@@ -93,8 +93,9 @@ func TestLoginForAnOAuthClient(t *testing.T) {
 
 func TestOAuthClientWantsAFreshProof(t *testing.T) {
 	for name, want := range map[string]selfservice.OAuthLogin{
-		"prompt":  {MaxAge: -1, Prompt: []string{"login"}},
-		"max_age": {MaxAge: 60},
+		"prompt":              {MaxAge: -1, Prompt: []string{"login"}},
+		"max_age":             {MaxAge: 60},
+		"max_age to a second": {MaxAge: 120},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, o := bridged(t)

@@ -56,7 +56,9 @@ func (h *Handler) askOAuth(ctx context.Context, f *Flow, in *Submission) (*OAuth
 		}
 		return asked, nil
 	}
-	if age := int(h.Now().Sub(in.Session.AuthenticatedAt).Seconds()); asked.MaxAge >= 0 && age > asked.MaxAge || slices.Contains(asked.Prompt, "login") {
+	// As the OAuth server counts: parts of seconds matter, and 0 always asks anew (OpenID Connect Core §3.1.2.1).
+	age := h.Now().Sub(in.Session.AuthenticatedAt).Seconds()
+	if asked.MaxAge >= 0 && age >= float64(asked.MaxAge) || slices.Contains(asked.Prompt, "login") {
 		f.Refresh = true
 	}
 	enough := h.Sessions.Satisfied(in.Session, h.Sessions.Config.Whoami.RequiredAAL) == nil
