@@ -105,6 +105,7 @@ func (h *Handler) conclude(w http.ResponseWriter, r *http.Request, k flowKind, f
 	var invalid *ui.Invalid
 	switch {
 	case err == nil:
+		h.keepBeat(r.Context(), f)
 		return h.succeed(w, r, k, in, a)
 	case errors.As(err, &moved):
 		return h.moved(w, r, f, in, moved)

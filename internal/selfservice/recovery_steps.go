@@ -3,7 +3,6 @@ package selfservice
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
@@ -71,23 +70,6 @@ func (h *Handler) asked(ctx context.Context, of, f *Flow) (*Answer, error) {
 		}
 	}
 	return &Answer{Flow: f}, nil
-}
-
-// beat is the grid of answers that must not tell by their time. The work takes a few milliseconds; where a busy database makes
-// it longer than a beat, the answer comes at the next one.
-const beat = 100 * time.Millisecond
-
-// keepBeat waits until a whole number of beats has passed since the submission came, where the flow asked for it.
-func (h *Handler) keepBeat(ctx context.Context, f *Flow) {
-	if !f.even {
-		return
-	}
-	t := time.NewTimer(beat - max(h.Now().Sub(f.began), 0)%beat)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 // abandon ends a flow whose code was tried too often, and begins another one for who drives f, which says so.

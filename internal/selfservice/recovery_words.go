@@ -67,10 +67,6 @@ func (f *Flow) MaySend(ctx context.Context, l *limit.Limits, to string) error {
 	return l.Allow(ctx, string(f.Kind), limit.To+to)
 }
 
-// OnBeat has the answer to this submission come on a beat, where the flow goes on: so that how long it took tells nobody
-// whether the identifier or address that was typed is somebody's.
-func (f *Flow) OnBeat() { f.even = true }
-
 // MessageData is what every message of a flow tells its template, by Kratos' names: to whom, for whom (nil for nobody) and for
 // how long it is good.
 func (f *Flow) MessageData(to string, who *identity.Identity, lifespan time.Duration) map[string]any {

@@ -192,11 +192,19 @@ func (h *Handler) register(ctx context.Context, f *Flow, in *Submission, draft *
 	}
 	f.State = ui.StatePassedChallenge
 	f.Form.Clear()
+	if h.hides(&w, a) {
+		f.OnBeat()
+	}
 	if err := h.Store.Finish(ctx, w); err != nil {
 		return h.taken(ctx, f, draft, w, a, err)
 	}
 	h.notify(ctx, hooks, f, in, draft, a.Session)
 	return a, h.registeredAnswer(ctx, f, draft, a)
+}
+
+// hides reports whether the answer must be the same, in what it says and when it comes, whether or not the identifier is taken.
+func (h *Handler) hides(w *Writes, a *Answer) bool {
+	return h.Config.AccountEnumeration.Mitigate && a.Session == nil && len(w.More) > 0
 }
 
 // deferred reports whether the new person is signed in only when the address is verified: so that the answer to a registration

@@ -18,7 +18,7 @@ func (h *Handler) taken(ctx context.Context, f *Flow, draft *identity.Identity, 
 	if !errors.Is(err, identity.ErrExists) {
 		return nil, err
 	}
-	if a.Session != nil || len(w.More) == 0 || !h.Config.AccountEnumeration.Mitigate {
+	if !h.hides(&w, a) {
 		f.State, f.ContinueWith, f.Internal.Code = ui.StateChooseMethod, nil, nil
 		return nil, h.duplicate(ctx, f, draft, err)
 	}
