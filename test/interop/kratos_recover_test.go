@@ -30,19 +30,19 @@ func recovery(t *testing.T, s *site) {
 	const email = "carl@example.com"
 	s.create(email)
 	unknown := ok[*kratos.RecoveryFlow](t)(s.front.CreateNativeRecoveryFlow(ctx).Execute())
-	if u := ok[*kratos.RecoveryFlow](t)(s.recoverBy(unknown.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Email: ptr("nobody@example.com")})); u.State != "sent_email" {
+	if u := ok[*kratos.RecoveryFlow](t)(s.recoverBy(unknown.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Email: new("nobody@example.com")})); u.State != "sent_email" {
 		t.Errorf("an address that nobody has is answered %v", u.State)
 	}
 	flow := ok[*kratos.RecoveryFlow](t)(s.front.CreateNativeRecoveryFlow(ctx).Execute())
 	if flow.State != "choose_method" || flow.GetActive() != "code" {
 		t.Errorf("a recovery begins as %+v", flow)
 	}
-	sent := ok[*kratos.RecoveryFlow](t)(s.recoverBy(flow.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Email: ptr(email)}))
+	sent := ok[*kratos.RecoveryFlow](t)(s.recoverBy(flow.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Email: new(email)}))
 	if sent.State != "sent_email" {
 		t.Fatalf("the flow is %v", sent.State)
 	}
 	says(t, sent.Ui, 1060003)
-	wrong := ok[*kratos.RecoveryFlow](t)(s.recoverBy(flow.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Code: ptr("000000")}))
+	wrong := ok[*kratos.RecoveryFlow](t)(s.recoverBy(flow.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Code: new("000000")}))
 	says(t, wrong.Ui, 4060006)
 	code := s.code(email, "recovery_code_valid")
 	passed := ok[*kratos.RecoveryFlow](t)(s.recoverBy(flow.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Code: code}))
@@ -71,9 +71,9 @@ func recovery(t *testing.T, s *site) {
 	again, resp, err := s.recoverBy(flow.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Code: code})
 	no[*kratos.RecoveryFlow](t, http.StatusGone, "self_service_flow_replaced")(again, resp, err)
 	for range 5 {
-		ok[*kratos.RecoveryFlow](t)(s.recoverBy(unknown.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Code: ptr("000000")}))
+		ok[*kratos.RecoveryFlow](t)(s.recoverBy(unknown.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Code: new("000000")}))
 	}
-	tried, _, err := s.recoverBy(unknown.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Code: ptr("000000")})
+	tried, _, err := s.recoverBy(unknown.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Code: new("000000")})
 	if err == nil {
 		says(t, tried.Ui, 4060005)
 	}
@@ -89,10 +89,10 @@ func recoveryInBrowser(t *testing.T, s *site) {
 		m.Method = "code"
 		return p.UpdateRecoveryFlow(ctx).Flow(flow.Id).UpdateRecoveryFlowBody(kratos.UpdateRecoveryFlowWithCodeMethodAsUpdateRecoveryFlowBody(m)).Execute()
 	}
-	no[*kratos.RecoveryFlow](t, http.StatusForbidden, "security_csrf_violation")(send(&kratos.UpdateRecoveryFlowWithCodeMethod{Email: ptr(email)}))
+	no[*kratos.RecoveryFlow](t, http.StatusForbidden, "security_csrf_violation")(send(&kratos.UpdateRecoveryFlowWithCodeMethod{Email: new(email)}))
 	no[*kratos.RecoveryFlow](t, http.StatusForbidden, "security_csrf_violation")(s.page().GetRecoveryFlow(ctx).Id(flow.Id).Execute())
 	token := csrf(t, flow.Ui)
-	ok[*kratos.RecoveryFlow](t)(send(&kratos.UpdateRecoveryFlowWithCodeMethod{Email: ptr(email), CsrfToken: token}))
+	ok[*kratos.RecoveryFlow](t)(send(&kratos.UpdateRecoveryFlowWithCodeMethod{Email: new(email), CsrfToken: token}))
 	shown := ok[*kratos.RecoveryFlow](t)(p.GetRecoveryFlow(ctx).Id(flow.Id).Execute())
 	if shown.State != "sent_email" {
 		t.Errorf("the flow is %v", shown.State)
@@ -123,7 +123,7 @@ func handedRecovery(t *testing.T, s *site) {
 	ctx := t.Context()
 	who := s.create("phone@example.com")
 	handed := ok[*kratos.RecoveryCodeForIdentity](t)(s.people.CreateRecoveryCodeForIdentity(ctx).CreateRecoveryCodeForIdentityBody(
-		kratos.CreateRecoveryCodeForIdentityBody{IdentityId: who.Id, FlowType: ptr("api"), ExpiresIn: ptr("10m")}).Execute())
+		kratos.CreateRecoveryCodeForIdentityBody{IdentityId: who.Id, FlowType: new("api"), ExpiresIn: new("10m")}).Execute())
 	link, err := url.Parse(handed.RecoveryLink)
 	if err != nil || len(handed.RecoveryCode) != 6 || link.Query().Get("flow") == "" || time.Until(handed.GetExpiresAt()) > 10*time.Minute {
 		t.Fatalf("an administrator's code: %+v", handed)
@@ -142,7 +142,7 @@ func handedRecovery(t *testing.T, s *site) {
 
 	// One that has had its time.
 	soon := ok[*kratos.RecoveryCodeForIdentity](t)(s.people.CreateRecoveryCodeForIdentity(ctx).CreateRecoveryCodeForIdentityBody(
-		kratos.CreateRecoveryCodeForIdentityBody{IdentityId: who.Id, FlowType: ptr("api"), ExpiresIn: ptr("1ms")}).Execute())
+		kratos.CreateRecoveryCodeForIdentityBody{IdentityId: who.Id, FlowType: new("api"), ExpiresIn: new("1ms")}).Execute())
 	if link, err = url.Parse(soon.RecoveryLink); err != nil {
 		t.Fatal(err)
 	}
@@ -157,9 +157,9 @@ func handedRecovery(t *testing.T, s *site) {
 	no[*kratos.RecoveryFlow](t, http.StatusGone, "self_service_flow_expired")(s.front.GetRecoveryFlow(ctx).Id(link.Query().Get("flow")).Execute())
 
 	no[*kratos.RecoveryCodeForIdentity](t, http.StatusNotFound, "")(s.people.CreateRecoveryCodeForIdentity(ctx).CreateRecoveryCodeForIdentityBody(
-		kratos.CreateRecoveryCodeForIdentityBody{IdentityId: "8a1f7c1e-4d5b-4a39-9d53-2d6c5b0f9a10"}).Execute())
+		kratos.CreateRecoveryCodeForIdentityBody{IdentityId: unknownID}).Execute())
 	no[*kratos.RecoveryCodeForIdentity](t, http.StatusBadRequest, "")(s.people.CreateRecoveryCodeForIdentity(ctx).CreateRecoveryCodeForIdentityBody(
-		kratos.CreateRecoveryCodeForIdentityBody{IdentityId: who.Id, ExpiresIn: ptr("tomorrow")}).Execute())
+		kratos.CreateRecoveryCodeForIdentityBody{IdentityId: who.Id, ExpiresIn: new("tomorrow")}).Execute())
 }
 
 // Addresses are verified by codes, each of which works once.
@@ -169,7 +169,7 @@ func verification(t *testing.T, s *site) {
 	s.create(email)
 	for _, who := range []string{"nobody@example.com", email} {
 		flow := ok[*kratos.VerificationFlow](t)(s.front.CreateNativeVerificationFlow(ctx).Execute())
-		sent := ok[*kratos.VerificationFlow](t)(s.verifyBy(flow.Id, &kratos.UpdateVerificationFlowWithCodeMethod{Email: ptr(who)}))
+		sent := ok[*kratos.VerificationFlow](t)(s.verifyBy(flow.Id, &kratos.UpdateVerificationFlowWithCodeMethod{Email: new(who)}))
 		if sent.State != "sent_email" {
 			t.Fatalf("the flow is %v", sent.State)
 		}
@@ -182,8 +182,8 @@ func verification(t *testing.T, s *site) {
 		return ok[*kratos.VerificationFlow](t)(p.UpdateVerificationFlow(ctx).Flow(flow.Id).
 			UpdateVerificationFlowBody(kratos.UpdateVerificationFlowWithCodeMethodAsUpdateVerificationFlowBody(m)).Execute())
 	}
-	send(&kratos.UpdateVerificationFlowWithCodeMethod{Email: ptr(email)})
-	says(t, send(&kratos.UpdateVerificationFlowWithCodeMethod{Code: ptr("000000")}).Ui, 4070006)
+	send(&kratos.UpdateVerificationFlowWithCodeMethod{Email: new(email)})
+	says(t, send(&kratos.UpdateVerificationFlowWithCodeMethod{Code: new("000000")}).Ui, 4070006)
 	done := send(&kratos.UpdateVerificationFlowWithCodeMethod{Code: s.code(email, "verification_code_valid")})
 	if done.State != "passed_challenge" {
 		t.Errorf("the flow is %v", done.State)
@@ -217,9 +217,9 @@ func links(t *testing.T, _ *site) {
 	}
 
 	p = s.page()
-	recover := ok[*kratos.RecoveryFlow](t)(p.CreateBrowserRecoveryFlow(ctx).Execute())
-	ask := &kratos.UpdateRecoveryFlowWithLinkMethod{Method: "link", Email: "linked@example.com", CsrfToken: csrf(t, recover.Ui)}
-	ok[*kratos.RecoveryFlow](t)(p.UpdateRecoveryFlow(ctx).Flow(recover.Id).UpdateRecoveryFlowBody(kratos.UpdateRecoveryFlowWithLinkMethodAsUpdateRecoveryFlowBody(ask)).Execute())
+	back := ok[*kratos.RecoveryFlow](t)(p.CreateBrowserRecoveryFlow(ctx).Execute())
+	ask := &kratos.UpdateRecoveryFlowWithLinkMethod{Method: "link", Email: "linked@example.com", CsrfToken: csrf(t, back.Ui)}
+	ok[*kratos.RecoveryFlow](t)(p.UpdateRecoveryFlow(ctx).Flow(back.Id).UpdateRecoveryFlowBody(kratos.UpdateRecoveryFlowWithLinkMethodAsUpdateRecoveryFlowBody(ask)).Execute())
 	link := s.link("linked@example.com", "recovery_valid").String()
 	opened(t, s.page(), link) // a program that looks into mails uses nothing up
 	to, err := url.Parse(opened(t, p, link))
@@ -232,7 +232,7 @@ func links(t *testing.T, _ *site) {
 	}
 
 	handed := ok[*kratos.RecoveryLinkForIdentity](t)(s.people.CreateRecoveryLinkForIdentity(ctx).ReturnTo("https://app.example.com/home").
-		CreateRecoveryLinkForIdentityBody(kratos.CreateRecoveryLinkForIdentityBody{IdentityId: who.Id, ExpiresIn: ptr("1h")}).Execute())
+		CreateRecoveryLinkForIdentityBody(kratos.CreateRecoveryLinkForIdentityBody{IdentityId: who.Id, ExpiresIn: new("1h")}).Execute())
 	s.useElsewhere(handed.RecoveryLink)
 }
 

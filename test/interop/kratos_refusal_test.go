@@ -115,7 +115,7 @@ func strangeFlows(t *testing.T, s *site) {
 		no[*kratos.VerificationFlow](t, http.StatusNotFound, "")(s.front.GetVerificationFlow(ctx).Id(id).Execute())
 		no[*kratos.SettingsFlow](t, http.StatusNotFound, "")(s.front.GetSettingsFlow(ctx).Id(id).XSessionToken(token).Execute())
 		no[*kratos.SuccessfulNativeLogin](t, http.StatusNotFound, "")(s.front.UpdateLoginFlow(ctx).Flow(id).UpdateLoginFlowBody(byPassword("a", "b", nil)).Execute())
-		_, resp, err := s.recoverBy(id, &kratos.UpdateRecoveryFlowWithCodeMethod{Email: ptr("a@example.com")})
+		_, resp, err := s.recoverBy(id, &kratos.UpdateRecoveryFlowWithCodeMethod{Email: new("a@example.com")})
 		no[*kratos.RecoveryFlow](t, http.StatusNotFound, "")(nil, resp, err)
 	}
 	login := ok[*kratos.LoginFlow](t)(s.front.CreateNativeLoginFlow(ctx).Execute())

@@ -78,7 +78,7 @@ func twoSteps(t *testing.T, s *site) {
 	if !has(second.Ui, "password", "password") {
 		t.Fatalf("the second step asks for no password: %+v", second.Ui.Nodes)
 	}
-	send(&kratos.UpdateRegistrationFlowWithProfileMethod{Method: "profile", Screen: ptr("previous"), Traits: map[string]any{}})
+	send(&kratos.UpdateRegistrationFlowWithProfileMethod{Method: "profile", Screen: new("previous"), Traits: map[string]any{}})
 	if first := ok[*kratos.RegistrationFlow](t)(s.front.GetRegistrationFlow(ctx).Id(flow.Id).Execute()); has(first.Ui, "password", "") || value(first.Ui, "traits.email") != "two@example.com" {
 		t.Error("there is no way back to the first step, or it forgot what was typed")
 	}
@@ -134,7 +134,7 @@ func codes(t *testing.T, _ *site) {
 	if b["state"] != "sent_email" {
 		t.Fatalf("the registration is %v", b["state"])
 	}
-	no[*kratos.SuccessfulNativeRegistration](t, http.StatusBadRequest, "")(send(ptr("000000")))
+	no[*kratos.SuccessfulNativeRegistration](t, http.StatusBadRequest, "")(send(new("000000")))
 	made := ok[*kratos.SuccessfulNativeRegistration](t)(send(s.code("coded@example.com", "registration_code_valid")))
 	if a := made.Identity.VerifiableAddresses; len(a) != 1 || !a[0].Verified {
 		t.Errorf("who proved the address has %+v", a)
@@ -145,11 +145,11 @@ func codes(t *testing.T, _ *site) {
 		m.Method = "code"
 		return s.front.UpdateLoginFlow(ctx).Flow(login.Id).UpdateLoginFlowBody(kratos.UpdateLoginFlowWithCodeMethodAsUpdateLoginFlowBody(m)).Execute()
 	}
-	identifier := ptr("coded@example.com")
+	identifier := new("coded@example.com")
 	b = no[*kratos.SuccessfulNativeLogin](t, http.StatusBadRequest, "")(try(&kratos.UpdateLoginFlowWithCodeMethod{Identifier: identifier}))
 	says(t, b["ui"], 1010014)
 	first := s.code("coded@example.com", "login_code_valid")
-	no[*kratos.SuccessfulNativeLogin](t, http.StatusBadRequest, "")(try(&kratos.UpdateLoginFlowWithCodeMethod{Identifier: identifier, Resend: ptr("code")}))
+	no[*kratos.SuccessfulNativeLogin](t, http.StatusBadRequest, "")(try(&kratos.UpdateLoginFlowWithCodeMethod{Identifier: identifier, Resend: new("code")}))
 	if second := s.code("coded@example.com", "login_code_valid"); *second != *first {
 		b = no[*kratos.SuccessfulNativeLogin](t, http.StatusBadRequest, "")(try(&kratos.UpdateLoginFlowWithCodeMethod{Identifier: identifier, Code: first}))
 		says(t, b["ui"], 4010008)
@@ -236,7 +236,7 @@ func limits(t *testing.T, _ *site) {
 	for range 2 {
 		no[*kratos.SuccessfulNativeLogin](t, http.StatusBadRequest, "")(s.signIn("locked@example.com", "quiet-harbour-lantern-48"))
 	}
-	s.signIn("locked@example.com", "quiet-harbour-lantern-48") //nolint:errcheck,bodyclose // this failure locks, whatever it is answered
+	_, _, _ = s.signIn("locked@example.com", "quiet-harbour-lantern-48") // this failure locks, whatever it is answered
 	_, resp, err := s.signIn("locked@example.com", goodPassword)
 	no[*kratos.SuccessfulNativeLogin](t, http.StatusTooManyRequests, "")(nil, resp, err)
 	if resp.Header.Get("Retry-After") == "" {
@@ -245,7 +245,7 @@ func limits(t *testing.T, _ *site) {
 	flow := ok[*kratos.RecoveryFlow](t)(s.front.CreateNativeRecoveryFlow(t.Context()).Execute())
 	var last *http.Response
 	for range 4 {
-		_, last, _ = s.recoverBy(flow.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Email: ptr("nobody@example.com")})
+		_, last, _ = s.recoverBy(flow.Id, &kratos.UpdateRecoveryFlowWithCodeMethod{Email: new("nobody@example.com")})
 	}
 	if last.StatusCode != http.StatusTooManyRequests || last.Header.Get("Retry-After") == "" {
 		t.Errorf("asking for mails without end is answered %d", last.StatusCode)

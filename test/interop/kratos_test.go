@@ -28,6 +28,7 @@ func TestKratos(t *testing.T) {
 		{"Sessions", sessions}, {"Levels", levels}, {"Tokenized", tokenized}, {"SessionAdmin", sessionAdmin},
 		{"Identities", identities}, {"Lists", lists}, {"Credentials", credentials}, {"Batch", batch}, {"Mails", mails}, {"Schemas", schemas},
 		{"Refusals", refusals}, {"ReturnTo", returnTo}, {"Flows", strangeFlows}, {"Errors", flowErrors}, {"Health", health},
+		{"OAuth", oauthLogins}, {"Transient", transient},
 		{"Codes", codes}, {"Links", links}, {"IdentifierFirst", identifierFirst}, {"Silence", silence}, {"Limits", limits},
 	}
 	server := process.Start(t, process.Options{Config: forgiving + tokenizing})
@@ -124,7 +125,7 @@ func browserApp(t *testing.T, s *site) {
 		return p.UpdateRegistrationFlow(ctx).Flow(flow.Id).UpdateRegistrationFlowBody(kratos.UpdateRegistrationFlowWithPasswordMethodAsUpdateRegistrationFlowBody(m)).Execute()
 	}
 	no[*kratos.SuccessfulNativeRegistration](t, http.StatusForbidden, "security_csrf_violation")(submit())
-	m.CsrfToken = ptr("a-token-of-another-browser")
+	m.CsrfToken = new("a-token-of-another-browser")
 	no[*kratos.SuccessfulNativeRegistration](t, http.StatusForbidden, "security_csrf_violation")(submit())
 	m.CsrfToken = csrf(t, flow.Ui)
 	b := no[*kratos.SuccessfulNativeRegistration](t, http.StatusBadRequest, "")(submit())
@@ -142,8 +143,7 @@ func browserApp(t *testing.T, s *site) {
 	if who := ok[*kratos.Session](t)(p.ToSession(ctx).Execute()); who.Identity.Id != made.Identity.Id {
 		t.Errorf("signed in as %s", who.Identity.Id)
 	}
-	replaced := no[*kratos.SuccessfulNativeRegistration](t, http.StatusBadRequest, "session_already_available")(submit())
-	_ = replaced
+	no[*kratos.SuccessfulNativeRegistration](t, http.StatusBadRequest, "session_already_available")(submit())
 
 	no[*kratos.LoginFlow](t, http.StatusBadRequest, "session_already_available")(p.CreateBrowserLoginFlow(ctx).Execute())
 	no[*kratos.RegistrationFlow](t, http.StatusBadRequest, "session_already_available")(p.CreateBrowserRegistrationFlow(ctx).Execute())

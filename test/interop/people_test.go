@@ -126,7 +126,7 @@ func yes(t *testing.T) func(resp *http.Response, err error) {
 
 // no wants a refusal with a status and, where there is one, an error id. It gives the body.
 func no[T any](t *testing.T, status int, id string) func(v T, resp *http.Response, err error) map[string]any {
-	return func(v T, resp *http.Response, err error) map[string]any {
+	return func(_ T, resp *http.Response, err error) map[string]any {
 		t.Helper()
 		return nothing(t, status, id)(resp, err)
 	}
@@ -319,5 +319,3 @@ func withPassword(email string) kratos.CreateIdentityBody {
 	body.SetCredentials(kratos.IdentityWithCredentials{Password: &kratos.IdentityWithCredentialsPassword{Config: &config}})
 	return body
 }
-
-func ptr[T any](v T) *T { return &v }
