@@ -182,7 +182,7 @@ func (s *Store) write(ctx context.Context, tx *sqldb.Tx, w Writes) error {
 			}
 			rows[i] = row
 		}
-		if _, err := tx.InsertRows(ctx, "selfservice_flow", flowColumns, rows); err != nil {
+		if err := tx.InsertLater(ctx, "selfservice_flow", flowColumns, rows); err != nil {
 			return err
 		}
 	}
