@@ -136,6 +136,11 @@ func lists(t *testing.T, s *site) {
 	if found := ok[[]kratos.Identity](t)(s.people.ListIdentities(ctx).OrganizationId(unknownID).Execute()); len(found) != 0 {
 		t.Errorf("of an organization that nobody is in: %+v", found)
 	}
+	numbered := ok[[]kratos.Identity](t)(s.people.ListIdentities(ctx).Page(2).PerPage(1).Execute())
+	if before := ok[[]kratos.Identity](t)(s.people.ListIdentities(ctx).Page(1).PerPage(1).Execute()); len(numbered) != 1 || len(before) != 1 || before[0].Id == numbered[0].Id {
+		t.Errorf("by page numbers: %+v, then %+v", before, numbered)
+	}
+	no[[]kratos.Identity](t, http.StatusBadRequest, "")(s.people.ListIdentities(ctx).IncludeCredential([]string{"fingerprint"}).Execute())
 	no[[]kratos.Identity](t, http.StatusBadRequest, "")(s.people.ListIdentities(ctx).Ids(ids).CredentialsIdentifier("list1@lists.example.com").Execute())
 	no[[]kratos.Identity](t, http.StatusBadRequest, "")(s.people.ListIdentities(ctx).Ids([]string{"no-uuid"}).Execute())
 	no[[]kratos.Identity](t, http.StatusBadRequest, "")(s.people.ListIdentities(ctx).PageToken("made-up").Execute())
@@ -161,16 +166,34 @@ func credentials(t *testing.T, s *site) {
 	nothing(t, http.StatusNotFound, "")(s.people.DeleteIdentityCredentials(ctx, made.Id, "fingerprint").Execute())
 	nothing(t, http.StatusNotFound, "")(s.people.DeleteIdentityCredentials(ctx, made.Id, "totp").Execute())
 	nothing(t, http.StatusNotFound, "")(s.people.DeleteIdentityCredentials(ctx, unknownID, "totp").Execute())
+	nothing(t, http.StatusBadRequest, "")(s.people.DeleteIdentityCredentials(ctx, made.Id, "password").Execute()) // nothing would be left to sign in with
 	oidc := withPassword("oidc@example.com")
 	oidc.Credentials.Oidc = &kratos.IdentityWithCredentialsOidc{Config: &kratos.IdentityWithCredentialsOidcConfig{
 		Providers: []kratos.IdentityWithCredentialsOidcConfigProvider{{Provider: "github", Subject: "42"}, {Provider: "google", Subject: "43"}},
 	}}
+	oidc.VerifiableAddresses = []kratos.VerifiableIdentityAddress{{Value: "oidc@example.com", Verified: true, Via: "email", Status: "completed"}}
 	linked := ok[*kratos.Identity](t)(s.people.CreateIdentity(ctx).CreateIdentityBody(oidc).Execute())
+	if len(linked.VerifiableAddresses) != 1 || !linked.VerifiableAddresses[0].Verified {
+		t.Errorf("an address that was imported as verified: %+v", linked.VerifiableAddresses)
+	}
 	yes(t)(s.people.DeleteIdentityCredentials(ctx, linked.Id, "oidc").Identifier("github:42").Execute())
 	left := ok[*kratos.Identity](t)(s.people.GetIdentity(ctx, linked.Id).IncludeCredential([]string{"oidc"}).Execute())
 	if got := strings.Join((*left.Credentials)["oidc"].Identifiers, " "); got != "google:43" {
 		t.Errorf("left are %q", got)
 	}
+
+	// With a person's other data an administrator sets a password.
+	update := *kratos.NewUpdateIdentityBody("default", "active", map[string]any{"email": "oidc@example.com"})
+	fresh := kratos.IdentityWithCredentialsPasswordConfig{}
+	fresh.SetPassword(goodPassword + "-set")
+	update.SetCredentials(kratos.IdentityWithCredentials{Password: &kratos.IdentityWithCredentialsPassword{Config: &fresh}})
+	ok[*kratos.Identity](t)(s.people.UpdateIdentity(ctx, linked.Id).UpdateIdentityBody(update).Execute())
+	ok[*kratos.SuccessfulNativeLogin](t)(s.signIn("oidc@example.com", goodPassword+"-set"))
+	no[*kratos.SuccessfulNativeLogin](t, http.StatusBadRequest, "")(s.signIn("oidc@example.com", goodPassword))
+	if kept := ok[*kratos.Identity](t)(s.people.GetIdentity(ctx, linked.Id).Execute()); !kept.VerifiableAddresses[0].Verified {
+		t.Error("the address has to be verified again")
+	}
+	yes(t)(s.people.DeleteIdentityCredentials(ctx, linked.Id, "password").Execute())
 }
 
 // Many at once: what is wrong with one does not keep the others.

@@ -53,7 +53,16 @@ func refusals(t *testing.T, s *site) {
 		t.Errorf("with the token in a header: %d", resp.StatusCode)
 	}
 
-	// What is no JSON, what is too much, and who is nobody.
+	// Other methods than those that there are.
+	for path, method := range map[string]string{
+		"/self-service/login": http.MethodDelete, "/self-service/login/flows": http.MethodPost, "/sessions": http.MethodPut, "/self-service/logout/api": http.MethodGet,
+	} {
+		if resp := s.ask(&http.Client{}, method, s.Public+path, nil, "", nil); resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") == "" {
+			t.Errorf("%s %s is answered %d, allowed is %q", method, path, resp.StatusCode, resp.Header.Get("Allow"))
+		}
+	}
+
+	// What is no JSON, and who is nobody.
 	for path, body := range map[string]string{
 		"/admin/identities":     `{"schema_id":"default","traits":{"email":`,
 		"/admin/recovery/code":  `{"identity_id":"no-uuid"}`,
