@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/account"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
@@ -120,6 +122,19 @@ func (b sessionBridge) End(ctx context.Context, id string) error {
 func (b sessionBridge) EndAll(ctx context.Context, subject string) error {
 	_, err := b.sessions.RevokeAll(ctx, subject)
 	return err
+}
+
+// endTokens takes back what applications hold of somebody who was deleted or disabled: what they were allowed, and with it their
+// tokens, which would be refreshed for as long as they like.
+func endTokens(flows *authorize.Flows, log *slog.Logger) func(ctx context.Context, subject string) {
+	return func(ctx context.Context, subject string) {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		if err := flows.RevokeConsents(ctx, subject, "", "", true); err != nil {
+			log.ErrorContext(ctx, "the tokens of an identity that has ended could not be revoked: DELETE /admin/oauth2/auth/sessions/consent?subject=…&all=true does so",
+				"identity_id", subject, "error", err)
+		}
+	}
 }
 
 // consentBridge answers consent challenges for the pages: account.Consents.

@@ -123,6 +123,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	}
 	if own {
 		flows.Login = sessionBridge{people.sessions}
+		people.identities.OnEnd(endTokens(flows, a.log))
 	}
 	cookies := web.Cookies{Ring: cookie.For("cookies"), Base: base}
 

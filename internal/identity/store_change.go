@@ -77,6 +77,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 				return err
 			}
 		}
+		s.ended(ctx, tx, id)
 		return s.feed.Publish(ctx, tx, Topic, id)
 	})
 }
