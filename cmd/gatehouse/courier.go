@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,7 +22,7 @@ var messageColumns = []column{
 func courierCommand() *cobra.Command {
 	cmd := group("courier", "See the mails and short messages that the server sends",
 		`  gatehouse courier list --status abandoned
-  gatehouse courier get ID`,
+  gatehouse courier get`,
 		listMessages(), getMessage())
 	addEndpointFlags(cmd)
 	addFormatFlag(cmd)
@@ -63,18 +64,37 @@ func listMessages() *cobra.Command {
 
 func getMessage() *cobra.Command {
 	return &cobra.Command{
-		Use: "get ID", Short: "Show one message, and its text where the server's configuration shows it",
-		Example: "  gatehouse courier get 0193f2a0-…", Args: exactly("the message's ID"),
+		Use: "get [ID]", Short: "Show one message, the newest without an ID, and its text where the server's configuration shows it",
+		Example: "  gatehouse courier get\n  gatehouse courier get 0193f2a0-…", Args: atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := newAPI(cmd)
 			if err != nil {
 				return err
 			}
+			id, err := a.messageID(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
 			var d document
-			if _, err := a.send(cmd.Context(), http.MethodGet, messagesPath+"/"+url.PathEscape(args[0]), nil, &d); err != nil {
-				return fmt.Errorf("message %s: %w", printable(args[0]), err)
+			if _, err := a.send(cmd.Context(), http.MethodGet, messagesPath+"/"+url.PathEscape(id), nil, &d); err != nil {
+				return fmt.Errorf("message %s: %w", printable(id), err)
 			}
 			return showOne(cmd, append(messageColumns[:len(messageColumns):len(messageColumns)], column{title: "BODY", field: "body"}), d)
 		},
 	}
+}
+
+// messageID is the argument, or the newest message's.
+func (a *api) messageID(ctx context.Context, args []string) (string, error) {
+	if len(args) > 0 {
+		return args[0], nil
+	}
+	var newest []struct{ ID string }
+	if _, err := a.send(ctx, http.MethodGet, messagesPath+"?page_size=1", nil, &newest); err != nil {
+		return "", err
+	}
+	if len(newest) == 0 {
+		return "", errors.New("there is no message yet")
+	}
+	return newest[0].ID, nil
 }

@@ -98,6 +98,7 @@ func TestIdentitiesValidate(t *testing.T) {
 // What the server sends can be seen where no mail server is configured.
 func TestCourier(t *testing.T) {
 	s := start(t, "")
+	fails(t, call(t, "", "courier", "get", "--endpoint", s.admin), 1, "no message yet")
 	if out := works(t, "", "courier", "list", "--endpoint", s.admin); !strings.HasPrefix(out, "ID") {
 		t.Errorf("an empty list:\n%s", out)
 	}
@@ -108,7 +109,8 @@ func TestCourier(t *testing.T) {
 	if len(messages) != 1 || messages[0]["template_type"] != "recovery_code_valid" {
 		t.Fatalf("messages: %v", messages)
 	}
-	if out := works(t, "", "courier", "get", messages[0]["id"].(string), "--endpoint", s.admin); !strings.Contains(out, "BODY") {
+	out := works(t, "", "courier", "get", messages[0]["id"].(string), "--endpoint", s.admin)
+	if !strings.Contains(out, "BODY") || works(t, "", "courier", "get", "--endpoint", s.admin) != out {
 		t.Errorf("get shows\n%s", out)
 	}
 	fails(t, call(t, "", "courier", "get", "none", "--endpoint", s.admin), 1, "message none", "HTTP 404")

@@ -35,6 +35,14 @@ func exactly(what string) cobra.PositionalArgs {
 	}
 }
 
+// atMostOne takes one argument or none.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return none(cmd, args[1:])
+}
+
 // several takes one argument or more.
 func several(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

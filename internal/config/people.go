@@ -47,5 +47,12 @@ func (s Selfservice) Validate() []error {
 			faults = append(faults, fmt.Errorf("methods.%s.%w", m.name, err))
 		}
 	}
+	enabled := map[string]bool{"code": s.Methods.Code.Enabled, "link": s.Methods.Link.Enabled}
+	if f := s.Flows.Recovery; f.Enabled && !enabled[f.Use] {
+		faults = append(faults, fmt.Errorf("flows.recovery.use: the method %s is not enabled (selfservice.methods.%[1]s.enabled), so nobody could recover an account", f.Use))
+	}
+	if f := s.Flows.Verification; f.Enabled && !enabled[f.Use] {
+		faults = append(faults, fmt.Errorf("flows.verification.use: the method %s is not enabled (selfservice.methods.%[1]s.enabled), so nobody could verify an address", f.Use))
+	}
 	return faults
 }

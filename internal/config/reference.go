@@ -44,7 +44,7 @@ func referenceOf(c comments) []byte {
 	production.Profile = Development // the profile itself has one default
 	r := referenceWriter{
 		out: &b, comments: c,
-		development: reflect.ValueOf(Defaults(Development)), production: reflect.ValueOf(production),
+		development: reflect.ValueOf(Defaults(Development)), production: reflect.ValueOf(production), items: map[reflect.Type]string{},
 	}
 	r.group("", reflect.TypeFor[Config](), r.development, r.production)
 	return []byte(b.String())
@@ -54,6 +54,8 @@ type referenceWriter struct {
 	out                     *strings.Builder
 	comments                comments
 	development, production reflect.Value
+	// items are where the keys of a list's or map's items were described first: a hook has the same ones everywhere.
+	items map[reflect.Type]string
 }
 
 // group writes the keys of a struct, those with one value before the groups, so that no key stands under the heading of
@@ -119,6 +121,13 @@ func (r referenceWriter) section(k key, development, production reflect.Value) {
 		if _, more, found := strings.Cut(doc, ". "); found {
 			r.out.WriteString("\n" + more + "\n")
 		}
+	}
+	if k.form != group {
+		if first, before := r.items[t]; before {
+			r.out.WriteString("\nThe keys are those of `" + first + "`.\n")
+			return
+		}
+		r.items[t] = path
 	}
 	r.group(path, t, development, production)
 }

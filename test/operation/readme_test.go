@@ -2,8 +2,6 @@ package operation
 
 import (
 	"bytes"
-	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
@@ -21,7 +19,7 @@ var shellBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
 // Whoever follows README.md from top to bottom gets a token and a login: its shell blocks run here in their order, in one
 // shell, against a server that is started by the command of `make run`. Two things differ: the server listens at free ports,
-// and a browser logs in by itself.
+// and a browser makes an account by itself.
 func TestReadme(t *testing.T) {
 	blocks := shellBlock.FindAllStringSubmatch(read(t, "README.md"), -1)
 	script := ""
@@ -59,7 +57,7 @@ func TestReadme(t *testing.T) {
 	go func() { ended <- shell.Wait() }()
 	select {
 	case address := <-errs.found:
-		developerLogin(t, address)
+		newcomer(t, address, admin)
 	case err := <-ended:
 		t.Fatalf("README.md ends (%v) before the login:\n%s\n%s", err, out.String(), errs.String())
 	}
@@ -111,7 +109,7 @@ func makeRun(t *testing.T, dir string) (public, admin string) {
 	case <-time.After(time.Minute):
 		t.Fatalf("the server does not say that it is ready:\n%s", output.String())
 	}
-	for _, want := range []string{"http://" + public, "http://" + admin, "data/oauth.db", "clients create", "perform client-credentials"} {
+	for _, want := range []string{"http://" + public, "http://" + admin, "data/oauth.db", "clients create", "perform client-credentials", "/account/"} {
 		if !strings.Contains(output.String(), want) {
 			t.Errorf("the server's welcome does not name %s:\n%s", want, output.String())
 		}
@@ -122,33 +120,30 @@ func makeRun(t *testing.T, dir string) (public, admin string) {
 	return "http://" + public, "http://" + admin
 }
 
-// developerLogin fills in the built-in forms as a person would.
-func developerLogin(t *testing.T, address string) {
+// newcomer makes an account at the address, reads the mail that cannot be sent, and allows the application.
+func newcomer(t *testing.T, address, admin string) {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
+	p := process.NewPerson(t)
+	p.Open(address)
+	p.Follow("/registration/")
+	p.Press("method", "profile", url.Values{"traits.email": {"ann@example.com"}})
+	p.Press("method", "password", url.Values{"password": {"quiet-harbour-lantern-47"}})
+	mail, err := exec.CommandContext(t.Context(), process.Binary(t), "courier", "get", "--endpoint", admin).CombinedOutput()
+	if err != nil {
+		t.Fatalf("the mail cannot be read: %v\n%s", err, mail)
+	}
+	p.Press("method", "code", url.Values{"code": {regexp.MustCompile(`\b[0-9]{6}\b`).FindString(string(mail))}})
+	p.Press("said", "yes", nil)
+	if p.URL.Path != "/callback" {
+		t.Errorf("the login ends at %s:\n%s", p.URL, p.Page)
+	}
+	account, err := p.URL.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	browser := &http.Client{Jar: jar, Timeout: 30 * time.Second}
-	resp, err := browser.Get(address)
-	for range 2 {
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		at := resp.Request.URL
-		form := at.Query()
-		form.Set("said", "yes")
-		form.Set("subject", "alice")
-		form["grant_scope"] = []string{"openid", "offline"}
-		resp, err = browser.PostForm((&url.URL{Scheme: at.Scheme, Host: at.Host, Path: at.Path}).String(), form)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusOK || resp.Request.URL.Path != "/callback" {
-		t.Errorf("the login ends with %d at %s", resp.StatusCode, resp.Request.URL.Path)
+	account.Path, account.RawQuery = "/account/", ""
+	if p.Open(account.String()); !strings.Contains(p.Page, "ann@example.com") {
+		t.Errorf("the account shows\n%s", p.Page)
 	}
 }
 

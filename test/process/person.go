@@ -22,6 +22,7 @@ type Person struct {
 	t     testing.TB
 	http  *http.Client
 	forms []form
+	links []string
 }
 
 // form is what a person can send from a page: where to, what is filled in already, and the buttons.
@@ -51,6 +52,22 @@ func (p *Person) Open(address string) {
 		p.t.Fatal(err)
 	}
 	p.send(req)
+}
+
+// Follow clicks the first link whose address contains the words.
+func (p *Person) Follow(words string) {
+	p.t.Helper()
+	for _, to := range p.links {
+		if strings.Contains(to, words) {
+			at, err := p.URL.Parse(to)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			p.Open(at.String())
+			return
+		}
+	}
+	p.t.Fatalf("%s has no link to %s:\n%s", p.URL, words, p.Page)
 }
 
 // Has reports whether the page has a form with the field.
@@ -110,7 +127,7 @@ func (p *Person) send(req *http.Request) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.forms = nil
+	p.forms, p.links = nil, nil
 	p.collect(root, nil)
 }
 
@@ -122,6 +139,8 @@ func (p *Person) collect(n *html.Node, in *int) {
 			p.forms = append(p.forms, form{action: attribute(n, "action"), values: url.Values{}})
 			last := len(p.forms) - 1
 			in = &last
+		case "a":
+			p.links = append(p.links, attribute(n, "href"))
 		case "input", "button":
 			if in != nil {
 				p.forms[*in].add(n)
