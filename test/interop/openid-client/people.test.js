@@ -203,3 +203,38 @@ test('a person says no', async () => {
   const back = await browser.submit(page, 'said', 'no')
   assert.equal(back.searchParams.get('error'), 'access_denied')
 })
+
+test('signing out on the account pages ends the logins of applications', async () => {
+  const email = 'olga@example.com'
+  await person(email)
+  const browser = new Browser(callback)
+  const first = await login()
+  await first.tokens(await allow(browser, await signIn(browser, await browser.visit(first.address), email)))
+  const asked = await browser.visit(`${GATEHOUSE_PUBLIC}/account/logout`)
+  const done = await browser.submit(asked, 'said', 'yes')
+  assert.equal(done.status, 200)
+  assert.equal((await browser.api(`${GATEHOUSE_PUBLIC}/sessions/whoami`)).status, 401)
+  assert.equal(await silently(browser), 'login_required')
+})
+
+test('a person stays signed in who does not want an application to sign them out', async () => {
+  const email = 'stay@example.com'
+  const who = await person(email)
+  const browser = new Browser(callback)
+  const first = await login()
+  const tokens = await first.tokens(await allow(browser, await signIn(browser, await browser.visit(first.address), email)))
+  // Without a hint nobody knows whether the application asks for this person, so they are asked.
+  const end = oidc.buildEndSessionUrl(config, { post_logout_redirect_uri: callback, state: 'bye' })
+  const asked = await browser.visit(end.href)
+  assert.equal(asked.url?.pathname, '/account/logout', asked.html)
+  await browser.submit(asked, 'said', 'no')
+  assert.equal((await silently(browser)).sub, who.id)
+  assert.equal(tokens.claims().acr, 'aal1')
+})
+
+test('the login page knows what the application told about the person', async () => {
+  const { address } = await login({ login_hint: 'hint@example.com', ui_locales: 'de' })
+  const page = await new Browser(callback).visit(address)
+  assert.match(page.html, /<html lang="de"/)
+  assert.equal(page.forms.find(f => f.fields.has('identifier')).fields.get('identifier'), 'hint@example.com')
+})
