@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
@@ -81,7 +82,8 @@ func (s *Store) Insert(ctx context.Context, f *Flow) error {
 
 // Get returns the flow, whatever its age. One that has ended is ErrFlowChanged, with the flow beside it.
 func (s *Store) Get(ctx context.Context, kind Kind, id string) (*Flow, error) {
-	if len(id) > 64 {
+	// What a database does not take for text would fail the reads of everybody whose flows the same statement reads.
+	if id == "" || len(id) > 64 || strings.Trim(id, "0123456789abcdef-") != "" {
 		return nil, ErrNoFlow
 	}
 	f, found, err := s.reads.Get(ctx, id)
@@ -136,7 +138,7 @@ func (s *Store) Finish(ctx context.Context, w Writes) error {
 	var err error
 	if w.Create != nil || w.Update != nil {
 		// What can fail because of others' rows has a transaction of its own: it would undo its neighbours'.
-		err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return s.write(ctx, tx, w) })
+		err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return s.flush(ctx, tx, []Writes{w})[0] })
 	} else {
 		err = s.ends.Do(ctx, w)
 	}
@@ -153,20 +155,19 @@ func (s *Store) Finish(ctx context.Context, w Writes) error {
 	return nil
 }
 
-// flush writes the changes of several requests in one transaction. Those that came too late change nothing.
+// flush writes the changes of several requests in one transaction.
 func (s *Store) flush(ctx context.Context, tx *sqldb.Tx, all []Writes) []error {
-	errs := make([]error, len(all))
+	errs := s.update(ctx, tx, all)
 	for i, w := range all {
-		errs[i] = s.write(ctx, tx, w)
+		if errs[i] == nil {
+			errs[i] = s.write(ctx, tx, w)
+		}
 	}
 	return errs
 }
 
-// write begins with the statement that decides who was first; nothing else is written for the others.
+// write writes what comes with the flow of somebody who was first.
 func (s *Store) write(ctx context.Context, tx *sqldb.Tx, w Writes) error {
-	if err := s.update(ctx, tx, w); err != nil {
-		return err
-	}
 	if err := s.writeIdentity(ctx, tx, w); err != nil {
 		return err
 	}
@@ -194,27 +195,48 @@ func (s *Store) write(ctx context.Context, tx *sqldb.Tx, w Writes) error {
 	return nil
 }
 
-// update saves or ends the flow, guarded by its version.
-func (s *Store) update(ctx context.Context, tx *sqldb.Tx, w Writes) error {
-	if w.Flow == nil {
-		return nil
+// update saves or ends the flows, guarded by their versions. It is the statement that decides who was first; nothing else is
+// written for the others.
+func (s *Store) update(ctx context.Context, tx *sqldb.Tx, all []Writes) []error {
+	errs := make([]error, len(all))
+	var each [][]any
+	var at []int
+	for i, w := range all {
+		if w.Flow == nil {
+			continue
+		}
+		change, err := s.change(ctx, w)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		each, at = append(each, change), append(at, i)
 	}
+	counts, err := tx.ExecEach(ctx, `UPDATE selfservice_flow SET document = ?, version = version + 1, updated_at = ?, spent_at = ?, expires_at = ?
+		WHERE tenant_id = :tenant AND id = ? AND version = ? AND spent_at IS NULL`, each)
+	for n, i := range at {
+		switch {
+		case err != nil:
+			errs[i] = err
+		case counts[n] != 1:
+			errs[i] = ErrFlowChanged
+		}
+	}
+	return errs
+}
+
+// change is what update binds.
+func (s *Store) change(ctx context.Context, w Writes) ([]any, error) {
 	sealed, err := s.seal(ctx, w.Flow)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	now := s.o.Now()
 	var spent time.Time
 	if w.Spend {
 		spent = now
 	}
-	n, err := tx.Exec(ctx, `UPDATE selfservice_flow SET document = ?, version = version + 1, updated_at = ?, spent_at = ?, expires_at = ?
-		WHERE tenant_id = :tenant AND id = ? AND version = ? AND spent_at IS NULL`,
-		sealed, now, spent, w.Flow.ExpiresAt, w.Flow.ID, w.Flow.Version)
-	if err == nil && n != 1 {
-		err = ErrFlowChanged
-	}
-	return err
+	return []any{sealed, now, spent, w.Flow.ExpiresAt, w.Flow.ID, w.Flow.Version}, nil
 }
 
 func (s *Store) writeIdentity(ctx context.Context, tx *sqldb.Tx, w Writes) error {

@@ -60,15 +60,30 @@ func (t *pgTx) exec(ctx context.Context, text string, bound []any) (tag pgconn.C
 	case len(t.ahead) == 0:
 		return t.conn.Exec(ctx, text, bound...)
 	}
-	results, err := t.send(ctx, text, bound)
+	tags, err := t.execEach(ctx, []ahead{{text: text, bound: bound}})
 	if err != nil {
 		return tag, err
 	}
-	tag, err = results.Exec()
-	if closing := results.Close(); err == nil {
-		err = closing
+	return tags[0], nil
+}
+
+// execEach runs several statements in one exchange.
+func (t *pgTx) execEach(ctx context.Context, list []ahead) ([]pgconn.CommandTag, error) {
+	if t.over() {
+		return nil, errOver
 	}
-	return tag, err
+	results, err := t.send(ctx, list...)
+	if err != nil {
+		return nil, err
+	}
+	tags := make([]pgconn.CommandTag, len(list))
+	for i := range list {
+		if tags[i], err = results.Exec(); err != nil {
+			_ = results.Close() // says the same again
+			return nil, err
+		}
+	}
+	return tags, results.Close()
 }
 
 func (t *pgTx) query(ctx context.Context, text string, bound []any) (pgx.Rows, error) {
@@ -78,7 +93,7 @@ func (t *pgTx) query(ctx context.Context, text string, bound []any) (pgx.Rows, e
 	case len(t.ahead) == 0:
 		return t.conn.Query(ctx, text, bound...)
 	}
-	results, err := t.send(ctx, text, bound)
+	results, err := t.send(ctx, ahead{text: text, bound: bound})
 	if err != nil {
 		return nil, err
 	}
@@ -90,14 +105,16 @@ func (t *pgTx) query(ctx context.Context, text string, bound []any) (pgx.Rows, e
 	return &lastRows{Rows: rows, results: results}, nil
 }
 
-// send sends what is ahead and a statement as one exchange. It leaves the statement's own answer to be read.
-func (t *pgTx) send(ctx context.Context, text string, bound []any) (pgx.BatchResults, error) {
+// send sends what is ahead and the last statements as one exchange. It leaves the answers of the last ones to be read.
+func (t *pgTx) send(ctx context.Context, last ...ahead) (pgx.BatchResults, error) {
 	batch, sent := &pgx.Batch{}, t.ahead
 	t.ahead, t.begun = nil, true
 	for _, s := range sent {
 		batch.Queue(s.text, s.bound...)
 	}
-	batch.Queue(text, bound...)
+	for _, s := range last {
+		batch.Queue(s.text, s.bound...)
+	}
 	results := t.conn.SendBatch(ctx, batch)
 	for _, s := range sent {
 		if _, err := results.Exec(); err != nil {
