@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"strings"
+	"unicode/utf8"
 )
 
 // Filter says which identities a list holds. At most one of IDs, Identifier, Similar, OrganizationID and Search is set.
@@ -46,6 +47,11 @@ func (s *Store) List(ctx context.Context, f Filter) ([]*Identity, error) {
 func (f *Filter) query() (string, []any) {
 	page := ` ORDER BY i.id LIMIT ?`
 	base := `SELECT ` + Columns("i") + ` FROM identity i WHERE i.tenant_id = :tenant AND i.id > ?`
+	for _, text := range []string{f.Identifier, f.Similar, f.Field} {
+		if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+			return "", nil // PostgreSQL refuses it, and nobody's can be so
+		}
+	}
 	switch {
 	case len(f.IDs) > 0:
 		return base + ` AND i.id IN (?)` + page, []any{f.After, f.IDs, f.Limit}

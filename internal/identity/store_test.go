@@ -486,6 +486,8 @@ func storeLists(t *testing.T, db *sqldb.DB) {
 		"organization":     {identity.Filter{Limit: 2, OrganizationID: organization, After: made[0]}, []string{made[2], made[4]}},
 		"identifier":       {identity.Filter{Limit: 9, Identifier: "LIST3_%@example.com"}, made[3:4]},
 		"no identifier":    {identity.Filter{Limit: 9, Identifier: "list3"}, nil},
+		"no text":          {identity.Filter{Limit: 9, Identifier: "list3_%@example.com\x00"}, nil},
+		"no UTF-8":         {identity.Filter{Limit: 9, Search: "list", Field: "\xff"}, nil},
 		"similar":          {identity.Filter{Limit: 9, Similar: "ST4_%@Ex"}, made[4:5]},
 		"similar wildcard": {identity.Filter{Limit: 9, Similar: "list%"}, nil},
 		"similar, paged":   {identity.Filter{Limit: 2, Similar: "@example.com", After: made[1]}, made[2:4]},

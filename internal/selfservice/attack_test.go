@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/method/code"
 	"github.com/gatehouse-iam/gatehouse/internal/method/link"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
@@ -197,4 +198,14 @@ func TestNobodyRegistersWithASchemaOfAdministrators(t *testing.T) {
 		expect(t, "status", s.app().get("/self-service/registration/api?identity_schema=staff").status, want)
 		expect(t, "status of the default one", s.app().get("/self-service/registration/api?identity_schema=customer").status, http.StatusOK)
 	}
+}
+
+// TestIdsThatAreNoTextFailNobody: PostgreSQL refuses a statement that holds one, and flows of many people are read by one.
+func TestIdsThatAreNoTextFailNobody(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		s := newServer(t, db, config(plain), proofs())
+		for _, path := range []string{"/self-service/login/flows?id=%00", "/self-service/login/flows?id=%ff", "/self-service/errors?id=%00", "/self-service/recovery?flow=%00&token=x"} {
+			expect(t, path, s.browser().asScript().get(path).status, http.StatusNotFound)
+		}
+	})
 }
