@@ -18,7 +18,7 @@ func TestLoginPage(t *testing.T) {
 	a.wants(t, http.StatusOK,
 		`<html lang="en">`, `<h1>Sign in</h1>`, `<form method="POST" action="http://localhost:4444/self-service/login?flow=login-1">`,
 		`<input type="hidden" name="csrf_token" value="mask==">`,
-		`<label for="f1">E-Mail</label>`, `<input id="f1" name="identifier" type="text" value="" autocomplete="username" required`,
+		`<label for="f1">E-mail address</label>`, `<input id="f1" name="identifier" type="text" value="" autocomplete="username" required`,
 		`name="password" type="password" value="" autocomplete="current-password" required`,
 		`name="method" value="password">Sign in</button>`,
 		`name="method" value="code" class="quiet" formnovalidate>Send me a code</button>`,
@@ -190,6 +190,35 @@ func TestSettingsSaveOneThingAtATime(t *testing.T) {
 	forms := strings.Split(a.body, "<form ")
 	if len(forms) != 3 || strings.Contains(forms[1], `name="password"`) || strings.Contains(forms[2], `name="traits.email"`) {
 		t.Error("the forms are mixed up")
+	}
+}
+
+func TestWhoIsBackInChoosesAPasswordFirst(t *testing.T) {
+	w := newWorld(t)
+	f := w.put(settingsFlow())
+	page := func() string { return w.browser(nil, "").get("/account/settings?flow=" + f.ID).body }
+	if body := page(); strings.Index(body, `name="password"`) < strings.Index(body, `name="traits.email"`) {
+		t.Error("the password is first for everybody")
+	}
+	now := w.clock.Now()
+	f.UI.Message(ui.RecoverySuccessful(now.Add(time.Hour), now))
+	if body := page(); strings.Index(body, `name="password"`) > strings.Index(body, `name="traits.email"`) {
+		t.Error("who is back in has to look for the password")
+	}
+}
+
+func TestVerificationCanWait(t *testing.T) {
+	w := newWorld(t)
+	f := w.put(codeFlow(ui.Verification))
+	at := func() answer { return w.browser(nil, "").get("/account/verification?flow=" + f.ID) }
+	for returnTo, want := range map[string]string{
+		"":                   `<a href="/account/">Go to your account</a>`,
+		"/account/":          `<a href="/account/">Go to your account</a>`,
+		baseURL + "account/": `<a href="/account/">Go to your account</a>`,
+		"/self-service/login/browser?login_challenge=1": `<a href="/self-service/login/browser?login_challenge=1">Go on</a>`,
+	} {
+		f.ReturnTo = returnTo
+		at().wants(t, http.StatusOK, want)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 // form is one form of a flow. Settings have one for each group, other flows have one.
 type form struct {
+	Group          string // of what it changes; empty where a flow has one form
 	Title, Lead    string
 	Action, Method string
 	Hidden         []hidden
@@ -171,7 +172,7 @@ func (b *formBuilder) perGroup(f *ui.Form) []form {
 	var out []form
 	for _, g := range methods {
 		name := g[0].Group
-		one := form{Title: b.first("settings.group."+name, "settings.group"), Action: f.Action, Method: f.Method, Hidden: hiddenOf(f, name)}
+		one := form{Group: name, Title: b.first("settings.group."+name, "settings.group"), Action: f.Action, Method: f.Method, Hidden: hiddenOf(f, name)}
 		one.Lead = b.first("settings.group." + name + ".lead")
 		if len(out) == 0 {
 			for _, n := range own {

@@ -100,8 +100,12 @@ func (h *Handler) ways(r *http.Request, w words, f *ui.Flow, kind string) ([]way
 	case ui.Recovery:
 		out = append(out, ask("recovery.to.login", login))
 	case ui.Verification:
-		if f.State != ui.StatePassedChallenge {
-			out = append(out, ask("verification.to.account", h.path(pathAccount+"/")))
+		switch account := h.path(pathAccount + "/"); {
+		case f.State == ui.StatePassedChallenge:
+		case f.ReturnTo == "", f.ReturnTo == account, f.ReturnTo == h.Base.Join(pathAccount+"/"):
+			out = append(out, ask("verification.to.account", account))
+		default: // on to where the person wanted to go: to an application, for example
+			out = append(out, ask("verification.to.on", f.ReturnTo))
 		}
 	}
 	return out, nil

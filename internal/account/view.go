@@ -84,10 +84,32 @@ func newFlowPage(w words, f *ui.Flow, kind string) flowPage {
 	if kind == string(ui.Settings) {
 		p.needs.Wide = true
 		p.Forms = b.perGroup(&f.UI)
+		if slices.ContainsFunc(f.UI.Messages, func(t ui.Text) bool { return t.ID == recoveredID }) {
+			p.Forms = passwordFirst(p.Forms)
+		}
 	} else {
 		p.Forms = []form{b.whole(&f.UI)}
 	}
 	return p
+}
+
+// recoveredID is the text that tells people who are back in to choose a new password.
+const recoveredID = 1060001
+
+// passwordFirst puts first what people have come for who are told to choose a new password.
+func passwordFirst(forms []form) []form {
+	slices.SortStableFunc(forms, func(a, b form) int {
+		switch {
+		case a.Group == b.Group:
+			return 0
+		case a.Group == ui.GroupPassword:
+			return -1
+		case b.Group == ui.GroupPassword:
+			return 1
+		}
+		return 0
+	})
+	return forms
 }
 
 // stepOf names the step of a flow for which there may be a heading of its own.
