@@ -1,3 +1,4 @@
 // Package interop drives a running server with clients that others wrote: Go's coreos/go-oidc with x/oauth2, Ory's Go
-// SDK for Hydra, and the openid-client package for Node.js. Each does what its users do, over HTTP.
+// SDKs for Hydra and Kratos, and the openid-client package for Node.js. Each does what its users do, over HTTP. What the
+// operations of Kratos' API answer is held against its description besides.
 package interop
