@@ -116,6 +116,7 @@ func interleaved(ctx context.Context, t *target, q question, persons []person) (
 // comparison is what two sets of times, taken in pairs, say.
 type comparison struct {
 	difference time.Duration // of the trimmed means, known minus unknown
+	medians    time.Duration // their difference, known minus unknown
 	chance     time.Duration // what 999 of 1000 relabellings stay below
 	byMeans    float64       // how often chance alone gives such a difference of the means
 	byRanks    float64       // and such a sum of ranks (Mann-Whitney)
@@ -124,11 +125,13 @@ type comparison struct {
 // tells needs a difference that is neither chance's nor too small to be used, in the means or in the ranks: means see a
 // difference in size, ranks one that hides below a heavy tail.
 func (c comparison) tells() bool {
-	return min(c.byMeans, c.byRanks) < timingLevel && max(c.difference, -c.difference) > timingMatters
+	return c.byMeans < timingLevel && c.difference.Abs() > timingMatters || c.byRanks < timingLevel && c.medians.Abs() > timingMatters
 }
 
 func compare(known, unknown []time.Duration) comparison {
-	c := comparison{difference: trimmedMean(known) - trimmedMean(unknown), byRanks: mannWhitney(known, unknown)}
+	c := comparison{
+		difference: trimmedMean(known) - trimmedMean(unknown), medians: median(known) - median(unknown), byRanks: mannWhitney(known, unknown),
+	}
 	// Were the sides alike, exchanging the two of a pair would change nothing: so the differences after many random
 	// exchanges are those that chance makes.
 	a, b := slices.Clone(known), slices.Clone(unknown)
@@ -140,9 +143,8 @@ func compare(known, unknown []time.Duration) comparison {
 				a[j], b[j] = b[j], a[j]
 			}
 		}
-		d := trimmedMean(a) - trimmedMean(b)
-		by[i] = max(d, -d)
-		if by[i] >= max(c.difference, -c.difference) {
+		by[i] = (trimmedMean(a) - trimmedMean(b)).Abs()
+		if by[i] >= c.difference.Abs() {
 			beyond++
 		}
 	}
