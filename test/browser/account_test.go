@@ -64,7 +64,7 @@ func (s *site) administers(t *testing.T, path string, document any) map[string]a
 // signsIn signs the person in from the login page on.
 func (p *person) signsIn(address, password string) {
 	p.t.Helper()
-	p.fills("E-Mail", address)
+	p.fills("E-mail address", address)
 	p.fills("Password", password)
 	p.presses("Sign in")
 }
@@ -77,7 +77,7 @@ func TestRegistration(t *testing.T) {
 		p.at("login", "Sign in")
 		p.follows("Create an account")
 		p.at("registration", "Create your account")
-		p.fills("E-Mail", address)
+		p.fills("E-mail address", address)
 		p.fills("First name", "Ada")
 		p.presses("Continue")
 
@@ -130,7 +130,7 @@ func TestLogin(t *testing.T) {
 		p.signsIn(address, "not that one")
 		p.at("login wrong", "Sign in")
 		p.refused()
-		if got := p.holds("E-Mail"); got != address {
+		if got := p.holds("E-mail address"); got != address {
 			t.Errorf("after a wrong password the field for the address holds %q", got)
 		}
 		if got := p.holds("Password"); got != "" {
@@ -161,12 +161,12 @@ func TestRecovery(t *testing.T) {
 		p.follows("Recover your account")
 		p.at("recovery", "Recover your account")
 		nobody := mailbox("nobody", d)
-		p.fills("Email", nobody)
+		p.fills("E-mail address", nobody)
 		p.presses("Continue")
 		p.at("recovery of nobody", "Enter the code")
 
 		p.opens(s.Public + "/account/recovery")
-		p.fills("Email", address)
+		p.fills("E-mail address", address)
 		p.presses("Continue")
 		p.at("recovery code", "Enter the code")
 		code := s.post.code(t, address)
@@ -221,7 +221,7 @@ func TestSettings(t *testing.T) {
 
 		// A new address has to be confirmed like the first one.
 		moved := mailbox("jackson", d)
-		p.fills("E-Mail", moved)
+		p.fills("E-mail address", moved)
 		p.presses("Save", "About you")
 		p.succeeded()
 		p.follows("Account")

@@ -132,7 +132,7 @@ func TestApplication(t *testing.T) {
 		p.follows("Create an account")
 		p.at("application registration", "Create your account")
 		p.sees("The Corner Shop")
-		p.fills("E-Mail", address)
+		p.fills("E-mail address", address)
 		p.presses("Continue")
 		p.fills("Password", password)
 		p.presses("Create account")
@@ -164,6 +164,28 @@ func TestApplication(t *testing.T) {
 		}
 		p.opens(s.Public + "/account/")
 		p.at("login", "Sign in")
+	})
+}
+
+// Somebody makes an account, has no time to look for the mail, and gets to the application all the same.
+func TestApplicationNow(t *testing.T) {
+	everywhere(t, func(t *testing.T, s *site, d device) {
+		a, p, address := newApplication(t, s), newPerson(t, s, d), mailbox("emmy", d)
+		p.opens(a.begins())
+		p.follows("Create an account")
+		p.fills("E-mail address", address)
+		p.presses("Continue")
+		p.fills("Password", password)
+		p.presses("Create account")
+		p.follows("Go on")
+		p.at("application login", "Sign in")
+		p.sees("The Corner Shop")
+		p.signsIn(address, password)
+		p.at("application consent", "Allow The Corner Shop access?")
+		p.presses("Allow")
+		if code := a.callback(p.ctx).Get("code"); code == "" {
+			t.Error("the application gets no code")
+		}
 	})
 }
 

@@ -73,7 +73,7 @@ func TestKeyboard(t *testing.T) {
 		p, address := newPerson(t, s, d), mailbox("annie", d)
 		s.account(t, address)
 		p.opens(s.Public + "/account/")
-		p.tabs("E-Mail")
+		p.tabs("E-mail address")
 		p.types(address)
 		p.tabs("Password")
 		p.types("not that one")
