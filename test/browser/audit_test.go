@@ -76,10 +76,16 @@ type finding struct {
 	} `json:"nodes"`
 }
 
+// audited are the pages that were looked at, by device and name. Several tests come by the page of the login; one look will do.
+var audited sync.Map
+
 // audited has axe-core look at a page in both schemes; in the dark only colours differ.
 func (p *person) audited(name string) {
 	p.t.Helper()
 	if !p.scripts { // nothing that pages are made of depends on whether they run, but for a button, and axe-core needs them
+		return
+	}
+	if _, before := audited.LoadOrStore(p.device.name+" "+name, true); before {
 		return
 	}
 	source, err := axe()
@@ -89,9 +95,9 @@ func (p *person) audited(name string) {
 	if err := chromedp.Do(p.ctx, chromedp.Evaluate[chromedp.Void](source+"; undefined")); err != nil {
 		p.fail("axe-core: %v", err)
 	}
-	p.audit(name, "light", `{rules: {"target-size": {enabled: true}}}`)
+	p.audit(name, "light", `{rules: {"target-size": {enabled: true}}, resultTypes: ["violations"], preload: false}`)
 	p.light("dark")
-	p.audit(name, "dark", `{runOnly: ["color-contrast", "link-in-text-block"]}`)
+	p.audit(name, "dark", `{runOnly: ["color-contrast", "link-in-text-block"], resultTypes: ["violations"], preload: false}`)
 	p.light("light")
 }
 

@@ -2,5 +2,5 @@
 // links, with a mouse or with the keyboard alone, on a desktop and on a phone, in English and in German, with scripts and
 // without. What mails say is read from the mails. axe-core looks at each page for what keeps people out.
 //
-//	go test -artifacts -outputdir /tmp/pages ./...     also keeps pictures of all pages, for people to look at
+//	mkdir -p /tmp/pages && go test -artifacts -outputdir /tmp/pages ./...     also keeps pictures of all pages
 package browser

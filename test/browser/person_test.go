@@ -155,7 +155,7 @@ func text(s string) string {
 // wait waits until something is as it should be.
 func (p *person) wait(what string, holds func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.fail("%s did not happen within %s", what, patience)
 		}
