@@ -113,7 +113,7 @@ func TestCourier(t *testing.T) {
 	if !strings.Contains(out, "BODY") || works(t, "", "courier", "get", "--endpoint", s.admin) != out {
 		t.Errorf("get shows\n%s", out)
 	}
-	fails(t, call(t, "", "courier", "get", "none", "--endpoint", s.admin), 1, "message none", "HTTP 404")
+	fails(t, call(t, "", "courier", "get", "none", "--endpoint", s.admin), 1, "message none", "HTTP 400", "UUID")
 	fails(t, call(t, "", "courier", "list", "--status", "lost", "--endpoint", s.admin), 1, "HTTP 400")
 }
 

@@ -4,31 +4,21 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"html"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
-	"time"
-)
 
-// person sits at a browser, signs in as alice and says yes to what is asked, or no.
-type person struct {
-	t      *testing.T
-	http   *http.Client
-	answer string
-}
+	"github.com/gatehouse-iam/gatehouse/test/process"
+)
 
 const alicesPassword = "quiet-harbour-lantern-47"
 
-// alice is an identity for newPerson; its id is returned.
+// alice is an identity for signsIn; its id is returned.
 func alice(t *testing.T, s server) string {
 	t.Helper()
 	file := write(t, t.TempDir(), "alice.jsonl",
@@ -37,69 +27,14 @@ func alice(t *testing.T, s server) string {
 	return asJSON[[]document](t, works(t, "", "identities", "list", "--endpoint", s.admin, "--format", "json"))[0]["id"].(string)
 }
 
-func newPerson(t *testing.T, answer string) *person {
+// signsIn opens an address, signs in as alice, answers what the application asks for and gives the last page.
+func signsIn(t *testing.T, address, answer string) string {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &person{t: t, http: &http.Client{Jar: jar, Timeout: 20 * time.Second}, answer: answer}
-}
-
-// logsIn opens an address, fills in the forms that come and gives the last page.
-func (p *person) logsIn(address string) string {
-	req, err := http.NewRequest(http.MethodGet, address, nil)
-	if err != nil {
-		p.t.Error(err)
-		return ""
-	}
-	req.Header.Set("Accept", "text/html")
-	resp, err := p.http.Do(req)
-	for range 5 {
-		if err != nil {
-			p.t.Error(err)
-			return ""
-		}
-		content, _ := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		page := string(content)
-		form := url.Values{}
-		for name, value := range hiddenFields(page) {
-			form.Set(name, value)
-		}
-		switch path.Base(resp.Request.URL.Path) {
-		case "login":
-			form.Set("identifier", "alice@example.com")
-			form.Set("password", alicesPassword)
-			form.Set("method", "password")
-		case "consent":
-			form["grant_scope"] = []string{"openid", "offline"}
-			form.Set("said", p.answer)
-		default:
-			return page
-		}
-		action := regexp.MustCompile(`<form method="post" action="([^"]+)"`).FindStringSubmatch(page)
-		if action == nil {
-			p.t.Errorf("there is no form in %s", page)
-			return ""
-		}
-		to, err := resp.Request.URL.Parse(html.UnescapeString(action[1]))
-		if err != nil {
-			p.t.Error(err)
-			return ""
-		}
-		resp, err = p.http.PostForm(to.String(), form)
-	}
-	p.t.Error("there are always more forms")
-	return ""
-}
-
-func hiddenFields(page string) map[string]string {
-	fields := map[string]string{}
-	for _, m := range regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)"`).FindAllStringSubmatch(page, -1) {
-		fields[m[1]] = html.UnescapeString(m[2])
-	}
-	return fields
+	p := process.NewPerson(t)
+	p.Open(address)
+	p.Press("method", "password", url.Values{"identifier": {"alice@example.com"}, "password": {alicesPassword}})
+	p.Press("said", answer, nil)
+	return p.Page
 }
 
 // prompt is standard error of a login: it hands over the address as soon as it is printed whole.
@@ -148,7 +83,7 @@ func TestPerformAuthorizationCode(t *testing.T) {
 
 	for id, method := range map[string]string{"public": "none", "confidential": "client_secret_basic"} {
 		page := ""
-		r := login(t, func(address string) { page = newPerson(t, "yes").logsIn(address) },
+		r := login(t, func(address string) { page = signsIn(t, address, "yes") },
 			"--client-id", id, "--auth-method", method, "--scope", "openid", "--scope", "offline", "--issuer", s.public+"/", "--format", "json")
 		if r.status != 0 || !strings.Contains(page, "go back to the terminal") {
 			t.Fatalf("%s: exits with %d: %s\n%s", id, r.status, r.errs, page)
@@ -165,7 +100,8 @@ func TestPerformAuthorizationCode(t *testing.T) {
 	}
 
 	page := ""
-	r := login(t, func(address string) { page = newPerson(t, "no").logsIn(address) }, "--client-id", "public", "--auth-method", "none", "--issuer", s.public)
+	create("--id", "another", "--token-endpoint-auth-method", "none") // what the first was allowed is remembered
+	r := login(t, func(address string) { page = signsIn(t, address, "no") }, "--client-id", "another", "--auth-method", "none", "--issuer", s.public)
 	fails(t, r, 1, "the login was refused: access_denied")
 	if !strings.Contains(page, "The login was refused") {
 		t.Errorf("the browser shows %s", page)
