@@ -111,10 +111,10 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	idle := a.background(background)
 	a.log.InfoContext(ctx, "listening", "public", a.PublicURL(), "admin", a.AdminURL(), "profile", string(a.cfg.Profile))
-	go func() {
-		ready()
-		debug.FreeOSMemory() // what starting needed is several times what serving does
-	}()
+	go ready()
+	// What starting needs, the first keys included, is several times what serving does.
+	settled := time.AfterFunc(time.Second, debug.FreeOSMemory)
+	defer settled.Stop()
 	err := web.Serve(ctx, web.Grace{Health: a.health, Delay: a.cfg.Serve.StopDelay}, a.listeners...)
 	stop()
 	idle()

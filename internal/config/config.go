@@ -72,10 +72,9 @@ type Config struct {
 
 // Serve are the listeners of the server.
 type Serve struct {
-	// Public is the listener for browsers and applications: OAuth 2.0, OpenID Connect and pages. In the development
-	// profile, whose login form lets anybody be anybody, it binds to this machine unless told otherwise; production
-	// binds to every interface. Where its base_url is
-	// not written, development takes the address as this machine reaches it; production wants it written.
+	// Public is the listener for browsers and applications: OAuth 2.0, OpenID Connect, self-service and pages. In the
+	// development profile it binds to this machine unless told otherwise; production binds to every interface. Where its
+	// base_url is not written, development takes the address as this machine reaches it; production wants it written.
 	Public web.Config `yaml:"public"`
 	// Admin is the listener of the administration APIs and of the metrics. It binds to this machine unless told
 	// otherwise. Where its base_url is not written, it is the address as this machine reaches it.
