@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -79,7 +80,7 @@ func getMessage() *cobra.Command {
 			if _, err := a.send(cmd.Context(), http.MethodGet, messagesPath+"/"+url.PathEscape(id), nil, &d); err != nil {
 				return fmt.Errorf("message %s: %w", printable(id), err)
 			}
-			return showOne(cmd, append(messageColumns[:len(messageColumns):len(messageColumns)], column{title: "BODY", field: "body"}), d)
+			return showOne(cmd, append(slices.Clip(messageColumns), column{title: "BODY", field: "body"}), d)
 		},
 	}
 }

@@ -88,14 +88,15 @@ func newPeople(ctx context.Context, a *App, o peopleOptions) (*people, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.serve(ctx, a, o, jsonnet, documents); err != nil {
+	a.measureBacklog(p.messages)
+	if err := p.serve(a, o, jsonnet, documents); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
 // serve makes what answers requests.
-func (p *people) serve(ctx context.Context, a *App, o peopleOptions, jsonnet *hook.Jsonnet, documents *fetch.Client) error {
+func (p *people) serve(a *App, o peopleOptions, jsonnet *hook.Jsonnet, documents *fetch.Client) error {
 	cfg := a.cfg
 	exchanges := &session.Exchanges{Store: p.sessions, Lifespan: cfg.SelfService.Flows.Login.Lifespan}
 	tokenizer, err := session.NewTokenizer(session.TokenizerOptions{

@@ -43,7 +43,7 @@ func (s steps) run(ctx context.Context, db *sql.DB) error {
 	err := db.QueryRowContext(ctx, "SELECT done FROM "+s.journal+" WHERE version = "+s.bind, s.version).Scan(&done)
 	begun := err == nil
 	if errors.Is(err, sql.ErrNoRows) {
-		_, err = db.ExecContext(ctx, "INSERT INTO "+s.journal+" (version, done) VALUES ("+s.bind+", 0)", s.version)
+		_, err = db.ExecContext(ctx, "INSERT INTO "+s.journal+" (version, done) VALUES ("+s.bind+", 0)", s.version) //nolint:gosec // the journal's name is ours
 	}
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (s steps) run(ctx context.Context, db *sql.DB) error {
 // stopped tells how far it came. Where that is nowhere, the note goes too: then what is there already is not ours.
 func (s steps) stopped(ctx context.Context, db *sql.DB, done int, cause error) error {
 	if done == 0 {
-		_, err := db.ExecContext(context.WithoutCancel(ctx), "DELETE FROM "+s.journal+" WHERE version = "+s.bind, s.version)
+		_, err := db.ExecContext(context.WithoutCancel(ctx), "DELETE FROM "+s.journal+" WHERE version = "+s.bind, s.version) //nolint:gosec // likewise
 		return errors.Join(cause, err)
 	}
 	return fmt.Errorf("%d of %d statements are done; mend the cause and run \"gatehouse migrate up\" to do the rest: %w", done, len(s.statements), cause)
