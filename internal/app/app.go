@@ -113,7 +113,7 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	a.log.InfoContext(ctx, "listening", "public", a.PublicURL(), "admin", a.AdminURL(), "profile", string(a.cfg.Profile))
 	go ready()
 	// What starting needs, the first keys included, is several times what serving does.
-	settled := time.AfterFunc(time.Second, debug.FreeOSMemory)
+	settled := time.AfterFunc(3*time.Second, debug.FreeOSMemory)
 	defer settled.Stop()
 	err := web.Serve(ctx, web.Grace{Health: a.health, Delay: a.cfg.Serve.StopDelay}, a.listeners...)
 	stop()
