@@ -59,11 +59,17 @@ func TestConfigurationsInDocuments(t *testing.T) {
 		t.Setenv("GATEHOUSE_SECRETS_"+name, fmt.Sprintf("%d7Qm2xVt9LzR4kWc8NpYh5TgB3dJf6Xs1", i))
 	}
 	t.Setenv("GATEHOUSE_DATA_DIR", t.TempDir())
+	// What the documents call /etc/gatehouse.
+	dir := t.TempDir()
+	write(t, dir, "sms.jsonnet", "function(ctx) { to: ctx.recipient, text: ctx.body }")
+	if err := os.Mkdir(filepath.Join(dir, "mails"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	found := 0
 	for name, text := range documents(t) {
 		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(text, -1) {
 			found++
-			file := write(t, t.TempDir(), "gatehouse.yaml", block[1])
+			file := write(t, t.TempDir(), "gatehouse.yaml", strings.ReplaceAll(block[1], "/etc/gatehouse/", dir+"/"))
 			if r := call(t, "", "config", "validate", "-c", file); r.status != 0 {
 				t.Errorf("%s: %s\n%s", name, r.errs, block[1])
 			}
