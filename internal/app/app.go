@@ -112,9 +112,12 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	idle := a.background(background)
 	a.log.InfoContext(ctx, "listening", "public", a.PublicURL(), "admin", a.AdminURL(), "profile", string(a.cfg.Profile))
 	go ready()
-	// What starting needs, the first keys included, is several times what serving does.
-	settled := time.AfterFunc(3*time.Second, debug.FreeOSMemory)
-	defer settled.Stop()
+	// What starting needs, the first keys included, is several times what serving does. Where others use the machine too the
+	// keys take a while, so it is given back twice.
+	for _, after := range []time.Duration{3 * time.Second, 15 * time.Second} {
+		settled := time.AfterFunc(after, debug.FreeOSMemory)
+		defer settled.Stop()
+	}
 	err := web.Serve(ctx, web.Grace{Health: a.health, Delay: a.cfg.Serve.StopDelay}, a.listeners...)
 	stop()
 	idle()

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,13 +40,37 @@ func (m courierMetrics) Attempted(channel, template string, outcome courier.Outc
 	m.attempts.WithLabelValues(channel, template, string(outcome)).Observe(took.Seconds())
 }
 
-// measureBacklog publishes what waits to be sent. It is asked at each scrape; without an answer within two seconds there is
-// no sample.
+// measureBacklog publishes what waits to be sent. It is asked when metrics are read, and no more often than every ten
+// seconds; without an answer within two seconds there is no sample.
 func (a *App) measureBacklog(messages *courier.Store) {
-	a.metrics.Registry.MustRegister(backlog{messages})
+	a.metrics.Registry.MustRegister(&backlog{messages: messages})
 }
 
-type backlog struct{ messages *courier.Store }
+type backlog struct {
+	messages *courier.Store
+	mu       sync.Mutex
+	asked    time.Time
+	found    courier.Backlog
+}
+
+const backlogEvery = 10 * time.Second
+
+// ask gives what waits, as it was a moment ago.
+func (b *backlog) ask() (courier.Backlog, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now().Sub(b.asked) < backlogEvery {
+		return b.found, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	found, err := b.messages.Backlog(ctx)
+	if err != nil {
+		return courier.Backlog{}, err
+	}
+	b.found, b.asked = found, now()
+	return found, nil
+}
 
 var (
 	backlogDesc = prometheus.NewDesc("gatehouse_courier_backlog", "Messages that wait to be sent.", nil, nil)
@@ -53,16 +78,14 @@ var (
 )
 
 // Describe implements prometheus.Collector.
-func (backlog) Describe(to chan<- *prometheus.Desc) {
+func (*backlog) Describe(to chan<- *prometheus.Desc) {
 	to <- backlogDesc
 	to <- oldestDesc
 }
 
 // Collect implements prometheus.Collector.
-func (b backlog) Collect(to chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	found, err := b.messages.Backlog(ctx)
+func (b *backlog) Collect(to chan<- prometheus.Metric) {
+	found, err := b.ask()
 	if err != nil {
 		return
 	}
