@@ -114,10 +114,9 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	go ready()
 	// What starting needs, the first keys included, is several times what serving does. Where others use the machine too the
 	// keys take a while, so it is given back twice.
-	for _, after := range []time.Duration{3 * time.Second, 15 * time.Second} {
-		settled := time.AfterFunc(after, debug.FreeOSMemory)
-		defer settled.Stop()
-	}
+	settling, settled := time.AfterFunc(3*time.Second, debug.FreeOSMemory), time.AfterFunc(15*time.Second, debug.FreeOSMemory)
+	defer settling.Stop()
+	defer settled.Stop()
 	err := web.Serve(ctx, web.Grace{Health: a.health, Delay: a.cfg.Serve.StopDelay}, a.listeners...)
 	stop()
 	idle()

@@ -465,6 +465,8 @@ func TestManyServersSendEachMessageOnce(t *testing.T) {
 			}
 			return n
 		}
+		// The ledger hears of the last one a moment after the table has it.
+		until(t, "the last message to be counted", func() bool { return count("sent email") >= messages })
 		if count("sent email") != messages || count("failed email") != failures || count("lost email") != 0 {
 			t.Errorf("sent %d, failed %d, lost %d", count("sent email"), count("failed email"), count("lost email"))
 		}
