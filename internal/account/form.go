@@ -28,7 +28,8 @@ type item struct {
 	MaxLength                               int
 	Required, Disabled, Checked             bool
 	Optional                                string // says that it is
-	Focus, Skip, Invalid                    bool
+	Focus, Invalid                          bool
+	NoValidate                              bool // a button that sends the form as it is
 	DescribedBy                             string
 	Notes                                   []note
 	Options                                 []option
@@ -156,9 +157,9 @@ func (b *formBuilder) group(nodes []*ui.Node, main bool) []item {
 			case main && !sent && it.Type == ui.KindSubmit:
 				sent = true
 			case main || isBack(n): // a step back, or the same once more
-				it.Class, it.Skip = "link", true
+				it.Class, it.NoValidate = "link", true
 			default:
-				it.Class, it.Skip = "quiet", true
+				it.Class, it.NoValidate = "quiet", true
 			}
 		}
 		out = append(out, it)

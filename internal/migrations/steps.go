@@ -15,35 +15,48 @@ import (
 // for good at once, so what is done is noted after each, and a server that was killed in the middle is carried on by the
 // next one.
 func stepwise(db *sqldb.DB, logical string, known []Migration) []*goose.Migration {
-	journal := table(logical) + "_step"
+	j := newJournal(table(logical)+"_step", db.Dialect())
 	all := make([]*goose.Migration, len(known))
 	for i, m := range known {
-		s := steps{journal: journal, version: m.Version, statements: split(m.SQL), bind: "?"}
-		if db.Dialect() == sqldb.CockroachDB {
-			s.bind = "$1"
-		}
+		s := steps{journal: j, version: m.Version, statements: split(m.SQL)}
 		all[i] = goose.NewGoMigration(m.Version, &goose.GoFunc{RunDB: s.run}, nil)
 	}
 	return all
 }
 
-// steps are the statements of one migration. The row of the journal says how many of them the database has; it stays.
+// journal is the SQL for a table that says how many statements of each version the database has. Its rows stay.
+type journal struct{ create, read, begin, note, forget string }
+
+func newJournal(table string, d sqldb.Dialect) journal {
+	first, second := "?", "?"
+	if d == sqldb.CockroachDB {
+		first, second = "$1", "$2"
+	}
+	return journal{
+		create: "CREATE TABLE IF NOT EXISTS " + table + " (version bigint NOT NULL PRIMARY KEY, done bigint NOT NULL)",
+		read:   "SELECT done FROM " + table + " WHERE version = " + first,
+		begin:  "INSERT INTO " + table + " (version, done) VALUES (" + first + ", 0)",
+		note:   "UPDATE " + table + " SET done = " + first + " WHERE version = " + second,
+		forget: "DELETE FROM " + table + " WHERE version = " + first,
+	}
+}
+
+// steps are the statements of one migration.
 type steps struct {
-	journal    string
+	journal    journal
 	version    int64
 	statements []string
-	bind       string // how the dialect marks the only argument of a statement
 }
 
 func (s steps) run(ctx context.Context, db *sql.DB) error {
-	if _, err := db.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+s.journal+" (version bigint NOT NULL PRIMARY KEY, done bigint NOT NULL)"); err != nil {
+	if _, err := db.ExecContext(ctx, s.journal.create); err != nil {
 		return err
 	}
 	var done int
-	err := db.QueryRowContext(ctx, "SELECT done FROM "+s.journal+" WHERE version = "+s.bind, s.version).Scan(&done)
+	err := db.QueryRowContext(ctx, s.journal.read, s.version).Scan(&done)
 	begun := err == nil
 	if errors.Is(err, sql.ErrNoRows) {
-		_, err = db.ExecContext(ctx, "INSERT INTO "+s.journal+" (version, done) VALUES ("+s.bind+", 0)", s.version) //nolint:gosec // the journal's name is ours
+		_, err = db.ExecContext(ctx, s.journal.begin, s.version)
 	}
 	if err != nil {
 		return err
@@ -54,7 +67,7 @@ func (s steps) run(ctx context.Context, db *sql.DB) error {
 		if err != nil && (!begun || i > done || !sqldb.AlreadyDefined(err)) {
 			return s.stopped(ctx, db, i, err)
 		}
-		if _, err := db.ExecContext(ctx, fmt.Sprintf("UPDATE %s SET done = %d WHERE version = %s", s.journal, i+1, s.bind), s.version); err != nil {
+		if _, err := db.ExecContext(ctx, s.journal.note, i+1, s.version); err != nil {
 			return err
 		}
 	}
@@ -64,7 +77,7 @@ func (s steps) run(ctx context.Context, db *sql.DB) error {
 // stopped tells how far it came. Where that is nowhere, the note goes too: then what is there already is not ours.
 func (s steps) stopped(ctx context.Context, db *sql.DB, done int, cause error) error {
 	if done == 0 {
-		_, err := db.ExecContext(context.WithoutCancel(ctx), "DELETE FROM "+s.journal+" WHERE version = "+s.bind, s.version) //nolint:gosec // likewise
+		_, err := db.ExecContext(context.WithoutCancel(ctx), s.journal.forget, s.version)
 		return errors.Join(cause, err)
 	}
 	return fmt.Errorf("%d of %d statements are done; mend the cause and run \"gatehouse migrate up\" to do the rest: %w", done, len(s.statements), cause)

@@ -73,12 +73,12 @@ func (s *Site) asset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return errNoFile.Because(err)
 	}
-	defer root.Close() //nolint:errcheck // it was only read
+	defer func() { _ = root.Close() }()
 	f, err := root.Open("assets/" + file)
 	if err != nil {
 		return errNoFile.Because(err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer func() { _ = f.Close() }() // it was only read
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		return errNoFile.Because(err)

@@ -199,6 +199,24 @@ func TestListOfDigests(t *testing.T) {
 	}
 }
 
+// TestListWithABrokenCount: a list that cannot be trusted says so, instead of that a password was stolen once or never.
+func TestListWithABrokenCount(t *testing.T) {
+	for after, want := range map[string]int64{"": 1, ":": 1, ":\r": 1, ":7": 7, ":7 \r": 7, ":seven": -1, ":7:8": -1} {
+		path := write(t, digestOf("password1")+after+"\n")
+		b, _ := breaches(t, &service{}, func(c *PolicyConfig) { c.BreachedPasswordsFile, c.HaveIBeenPwnedEnabled = path, false })
+		n, err := b.Count(t.Context(), "password1")
+		if want < 0 {
+			if err == nil || !strings.HasPrefix(err.Error(), path+": ") {
+				t.Errorf("%q: error is %v", after, err)
+			}
+			continue
+		}
+		if err != nil || n != want {
+			t.Errorf("%q: stolen %d times, want %d: %v", after, n, want, err)
+		}
+	}
+}
+
 func TestListOfPasswords(t *testing.T) {
 	s := &service{}
 	path := write(t, "password1\r\n\n passphrase with blanks \ncorrect horse\npassword1\n"+strings.Repeat("x", 41)+"\n")

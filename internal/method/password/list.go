@@ -128,12 +128,10 @@ func (l *list) search(digest string) (int64, error) {
 		}
 		has, count, _ := strings.Cut(strings.TrimSpace(line), ":")
 		switch order := strings.Compare(strings.ToUpper(has), digest); {
+		case order == 0 && count == "": // a list without counts
+			return 1, nil
 		case order == 0:
-			n, err := strconv.ParseInt(count, 10, 64)
-			if err != nil {
-				return 1, nil //nolint:nilerr // a list without counts
-			}
-			return n, nil
+			return strconv.ParseInt(count, 10, 64)
 		case order < 0:
 			low = next
 		default:
