@@ -219,7 +219,7 @@ func TestBounded(t *testing.T) {
 }
 
 // soon bounds what has no promise about its time: the feed's start, and the tidying of a full cache.
-const soon = 20 * time.Second
+const soon = 5 * time.Second
 
 // Two servers on one database: what one changes the other does not believe any longer than a second, and not at
 // all when it cannot hear of changes.

@@ -129,7 +129,7 @@ func run(t testing.TB, feed *sqldb.Feed) {
 		_ = feed.Run(t.Context())
 	}()
 	t.Cleanup(func() { <-done })
-	for range 3000 {
+	for range 500 {
 		if feed.Healthy() {
 			return
 		}

@@ -58,7 +58,7 @@ func replica(t *testing.T, dsn string) (*sqldb.DB, *sqldb.Feed, *log) {
 
 // soon bounds what has no promise about its time: starting, and recovering after a cut. What is promised within a second
 // is waited for no longer than that.
-const soon = 20 * time.Second
+const soon = 5 * time.Second
 
 func within(t *testing.T, d time.Duration, what string, ok func() bool) {
 	t.Helper()

@@ -87,7 +87,7 @@ func start(t testing.TB, db *sqldb.DB, change ...func(*oauth.URLsConfig)) *serve
 	done := make(chan struct{})
 	go func() { defer close(done); _ = feed.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
-	for range 3000 {
+	for range 500 {
 		if feed.Healthy() {
 			return s
 		}

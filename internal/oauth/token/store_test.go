@@ -20,7 +20,7 @@ func runFeed(t testing.TB, feed *sqldb.Feed) {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = feed.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
-	for range 3000 {
+	for range 500 {
 		if feed.Healthy() {
 			return
 		}
