@@ -176,7 +176,8 @@ func isJSON(r *http.Request) bool {
 	return mediaType == "application/json" || strings.HasSuffix(mediaType, "+json")
 }
 
-// wantsJSON tells a script from a page load: it sends JSON, or likes JSON at least as much as HTML.
+// wantsJSON tells a script from a page load: it sends JSON, or likes JSON better than HTML. Who takes both alike, as curl does, gets
+// what a browser gets, as from Kratos.
 func wantsJSON(r *http.Request) bool {
 	if isJSON(r) {
 		return true
@@ -190,7 +191,7 @@ func wantsJSON(r *http.Request) bool {
 	if asked != html {
 		return asked > html
 	}
-	return asked > 0 && exact >= exactly
+	return asked > 0 && exact > exactly
 }
 
 // likes returns the weight that an Accept header gives to a media type, and how exactly it names it (RFC 9110 §12.5.1).
