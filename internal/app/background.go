@@ -13,7 +13,9 @@ import (
 // background starts what goes on beside requests and gives back a function that waits for its end.
 func (a *App) background(ctx context.Context) (wait func()) {
 	var running sync.WaitGroup
-	tasks := map[string]func(context.Context) error{"signing keys": a.features.keys.Run, "courier": a.features.courier.Run, "sweeper": a.sweep}
+	tasks := map[string]func(context.Context) error{
+		"signing keys": a.features.keys.Run, "courier": a.features.courier.Run, "sweeper": a.sweep, "ends of identities": a.endIdentities,
+	}
 	for _, p := range a.databases.pools {
 		tasks["change feed of "+p.db.Name()] = p.feed.Run
 	}
@@ -61,6 +63,33 @@ func (a *App) sweepOne(ctx context.Context, s sweeper) bool {
 		a.log.DebugContext(ctx, "deleted expired rows", "of", s.name, "rows", n)
 	}
 	return n >= sweepBatch
+}
+
+const (
+	endEvery = 10 * time.Second
+	endBatch = 100
+)
+
+// endIdentities takes back what identities that have ended still hold in other databases, for as long as there are any; then it
+// rests. What ends in this process is taken back at once: this is for what failed, and for processes that died.
+func (a *App) endIdentities(ctx context.Context) error {
+	failing := false
+	for {
+		rest := endEvery/2 + rand.N(endEvery)
+		n, err := a.features.people.identities.EndDue(ctx, endBatch)
+		if n == endBatch {
+			rest = 0
+		}
+		if err != nil && ctx.Err() == nil && !failing {
+			a.log.WarnContext(ctx, "identities that have ended could not be worked off; it is tried again and again", "error", err)
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rest):
+		}
+	}
 }
 
 // measureDatabases publishes what the databases are asked, and whether one of them forgets everything at the end.

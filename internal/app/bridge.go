@@ -8,10 +8,10 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/account"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/authorize"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
@@ -126,14 +126,14 @@ func (b sessionBridge) EndAll(ctx context.Context, subject string) error {
 
 // endTokens takes back what applications hold of somebody who was deleted or disabled: what they were allowed, and with it their
 // tokens, which would be refreshed for as long as they like.
-func endTokens(flows *authorize.Flows, log *slog.Logger) func(ctx context.Context, subject string) {
-	return func(ctx context.Context, subject string) {
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
-		defer cancel()
-		if err := flows.RevokeConsents(ctx, subject, "", "", true); err != nil {
-			log.ErrorContext(ctx, "the tokens of an identity that has ended could not be revoked: DELETE /admin/oauth2/auth/sessions/consent?subject=…&all=true does so",
+func endTokens(flows *authorize.Flows, log *slog.Logger) identity.End {
+	return func(ctx context.Context, subject string) error {
+		err := flows.RevokeConsents(ctx, subject, "", "", true)
+		if err != nil {
+			log.ErrorContext(ctx, "the tokens of an identity that has ended could not be revoked; it is tried again until they are",
 				"identity_id", subject, "error", err)
 		}
+		return err
 	}
 }
 

@@ -36,6 +36,7 @@ type sweeper struct {
 type features struct {
 	keys     *keys.Keys
 	courier  *courier.Courier
+	people   *people
 	clients  *client.Store
 	public   []public
 	admin    []admin
@@ -162,6 +163,6 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 			{"tokens", tokens.Sweep}, {"authorization flows", flowStore.Sweep}, {"client assertions", clients.Sweep}, {"logouts", logoutStore.Sweep},
 		}, people.sweepers()...),
 		closers: []func(){flowStore.Close, tokens.Close, clients.Close, people.close},
-		courier: people.courier,
+		courier: people.courier, people: people,
 	}, nil
 }

@@ -14,7 +14,14 @@ import (
 // newApp puts a server of the development profile together and serves nothing; more is configuration on top.
 func newApp(t *testing.T, more string) *App {
 	t.Helper()
-	dir := t.TempDir()
+	a := openApp(t, t.TempDir(), more)
+	t.Cleanup(func() { closeApp(t, a) })
+	return a
+}
+
+// openApp does the same on a directory that may hold another server's data.
+func openApp(t *testing.T, dir, more string) *App {
+	t.Helper()
 	file := filepath.Join(dir, "gatehouse.yaml")
 	text := fmt.Sprintf("profile: development\ndata_dir: %q\nserve:\n  public: {address: \"127.0.0.1:0\"}\n  admin: {address: \"127.0.0.1:0\"}\nlog: {level: error}\n%s", dir, more)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -28,16 +35,18 @@ func newApp(t *testing.T, more string) *App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		a.features.Close()
-		if err := a.closeListeners(); err != nil {
-			t.Error(err)
-		}
-		if err := a.databases.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	return a
+}
+
+func closeApp(t *testing.T, a *App) {
+	t.Helper()
+	a.features.Close()
+	if err := a.closeListeners(); err != nil {
+		t.Error(err)
+	}
+	if err := a.databases.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // A page whose name was made to resolve to 127.0.0.1 (DNS rebinding) is of one origin with an admin listener that asks

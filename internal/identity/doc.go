@@ -1,7 +1,7 @@
 // Package identity owns people: their traits and the schemas that these follow, the addresses at which they are reached,
 // the credentials that they sign in with, and the admin API under which all that is kept.
 //
-// It owns the tables identity, identity_handle and identity_credential. It does not own sessions (package session), nor
+// It owns the tables identity, identity_handle, identity_credential and identity_end. It does not own sessions (package session), nor
 // how a credential is checked (the methods), nor flows (package selfservice).
 //
 //	route                                          what it does
@@ -33,4 +33,8 @@
 //
 // Every change names the version of the identity that it was made from, and fails with ErrChanged where somebody else
 // was faster. Changes are told to the topic "identity" of the change feed, with the identity's id as key.
+//
+// What other databases hold of an identity that is deleted or made inactive cannot be part of that transaction. So the
+// transaction leaves a row of identity_end behind, whoever asked to be told by OnEnd is told after the commit, and told
+// again by EndDue some seconds later, or as long as it fails: told at least once, whatever dies in between.
 package identity

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
-	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // Topic is the change feed's topic for identities; the key is the identity's id.
@@ -23,7 +22,7 @@ type Store struct {
 	now      func() time.Time
 	reads    *sqldb.Reader[joinedRow]
 	onDelete []func(ctx context.Context, tx *sqldb.Tx, identityID string) error
-	onEnd    []func(ctx context.Context, identityID string)
+	onEnd    []End
 }
 
 // StoreOptions are what a Store needs.
@@ -56,18 +55,6 @@ func (s *Store) Schemas() *Schemas { return s.schemas }
 // the store is used.
 func (s *Store) OnDelete(fn func(ctx context.Context, tx *sqldb.Tx, identityID string) error) {
 	s.onDelete = append(s.onDelete, fn)
-}
-
-// OnEnd has fn called after an identity was deleted or made inactive, for those who let it in elsewhere, in another database:
-// what fn does is no part of the transaction, and its context ends with nobody's request. Call it before the store is used.
-func (s *Store) OnEnd(fn func(ctx context.Context, identityID string)) { s.onEnd = append(s.onEnd, fn) }
-
-// ended calls what OnEnd added, once the transaction is committed.
-func (s *Store) ended(ctx context.Context, tx *sqldb.Tx, identityID string) {
-	id, _ := tenant.From(ctx)
-	for _, fn := range s.onEnd {
-		tx.AfterCommit(func() { fn(tenant.With(context.Background(), id), identityID) })
-	}
 }
 
 // Prepare validates the traits and puts in what follows from them: addresses, identifiers, the schema's URL. It is what

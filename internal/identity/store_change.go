@@ -77,7 +77,9 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		s.ended(ctx, tx, id)
+		if err := s.endIn(ctx, tx, id); err != nil {
+			return err
+		}
 		return s.feed.Publish(ctx, tx, Topic, id)
 	})
 }

@@ -428,23 +428,6 @@ func storeDelete(t *testing.T, db *sqldb.DB) {
 			t.Errorf("%s has %d rows left: %v", table, n, err)
 		}
 	}
-	var ended []string
-	f.store.OnEnd(func(ctx context.Context, id string) {
-		if of, _ := tenant.From(ctx); of != "delete" {
-			t.Errorf("told of %s in tenant %q", id, of)
-		}
-		ended = append(ended, id)
-	})
-	leaves, rests := f.add(t, person("leaves@example.com")), f.add(t, person("rests@example.com"))
-	rests.MetadataPublic = json.RawMessage(`{"a":1}`)
-	err := f.store.Update(f.ctx, rests) // goes on
-	rests.State = identity.Inactive
-	err = errors.Join(err, f.store.Update(f.ctx, rests))
-	rests.MetadataPublic = nil
-	err = errors.Join(err, f.store.Update(f.ctx, rests), f.store.Delete(f.ctx, leaves.ID))
-	if diff := cmp.Diff([]string{rests.ID, leaves.ID}, ended); diff != "" || err != nil {
-		t.Error(err, diff)
-	}
 	refuse := errors.New("no")
 	f.store.OnDelete(func(context.Context, *sqldb.Tx, string) error { return refuse })
 	kept := f.add(t, person("kept@example.com"))

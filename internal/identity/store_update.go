@@ -45,7 +45,9 @@ func (s *Store) UpdateIn(ctx context.Context, tx *sqldb.Tx, id *Identity) error 
 	}
 	// The transaction may run again, so the identity stays as it was read until the commit.
 	if id.stored.state == Active && id.State != Active {
-		s.ended(ctx, tx, id.ID)
+		if err := s.endIn(ctx, tx, id.ID); err != nil {
+			return err
+		}
 	}
 	tx.AfterCommit(func() { id.committed(c) })
 	return s.feed.Publish(ctx, tx, Topic, id.ID)

@@ -1,6 +1,7 @@
 package selfservice_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -114,6 +115,11 @@ func TestRecoveringAnAccountThatSomebodyElsePrepared(t *testing.T) {
 	for _, by := range []string{"code", "link"} {
 		t.Run(by, func(t *testing.T) {
 			s := newServer(t, testkit.SQLite(t, "management"), config(unified), config(func(c *selfservice.Config) { c.Flows.Recovery.Use = by }), proofs())
+			var disowned []string
+			s.people.OnEnd(func(_ context.Context, id string) error {
+				disowned = append(disowned, id)
+				return nil
+			})
 			thief := s.browser()
 			thief.submit(thief.begin("registration", ""), registering("ada@example.com"))
 			login := map[string]any{"method": "password", "identifier": "ada@example.com", "password": goodPassword}
@@ -131,6 +137,7 @@ func TestRecoveringAnAccountThatSomebodyElsePrepared(t *testing.T) {
 			expect(t, "whoami of the thief", thief.asWhoami().status, http.StatusUnauthorized)
 			again := s.app()
 			expect(t, "login of the thief", again.submit(again.begin("login", ""), login).said(), []int{4000006})
+			expect(t, "identities whose applications lose what they hold", len(disowned), 1)
 		})
 	}
 }

@@ -82,6 +82,8 @@ type Writes struct {
 	Insert, Change *session.Session
 	// RevokeAll ends every session of the identity, but for RevokeBut and the one inserted.
 	RevokeAll, RevokeBut string
+	// Disown takes from the identity what it holds in other databases: it is somebody else's from now on.
+	Disown string
 	// Exchange lets the app that holds the flow's exchange codes have the session that is inserted.
 	Exchange bool
 	// Verified are addresses of existing identities that were proven.

@@ -144,8 +144,8 @@ func (h *Handler) recovered(ctx context.Context, of, f *Flow, in *Submission, r 
 	return a, h.echo(ctx, of, f)
 }
 
-// disown takes the password and the sessions from an account none of whose addresses was ever proven. A stranger may have
-// registered the address to wait for its owner, who proves it now and would share the account unawares.
+// disown takes the password, the sessions and what applications hold from an account none of whose addresses was ever proven. A
+// stranger may have registered the address to wait for its owner, who proves it now and would share the account unawares.
 func (h *Handler) disown(ctx context.Context, who *identity.Identity, w *Writes) error {
 	if verifiedSome(who) {
 		return nil
@@ -154,7 +154,7 @@ func (h *Handler) disown(ctx context.Context, who *identity.Identity, w *Writes)
 	if err != nil {
 		return err
 	}
-	w.RevokeAll = who.ID
+	w.RevokeAll, w.Disown = who.ID, who.ID
 	if _, ok := whole.Credentials[identity.Password]; ok {
 		delete(whole.Credentials, identity.Password)
 		w.Update = whole

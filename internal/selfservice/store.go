@@ -136,8 +136,9 @@ func (s *Store) Save(ctx context.Context, f *Flow) error { return s.Finish(ctx, 
 // the identity store say why the identity could not be written.
 func (s *Store) Finish(ctx context.Context, w Writes) error {
 	var err error
-	if w.Create != nil || w.Update != nil {
-		// What can fail because of others' rows has a transaction of its own: it would undo its neighbours'.
+	if w.Create != nil || w.Update != nil || w.Disown != "" {
+		// What can fail because of others' rows, or takes a while after the commit, has a transaction of its own: it would undo
+		// its neighbours', or have them wait.
 		err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return s.flush(ctx, tx, []Writes{w})[0] })
 	} else {
 		err = s.ends.Do(ctx, w)

@@ -13,6 +13,11 @@ func (s *Store) writeSessions(ctx context.Context, tx *sqldb.Tx, w Writes) error
 			return err
 		}
 	}
+	if w.Disown != "" {
+		if err := s.o.Identities.DisownIn(ctx, tx, w.Disown); err != nil {
+			return err
+		}
+	}
 	if w.Change != nil {
 		if err := s.o.Sessions.UpdateIn(ctx, tx, w.Change); err != nil {
 			return err

@@ -179,6 +179,21 @@ CREATE TABLE selfservice_flow (
 
 CREATE INDEX selfservice_flow_expires ON selfservice_flow (expires_at);
 
+-- management/0007_identity_end
+
+-- Identities that ended, deleted or made inactive, and of whom something has to be taken back in another database: what
+-- applications hold of them. A row is written with the change itself and goes when the work is done, so that no crash in
+-- between loses it. due_at is when a server may take the row: it is moved on by who takes it, as a lease.
+CREATE TABLE identity_end (
+    tenant_id   varbinary(764)  NOT NULL,
+    id          varbinary(64)   NOT NULL,
+    identity_id varbinary(64)   NOT NULL,
+    due_at      datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX identity_end_due ON identity_end (due_at);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
