@@ -2,23 +2,18 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
-
-const clientsPath = "/admin/clients"
 
 var clientColumns = []column{
 	{title: "CLIENT ID", field: "client_id"}, {title: "CLIENT SECRET", field: "client_secret"}, {title: "NAME", field: "client_name"},
@@ -154,7 +149,7 @@ func createClient() *cobra.Command {
 				return err
 			}
 			var made document
-			if _, err := a.send(cmd.Context(), http.MethodPost, clientsPath, body, &made); err != nil {
+			if _, err := a.send(cmd.Context(), http.MethodPost, clients.path, body, &made); err != nil {
 				return err
 			}
 			return showOne(cmd, clientColumns, made)
@@ -174,15 +169,13 @@ func getClient() *cobra.Command {
 				return err
 			}
 			var c document
-			if _, err := a.send(cmd.Context(), http.MethodGet, clientPath(args[0]), nil, &c); err != nil {
-				return about(args[0], err)
+			if _, err := a.send(cmd.Context(), http.MethodGet, clients.at(args[0]), nil, &c); err != nil {
+				return clients.about(args[0], err)
 			}
 			return showOne(cmd, clientColumns, c)
 		},
 	}
 }
-
-func clientPath(id string) string { return clientsPath + "/" + url.PathEscape(id) }
 
 func listClients() *cobra.Command {
 	cmd := &cobra.Command{
@@ -190,50 +183,17 @@ func listClients() *cobra.Command {
 		Example: "  gatehouse clients list\n  gatehouse clients list --owner team-a --format json",
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := newAPI(cmd)
+			query, err := listQuery(cmd, map[string]string{"name": "client_name", "owner": "owner"})
 			if err != nil {
 				return err
 			}
-			size, _ := cmd.Flags().GetInt("page-size")
-			if size < 1 {
-				return usageError{errors.New("--page-size is 1 or more"), cmd.CommandPath()}
-			}
-			query := url.Values{"page_size": {strconv.Itoa(size)}}
-			for flag, parameter := range map[string]string{"name": "client_name", "owner": "owner"} {
-				if v, _ := cmd.Flags().GetString(flag); v != "" {
-					query.Set(parameter, v)
-				}
-			}
-			all, err := a.pages(cmd.Context(), clientsPath, query.Encode())
-			if err != nil {
-				return err
-			}
-			return showList(cmd, clientListColumns, all)
+			return clients.list(cmd, clientListColumns, query)
 		},
 	}
 	cmd.Flags().String("name", "", "only clients with this name")
 	cmd.Flags().String("owner", "", "only clients of this owner")
-	cmd.Flags().Int("page-size", 500, "how many to ask the server for at a time; all are listed in any case")
+	addPageSizeFlag(cmd, 500)
 	return cmd
-}
-
-// pages follows the Link headers to the end.
-func (a *api) pages(ctx context.Context, path, query string) ([]document, error) {
-	all := []document{}
-	for query != "" {
-		var page []document
-		header, err := a.send(ctx, http.MethodGet, path+"?"+query, nil, &page)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page...)
-		next := nextPage(header)
-		if next == query {
-			return nil, errors.New("the server names a page as the one after itself")
-		}
-		query = next
-	}
-	return all, nil
 }
 
 func updateClient() *cobra.Command {
@@ -260,8 +220,8 @@ func updateClient() *cobra.Command {
 				patch = append(patch, document{"op": "add", "path": "/" + pointer, "value": changes[field]})
 			}
 			var changed document
-			if _, err := a.send(cmd.Context(), http.MethodPatch, clientPath(args[0]), patch, &changed); err != nil {
-				return about(args[0], err)
+			if _, err := a.send(cmd.Context(), http.MethodPatch, clients.at(args[0]), patch, &changed); err != nil {
+				return clients.about(args[0], err)
 			}
 			return showOne(cmd, clientColumns, changed)
 		},
@@ -274,32 +234,9 @@ func deleteClients() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete ID...", Short: "Delete clients; their tokens end with them", Example: "  gatehouse clients delete my-app",
 		Args: several("the clients' IDs"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := newAPI(cmd)
-			if err != nil {
-				return err
-			}
-			failed := 0
-			for _, id := range args {
-				if _, err := a.send(cmd.Context(), http.MethodDelete, clientPath(id), nil, nil); err != nil {
-					failed++
-					fmt.Fprintf(cmd.ErrOrStderr(), "%v\n", about(id, err))
-					continue
-				}
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), printable(id)); err != nil {
-					return err
-				}
-			}
-			if failed > 0 {
-				return fmt.Errorf("%d of %d clients were not deleted", failed, len(args))
-			}
-			return nil
-		},
+		RunE: clients.deleteAll,
 	}
 }
-
-// about says which client an error is about: "not found" alone does not.
-func about(id string, err error) error { return fmt.Errorf("client %s: %w", printable(id), err) }
 
 func rotateClientSecret() *cobra.Command {
 	return &cobra.Command{
@@ -326,8 +263,8 @@ func secrets(method string) func(*cobra.Command, []string) error {
 			return err
 		}
 		var c document
-		if _, err := a.send(cmd.Context(), method, clientPath(args[0])+"/secrets/rotate", nil, &c); err != nil {
-			return about(args[0], err)
+		if _, err := a.send(cmd.Context(), method, clients.at(args[0])+"/secrets/rotate", nil, &c); err != nil {
+			return clients.about(args[0], err)
 		}
 		return showOne(cmd, clientColumns, c)
 	}

@@ -28,11 +28,11 @@ server made are shown this once: keep the output.`,
 			if err != nil {
 				return err
 			}
-			clients, err := readClients(content)
+			list, err := readClients(content)
 			if err != nil {
 				return fmt.Errorf("%s: %w; nothing was registered", args[0], err)
 			}
-			made, err := a.register(cmd, clients)
+			made, err := a.register(cmd, list)
 			columns := append([]column{clientColumns[0], clientColumns[1]}, clientListColumns[1:]...)
 			return errors.Join(showList(cmd, columns, made), err)
 		},
@@ -41,11 +41,11 @@ server made are shown this once: keep the output.`,
 
 // register sends one client after another. It goes on after one that the server refuses, and ends when the server cannot
 // be reached.
-func (a *api) register(cmd *cobra.Command, clients []json.RawMessage) (made []document, err error) {
+func (a *api) register(cmd *cobra.Command, list []json.RawMessage) (made []document, err error) {
 	refusals := 0
-	for i, c := range clients {
+	for i, c := range list {
 		var answer document
-		_, err := a.send(cmd.Context(), http.MethodPost, clientsPath, c, &answer)
+		_, err := a.send(cmd.Context(), http.MethodPost, clients.path, c, &answer)
 		var no *refusal
 		switch {
 		case err == nil:
@@ -54,11 +54,11 @@ func (a *api) register(cmd *cobra.Command, clients []json.RawMessage) (made []do
 			refusals++
 			fmt.Fprintf(cmd.ErrOrStderr(), "client %d%s: %v\n", i+1, called(c), err)
 		default:
-			return made, fmt.Errorf("client %d%s: %w\n%d of %d clients were registered", i+1, called(c), err, len(made), len(clients))
+			return made, fmt.Errorf("client %d%s: %w\n%d of %d clients were registered", i+1, called(c), err, len(made), len(list))
 		}
 	}
 	if refusals > 0 {
-		return made, fmt.Errorf("%d of %d clients were not registered", refusals, len(clients))
+		return made, fmt.Errorf("%d of %d clients were not registered", refusals, len(list))
 	}
 	return made, nil
 }

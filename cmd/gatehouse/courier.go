@@ -3,16 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/spf13/cobra"
 )
-
-const messagesPath = "/admin/courier/messages"
 
 var messageColumns = []column{
 	{title: "ID", field: "id"}, {title: "STATUS", field: "status"}, {title: "TYPE", field: "type"}, {title: "TEMPLATE", field: "template_type"},
@@ -36,30 +31,16 @@ func listMessages() *cobra.Command {
 		Example: "  gatehouse courier list\n  gatehouse courier list --status abandoned --recipient ann@example.com",
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := newAPI(cmd)
+			query, err := listQuery(cmd, map[string]string{"status": "status", "recipient": "recipient"})
 			if err != nil {
 				return err
 			}
-			size, _ := cmd.Flags().GetInt("page-size")
-			if size < 1 {
-				return usageError{errors.New("--page-size is 1 or more"), cmd.CommandPath()}
-			}
-			query := url.Values{"page_size": {strconv.Itoa(size)}}
-			for _, filter := range []string{"status", "recipient"} {
-				if v, _ := cmd.Flags().GetString(filter); v != "" {
-					query.Set(filter, v)
-				}
-			}
-			all, err := a.pages(cmd.Context(), messagesPath, query.Encode())
-			if err != nil {
-				return err
-			}
-			return showList(cmd, messageColumns, all)
+			return messages.list(cmd, messageColumns, query)
 		},
 	}
 	cmd.Flags().String("status", "", "only messages of this status: queued, processing, sent or abandoned")
 	cmd.Flags().String("recipient", "", "only messages to this address")
-	cmd.Flags().Int("page-size", 250, "how many to ask the server for at a time; all are listed in any case")
+	addPageSizeFlag(cmd, 250)
 	return cmd
 }
 
@@ -77,8 +58,8 @@ func getMessage() *cobra.Command {
 				return err
 			}
 			var d document
-			if _, err := a.send(cmd.Context(), http.MethodGet, messagesPath+"/"+url.PathEscape(id), nil, &d); err != nil {
-				return fmt.Errorf("message %s: %w", printable(id), err)
+			if _, err := a.send(cmd.Context(), http.MethodGet, messages.at(id), nil, &d); err != nil {
+				return messages.about(id, err)
 			}
 			return showOne(cmd, append(slices.Clip(messageColumns), column{title: "BODY", field: "body"}), d)
 		},
@@ -91,7 +72,7 @@ func (a *api) messageID(ctx context.Context, args []string) (string, error) {
 		return args[0], nil
 	}
 	var newest []struct{ ID string }
-	if _, err := a.send(ctx, http.MethodGet, messagesPath+"?page_size=1", nil, &newest); err != nil {
+	if _, err := a.send(ctx, http.MethodGet, messages.path+"?page_size=1", nil, &newest); err != nil {
 		return "", err
 	}
 	if len(newest) == 0 {

@@ -3,17 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
-
-const identitiesPath = "/admin/identities"
 
 var identityColumns = []column{
 	{title: "ID", field: "id"}, {title: "EXTERNAL ID", field: "external_id"}, {title: "SCHEMA", field: "schema_id"}, {title: "STATE", field: "state"},
@@ -47,16 +42,16 @@ func getIdentity() *cobra.Command {
 				return err
 			}
 			kinds, _ := cmd.Flags().GetStringArray("include-credential")
-			path := identityPath(args[0])
+			path := identities.at(args[0])
 			if external, _ := cmd.Flags().GetBool("external"); external {
-				path = identitiesPath + "/by/external/" + url.PathEscape(args[0])
+				path = identities.path + "/by/external/" + url.PathEscape(args[0])
 			}
 			if len(kinds) > 0 {
 				path += "?" + url.Values{"include_credential": kinds}.Encode()
 			}
 			var d document
 			if _, err := a.send(cmd.Context(), http.MethodGet, path, nil, &d); err != nil {
-				return aboutIdentity(args[0], err)
+				return identities.about(args[0], err)
 			}
 			return showOne(cmd, identityColumns, d)
 		},
@@ -64,12 +59,6 @@ func getIdentity() *cobra.Command {
 	cmd.Flags().StringArray("include-credential", nil, "kinds of credential to show with their configuration, such as password or oidc; repeat for several. They are secrets")
 	cmd.Flags().Bool("external", false, "the argument is the identity's external ID")
 	return cmd
-}
-
-func identityPath(id string) string { return identitiesPath + "/" + url.PathEscape(id) }
-
-func aboutIdentity(id string, err error) error {
-	return fmt.Errorf("identity %s: %w", printable(id), err)
 }
 
 // identityFilters are the flags of list that the API knows as a parameter. The API takes one at a time.
@@ -85,19 +74,11 @@ func listIdentities() *cobra.Command {
   gatehouse identities list --trait name.last=Miller`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := newAPI(cmd)
-			if err != nil {
-				return err
-			}
 			query, err := identityQuery(cmd)
 			if err != nil {
 				return err
 			}
-			all, err := a.pages(cmd.Context(), identitiesPath, query.Encode())
-			if err != nil {
-				return err
-			}
-			return showList(cmd, identityListColumns, all)
+			return identities.list(cmd, identityListColumns, query)
 		},
 	}
 	cmd.Flags().String("credentials-identifier", "", "only the identity that signs in with this identifier")
@@ -105,20 +86,14 @@ func listIdentities() *cobra.Command {
 	cmd.Flags().String("organization", "", "only identities of this organization")
 	cmd.Flags().String("trait", "", "only identities with this word in a trait, as path=word: name.last=Miller")
 	cmd.Flags().String("search", "", "only identities with traits that have words beginning so, anywhere: names, addresses")
-	cmd.Flags().Int("page-size", 500, "how many to ask the server for at a time; all are listed in any case")
+	addPageSizeFlag(cmd, 500)
 	return cmd
 }
 
 func identityQuery(cmd *cobra.Command) (url.Values, error) {
-	size, _ := cmd.Flags().GetInt("page-size")
-	if size < 1 {
-		return nil, usageError{errors.New("--page-size is 1 or more"), cmd.CommandPath()}
-	}
-	query := url.Values{"page_size": {strconv.Itoa(size)}}
-	for _, flag := range slices.Sorted(maps.Keys(identityFilters)) {
-		if v, _ := cmd.Flags().GetString(flag); v != "" {
-			query.Set(identityFilters[flag], v)
-		}
+	query, err := listQuery(cmd, identityFilters)
+	if err != nil {
+		return nil, err
 	}
 	if t, _ := cmd.Flags().GetString("trait"); t != "" {
 		path, value, ok := strings.Cut(t, "=")
@@ -142,26 +117,6 @@ func deleteIdentities() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete ID...", Short: "Delete identities; their sessions end with them", Example: "  gatehouse identities delete 0193f2a0-…",
 		Args: several("the identities' IDs"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := newAPI(cmd)
-			if err != nil {
-				return err
-			}
-			failed := 0
-			for _, id := range args {
-				if _, err := a.send(cmd.Context(), http.MethodDelete, identityPath(id), nil, nil); err != nil {
-					failed++
-					fmt.Fprintf(cmd.ErrOrStderr(), "%v\n", aboutIdentity(id, err))
-					continue
-				}
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), printable(id)); err != nil {
-					return err
-				}
-			}
-			if failed > 0 {
-				return fmt.Errorf("%d of %d identities were not deleted", failed, len(args))
-			}
-			return nil
-		},
+		RunE: identities.deleteAll,
 	}
 }

@@ -241,7 +241,7 @@ func (in *importing) create(ctx context.Context, errs io.Writer, a *api, part []
 			Error  struct{ Message, Reason string }
 		}
 	}
-	_, err := a.send(ctx, http.MethodPatch, identitiesPath, body, &answer)
+	_, err := a.send(ctx, http.MethodPatch, identities.path, body, &answer)
 	if no, ok := errors.AsType[*refusal](err); ok && json.Unmarshal(no.details, &answer) == nil && len(answer.Identities) == len(part) {
 		err = nil // a batch of which nothing was created is refused as a whole, with the same list in the details
 	}

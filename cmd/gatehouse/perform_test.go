@@ -168,7 +168,7 @@ func TestCancelledCallSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	a := api{endpoint: answering(t, 200, nil, "[]"), http: http.DefaultClient}
-	if _, err := a.send(ctx, http.MethodGet, clientsPath, nil, nil); err == nil || err.Error() != "ended before the server answered" {
+	if _, err := a.send(ctx, http.MethodGet, clients.path, nil, nil); err == nil || err.Error() != "ended before the server answered" {
 		t.Errorf("the error is %v", err)
 	}
 }
