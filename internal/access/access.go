@@ -1,0 +1,148 @@
+package access
+
+import (
+	"context"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// Header are the fields of a request or an answer by their canonical names (net/textproto).
+type Header map[string][]string
+
+// Get returns the first value of the field with the canonical name, or "".
+func (h Header) Get(name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// Request is what a door asks about: the request that somebody made to an application, read once and the same for every
+// stage.
+type Request struct {
+	// Method is the HTTP method in upper case.
+	Method string
+	// Target says where the request goes, in the one reading that matching and the upstream share.
+	Target Target
+	// Header are the request's fields without those that only this server may set. Nobody changes it.
+	Header Header
+	// Client is the address of who asks, as far as trusted proxies vouch for it.
+	Client netip.Addr
+	// Body gives the request's body for the authorizers that forward it, at most limit bytes, and ErrBodyTooLarge beyond. Nil
+	// where the door has none. What was read still reaches the upstream.
+	Body func(limit int64) ([]byte, error)
+	// ID is the request id, for the log and the answer.
+	ID string
+}
+
+// Principal is who asks, as the authenticator found out, and what the mutators tell the upstream about it. Templates see its
+// exported fields by their names.
+type Principal struct {
+	// Subject names who asks; empty for nobody in particular.
+	Subject string
+	// Extra are the claims, traits or introspected fields that come with the credential.
+	Extra map[string]any
+	// Header are fields for the upstream; they replace the request's.
+	Header Header
+	// Cookies are cookies for the upstream by name; they replace the request's of that name.
+	Cookies map[string]string
+	// MatchContext says how the rule matched.
+	MatchContext MatchContext
+	// Scopes were granted to the credential; nil where it has none of its own.
+	Scopes []string
+	// Expires is when the credential ends; zero where it does not say.
+	Expires time.Time
+}
+
+// MatchContext is how a rule matched a request.
+type MatchContext struct {
+	// RegexpCaptureGroups are what the pattern's expressions matched, in their order.
+	RegexpCaptureGroups []string
+	// Captures are what named parts of a path template matched.
+	Captures map[string]string
+	// URL is the request's target.
+	URL *url.URL
+	// Method is the HTTP method in upper case.
+	Method string
+	// Header are the request's fields.
+	Header Header
+}
+
+// Authenticator finds out who asks.
+type Authenticator interface {
+	// Authenticate returns ErrNotResponsible where the request carries no credential of this kind, so that the rule's next
+	// authenticator is asked; any other error ends the decision.
+	Authenticate(ctx context.Context, r *Request) (*Principal, error)
+}
+
+// Authorizer decides whether who asks may.
+type Authorizer interface {
+	// Authorize returns nil to let pass, and ErrForbidden (or a copy) to turn away. It may add fields for the upstream to p.
+	Authorize(ctx context.Context, r *Request, p *Principal) error
+}
+
+// Mutator tells the upstream who asks: it changes p's Header and Cookies.
+type Mutator interface {
+	Mutate(ctx context.Context, r *Request, p *Principal) error
+}
+
+// Kinds are the handlers that rules can name, by their name. A maker gets the handler's settings (those of the
+// configuration, overlaid by the rule's) and compiles everything that can be compiled: templates, patterns, key sets. It
+// is called when rules are loaded, never for a request.
+type Kinds struct {
+	Authenticators map[string]Kind[Authenticator]
+	Authorizers    map[string]Kind[Authorizer]
+	Mutators       map[string]Kind[Mutator]
+}
+
+// Kind makes the handlers of one name. Errors begin with the setting's path, such as "jwks_urls[0]: …".
+type Kind[T any] func(s Settings) (T, error)
+
+// The errors of the stages. Handlers return copies of them (Because, With), and the rules' error handlers are chosen by their
+// kind.
+var (
+	// ErrNotResponsible is an authenticator's "not mine": it never leaves the pipeline.
+	ErrNotResponsible = fault.New(fault.Unauthenticated, "not_responsible", "The request carries no credential of this kind.")
+	ErrUnauthorized   = fault.New(fault.Unauthenticated, "unauthorized", "The request could not be authorized.")
+	ErrForbidden      = fault.New(fault.Forbidden, "forbidden", "Access credentials are not sufficient to access this resource.")
+	ErrNoRule         = fault.New(fault.NotFound, "not_found", "Requested url does not match any rules.")
+	ErrManyRules      = fault.New(fault.Internal, "many_rules", "Expected exactly one rule but found multiple rules.")
+	ErrAmbiguous      = fault.New(fault.Invalid, "ambiguous_url", "The path can be read in two ways.")
+	ErrUnavailable    = fault.New(fault.Unavailable, "unavailable", "Access cannot be decided at the moment.")
+	ErrBodyTooLarge   = fault.New(fault.TooLarge, "body_too_large", "The request's body is too large to be checked.")
+)
+
+// Decision is the answer to a request.
+type Decision struct {
+	// Rule is the rule that matched, nil where none did.
+	Rule *Rule
+	// Principal is who asks; nil where the request is turned away before that is known.
+	Principal *Principal
+	// Err says why the request is turned away; nil lets it pass.
+	Err *fault.Error
+	// Tenant is the tenant whose rule matched.
+	Tenant tenant.ID
+	// Steps are what each handler decided and why, where Explain asked for them.
+	Steps []Step
+}
+
+// Allowed reports whether the request passes.
+func (d *Decision) Allowed() bool { return d.Err == nil }
+
+// Step is what one handler of a rule decided.
+type Step struct {
+	// Stage is match, authenticator, authorizer, mutator or error.
+	Stage string `json:"stage"`
+	// Handler is the handler's name.
+	Handler string `json:"handler"`
+	// Outcome is passed, refused, skipped (not responsible) or failed.
+	Outcome string `json:"outcome"`
+	// Reason says why in words; it never repeats a credential.
+	Reason string `json:"reason,omitempty"`
+	// Took is the time the handler took.
+	Took time.Duration `json:"took_ns"`
+}
