@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -115,16 +116,16 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]adminIdentit
 	if err != nil {
 		return none, err
 	}
-	link := in.link(ctx, size, "", "first")
+	links := in.after(ctx, size, "", "first")
 	if len(found) > size {
 		found = found[:size]
 		next, err := h.Ring.Seal([]byte(found[size-1].ID), in.pageData(ctx))
 		if err != nil {
 			return none, err
 		}
-		link += "," + in.link(ctx, size, next, "next")
+		links += "," + in.after(ctx, size, next, "next")
 	}
-	return web.Reply[[]adminIdentity]{Header: http.Header{"Link": {link}}, Body: h.showAll(found, in.Include)}, nil
+	return web.Reply[[]adminIdentity]{Header: http.Header{"Link": {links}}, Body: h.showAll(found, in.Include)}, nil
 }
 
 // numbered serves the page numbers of old clients, counted from 1, with the number of all identities. What is left out is
@@ -160,8 +161,26 @@ func (h *Handler) numbered(ctx context.Context, in listIn, f Filter, size int) (
 	if filtered {
 		total = int64(len(found))
 	}
-	header := http.Header{"X-Total-Count": {strconv.FormatInt(total, 10)}}
+	header := http.Header{"X-Total-Count": {strconv.FormatInt(total, 10)}, "Link": {in.numbers(ctx, page, size, int(total))}}
 	return web.Reply[[]adminIdentity]{Header: header, Body: h.showAll(found, in.Include)}, nil
+}
+
+// numbers is the Link header of a page with a number: whoever began with numbers can follow them to the end.
+func (in *listIn) numbers(ctx context.Context, page, size, total int) string {
+	last := max((total+size-1)/size, 1)
+	links := []string{}
+	for _, l := range []struct {
+		page int
+		rel  string
+	}{{1, "first"}, {page + 1, "next"}, {page - 1, "prev"}, {last, "last"}} {
+		if l.page >= 1 && l.page <= last {
+			q := in.values()
+			q.Set("page", strconv.Itoa(l.page))
+			q.Set("per_page", strconv.Itoa(size))
+			links = append(links, linkTo(ctx, q, l.rel))
+		}
+	}
+	return strings.Join(links, ",")
 }
 
 func (h *Handler) showAll(found []*Identity, include []string) []adminIdentity {
@@ -191,13 +210,17 @@ func (in *listIn) values() url.Values {
 	return q
 }
 
-// link is one entry of a Link header (RFC 8288 §3).
-func (in *listIn) link(ctx context.Context, size int, token, rel string) string {
+// after is the entry of a Link header (RFC 8288 §3) for the page after a token, or for the first one.
+func (in *listIn) after(ctx context.Context, size int, token, rel string) string {
 	q := in.values()
 	q.Set("page_size", strconv.Itoa(size))
 	if token != "" {
 		q.Set("page_token", token)
 	}
+	return linkTo(ctx, q, rel)
+}
+
+func linkTo(ctx context.Context, q url.Values, rel string) string {
 	return "<" + web.Base(ctx).Path(route) + "?" + q.Encode() + `>; rel="` + rel + `"`
 }
 

@@ -432,10 +432,19 @@ func TestList(t *testing.T) {
 	if len(found) != 1 || found[0]["id"] != made[2] {
 		t.Errorf("%v", found)
 	}
+	relations := regexp.MustCompile(`page=[0-9]+&per_page=3>; rel="[a-z]+"`)
+	first, last := `page=1&per_page=3>; rel="first"`, `page=3&per_page=3>; rel="last"`
+	numbered := map[string][]string{
+		"0": {first, `page=2&per_page=3>; rel="next"`, last}, "1": {first, `page=2&per_page=3>; rel="next"`, last},
+		"3": {first, `page=2&per_page=3>; rel="prev"`, last}, "4": {first, `page=3&per_page=3>; rel="prev"`, last},
+	}
 	for page, want := range map[string]int{"0": 3, "1": 3, "3": 1, "4": 0} {
 		list, header := c.list("/admin/identities?per_page=3&page=" + page)
 		if len(list) != want || header.Get("X-Total-Count") != "7" {
 			t.Errorf("page %s: %d, %s in all", page, len(list), header.Get("X-Total-Count"))
+		}
+		if got := relations.FindAllString(header.Get("Link"), -1); !slices.Equal(got, numbered[page]) {
+			t.Errorf("page %s links to %q", page, got)
 		}
 	}
 	if res, _ := c.do("GET", "/admin/identities?page=999999999999999999999", nil); res.StatusCode != 400 {
