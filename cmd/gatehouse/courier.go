@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
-	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -61,8 +63,19 @@ func getMessage() *cobra.Command {
 			if _, err := a.send(cmd.Context(), http.MethodGet, messages.at(id), nil, &d); err != nil {
 				return messages.about(id, err)
 			}
-			return showOne(cmd, append(slices.Clip(messageColumns), column{title: "BODY", field: "body"}), d)
+			return show(cmd, d, func(w io.Writer) { letter(w, d) })
 		},
+	}
+}
+
+// letter prints a message as one reads it: what it is, and below it the text, line by line.
+func letter(w io.Writer, d document) {
+	rows(w, messageColumns, d)
+	if body, _ := d["body"].(string); body != "" {
+		_, _ = fmt.Fprintln(w)
+		for line := range strings.Lines(body) {
+			_, _ = fmt.Fprintln(w, printable(strings.TrimRight(line, "\r\n")))
+		}
 	}
 }
 

@@ -26,8 +26,8 @@ func importIdentities() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import FILE", Short: "Create identities from a file with one JSON object a line",
 		Long: `Create every identity of a file: one JSON object a line, as POST /admin/identities takes it, credentials with
-hashed passwords included. What the server refuses, such as a duplicate, is reported with its line and does not keep the
-others from being created; the exit status is then 1.
+hashed passwords included. What the server refuses, such as a duplicate, and what is no JSON object is reported with its line
+and does not keep the others from being created; the exit status is then 1.
 
 How far it came is kept beside the file, in FILE.progress, after each batch. An import that was interrupted goes on from
 there when it is started again; a batch that was on its way may then be reported as duplicates. --restart begins anew.
@@ -166,7 +166,7 @@ func (in *importing) lines(ctx context.Context, errs io.Writer, a *api) error {
 		if len(text) > 0 {
 			line++
 			offset += int64(len(text))
-			if err := in.take(line, bytes.TrimSpace(text)); err != nil {
+			if err := in.take(errs, line, bytes.TrimSpace(text)); err != nil {
 				return err
 			}
 		}
@@ -184,13 +184,21 @@ func (in *importing) lines(ctx context.Context, errs io.Writer, a *api) error {
 	}
 }
 
-// take puts a line into the batch.
-func (in *importing) take(line int, text []byte) error {
+// take puts a line into the batch. A file whose first line is no object is of another kind, such as one array of all.
+func (in *importing) take(errs io.Writer, line int, text []byte) error {
 	if len(text) == 0 {
 		return nil
 	}
 	if text[0] != '{' || !json.Valid(text) {
-		return fmt.Errorf("line %d is not a JSON object; this command takes one object a line", line)
+		if line == 1 {
+			return errors.New("line 1 is not a JSON object; this command takes one object a line")
+		}
+		quoted, err := json.Marshal(string(text))
+		if err != nil {
+			return err
+		}
+		in.mark.Refused++
+		return in.refuse(errs, importEntry{line, quoted}, "It is not a JSON object.")
 	}
 	var secrets struct {
 		Credentials struct {

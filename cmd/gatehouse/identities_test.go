@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -79,10 +80,24 @@ func TestIdentitiesImportGoesOn(t *testing.T) {
 	}
 	write(t, dir, "people.jsonl", first)
 	fails(t, call(t, "", "identities", "import", file, "--endpoint", s.admin), 1, "another state of", "--restart")
-	write(t, dir, "bad.jsonl", someone("d@example.com", "Four")+"\n[1]\n")
-	fails(t, call(t, "", "identities", "import", filepath.Join(dir, "bad.jsonl"), "--endpoint", s.admin), 1, "line 2 is not a JSON object")
+	write(t, dir, "array.jsonl", "[\n"+someone("d@example.com", "Four")+"]\n")
+	fails(t, call(t, "", "identities", "import", filepath.Join(dir, "array.jsonl"), "--endpoint", s.admin), 1, "line 1 is not a JSON object")
 	fails(t, call(t, "", "identities", "import", dir, "--endpoint", s.admin), 1, "not a file")
 	fails(t, call(t, "", "identities", "import", "none.jsonl", "--endpoint", s.admin), 1, "none.jsonl")
+}
+
+// A line that is broken is refused alone, and reported so that it can be mended.
+func TestIdentitiesImportBrokenLine(t *testing.T) {
+	s := start(t, "")
+	dir := t.TempDir()
+	file := write(t, dir, "people.jsonl", someone("a@example.com", "One")+"\n{\"traits\":\xff\n[1]\n"+someone("b@example.com", "Two")+"\n")
+	report := filepath.Join(dir, "refused.jsonl")
+	fails(t, call(t, "", "identities", "import", file, "--report", report, "--endpoint", s.admin), 1,
+		"line 2: It is not a JSON object", "line 3: It is not a JSON object", "2 created, 2 refused", "2 of 4 identities")
+	refused, err := os.ReadFile(report)
+	if err != nil || !strings.Contains(string(refused), `"identity":"[1]","line":3}`) {
+		t.Errorf("the report: %s, %v", refused, err)
+	}
 }
 
 func TestIdentitiesValidate(t *testing.T) {
@@ -110,7 +125,7 @@ func TestCourier(t *testing.T) {
 		t.Fatalf("messages: %v", messages)
 	}
 	out := works(t, "", "courier", "get", messages[0]["id"].(string), "--endpoint", s.admin)
-	if !strings.Contains(out, "BODY") || works(t, "", "courier", "get", "--endpoint", s.admin) != out {
+	if !regexp.MustCompile(`(?m)^ +[0-9]{6}$`).MatchString(out) || works(t, "", "courier", "get", "--endpoint", s.admin) != out {
 		t.Errorf("get shows\n%s", out)
 	}
 	fails(t, call(t, "", "courier", "get", "none", "--endpoint", s.admin), 1, "message none", "HTTP 400", "UUID")

@@ -51,13 +51,16 @@ type column struct {
 
 // showOne prints a document as an object.
 func showOne(cmd *cobra.Command, columns []column, d document) error {
-	return show(cmd, d, func(w io.Writer) {
-		for _, c := range columns {
-			if s := c.cell(d); s != "" {
-				_, _ = fmt.Fprintf(w, "%s\t%s\n", c.title, s)
-			}
+	return show(cmd, d, func(w io.Writer) { rows(w, columns, d) })
+}
+
+// rows prints the fields of a document that are not empty, each on its line.
+func rows(w io.Writer, columns []column, d document) {
+	for _, c := range columns {
+		if s := c.cell(d); s != "" {
+			_, _ = fmt.Fprintf(w, "%s\t%s\n", c.title, s)
 		}
-	})
+	}
 }
 
 // showList prints documents as a list, also when it is one or none.
