@@ -1,12 +1,13 @@
 package courier
 
 import (
-	"net/url"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
@@ -43,41 +44,15 @@ type RequestConfig struct {
 	// The language of body: jsonnet, a function of ctx; or gotemplate, where {{json .}} writes a value as JSON.
 	BodyFormat string `yaml:"body_format" default:"jsonnet" enum:"jsonnet,gotemplate"`
 	// How the service knows this server.
-	Auth AuthConfig `yaml:"auth"`
+	Auth fetch.AuthConfig `yaml:"auth"`
 	// How long one request may take.
 	Timeout time.Duration `yaml:"timeout" default:"15s" min:"1s" max:"5m"`
 }
 
-// AuthConfig is how an HTTP service knows this server.
-type AuthConfig struct {
-	// The kind: api_key, basic_auth, or empty for none.
-	Type string `yaml:"type" enum:",api_key,basic_auth"`
-	// What the kind needs.
-	Config AuthValues `yaml:"config"`
-}
-
-// AuthValues are the credentials for an HTTP service.
-type AuthValues struct {
-	// Name of the header or cookie (api_key).
-	Name string `yaml:"name"`
-	// The key itself, for api_key.
-	Value secret.String `yaml:"value"`
-	// Where the key goes (api_key): header or cookie.
-	In string `yaml:"in" enum:",header,cookie"`
-	// User name (basic_auth).
-	User string `yaml:"user"`
-	// Password (basic_auth).
-	Password secret.String `yaml:"password"`
-}
-
-// The values of BodyFormat, AuthConfig.Type and AuthValues.In.
+// The values of BodyFormat.
 const (
 	jsonnetBody  = "jsonnet"
 	templateBody = "gotemplate"
-	apiKey       = "api_key"
-	basicAuth    = "basic_auth"
-	inHeader     = "header"
-	inCookie     = "cookie"
 )
 
 const defaultHTTPTimeout = 15 * time.Second
@@ -103,22 +78,16 @@ func (c RequestConfig) withDefaults() RequestConfig {
 
 func (c RequestConfig) validate(f *faults, key string) {
 	c = c.withDefaults()
-	u, err := url.Parse(c.URL)
-	switch {
-	case c.URL == "":
+	if c.URL == "" {
 		f.add(key+"url", "is missing: write the URL of the service that sends the messages")
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		f.add(key+"url", "is no http or https URL")
-	case u.User != nil:
-		f.add(key+"url", "holds a user or password: write them in auth")
+	} else if err := fetch.CheckURL(c.URL); err != nil {
+		f.add(key+"url", "%w", err)
 	}
 	if !slices.Contains([]string{"POST", "PUT", "PATCH", "GET"}, c.Method) {
 		f.add(key+"method", "must be POST, PUT, PATCH or GET, is %q", c.Method)
 	}
-	for name, value := range c.Headers {
-		if !isToken(name) || hasControl(value.Reveal()) {
-			f.add(key+"headers."+name, "is no header")
-		}
+	for _, err := range fetch.ValidateHeaders(c.Headers) {
+		*f = append(*f, fmt.Errorf("%sheaders.%w", key, err))
 	}
 	if c.Body != "" {
 		if wrong := wrongURI(c.Body); wrong != "" {
@@ -127,26 +96,8 @@ func (c RequestConfig) validate(f *faults, key string) {
 	}
 	f.oneOf(key+"body_format", c.BodyFormat, jsonnetBody, templateBody)
 	f.within(key+"timeout", c.Timeout, time.Second, 5*time.Minute)
-	c.Auth.validate(f, key+"auth.")
-}
-
-func (c AuthConfig) validate(f *faults, key string) {
-	switch c.Type {
-	case "":
-	case apiKey:
-		if !isToken(c.Config.Name) {
-			f.add(key+"config.name", "is no name of a header or cookie")
-		}
-		if c.Config.Value == "" || hasControl(c.Config.Value.Reveal()) {
-			f.add(key+"config.value", "is empty or holds control characters")
-		}
-		f.oneOf(key+"config.in", c.Config.In, inHeader, inCookie)
-	case basicAuth:
-		if c.Config.User == "" || c.Config.Password == "" {
-			f.add(key+"config", "needs user and password")
-		}
-	default:
-		f.add(key+"type", "must be api_key or basic_auth, is %q", c.Type)
+	for _, err := range c.Auth.Validate() {
+		*f = append(*f, fmt.Errorf("%sauth.%w", key, err))
 	}
 }
 
@@ -270,20 +221,13 @@ func (c TemplatesConfig) validate(f *faults) {
 
 func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 
-// isToken reports whether s can be the name of a header or cookie (RFC 9110 §5.6.2).
-func isToken(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
-		return c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
-	})
-}
-
 // wrongHeader says what is wrong with a further header of a mail, "" when nothing is.
 func wrongHeader(name, value string) string {
 	switch strings.ToLower(name) {
 	case "from", "to", "cc", "bcc", "sender", "subject", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding":
 		return "is written by the server itself"
 	}
-	if !isToken(name) || hasControl(value) {
+	if !fetch.IsToken(name) || hasControl(value) {
 		return "is no header of a mail"
 	}
 	return ""

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
@@ -46,7 +47,7 @@ func TestConfigFaults(t *testing.T) {
 		},
 		"channels[1].id: ":                              func(c *Config) { request(func(*RequestConfig) {})(c); c.Channels = append(c.Channels, c.Channels[0]) },
 		"channels[0].request_config.url: is no":         request(func(r *RequestConfig) { r.URL = "ftp://a" }),
-		"channels[0].request_config.url: holds":         request(func(r *RequestConfig) { r.URL = "https://u:hunter2@a" }),
+		"channels[0].request_config.url: must not hold": request(func(r *RequestConfig) { r.URL = "https://u:hunter2@a" }),
 		"channels[0].request_config.method: ":           request(func(r *RequestConfig) { r.Method = "DELETE" }),
 		"channels[0].request_config.headers.A B: ":      request(func(r *RequestConfig) { r.Headers = map[string]secret.String{"A B": "hunter2"} }),
 		"channels[0].request_config.body: ":             request(func(r *RequestConfig) { r.Body = "/a/path" }),
@@ -55,13 +56,15 @@ func TestConfigFaults(t *testing.T) {
 		"channels[0].request_config.timeout: ":          request(func(r *RequestConfig) { r.Timeout = -time.Second }),
 		"channels[0].request_config.auth.type: ":        request(func(r *RequestConfig) { r.Auth.Type = "oauth" }),
 		"channels[0].request_config.auth.config.name: ": request(func(r *RequestConfig) {
-			r.Auth = AuthConfig{Type: apiKey, Config: AuthValues{Value: "x", In: inHeader}}
+			r.Auth = fetch.AuthConfig{Type: "api_key", Config: fetch.AuthValues{Value: "x", In: "header"}}
 		}),
 		"channels[0].request_config.auth.config.in: ": request(func(r *RequestConfig) {
-			r.Auth = AuthConfig{Type: apiKey, Config: AuthValues{Name: "x", Value: "x", In: "query"}}
+			r.Auth = fetch.AuthConfig{Type: "api_key", Config: fetch.AuthValues{Name: "x", Value: "x", In: "query"}}
 		}),
-		"channels[0].request_config.auth.config.value: ":        request(func(r *RequestConfig) { r.Auth = AuthConfig{Type: apiKey, Config: AuthValues{Name: "x", In: inHeader}} }),
-		"channels[0].request_config.auth.config: ":              request(func(r *RequestConfig) { r.Auth = AuthConfig{Type: basicAuth} }),
+		"channels[0].request_config.auth.config.value: ": request(func(r *RequestConfig) {
+			r.Auth = fetch.AuthConfig{Type: "api_key", Config: fetch.AuthValues{Name: "x", In: "header"}}
+		}),
+		"channels[0].request_config.auth.config.user: ":         request(func(r *RequestConfig) { r.Auth = fetch.AuthConfig{Type: "basic_auth"} }),
 		"template_override_path: ":                              func(c *Config) { c.TemplateOverridePath = "/nothing/here" },
 		"templates.recovery_code.invalid.email.body.plaintext:": func(c *Config) { c.Templates.RecoveryCode.Invalid.Email.Body.Plaintext = "base64://%" },
 		"templates.login_code.valid.sms.body.plaintext: ":       func(c *Config) { c.Templates.LoginCode.Valid.SMS.Body.Plaintext = "https://u:p@a/" },

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
 // httpChannel hands messages to a service over HTTP.
@@ -24,14 +24,7 @@ type httpChannel struct {
 
 func newHTTPChannel(c RequestConfig, words *renderer, evaluate Evaluate) *httpChannel {
 	c = c.withDefaults()
-	return &httpChannel{config: c, words: words, evaluate: evaluate, client: &http.Client{
-		// A redirect would carry the message and the key for the service to where nobody meant them to go.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, MaxIdleConns: 16, IdleConnTimeout: 30 * time.Second,
-			TLSHandshakeTimeout: c.Timeout, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true,
-		},
-	}}
+	return &httpChannel{config: c, words: words, evaluate: evaluate, client: fetch.NewCaller(false)}
 }
 
 func (c *httpChannel) limit() time.Duration { return c.config.Timeout }
@@ -67,10 +60,7 @@ func (c *httpChannel) send(ctx context.Context, m *outgoing) error {
 	}
 	res, err := c.client.Do(req)
 	if err != nil {
-		if u, ok := errors.AsType[*url.Error](err); ok {
-			err = u.Err // without the URL, which may hold a key
-		}
-		return fmt.Errorf("%s could not be reached: %w", req.URL.Host, err)
+		return fmt.Errorf("%s could not be reached: %w", req.URL.Host, fetch.WithoutURL(err))
 	}
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
@@ -97,24 +87,9 @@ func (c *httpChannel) request(ctx context.Context, payload []byte, id string) (*
 	if reader != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	req.Header.Set("User-Agent", "gatehouse")
 	// The same for every attempt: a service that knows this header does not send twice.
 	req.Header.Set("Idempotency-Key", id)
-	for name, value := range c.config.Headers {
-		if strings.EqualFold(name, "Host") {
-			req.Host = value.Reveal()
-		}
-		req.Header.Set(name, value.Reveal())
-	}
-	values := c.config.Auth.Config
-	switch {
-	case c.config.Auth.Type == basicAuth:
-		req.SetBasicAuth(values.User, values.Password.Reveal())
-	case c.config.Auth.Type == apiKey && values.In == inCookie:
-		req.AddCookie(&http.Cookie{Name: values.Name, Value: values.Value.Reveal()})
-	case c.config.Auth.Type == apiKey:
-		req.Header.Set(values.Name, values.Value.Reveal())
-	}
+	fetch.Dress(req, c.config.Headers, c.config.Auth)
 	return req, nil
 }
 

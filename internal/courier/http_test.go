@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -56,12 +57,12 @@ func TestHTTPChannel(t *testing.T) {
 	sms.URL = strings.TrimSuffix(config.URL, "messages") + "sms"
 	sms.Method = "PUT"
 	sms.Headers = map[string]secret.String{"X-Account": "hunter2"}
-	sms.Auth = AuthConfig{Type: basicAuth, Config: AuthValues{User: "u", Password: "hunter2"}}
+	sms.Auth = fetch.AuthConfig{Type: "basic_auth", Config: fetch.AuthValues{User: "u", Password: "hunter2"}}
 	sms.Body, sms.BodyFormat = "file://"+filepath.Join(dir, "sms.gotmpl"), templateBody
 	f := newFixture(t, testkit.SQLite(t, "management"), func(o *Options) {
 		o.Config.DeliveryStrategy = byHTTP
 		o.Config.HTTP.RequestConfig = config
-		o.Config.HTTP.RequestConfig.Auth = AuthConfig{Type: apiKey, Config: AuthValues{Name: "X-Key", Value: "hunter2", In: inHeader}}
+		o.Config.HTTP.RequestConfig.Auth = fetch.AuthConfig{Type: "api_key", Config: fetch.AuthValues{Name: "X-Key", Value: "hunter2", In: "header"}}
 		o.Config.Channels = []ChannelConfig{{ID: SMS, Type: byHTTP, RequestConfig: sms}}
 	})
 	f.queue(t, loginCode("anna@example.com"))
@@ -101,7 +102,7 @@ func TestHTTPChannel(t *testing.T) {
 func TestJsonnetBody(t *testing.T) {
 	config, requests := service(t)
 	config.Body = "base64://ZnVuY3Rpb24oY3R4KSB7fQ=="
-	config.Auth = AuthConfig{Type: apiKey, Config: AuthValues{Name: "key", Value: "hunter2", In: inCookie}}
+	config.Auth = fetch.AuthConfig{Type: "api_key", Config: fetch.AuthValues{Name: "key", Value: "hunter2", In: "cookie"}}
 	var fails error
 	f := newFixture(t, testkit.SQLite(t, "management"), func(o *Options) {
 		o.Config.DeliveryStrategy = byHTTP

@@ -2,13 +2,13 @@ package courier
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
 // source is one place from which a template may come: a URI, or a file and its neighbours in a directory.
@@ -70,28 +70,27 @@ func readAll(paths []string) ([]named, error) {
 }
 
 func readFile(path string) (string, error) {
-	text, err := os.ReadFile(path)
-	if err == nil && len(text) > maxText {
-		err = fmt.Errorf("%s is larger than 512 KiB", path)
-	}
+	text, err := fetch.Source{File: path}.Local(maxText)
 	return string(text), err
 }
 
 // read gives the text behind a URI and its version. A remote one that has not been read yet is treated as if it did not
 // exist: a message does not wait for somebody else's server.
 func (r *renderer) read(uri string) (text, version string, err error) {
-	scheme, rest, _ := strings.Cut(uri, "://")
-	switch scheme {
-	case "base64":
-		b, err := decodeBase64(rest)
-		return string(b), "", err
-	case "file":
-		info, err := os.Stat(rest)
+	from, err := fetch.ParseSource(uri)
+	if err != nil {
+		return "", "", err
+	}
+	switch {
+	case from.File != "":
+		info, err := os.Stat(from.File)
 		if err != nil {
 			return "", "", fmt.Errorf("%s cannot be read", source{uri: uri}) // not fs.ErrNotExist: somebody said that it is there
 		}
-		text, err := readFile(rest)
+		text, err := readFile(from.File)
 		return text, state(info), err
+	case from.URL == "":
+		return string(from.Text), "", nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -111,7 +110,7 @@ func (r *renderer) refresh(ctx context.Context, more ...string) {
 		}
 	}
 	for _, uri := range uris {
-		if !isRemote(uri) || r.fetch == nil {
+		if from, _ := fetch.ParseSource(uri); from.URL == "" || r.fetch == nil {
 			continue
 		}
 		text, err := r.fetch(ctx, uri)
@@ -127,35 +126,16 @@ func (r *renderer) refresh(ctx context.Context, more ...string) {
 	}
 }
 
-func isRemote(uri string) bool {
-	return strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://")
-}
-
-// decodeBase64 takes either alphabet, with padding or without.
-func decodeBase64(text string) ([]byte, error) {
-	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
-	return base64.RawStdEncoding.DecodeString(text)
-}
-
 // wrongURI says what is wrong with a template's URI, "" when nothing is.
 func wrongURI(uri string) string {
-	scheme, rest, _ := strings.Cut(uri, "://")
-	switch scheme {
-	case "base64":
-		if _, err := decodeBase64(rest); err != nil || rest == "" {
-			return "holds no base64"
-		}
-		return ""
-	case "file":
-		if info, err := os.Stat(rest); err != nil || info.IsDir() {
+	from, err := fetch.ParseSource(uri)
+	if err != nil {
+		return err.Error()
+	}
+	if from.File != "" {
+		if info, err := os.Stat(from.File); err != nil || info.IsDir() {
 			return "names a file that cannot be read"
 		}
-		return ""
-	case "https", "http":
-		if u, err := url.Parse(uri); err != nil || u.Host == "" || u.User != nil {
-			return "is no URL that can be read"
-		}
-		return ""
 	}
-	return "must begin with file://, https://, http:// or base64://"
+	return ""
 }

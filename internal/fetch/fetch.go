@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"syscall"
 	"time"
 )
 
@@ -25,18 +23,18 @@ type Options struct {
 	AllowPrivate bool
 	// AllowHTTP permits plain http.
 	AllowHTTP bool
-	// UserAgent is sent along. Default: gatehouse.
-	UserAgent string
 }
 
 // Client reads documents. It may be used by many at once.
 type Client struct {
-	http     *http.Client
-	maxBytes int64
-	options  Options
+	http    *http.Client
+	options Options
 }
 
-const maxRedirects = 3
+const (
+	maxRedirects = 3
+	userAgent    = "gatehouse"
+)
 
 var (
 	// ErrScheme says that the URL, or one it redirects to, is not of a permitted scheme.
@@ -57,26 +55,8 @@ func New(o Options) *Client {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = 256 << 10
 	}
-	if o.UserAgent == "" {
-		o.UserAgent = "gatehouse"
-	}
-	c := &Client{maxBytes: o.MaxBytes, options: o}
-	c.http = &http.Client{
-		Timeout:       o.Timeout,
-		CheckRedirect: c.checkRedirect,
-		Transport: &http.Transport{
-			DialContext:            (&net.Dialer{Timeout: o.Timeout, Control: c.checkAddress}).DialContext,
-			TLSHandshakeTimeout:    o.Timeout,
-			MaxIdleConns:           16,
-			IdleConnTimeout:        30 * time.Second,
-			MaxResponseHeaderBytes: 64 << 10,
-			ForceAttemptHTTP2:      true,
-		},
-	}
-	if o.AllowPrivate {
-		// A proxy would connect in our place, where addresses cannot be checked.
-		c.http.Transport.(*http.Transport).Proxy = http.ProxyFromEnvironment
-	}
+	c := &Client{options: o}
+	c.http = &http.Client{Timeout: o.Timeout, CheckRedirect: c.checkRedirect, Transport: newTransport(o.Timeout, !o.AllowPrivate)}
 	return c
 }
 
@@ -93,32 +73,24 @@ func (c *Client) Get(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, errors.New("the URL cannot be requested")
 	}
-	req.Header.Set("User-Agent", c.options.UserAgent)
+	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Accept", "application/json")
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("reading from %s: %w", u.Host, unwrapURL(err))
+		return nil, fmt.Errorf("reading from %s: %w", u.Host, WithoutURL(err))
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("reading from %s: %w but %d", u.Host, ErrStatus, res.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, c.maxBytes+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, c.options.MaxBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading from %s: %w", u.Host, err)
 	}
-	if int64(len(body)) > c.maxBytes {
-		return nil, fmt.Errorf("reading from %s: %w: more than %d bytes", u.Host, ErrTooLarge, c.maxBytes)
+	if int64(len(body)) > c.options.MaxBytes {
+		return nil, fmt.Errorf("reading from %s: %w: more than %d bytes", u.Host, ErrTooLarge, c.options.MaxBytes)
 	}
 	return body, nil
-}
-
-// unwrapURL takes off the layer that repeats the whole URL.
-func unwrapURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
 }
 
 func (c *Client) checkURL(u *url.URL) error {
@@ -136,19 +108,6 @@ func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
 		return ErrScheme
 	}
 	return c.checkURL(req.URL)
-}
-
-// checkAddress sees each address that is about to be connected to, after names
-// were resolved: there is no time between check and use.
-func (c *Client) checkAddress(_, address string, _ syscall.RawConn) error {
-	if c.options.AllowPrivate {
-		return nil
-	}
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil || !Public(ap.Addr()) {
-		return ErrPrivate
-	}
-	return nil
 }
 
 // Public reports whether an address belongs to the public internet: to no

@@ -1,7 +1,6 @@
 package hook
 
 import (
-	"errors"
 	"fmt"
 	"net/textproto"
 	"net/url"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
@@ -48,12 +48,12 @@ func DefaultClientsConfig() ClientsConfig {
 // Validate returns everything that is wrong with c, each fault with the path of its field below `clients`.
 func (c ClientsConfig) Validate() (faults []error) {
 	for i, name := range c.WebHook.HeaderAllowlist {
-		if !isToken(name) {
+		if !fetch.IsToken(name) {
 			faults = append(faults, fmt.Errorf("web_hook.header_allowlist[%d]: %q is no name of a header", i, name))
 		}
 	}
 	for i, address := range c.HTTP.PrivateIPExceptionURLs {
-		if err := checkURL(address); err != nil {
+		if err := fetch.CheckURL(address); err != nil {
 			faults = append(faults, fmt.Errorf("http.private_ip_exception_urls[%d]: %w", i, err))
 		}
 	}
@@ -78,7 +78,7 @@ type Config struct {
 	// The language of body: jsonnet, a function of ctx; or gotemplate, where {{json .flow.id}} writes a value as JSON.
 	BodyFormat string `yaml:"body_format" default:"jsonnet" enum:"jsonnet,gotemplate"`
 	// How the other service knows this server.
-	Auth AuthConfig `yaml:"auth"`
+	Auth fetch.AuthConfig `yaml:"auth"`
 	// What its answer is worth.
 	Response ResponseConfig `yaml:"response"`
 	// The older word for response.parse: with true, messages of an answer stop the flow.
@@ -90,28 +90,6 @@ type Config struct {
 	MaxRetries int `yaml:"max_retries" default:"2" min:"-1" max:"10"`
 }
 
-// AuthConfig is how the other service knows this server.
-type AuthConfig struct {
-	// The kind: api_key, basic_auth, or empty for none.
-	Type string `yaml:"type" enum:",api_key,basic_auth"`
-	// What the kind needs.
-	Config AuthValues `yaml:"config"`
-}
-
-// AuthValues are what a kind of AuthConfig needs.
-type AuthValues struct {
-	// Name of the header or cookie (api_key).
-	Name string `yaml:"name"`
-	// Its value (api_key).
-	Value secret.String `yaml:"value"`
-	// Where the key goes: header or cookie (api_key).
-	In string `yaml:"in" enum:",header,cookie"`
-	// User name (basic_auth).
-	User string `yaml:"user"`
-	// Password (basic_auth).
-	Password secret.String `yaml:"password"`
-}
-
 // ResponseConfig is what an answer is worth.
 type ResponseConfig struct {
 	// With true nobody waits for the answer: the call is made in the background, and failures are only logged.
@@ -120,14 +98,10 @@ type ResponseConfig struct {
 	Parse bool `yaml:"parse" default:"false"`
 }
 
-// The values of Config.BodyFormat, AuthConfig.Type and AuthValues.In.
+// The values of Config.BodyFormat.
 const (
 	formatJsonnet  = "jsonnet"
 	formatTemplate = "gotemplate"
-	authKey        = "api_key"
-	authBasic      = "basic_auth"
-	inHeader       = "header"
-	inCookie       = "cookie"
 )
 
 const (
@@ -176,24 +150,20 @@ func (c Config) parses() bool { return c.Response.Parse || c.CanInterrupt }
 // Validate returns everything that is wrong with c, each fault with the path of its field below the hook's `config`.
 func (c Config) Validate() (faults []error) {
 	bad := func(path, format string, a ...any) { faults = append(faults, fmt.Errorf(path+": "+format, a...)) }
-	if err := checkURL(c.URL); err != nil {
+	if err := fetch.CheckURL(c.URL); err != nil {
 		bad("url", "%w", err)
 	}
-	if c.Method != "" && !isToken(c.Method) {
+	if c.Method != "" && !fetch.IsToken(c.Method) {
 		bad("method", "%q is no HTTP method", c.Method)
 	}
-	for name, value := range c.Headers {
-		if !isToken(name) {
-			bad("headers."+name, "is no name of a header")
-		} else if hasControl(value.Reveal()) {
-			bad("headers."+name, "the value has characters that a header cannot have")
-		}
+	for _, err := range fetch.ValidateHeaders(c.Headers) {
+		faults = append(faults, fmt.Errorf("headers.%w", err))
 	}
 	if media := c.media(); c.Body != "" && media != mediaJSON && media != mediaForm {
 		bad("headers."+contentType, "bodies are %s or %s", mediaJSON, mediaForm)
 	}
 	if c.Body != "" {
-		if _, _, err := splitSource(c.Body); err != nil {
+		if _, err := bodySource(c.Body); err != nil {
 			bad("body", "%w", err)
 		}
 	}
@@ -209,61 +179,8 @@ func (c Config) Validate() (faults []error) {
 	if c.MaxRetries < -1 || c.MaxRetries > 10 {
 		bad("max_retries", "%d is not between -1 and 10", c.MaxRetries)
 	}
-	return append(faults, c.Auth.validate()...)
-}
-
-func (c AuthConfig) validate() (faults []error) {
-	bad := func(path, message string) { faults = append(faults, errors.New("auth."+path+": "+message)) }
-	switch c.Type {
-	case "":
-		if c.Config != (AuthValues{}) {
-			bad("type", "is missing: api_key or basic_auth")
-		}
-	case authKey:
-		if !isToken(c.Config.Name) {
-			bad("config.name", "is no name of a header or cookie")
-		}
-		if v := c.Config.Value.Reveal(); v == "" || hasControl(v) {
-			bad("config.value", "is empty, or has characters that a header cannot have")
-		}
-		if c.Config.In != inHeader && c.Config.In != inCookie {
-			bad("config.in", "must be header or cookie")
-		}
-	case authBasic:
-		if c.Config.User == "" || strings.Contains(c.Config.User, ":") {
-			bad("config.user", "is empty, or has a colon, which no user name has (RFC 7617 §2)")
-		}
-	default:
-		bad("type", "must be api_key or basic_auth")
+	for _, err := range c.Auth.Validate() {
+		faults = append(faults, fmt.Errorf("auth.%w", err))
 	}
 	return faults
-}
-
-func checkURL(address string) error {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
-		return errors.New("must be an absolute https or http URL")
-	case u.User != nil:
-		return errors.New("must not hold a user name or password; use auth")
-	}
-	return nil
-}
-
-// isToken reports whether s may name a header, cookie or method (RFC 9110 §5.6.2).
-func isToken(s string) bool {
-	if s == "" {
-		return false
-	}
-	for _, r := range s {
-		if r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) {
-			return false
-		}
-	}
-	return true
-}
-
-// hasControl reports whether s has characters that the value of a header cannot have (RFC 9110 §5.5).
-func hasControl(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
@@ -19,8 +20,8 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		want   string
 		change func(*hook.Config)
 	}{
-		{"url: must be an absolute", func(c *hook.Config) { c.URL = "" }},
-		{"url: must be an absolute", func(c *hook.Config) { c.URL = "ftp://example.org" }},
+		{"url: is no absolute", func(c *hook.Config) { c.URL = "" }},
+		{"url: is no absolute", func(c *hook.Config) { c.URL = "ftp://example.org" }},
 		{"url: must not hold a user", func(c *hook.Config) { c.URL = "https://a:b@example.org" }},
 		{"method: ", func(c *hook.Config) { c.Method = "PO ST" }},
 		{"headers.a b: ", func(c *hook.Config) { c.Headers = map[string]secret.String{"a b": ""} }},
@@ -41,16 +42,16 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		{"auth.type: ", func(c *hook.Config) { c.Auth.Type = "oauth" }},
 		{"auth.type: ", func(c *hook.Config) { c.Auth.Config.User = "x" }},
 		{"auth.config.name: ", func(c *hook.Config) {
-			c.Auth = hook.AuthConfig{Type: "api_key", Config: hook.AuthValues{Value: "x", In: "header"}}
+			c.Auth = fetch.AuthConfig{Type: "api_key", Config: fetch.AuthValues{Value: "x", In: "header"}}
 		}},
 		{"auth.config.value: ", func(c *hook.Config) {
-			c.Auth = hook.AuthConfig{Type: "api_key", Config: hook.AuthValues{Name: "x", Value: "a\n", In: "header"}}
+			c.Auth = fetch.AuthConfig{Type: "api_key", Config: fetch.AuthValues{Name: "x", Value: "a\n", In: "header"}}
 		}},
 		{"auth.config.in: ", func(c *hook.Config) {
-			c.Auth = hook.AuthConfig{Type: "api_key", Config: hook.AuthValues{Name: "x", Value: "a", In: "query"}}
+			c.Auth = fetch.AuthConfig{Type: "api_key", Config: fetch.AuthValues{Name: "x", Value: "a", In: "query"}}
 		}},
 		{"auth.config.user: ", func(c *hook.Config) {
-			c.Auth = hook.AuthConfig{Type: "basic_auth", Config: hook.AuthValues{User: "a:b"}}
+			c.Auth = fetch.AuthConfig{Type: "basic_auth", Config: fetch.AuthValues{User: "a:b"}}
 		}},
 	} {
 		config := good()
@@ -80,7 +81,7 @@ func TestClientsConfigSaysWhatIsWrong(t *testing.T) {
 func TestCredentialsAreNotPrinted(t *testing.T) {
 	c := hook.Config{
 		URL: "https://example.org", Headers: map[string]secret.String{"X-Key": "hunter2"},
-		Auth: hook.AuthConfig{Type: "basic_auth", Config: hook.AuthValues{User: "u", Password: "hunter2", Value: "hunter2"}},
+		Auth: fetch.AuthConfig{Type: "basic_auth", Config: fetch.AuthValues{User: "u", Password: "hunter2", Value: "hunter2"}},
 	}
 	if got := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(got, "hunter2") {
 		t.Errorf("printed: %s", got)

@@ -56,8 +56,7 @@ func (h *Hooks) Prepare(ctx context.Context, hooks []Config) error {
 	var faults []error
 	for _, c := range hooks {
 		c = c.withDefaults()
-		scheme, _, err := splitSource(c.Body)
-		if c.Body == "" || err == nil && (scheme == "https" || scheme == "http") {
+		if from, _ := bodySource(c.Body); c.Body == "" || from.URL != "" {
 			continue
 		}
 		if _, err := h.sources.body(ctx, c.Body, c.BodyFormat); err != nil {

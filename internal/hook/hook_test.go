@@ -326,12 +326,12 @@ func TestProgramsFromURLsAreReadAgain(t *testing.T) {
 func TestCredentials(t *testing.T) {
 	for _, c := range []struct {
 		name         string
-		auth         hook.AuthConfig
+		auth         fetch.AuthConfig
 		header, want string
 	}{
-		{"header", hook.AuthConfig{Type: "api_key", Config: hook.AuthValues{Name: "X-Key", Value: "k1", In: "header"}}, "X-Key", "k1"},
-		{"cookie", hook.AuthConfig{Type: "api_key", Config: hook.AuthValues{Name: "key", Value: "k1", In: "cookie"}}, "Cookie", "key=k1"},
-		{"basic", hook.AuthConfig{Type: "basic_auth", Config: hook.AuthValues{User: "u", Password: "p:w"}}, "Authorization", "Basic dTpwOnc="},
+		{"header", fetch.AuthConfig{Type: "api_key", Config: fetch.AuthValues{Name: "X-Key", Value: "k1", In: "header"}}, "X-Key", "k1"},
+		{"cookie", fetch.AuthConfig{Type: "api_key", Config: fetch.AuthValues{Name: "key", Value: "k1", In: "cookie"}}, "Cookie", "key=k1"},
+		{"basic", fetch.AuthConfig{Type: "basic_auth", Config: fetch.AuthValues{User: "u", Password: "p:w"}}, "Authorization", "Basic dTpwOnc="},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := serve(t, says{200, ""})

@@ -6,12 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
@@ -35,37 +31,7 @@ type client struct {
 }
 
 func newClient(c HTTPConfig) *client {
-	return &client{anywhere: newHTTPClient(nil), public: newHTTPClient(publicOnly), config: c}
-}
-
-// newHTTPClient makes a client that follows no redirects: they would take the credential to where nobody configured it.
-func newHTTPClient(check func(network, address string, _ syscall.RawConn) error) *http.Client {
-	t := &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, Control: check}).DialContext,
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConns:           64,
-		MaxIdleConnsPerHost:    16,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		ForceAttemptHTTP2:      true,
-	}
-	if check == nil {
-		// A proxy would connect in our place, where addresses cannot be checked.
-		t.Proxy = http.ProxyFromEnvironment
-	}
-	return &http.Client{
-		Transport:     t,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// publicOnly sees each address that is about to be connected to, after names were resolved.
-func publicOnly(_, address string, _ syscall.RawConn) error {
-	to, err := netip.ParseAddrPort(address)
-	if err != nil || !fetch.Public(to.Addr()) {
-		return fetch.ErrPrivate
-	}
-	return nil
+	return &client{anywhere: fetch.NewCaller(false), public: fetch.NewCaller(true), config: c}
 }
 
 func (cl *client) clientFor(address string) *http.Client {
@@ -115,10 +81,7 @@ func (cl *client) try(ctx context.Context, c Config, trigger string, body []byte
 	}
 	res, err := cl.clientFor(c.URL).Do(req)
 	if err != nil {
-		if u, ok := errors.AsType[*url.Error](err); ok {
-			err = u.Err // without the URL, which may hold a key in its query
-		}
-		return nil, err
+		return nil, fetch.WithoutURL(err)
 	}
 	defer res.Body.Close()
 	answered, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
@@ -143,30 +106,9 @@ func newRequest(ctx context.Context, c Config, trigger string, body []byte) (*ht
 	if err != nil {
 		return nil, errors.New("the request cannot be made of its configuration")
 	}
-	req.Header.Set("User-Agent", "gatehouse")
 	req.Header.Set(contentType, mediaJSON)
-	for name, value := range c.Headers {
-		if http.CanonicalHeaderKey(name) == "Host" {
-			req.Host = value.Reveal()
-			continue
-		}
-		req.Header.Set(name, value.Reveal())
-	}
+	fetch.Dress(req, c.Headers, c.Auth)
 	req.Header.Set(headerRequestID, secret.NewID())
 	req.Header.Set(headerTriggerID, trigger)
-	c.Auth.apply(req)
 	return req, nil
-}
-
-// apply adds the credential to a request.
-func (c AuthConfig) apply(req *http.Request) {
-	v := c.Config
-	switch {
-	case c.Type == authBasic:
-		req.SetBasicAuth(v.User, v.Password.Reveal())
-	case c.Type == authKey && v.In == inCookie:
-		req.AddCookie(&http.Cookie{Name: v.Name, Value: v.Value.Reveal()})
-	case c.Type == authKey:
-		req.Header.Set(v.Name, v.Value.Reveal())
-	}
 }

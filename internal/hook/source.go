@@ -2,14 +2,11 @@ package hook
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
-	"fmt"
-	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
 // maxSource is the size of a program in bytes.
@@ -21,34 +18,12 @@ const refetchAfter = time.Hour
 // retryFetchAfter is how long a program that could not be read again stays in use.
 const retryFetchAfter = time.Minute
 
-// splitSource takes a URI of a program apart. What has no scheme is the name of a file.
-func splitSource(uri string) (scheme, rest string, err error) {
-	scheme, rest, found := strings.Cut(uri, "://")
-	if !found {
-		return "file", uri, nil
+// bodySource says where the program of a body is. What has no scheme is the name of a file.
+func bodySource(uri string) (fetch.Source, error) {
+	if !strings.Contains(uri, "://") {
+		return fetch.Source{File: uri}, nil
 	}
-	switch scheme {
-	case "file":
-		if rest == "" {
-			return "", "", errors.New("names no file")
-		}
-		return scheme, rest, nil
-	case "base64":
-		if _, err := decode64(rest); err != nil {
-			return "", "", errors.New("what follows base64:// is not base64")
-		}
-		return scheme, rest, nil
-	case "https", "http":
-		return scheme, uri, checkURL(uri)
-	default:
-		return "", "", errors.New("must begin with file://, https://, http:// or base64://")
-	}
-}
-
-// decode64 decodes base64 of either alphabet, padded or not (RFC 4648).
-func decode64(s string) ([]byte, error) {
-	s = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
-	return base64.RawStdEncoding.DecodeString(s)
+	return fetch.ParseSource(uri)
 }
 
 // program makes a body of a document.
@@ -100,44 +75,21 @@ func (s *sources) body(ctx context.Context, uri, format string) (program, error)
 }
 
 func (s *sources) load(ctx context.Context, key sourceKey) (*source, error) {
-	scheme, rest, err := splitSource(key.uri)
+	from, err := bodySource(key.uri)
 	if err != nil {
 		return nil, err
 	}
-	var text []byte
-	switch scheme {
-	case "file":
-		text, err = readFile(rest)
-	case "base64":
-		text, err = decode64(rest)
-	default:
-		if s.fetch == nil {
-			return nil, errors.New("programs are not read from URLs here")
-		}
-		text, err = s.fetch(ctx, rest)
-	}
+	text, err := from.Read(ctx, maxSource, s.fetch)
 	if err != nil {
 		return nil, err
 	}
 	p, err := s.compile(key, text)
-	return &source{program: p, readAt: s.now(), fixed: scheme == "file" || scheme == "base64"}, err
+	return &source{program: p, readAt: s.now(), fixed: from.URL == ""}, err
 }
 
 func (s *sources) compile(key sourceKey, text []byte) (program, error) {
-	if len(text) > maxSource {
-		return nil, fmt.Errorf("the program has more than %d bytes", maxSource)
-	}
 	if key.format == formatTemplate {
 		return newTemplate(string(text), s.jsonnet)
 	}
 	return s.jsonnet.Compile("body", string(text))
-}
-
-func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	return io.ReadAll(io.LimitReader(f, maxSource+1))
 }

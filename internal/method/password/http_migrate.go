@@ -3,19 +3,12 @@ package password
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"os"
 	"slices"
-	"strings"
-	"syscall"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
@@ -53,16 +46,8 @@ const (
 // NewMigration reads the program of the configuration.
 func NewMigration(o MigrationOptions) (*Migration, error) {
 	m := &Migration{c: o.Config, jsonnet: o.Jsonnet}
-	dialer := &net.Dialer{Timeout: o.Config.Timeout}
-	if o.Private.DisallowPrivateIPRanges && !slices.Contains(o.Private.PrivateIPExceptionURLs, o.Config.URL) {
-		dialer.Control = publicOnly
-	}
-	m.client = &http.Client{
-		Timeout:   o.Config.Timeout,
-		Transport: &http.Transport{DialContext: dialer.DialContext, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16},
-		// A redirect would take the password to where nobody configured it.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	m.client = fetch.NewCaller(o.Private.DisallowPrivateIPRanges && !slices.Contains(o.Private.PrivateIPExceptionURLs, o.Config.URL))
+	m.client.Timeout = o.Config.Timeout
 	if o.Config.Body == "" {
 		return m, nil
 	}
@@ -77,30 +62,12 @@ func NewMigration(o MigrationOptions) (*Migration, error) {
 	return m, nil
 }
 
-// publicOnly sees each address that is about to be connected to, after names were resolved.
-func publicOnly(_, address string, _ syscall.RawConn) error {
-	to, err := netip.ParseAddrPort(address)
-	if err != nil || !fetch.Public(to.Addr()) {
-		return fetch.ErrPrivate
-	}
-	return nil
-}
-
 func readProgram(uri string) ([]byte, error) {
-	if text, ok := strings.CutPrefix(uri, "base64://"); ok {
-		text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
-		return base64.RawStdEncoding.DecodeString(text)
-	}
-	file, err := os.Open(strings.TrimPrefix(uri, "file://"))
+	from, err := fetch.ParseLocal(uri)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = file.Close() }() // it was only read
-	text, err := io.ReadAll(io.LimitReader(file, maxProgram+1))
-	if len(text) > maxProgram {
-		return nil, fmt.Errorf("the program has more than %d bytes", maxProgram)
-	}
-	return text, err
+	return from.Local(maxProgram)
 }
 
 // Ask tells whether the other system knows the password as the identifier's. ErrMigrate when it does not say.
@@ -118,33 +85,14 @@ func (m *Migration) Ask(ctx context.Context, identifier, password string) (match
 	if err != nil {
 		return false, ErrMigrate.Because(errors.New("the request cannot be made of its configuration"))
 	}
-	m.dress(req)
+	req.Header.Set("Content-Type", "application/json")
+	fetch.Dress(req, m.c.Headers, m.c.Auth)
 	res, err := m.client.Do(req)
 	if err != nil {
-		if u, ok := errors.AsType[*url.Error](err); ok {
-			err = u.Err // without the URL, which may hold a key in its query
-		}
-		return false, ErrMigrate.Because(err)
+		return false, ErrMigrate.Because(fetch.WithoutURL(err))
 	}
 	defer res.Body.Close()
 	return meaning(res)
-}
-
-// dress adds the headers and the credential.
-func (m *Migration) dress(req *http.Request) {
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "gatehouse")
-	for name, value := range m.c.Headers {
-		req.Header.Set(name, value.Reveal())
-	}
-	switch v := m.c.Auth.Config; {
-	case m.c.Auth.Type == "basic_auth":
-		req.SetBasicAuth(v.User, v.Password.Reveal())
-	case m.c.Auth.Type == "api_key" && v.In == "cookie":
-		req.AddCookie(&http.Cookie{Name: v.Name, Value: v.Value.Reveal()})
-	case m.c.Auth.Type == "api_key":
-		req.Header.Set(v.Name, v.Value.Reveal())
-	}
 }
 
 // meaning reads the answer.

@@ -1,11 +1,10 @@
 package password
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
@@ -29,7 +28,7 @@ type MigrateConfig struct {
 	// Headers of the request. Values may be secrets and are never shown.
 	Headers map[string]secret.String `yaml:"headers"`
 	// How the other system knows this server.
-	Auth hook.AuthConfig `yaml:"auth"`
+	Auth fetch.AuthConfig `yaml:"auth"`
 	// URI (file:// or base64://) of a Jsonnet program, a function of ctx with ctx.identifier and ctx.password, that makes the
 	// body. Empty: the body above.
 	Body string `yaml:"body"`
@@ -53,8 +52,10 @@ func (c MigrateHookConfig) validate() (faults []error) {
 	if m := c.Config.Method; m != "" && m != "POST" {
 		faults = append(faults, fmt.Errorf(at+"method: must be POST, is %q", m))
 	}
-	if b := c.Config.Body; b != "" && !strings.HasPrefix(b, "file://") && !strings.HasPrefix(b, "base64://") {
-		faults = append(faults, errors.New(at+"body: must begin with file:// or base64://"))
+	if c.Config.Body != "" {
+		if _, err := fetch.ParseLocal(c.Config.Body); err != nil {
+			faults = append(faults, fmt.Errorf(at+"body: %w", err))
+		}
 	}
 	return faults
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/limit"
@@ -532,7 +533,7 @@ func (f *fixture) migrate(t *testing.T, url string, change ...func(*password.Mig
 	c := password.DefaultConfig().Config.MigrateHook
 	c.Config.URL = url
 	c.Config.Headers = map[string]secret.String{"X-Old": "yes"}
-	c.Config.Auth = hook.AuthConfig{Type: "basic_auth", Config: hook.AuthValues{User: "gate", Password: "house"}}
+	c.Config.Auth = fetch.AuthConfig{Type: "basic_auth", Config: fetch.AuthValues{User: "gate", Password: "house"}}
 	o := password.MigrationOptions{Config: c.Config, Jsonnet: hook.NewJsonnet(hook.Limits{})}
 	for _, c := range change {
 		c(&o)
