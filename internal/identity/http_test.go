@@ -237,6 +237,7 @@ func TestRefusals(t *testing.T) {
 		{400, "PATCH", one, `[{"op":"add","path":"/nothing","value":"x"}]`, "nothing"},
 		{400, "PATCH", one, `[{"op":"test","path":"/state","value":"x"}]`, "test"},
 		{400, "PATCH", one, `[{"op":"replace","path":"","value":"x"}]`, "path"},
+		{400, "PATCH", one, `[{"op":"move","from":"","path":"/metadata_admin"}]`, "path"},
 		{400, "PATCH", one, `[{"op":"replace","path":"/state","value":7}]`, "state"},
 		{400, "PATCH", one, `[{"op":"replace","path":"/traits/email","value":"nobody"}]`, "traits.email"},
 		{400, "PUT", one, object{"schema_id": "default", "state": "active"}, "traits.email"},

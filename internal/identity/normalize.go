@@ -13,6 +13,9 @@ const (
 	maxEmail      = 254 // RFC 5321 §4.5.3.1.3, without the brackets
 	maxEmailLocal = 64  // RFC 5321 §4.5.3.1.1
 	maxLabel      = 63  // RFC 1035 §2.3.4
+	// maxTyped is what an address may have before it is folded, which makes full-width letters short, and others eleven
+	// times as long: strangers must not have a megabyte folded.
+	maxTyped      = 4 * maxEmail
 	maxIdentifier = 1024
 )
 
@@ -62,6 +65,9 @@ func validIdentifier(s string) bool {
 // Quoted strings, address literals and comments are refused: no mail provider gives them out, and they are where parsers
 // disagree about who gets the mail.
 func normalizeEmail(value string) (string, bool) {
+	if len(value) > maxTyped {
+		return "", false
+	}
 	s := fold(value)
 	at := strings.LastIndexByte(s, '@')
 	if at < 1 || len(s) > maxEmail || at > maxEmailLocal || !utf8.ValidString(s) {

@@ -44,6 +44,8 @@ func TestNormalizeAddress(t *testing.T) {
 		{"email", strings.Repeat("a", 65) + "@example.com", ""},
 		{"email", "a@" + strings.Repeat("b", 64) + ".com", ""},
 		{"email", "a@" + strings.Repeat("b.", 130) + "com", ""},
+		{"email", strings.Repeat("\uff41", 60) + "@example.com", strings.Repeat("a", 60) + "@example.com"},
+		{"email", strings.Repeat(" ", 1100) + "ada@example.com", ""},
 		{"sms", "+49 (0)151 / 2345-678", "+491512345678"},
 		{"sms", "+1 (415) 555.2671", "+14155552671"},
 		{"sms", "+683 4002", "+6834002"},

@@ -31,6 +31,8 @@ type patchable struct {
 	OrganizationID      *string             `json:"organization_id"`
 }
 
+var errPath = ErrInvalid.With("An operation of the JSON Patch has no path to a field: a path begins with a slash, such as '/traits/email'.")
+
 // readPatch reads a JSON Patch and refuses operations on what cannot be changed so.
 func readPatch(raw json.RawMessage) (jsonpatch.Patch, error) {
 	patch, err := jsonpatch.DecodePatch(raw)
@@ -48,10 +50,13 @@ func readPatch(raw json.RawMessage) (jsonpatch.Patch, error) {
 		if from, err := op.From(); err == nil && op.Kind() == "move" {
 			paths = append(paths, from)
 		}
-		if len(paths) == 0 || !strings.HasPrefix(paths[0], "/") {
-			return nil, ErrInvalid.With("An operation of the JSON Patch has no path to a field: a path begins with a slash, such as '/traits/email'.")
+		if len(paths) == 0 {
+			return nil, errPath
 		}
 		for _, path := range paths {
+			if !strings.HasPrefix(path, "/") { // the whole document is no field either
+				return nil, errPath
+			}
 			if name, _, _ := strings.Cut(path[1:], "/"); slices.Contains(fixed, name) {
 				return nil, ErrInvalid.Withf("/%s cannot be changed by a JSON Patch.", name)
 			}
