@@ -2,7 +2,8 @@ package identity
 
 import (
 	"fmt"
-	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
 // Config says which schemas identities follow.
@@ -46,9 +47,8 @@ func (c Config) Validate() []error {
 			faults = append(faults, fmt.Errorf("schemas[%d].id: %q is there already", i, s.ID))
 		}
 		seen[s.ID] = true
-		scheme, rest, _ := strings.Cut(s.URL, "://")
-		if rest == "" || scheme != "file" && scheme != "http" && scheme != "https" && scheme != "base64" {
-			faults = append(faults, fmt.Errorf("schemas[%d].url: %q is none of file://, https://, http:// or base64:// with something behind it", i, short(s.URL)))
+		if _, err := fetch.ParseSource(s.URL); err != nil {
+			faults = append(faults, fmt.Errorf("schemas[%d].url: %w", i, err))
 		}
 	}
 	if len(c.Schemas) == 0 {
@@ -58,14 +58,6 @@ func (c Config) Validate() []error {
 		faults = append(faults, fmt.Errorf("default_schema_id: there is no schema %q in schemas", c.DefaultSchemaID))
 	}
 	return faults
-}
-
-// short cuts what may be a whole schema.
-func short(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "…"
-	}
-	return s
 }
 
 // schemas are the configured ones, or the built-in one.

@@ -5,9 +5,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
 // maxSchema is the size of a schema that is read, in bytes.
@@ -21,13 +20,13 @@ type Schemas struct {
 	open     map[string]bool // those that people may choose themselves
 }
 
-// NewSchemas reads and compiles the schemas of the configuration. fetch reads a document over http; it bounds time and
+// NewSchemas reads and compiles the schemas of the configuration. get reads a document over http; it bounds time and
 // size by itself.
-func NewSchemas(ctx context.Context, c Config, fetch func(ctx context.Context, url string) ([]byte, error)) (*Schemas, error) {
+func NewSchemas(ctx context.Context, c Config, get func(ctx context.Context, url string) ([]byte, error)) (*Schemas, error) {
 	s := &Schemas{fallback: c.DefaultSchemaID, byID: make(map[string]*Schema), open: map[string]bool{c.DefaultSchemaID: true}}
 	var faults []error
 	for i, from := range c.schemas() {
-		raw, err := readSchema(ctx, from.URL, fetch)
+		raw, err := readSchema(ctx, from.URL, get)
 		if err == nil {
 			s.byID[from.ID], err = ParseSchema(from.ID, raw)
 		}
@@ -68,33 +67,12 @@ func (s *Schemas) Chosen(id string) (*Schema, error) {
 	return s.Get(id)
 }
 
-func readSchema(ctx context.Context, from string, fetch func(context.Context, string) ([]byte, error)) ([]byte, error) {
-	scheme, rest, _ := strings.Cut(from, "://")
-	switch scheme {
-	case "file":
-		return readFile(rest)
-	case "http", "https":
-		return fetch(ctx, from)
-	case "base64":
-		raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(toStd.Replace(rest), "="))
-		if err != nil {
-			return nil, errors.New("what follows base64:// is not base64")
-		}
-		return raw, nil
-	}
-	return nil, errors.New("the URL begins with none of file://, https://, http://, base64://")
-}
-
-// toStd makes the two alphabets of base64 (RFC 4648 §4, §5) one.
-var toStd = strings.NewReplacer("-", "+", "_", "/")
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+func readSchema(ctx context.Context, uri string, get func(context.Context, string) ([]byte, error)) ([]byte, error) {
+	from, err := fetch.ParseSource(uri)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // nothing was written
-	return io.ReadAll(io.LimitReader(f, maxSchema+1))
+	return from.Read(ctx, maxSchema, get)
 }
 
 // encodedBuiltIn is the built-in schema as the configuration would have it.

@@ -1,13 +1,13 @@
 package session
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
 // Config is the `session` part of the configuration.
@@ -177,8 +177,11 @@ func (c TokenizerConfig) validate() (faults []error) {
 		if (t.JWKSURL == "") == (t.KeySet == "") {
 			bad(".jwks_url", "say where the private key is: either jwks_url or key_set")
 		}
-		for field, address := range map[string]string{".jwks_url": t.JWKSURL, ".claims_mapper_url": t.ClaimsMapperURL} {
-			if err := checkAddress(address); err != nil {
+		for field, uri := range map[string]string{".jwks_url": t.JWKSURL, ".claims_mapper_url": t.ClaimsMapperURL} {
+			if uri == "" {
+				continue
+			}
+			if _, err := fetch.ParseLocal(uri); err != nil {
 				bad(field, "%w", err)
 			}
 		}
@@ -194,16 +197,4 @@ func (c TokenizerConfig) validate() (faults []error) {
 		}
 	}
 	return faults
-}
-
-// checkAddress refuses where documents are not read from.
-func checkAddress(address string) error {
-	if address == "" {
-		return nil
-	}
-	u, err := url.Parse(address)
-	if strings.HasPrefix(address, "base64://") || err == nil && u.Scheme == "file" && u.Host == "" && u.Path != "" {
-		return nil
-	}
-	return errors.New("must begin with file:/// or base64://")
 }

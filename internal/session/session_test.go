@@ -181,6 +181,9 @@ func TestConfig(t *testing.T) {
 		"whoami.tokenizer.templates.t.jwks_url: say": func(c *session.Config) {
 			c.Whoami.Tokenizer.Templates = map[string]session.TemplateConfig{"t": {}}
 		},
+		"whoami.tokenizer.templates.t.jwks_url: what follows base64://": func(c *session.Config) {
+			c.Whoami.Tokenizer.Templates = map[string]session.TemplateConfig{"t": {JWKSURL: "base64://%%%"}}
+		},
 		"whoami.tokenizer.templates.t.jwks_url: must": func(c *session.Config) {
 			c.Whoami.Tokenizer.Templates = map[string]session.TemplateConfig{"t": {JWKSURL: "https://example.com"}}
 		},

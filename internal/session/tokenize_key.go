@@ -1,34 +1,28 @@
 package session
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
-// read returns the document at file:///path or base64://….
-func read(address string, file func(string) ([]byte, error)) ([]byte, error) {
-	if text, ok := strings.CutPrefix(address, "base64://"); ok {
-		text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")
-		raw, err := base64.RawStdEncoding.DecodeString(text)
-		if err != nil {
-			return nil, errors.New("what follows base64:// is not base64")
-		}
-		return raw, nil
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "file" || u.Path == "" {
-		return nil, errors.New("must begin with file:/// or base64://")
-	}
-	if file == nil {
+// read returns the document at file://path or base64://….
+func read(uri string, file func(string) ([]byte, error)) ([]byte, error) {
+	from, err := fetch.ParseLocal(uri)
+	switch {
+	case err != nil:
+		return nil, err
+	case from.File == "":
+		return from.Text, nil
+	case file == nil:
 		return nil, errors.New("this server reads no files")
 	}
-	return file(u.Path)
+	return file(from.File)
 }
 
 // algorithms that sign a session's JWT (RFC 7518 §3.1, RFC 8037 §3.1); none of them is "none".

@@ -221,7 +221,6 @@ func TestTokenizerKeys(t *testing.T) {
 	}
 	for name, c := range map[string]session.TemplateConfig{
 		"no such file":     {JWKSURL: "file:///nowhere/keys.json"},
-		"no base64":        {JWKSURL: "base64://%%%"},
 		"no set":           {JWKSURL: base64URL(`[]`)},
 		"an empty set":     {JWKSURL: base64URL(`{"keys":[]}`)},
 		"public keys":      {JWKSURL: base64URL(string(half))},
