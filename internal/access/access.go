@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"net/netip"
+	"net/textproto"
 	"net/url"
 	"time"
 
@@ -13,13 +14,8 @@ import (
 // Header are the fields of a request or an answer by their canonical names (net/textproto).
 type Header map[string][]string
 
-// Get returns the first value of the field with the canonical name, or "".
-func (h Header) Get(name string) string {
-	if v := h[name]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
+// Get returns the first value of the field, in whatever case it is named, or "".
+func (h Header) Get(name string) string { return textproto.MIMEHeader(h).Get(name) }
 
 // Request is what a door asks about: the request that somebody made to an application, read once and the same for every
 // stage.
@@ -74,7 +70,7 @@ type MatchContext struct {
 
 // Authenticator finds out who asks.
 type Authenticator interface {
-	// Authenticate returns ErrNotResponsible where the request carries no credential of this kind, so that the rule's next
+	// Authenticate returns a Principal of the caller's own: what follows changes it. It returns ErrNotResponsible where the request carries no credential of this kind, so that the rule's next
 	// authenticator is asked; any other error ends the decision.
 	Authenticate(ctx context.Context, r *Request) (*Principal, error)
 }
@@ -88,6 +84,19 @@ type Authorizer interface {
 // Mutator tells the upstream who asks: it changes p's Header and Cookies.
 type Mutator interface {
 	Mutate(ctx context.Context, r *Request, p *Principal) error
+}
+
+// HeaderSetter is a handler that knows which header fields it may set for the upstream: the client's are removed even
+// where it sets none for a request.
+type HeaderSetter interface {
+	// SetsHeaders gives the fields' canonical names.
+	SetsHeaders() []string
+}
+
+// CookieSetter is a mutator that knows which cookies it may set for the upstream.
+type CookieSetter interface {
+	// SetsCookies gives the cookies' names.
+	SetsCookies() []string
 }
 
 // Kinds are the handlers that rules can name, by their name. A maker gets the handler's settings (those of the
@@ -113,6 +122,7 @@ var (
 	ErrManyRules      = fault.New(fault.Internal, "many_rules", "Expected exactly one rule but found multiple rules.")
 	ErrAmbiguous      = fault.New(fault.Invalid, "ambiguous_url", "The path can be read in two ways.")
 	ErrUnavailable    = fault.New(fault.Unavailable, "unavailable", "Access cannot be decided at the moment.")
+	ErrUnreadable     = fault.New(fault.Invalid, "unreadable_body", "The request's body could not be read.")
 	ErrBodyTooLarge   = fault.New(fault.TooLarge, "body_too_large", "The request's body is too large to be checked.")
 )
 
@@ -126,6 +136,13 @@ type Decision struct {
 	Err *fault.Error
 	// Tenant is the tenant whose rule matched.
 	Tenant tenant.ID
+	// Strip are the canonical names of the header fields that must not pass from the client to the upstream: those that the
+	// rule's mutators set and those of the configuration. Set where a rule matched. Nobody may change it.
+	Strip []string
+	// StripCookies are the names of the cookies that the rule's mutators set. Nobody may change it.
+	StripCookies []string
+	// Answer says how Err leaves; nil where the request passes.
+	Answer *ErrorAnswer
 	// Steps are what each handler decided and why, where Explain asked for them.
 	Steps []Step
 }

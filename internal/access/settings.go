@@ -71,5 +71,13 @@ func (s Settings) Decode(v any) error {
 	return nil
 }
 
+// MarshalJSON gives the settings as they are.
+func (s Settings) MarshalJSON() ([]byte, error) {
+	if len(s.raw) == 0 {
+		return []byte("{}"), nil
+	}
+	return s.raw, nil
+}
+
 // Key is the same for settings that say the same, so that handlers with equal settings can be one.
 func (s Settings) Key() string { return string(s.raw) }

@@ -14,3 +14,15 @@ type Target struct {
 	// sees the original may read something else.
 	Changed bool
 }
+
+// TargetOptions say which readings of a target are accepted.
+type TargetOptions struct {
+	// MaxLength bounds path and query together, in bytes. 0 means 16384.
+	MaxLength int
+}
+
+// ParseTarget gives the one reading of a request's target. The raw path is as it was sent, percent-encoded and without
+// the query. What can be read in two ways is refused with a copy of ErrAmbiguous that names it.
+func ParseTarget(scheme, host, rawPath, rawQuery string, o TargetOptions) (Target, error) {
+	return Target{Scheme: scheme, Host: host, Path: rawPath, RawQuery: rawQuery}, nil
+}
