@@ -65,9 +65,11 @@ func ambiguous(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f || c == 
 // hasHost reports whether the scheme is one whose addresses have a host; others belong to native apps.
 func hasHost(u *url.URL) bool { return u.Scheme == "http" || u.Scheme == "https" }
 
-// climbs reports whether the path has a segment of dots, in which case it means another path than it says.
+// climbs reports whether the path has a segment of dots, in which case it means another path than it says; also to servers that
+// take an escaped slash for a slash.
 func climbs(path string) bool {
-	for segment := range strings.SplitSeq(strings.ToLower(path), "/") {
+	path = strings.NewReplacer("%2f", "/", "%5c", "/").Replace(strings.ToLower(path))
+	for segment := range strings.SplitSeq(path, "/") {
 		switch strings.ReplaceAll(segment, "%2e", ".") {
 		case ".", "..":
 			return true
