@@ -125,31 +125,16 @@ func germanType(name string) string {
 }
 
 func germanWays(types, providers []string) string {
-	var ways []string
-	for _, t := range types {
-		switch t {
-		case "password":
-			ways = append(ways, "Ihrem Passwort")
-		case "oidc":
-			ways = append(ways, "einem Konto bei einem Anbieter")
-		case "webauthn":
-			ways = append(ways, "Ihrem Sicherheitsschlüssel")
-		case "passkey":
-			ways = append(ways, "Ihrem Passkey")
-		case "code":
-			ways = append(ways, "einem Code")
-		}
-	}
+	ways := wordsFor(types, map[string]string{
+		"password": "Ihrem Passwort", "oidc": "einem Konto bei einem Anbieter", "webauthn": "Ihrem Sicherheitsschlüssel",
+		"passkey": "Ihrem Passkey", "code": "einem Code",
+	})
 	text := ""
 	if len(ways) > 0 {
 		text = " Sie können sich mit " + strings.Join(ways, " oder ") + " anmelden."
 	}
 	if len(providers) > 0 {
-		names := make([]string, len(providers))
-		for i, p := range providers {
-			names[i] = capital(p)
-		}
-		text += " Verknüpfte Anbieter: " + strings.Join(names, ", ") + "."
+		text += " Verknüpfte Anbieter: " + capitals(providers) + "."
 	}
 	return text
 }

@@ -1,9 +1,10 @@
 package ui
 
 import (
+	"slices"
 	"strconv"
 	"strings"
-	"unicode"
+	"unicode/utf8"
 )
 
 // Generic says what is wrong in a sentence of its own.
@@ -154,48 +155,43 @@ func DuplicateWithHints(credentialTypes, providers []string, identifier string) 
 		identifier = "an email, phone, or username"
 	}
 	t.Text = "You tried signing in with " + identifier + " which is already in use by another account."
-	if ways := waysIn(credentialTypes); len(ways) > 0 {
-		if last := len(ways) - 1; last > 0 {
-			ways[last] = "or " + ways[last]
-		}
+	ways := wordsFor(credentialTypes, map[string]string{
+		"password": "your password", "oidc": "social sign in", "webauthn": "your passkey or a security key", "passkey": "your passkey",
+	})
+	if len(ways) == 0 {
+		ways = slices.Clone(credentialTypes)
+	}
+	if last := len(ways) - 1; last > 0 {
+		ways[last] = "or " + ways[last]
+	}
+	if len(ways) > 0 {
 		t.Text += " You can sign in using " + strings.Join(ways, ", ") + "."
 	}
 	if len(providers) > 0 {
-		names := make([]string, len(providers))
-		for i, p := range providers {
-			names[i] = capital(p)
-		}
-		t.Text += " You can sign in using one of the following social sign in providers: " + strings.Join(names, ", ") + "."
+		t.Text += " You can sign in using one of the following social sign in providers: " + capitals(providers) + "."
 	}
 	return t
 }
 
-// waysIn names the types of credentials that people know; when it knows none of them, it returns the types.
-func waysIn(types []string) []string {
-	var ways []string
-	for _, t := range types {
-		switch t {
-		case "password":
-			ways = append(ways, "your password")
-		case "oidc":
-			ways = append(ways, "social sign in")
-		case "webauthn":
-			ways = append(ways, "your passkey or a security key")
-		case "passkey":
-			ways = append(ways, "your passkey")
+// wordsFor gives what those of the names that have one are called by, in their order.
+func wordsFor(names []string, words map[string]string) []string {
+	var found []string
+	for _, n := range names {
+		if w, ok := words[n]; ok {
+			found = append(found, w)
 		}
 	}
-	if len(ways) == 0 {
-		ways = append(ways, types...)
-	}
-	return ways
+	return found
 }
 
-func capital(s string) string {
-	for i, r := range s {
-		return string(unicode.ToUpper(r)) + s[i+len(string(r)):]
+// capitals lists names, each with a capital at its beginning.
+func capitals(names []string) string {
+	list := make([]string, len(names))
+	for i, n := range names {
+		_, size := utf8.DecodeRuneInString(n)
+		list[i] = strings.ToUpper(n[:size]) + n[size:]
 	}
-	return s
+	return strings.Join(list, ", ")
 }
 
 // Const says that only one value is allowed.
