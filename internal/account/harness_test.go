@@ -66,14 +66,14 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	w.sessions = session.NewStore(session.StoreOptions{DB: db, Feed: feed, Identities: w.people, Tokens: session.NewTokens("gh", ring),
 		Config: session.DefaultConfig(), Now: w.clock.Now})
 	t.Cleanup(w.sessions.Close)
-	handler := &session.Handler{Store: w.sessions, Config: session.DefaultConfig(), Ring: ring.For("session cookies"), Base: base, Now: w.clock.Now}
+	handler := &session.Handler{Store: w.sessions, Config: session.DefaultConfig(), Ring: ring.For("session cookies"), Base: web.NewBaseURLs(base, nil), Now: w.clock.Now}
 	site, err := NewSite(config, w.clock.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.handler = &Handler{Config: config, Site: site, Flows: w, Sessions: handler, SessionStore: w.sessions, Consents: w.consents, Logouts: w.logouts,
-		Offers: Offers{Registration: true, Recovery: true, Verification: true}, Base: base, Now: w.clock.Now,
-		LogoutURL: func(s *session.Session, to string) string {
+		Offers: Offers{Registration: true, Recovery: true, Verification: true}, Base: web.NewBaseURLs(base, nil), Now: w.clock.Now,
+		LogoutURL: func(_ context.Context, s *session.Session, to string) string {
 			return baseURL + "self-service/logout?token=of-" + s.ID + "&return_to=" + to
 		}}
 	w.mux = web.NewMux(web.KratosErrors, web.Options{BaseURL: base})

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"io/fs"
@@ -47,8 +48,8 @@ type Handler struct {
 	Offers Offers
 	// LogoutURL is the address at which a browser is signed out of its session. It leads on to returnTo; without one to where the
 	// operator wants, or back to /account/logout, which says that it is done.
-	LogoutURL func(s *session.Session, returnTo string) string
-	Base      web.BaseURL
+	LogoutURL func(ctx context.Context, s *session.Session, returnTo string) string
+	Base      web.BaseURLs
 	Now       func() time.Time
 }
 
@@ -136,8 +137,8 @@ func (h *Handler) begin(kind string, pairs ...string) string {
 }
 
 // signIn sends the browser to sign in, and back.
-func (h *Handler) signIn(w http.ResponseWriter, back string) error {
-	return redirect(w, h.begin("login", "return_to", h.Base.Join(back)))
+func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, back string) error {
+	return redirect(w, h.begin("login", "return_to", h.Base.Join(r.Context(), back)))
 }
 
 var (
@@ -213,7 +214,7 @@ func (h *Handler) showError(w http.ResponseWriter, r *http.Request, e *fault.Err
 		}
 	}
 	again := h.path(pathAccount + "/")
-	if to, ok := e.Details["redirect_to"].(string); ok && strings.HasPrefix(to, h.Base.String()) {
+	if to, ok := e.Details["redirect_to"].(string); ok && strings.HasPrefix(to, h.Base.Of(r.Context()).String()) {
 		again = to
 	}
 	data.Links = []page.Link{{Label: text.say("link.again"), URL: again}}

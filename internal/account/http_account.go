@@ -36,7 +36,7 @@ func (h *Handler) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if s == nil {
-		return h.signIn(w, pathAccount+"/")
+		return h.signIn(w, r, pathAccount+"/")
 	}
 	text := h.words(r)
 	p := overviewPage{}
@@ -47,7 +47,7 @@ func (h *Handler) overview(w http.ResponseWriter, r *http.Request) error {
 	for _, a := range s.Identity.VerifiableAddresses {
 		one := address{Value: a.Value, Verified: a.Verified}
 		if !a.Verified && h.Offers.Verification {
-			one.VerifyURL = h.begin("verification", "return_to", h.Base.Join(pathAccount+"/"))
+			one.VerifyURL = h.begin("verification", "return_to", h.Base.Join(r.Context(), pathAccount+"/"))
 		}
 		p.Addresses = append(p.Addresses, one)
 	}
@@ -78,7 +78,7 @@ func (h *Handler) devices(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if s == nil {
-		return h.signIn(w, pathSessions)
+		return h.signIn(w, r, pathSessions)
 	}
 	active := true
 	all, err := h.SessionStore.List(r.Context(), session.Filter{IdentityID: s.IdentityID, Active: &active, Limit: maxDevices, Devices: true})
@@ -147,7 +147,7 @@ func (h *Handler) endDevices(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if s == nil {
-		return h.signIn(w, pathSessions)
+		return h.signIn(w, r, pathSessions)
 	}
 	ended := "one"
 	switch id := form.Get("session"); {

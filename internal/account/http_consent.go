@@ -70,7 +70,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) error {
 	switch form.Get("said") {
 	case "yes":
 	case "other": // signs out, and begins the application's request anew
-		return redirect(w, h.LogoutURL(s, c.RequestURL))
+		return redirect(w, h.LogoutURL(r.Context(), s, c.RequestURL))
 	default:
 		to, err := h.Consents.Reject(r.Context(), challenge)
 		if err != nil {

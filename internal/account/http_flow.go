@@ -34,7 +34,7 @@ func (h *Handler) flow(kind string) web.HandlerFunc {
 		}
 		f, err := h.Flows.Show(r, kind, id)
 		if err != nil {
-			return h.instead(w, kind, err)
+			return h.instead(w, r, kind, err)
 		}
 		text := h.words(r, locales(f)...)
 		p := newFlowPage(text, f, kind)
@@ -55,20 +55,20 @@ func (h *Handler) flow(kind string) web.HandlerFunc {
 
 // instead leads on where a flow cannot be shown. One that is gone begins anew; a new one is of no use to a browser that brings no
 // cookies, and would go round in circles, so that is told.
-func (h *Handler) instead(w http.ResponseWriter, kind string, err error) error {
+func (h *Handler) instead(w http.ResponseWriter, r *http.Request, kind string, err error) error {
 	e := fault.From(err)
 	back, _ := e.Details["return_to"].(string)
 	switch {
 	case e.Kind == fault.Gone, e.Kind == fault.NotFound:
 		return redirect(w, h.begin(kind, "return_to", back))
 	case kind == string(ui.Settings) && e.Kind == fault.Unauthenticated:
-		return h.signIn(w, pathAccount+"/settings")
+		return h.signIn(w, r, pathAccount+"/settings")
 	}
 	if to, ok := e.Details["redirect_browser_to"].(string); ok && to != "" {
 		return redirect(w, to)
 	}
 	if e.Details["redirect_to"] == nil {
-		err = e.WithDetail("redirect_to", h.Base.Join("/self-service/"+kind+"/browser"))
+		err = e.WithDetail("redirect_to", h.Base.Join(r.Context(), "/self-service/"+kind+"/browser"))
 	}
 	return err
 }
@@ -87,7 +87,7 @@ func (h *Handler) ways(r *http.Request, w words, f *ui.Flow, kind string) ([]way
 			if err != nil || s == nil {
 				return nil, err
 			}
-			return []way{ask("login.to.logout", h.LogoutURL(s, h.Base.Origin()+login))}, nil // and begins this login anew
+			return []way{ask("login.to.logout", h.LogoutURL(r.Context(), s, h.Base.Of(r.Context()).Origin()+login))}, nil // and begins this login anew
 		}
 		if h.Offers.Recovery {
 			out = append(out, ask("login.to.recovery", h.begin("recovery", "return_to", f.ReturnTo)))
@@ -102,7 +102,7 @@ func (h *Handler) ways(r *http.Request, w words, f *ui.Flow, kind string) ([]way
 	case ui.Verification:
 		switch account := h.path(pathAccount + "/"); {
 		case f.State == ui.StatePassedChallenge:
-		case f.ReturnTo == "", f.ReturnTo == account, f.ReturnTo == h.Base.Join(pathAccount+"/"):
+		case f.ReturnTo == "", f.ReturnTo == account, f.ReturnTo == h.Base.Join(r.Context(), pathAccount+"/"):
 			out = append(out, ask("verification.to.account", account))
 		default: // on to where the person wanted to go: to an application, for example
 			out = append(out, ask("verification.to.on", f.ReturnTo))

@@ -94,7 +94,7 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request) error {
 	if s == nil {
 		return redirect(w, h.path(pathLogout))
 	}
-	return redirect(w, h.LogoutURL(s, ""))
+	return redirect(w, h.LogoutURL(r.Context(), s, ""))
 }
 
 // logoutAsked answers a sign-out that an application asked for.

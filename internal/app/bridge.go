@@ -231,11 +231,11 @@ func (b flowBridge) Failure(r *http.Request, id string) (*fault.Error, error) {
 
 // logoutURL is where a browser is signed out: account.Handler's LogoutURL. Where neither the page nor the operator says where it
 // goes on, it comes back to a page that says that it is done.
-func logoutURL(h *selfservice.Handler, base web.BaseURL) func(s *session.Session, returnTo string) string {
-	return func(s *session.Session, returnTo string) string {
-		to := h.LogoutURL(s)
+func logoutURL(h *selfservice.Handler, base web.BaseURLs) func(ctx context.Context, s *session.Session, returnTo string) string {
+	return func(ctx context.Context, s *session.Session, returnTo string) string {
+		to := h.LogoutURL(ctx, s)
 		if returnTo == "" && h.Config.Flows.Logout.After.DefaultBrowserReturnURL == "" {
-			returnTo = base.Join("/account/logout")
+			returnTo = base.Join(ctx, "/account/logout")
 		}
 		if returnTo != "" {
 			to += "&return_to=" + url.QueryEscape(returnTo)

@@ -21,6 +21,8 @@ type caller struct {
 	*testing.T
 
 	app     *App
+	host    string
+	key     string // of the admin listener
 	cookies map[string]string
 }
 
@@ -31,7 +33,10 @@ func (c *caller) do(listener int, method, address, contentType, body string) *ht
 		c.Fatal(err)
 	}
 	r := httptest.NewRequestWithContext(c.Context(), method, u.RequestURI(), strings.NewReader(body))
-	r.Host = "localhost:4444"
+	r.Host = c.host
+	if c.key != "" && listener == 1 {
+		r.Header.Set("Authorization", "Bearer "+c.key)
+	}
 	r.Header.Set("Content-Type", contentType)
 	for name, value := range c.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
@@ -135,7 +140,7 @@ func newCaller(t *testing.T, a *App) *caller {
 	if err := a.features.keys.Ensure(tenant.With(t.Context(), tenant.Default)); err != nil {
 		t.Fatal(err)
 	}
-	return &caller{T: t, app: a, cookies: map[string]string{}}
+	return &caller{T: t, app: a, host: "localhost:4444", cookies: map[string]string{}}
 }
 
 func TestTokensEndWithTheIdentity(t *testing.T) {

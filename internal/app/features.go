@@ -80,6 +80,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 		return nil, err
 	}
 	base := cfg.Serve.Public.Options().BaseURL
+	bases := web.NewBaseURLs(base, cfg.Tenants)
 	issuer := cfg.OAuth.Issuer
 	if issuer == "" {
 		issuer = base.String()
@@ -90,7 +91,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 		Store: keys.NewStore(db, feed, system.For("keys")), Config: cfg.Keys, Tenants: cfg.Tenants.IDs(),
 		LongestToken: max(cfg.OAuth.Lifespans.AccessToken, cfg.OAuth.Lifespans.IDToken), Now: now, Log: a.log,
 	})
-	people, err := newPeople(ctx, a, peopleOptions{system: system, cookie: cookie, hasher: hasher, signing: signing, base: base})
+	people, err := newPeople(ctx, a, peopleOptions{system: system, cookie: cookie, hasher: hasher, signing: signing, base: base, bases: bases})
 	if err != nil {
 		return nil, err
 	}

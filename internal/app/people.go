@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -48,99 +49,182 @@ type peopleOptions struct {
 	system, cookie *secret.Ring
 	hasher         *secret.Hasher
 	signing        *keys.Keys
-	base           web.BaseURL
+	// base is the public listener's address, bases are its tenants'.
+	base  web.BaseURL
+	bases web.BaseURLs
 }
 
 // newPeople makes the features of the people wing, from the ground up.
 func newPeople(ctx context.Context, a *App, o peopleOptions) (*people, error) {
-	cfg, db, feed := a.cfg, a.databases.byName["management"], a.databases.feeds["management"]
-	development := a.Development()
 	// The operator wrote these addresses, so they may be inside the network.
-	documents := fetch.New(fetch.Options{AllowPrivate: true, AllowHTTP: true})
-	schemas, err := identity.NewSchemas(ctx, cfg.Identity, documents.Get)
-	if err != nil {
-		return nil, err
+	b := &peopleBuilder{
+		people: &people{}, peopleOptions: o, app: a, cfg: a.cfg, db: a.databases.byName["management"], feed: a.databases.feeds["management"],
+		documents: fetch.New(fetch.Options{AllowPrivate: true, AllowHTTP: true}), jsonnet: hook.NewJsonnet(hook.Limits{}),
 	}
-	p := &people{}
-	p.identities = identity.NewStore(identity.StoreOptions{
-		DB: db, Feed: feed, Ring: o.system.For("credentials"), Schemas: schemas, BaseURL: o.base.String(), Now: now,
-	})
-	p.sessions = session.NewStore(session.StoreOptions{
-		DB: db, Feed: feed, Identities: p.identities, Tokens: session.NewTokens(tokenPrefix, o.system.For("session tokens")),
-		Config: cfg.Session, Now: now,
-	})
-	p.identities.OnDelete(p.sessions.Forget)
-	p.limits = limit.New(limit.Options{
-		Config: cfg.Limits, Store: limit.NewStore(limit.StoreOptions{DB: db, Ring: o.system.For("lock-outs")}), Now: now,
-	})
-	jsonnet := hook.NewJsonnet(hook.Limits{})
-	p.hooks = hook.New(hook.Options{
-		Clients: cfg.Clients, Jsonnet: jsonnet, Fetch: documents.Get, Observe: a.hookMetrics(), Now: now, Log: a.log,
-	})
-	if err := p.hooks.Prepare(ctx, cfg.SelfService.WebHooks()); err != nil {
-		return nil, err
+	for _, step := range []func(context.Context) error{
+		b.makeStores, b.makeHooks, b.makeMessages, b.makeSessions, b.makeAdmin, b.makeFlows, b.makePages,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
 	}
-	p.messages = courier.NewStore(courier.StoreOptions{DB: db, Ring: o.system.For("messages"), Retention: cfg.Courier.Retention, Now: now})
-	p.courier, err = courier.New(courier.Options{
-		Store: p.messages, Config: cfg.Courier, Development: development, Brand: mailBrand(cfg, o.base),
-		Evaluate: jsonnet.Evaluate, Fetch: documents.Get, Recorder: a.courierMetrics(), Now: now, Log: a.log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	a.measureBacklog(p.messages)
-	if err := p.serve(a, o, jsonnet, documents); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return b.people, nil
 }
 
-// serve makes what answers requests.
-func (p *people) serve(a *App, o peopleOptions, jsonnet *hook.Jsonnet, documents *fetch.Client) error {
-	cfg := a.cfg
-	exchanges := &session.Exchanges{Store: p.sessions, Lifespan: cfg.SelfService.Flows.Login.Lifespan}
+// peopleBuilder is what the steps need of which people are put together, each of those before it.
+type peopleBuilder struct {
+	*people
+	peopleOptions
+
+	app       *App
+	cfg       *config.Config
+	db        *sqldb.DB
+	feed      *sqldb.Feed
+	documents *fetch.Client
+	jsonnet   *hook.Jsonnet
+}
+
+// makeStores makes what keeps people, their sessions, and who tries too often.
+func (b *peopleBuilder) makeStores(ctx context.Context) error {
+	schemas, err := identity.NewSchemas(ctx, b.cfg.Identity, b.documents.Get)
+	if err != nil {
+		return err
+	}
+	b.identities = identity.NewStore(identity.StoreOptions{
+		DB: b.db, Feed: b.feed, Ring: b.system.For("credentials"), Schemas: schemas, BaseURL: b.base.String(), Now: now,
+	})
+	b.sessions = session.NewStore(session.StoreOptions{
+		DB: b.db, Feed: b.feed, Identities: b.identities, Tokens: session.NewTokens(tokenPrefix, b.system.For("session tokens")),
+		Config: b.cfg.Session, Now: now,
+	})
+	b.identities.OnDelete(b.sessions.Forget)
+	b.limits = limit.New(limit.Options{
+		Config: b.cfg.Limits, Store: limit.NewStore(limit.StoreOptions{DB: b.db, Ring: b.system.For("lock-outs")}), Now: now,
+	})
+	return nil
+}
+
+// makeHooks makes what tells others of flows, and fetches the programs that say how.
+func (b *peopleBuilder) makeHooks(ctx context.Context) error {
+	b.hooks = hook.New(hook.Options{
+		Clients: b.cfg.Clients, Jsonnet: b.jsonnet, Fetch: b.documents.Get, Observe: b.app.hookMetrics(), Now: now, Log: b.app.log,
+	})
+	return b.hooks.Prepare(ctx, b.cfg.SelfService.WebHooks())
+}
+
+// makeMessages makes what writes to people.
+func (b *peopleBuilder) makeMessages(context.Context) (err error) {
+	b.messages = courier.NewStore(courier.StoreOptions{DB: b.db, Ring: b.system.For("messages"), Retention: b.cfg.Courier.Retention, Now: now})
+	b.courier, err = courier.New(courier.Options{
+		Store: b.messages, Config: b.cfg.Courier, Development: b.app.Development(), Brand: mailBrand(b.cfg, b.base),
+		Evaluate: b.jsonnet.Evaluate, Fetch: b.documents.Get, Recorder: b.app.courierMetrics(), Now: now, Log: b.app.log,
+	})
+	if err == nil {
+		b.app.measureBacklog(b.messages)
+	}
+	return err
+}
+
+// makeSessions makes what answers who is signed in.
+func (b *peopleBuilder) makeSessions(context.Context) error {
 	tokenizer, err := session.NewTokenizer(session.TokenizerOptions{
-		Config: cfg.Session.Whoami.Tokenizer, Issuer: o.base.String(), Keys: o.signing, Jsonnet: jsonnet.EvaluateWith, Read: os.ReadFile, Now: now,
+		Config: b.cfg.Session.Whoami.Tokenizer, Issuer: b.base.String(), Keys: b.signing, Jsonnet: b.jsonnet.EvaluateWith, Read: os.ReadFile, Now: now,
 	})
 	if err != nil {
 		return err
 	}
-	p.sessionHandler = &session.Handler{
-		Store: p.sessions, Config: cfg.Session, Ring: o.cookie.For("session cookies"), Base: o.base,
-		Exchanges: exchanges, Tokenizer: tokenizer, Now: now,
+	b.sessionHandler = &session.Handler{
+		Store: b.sessions, Config: b.cfg.Session, Ring: b.cookie.For("session cookies"), Base: b.bases,
+		Exchanges: &session.Exchanges{Store: b.sessions, Lifespan: b.cfg.SelfService.Flows.Login.Lifespan}, Tokenizer: tokenizer, Now: now,
 	}
-	p.identityHandler = &identity.Handler{
-		Admin: &identity.Admin{Store: p.identities, Hasher: o.hasher, CodeSignsIn: cfg.SelfService.Methods.Code.PasswordlessEnabled},
-		Ring:  o.system.For("page tokens of identities"),
+	return nil
+}
+
+// makeAdmin makes what operators ask about people and messages.
+func (b *peopleBuilder) makeAdmin(context.Context) error {
+	b.identityHandler = &identity.Handler{
+		Admin: &identity.Admin{Store: b.identities, Hasher: b.hasher, CodeSignsIn: b.cfg.SelfService.Methods.Code.PasswordlessEnabled},
+		Ring:  b.system.For("page tokens of identities"),
 	}
-	p.courierHandler = &courier.Handler{Courier: p.courier, Ring: o.system.For("page tokens of messages")}
-	p.flowStore = selfservice.NewStore(selfservice.StoreOptions{
-		DB: a.databases.byName["management"], Ring: o.system.For("flows"), Identities: p.identities, Sessions: p.sessions,
-		Exchanges: exchanges, Courier: p.courier, Now: now,
+	b.courierHandler = &courier.Handler{Courier: b.courier, Ring: b.system.For("page tokens of messages")}
+	return nil
+}
+
+// makeFlows makes what signs people in, with all methods.
+func (b *peopleBuilder) makeFlows(context.Context) (err error) {
+	exchanges := b.sessionHandler.Exchanges
+	b.flowStore = selfservice.NewStore(selfservice.StoreOptions{
+		DB: b.db, Ring: b.system.For("flows"), Identities: b.identities, Sessions: b.sessions, Exchanges: exchanges, Courier: b.courier, Now: now,
 	})
-	if p.breaches, err = password.NewBreaches(password.BreachOptions{
-		Config: cfg.SelfService.Methods.Password.Config, Fetch: documents.Get, Now: now, Log: a.log,
+	if b.breaches, err = password.NewBreaches(password.BreachOptions{
+		Config: b.cfg.SelfService.Methods.Password.Config, Fetch: b.documents.Get, Now: now, Log: b.app.log,
 	}); err != nil {
 		return err
 	}
-	methods, err := p.methods(cfg, o, jsonnet)
+	methods, err := b.methods()
 	if err != nil {
 		return err
 	}
-	p.flows = &selfservice.Handler{
-		Config: cfg.SelfService.Config, Store: p.flowStore, Identities: p.identities, Schemas: p.identities.Schemas(),
-		Sessions: p.sessionHandler, SessionStore: p.sessions, Exchanges: exchanges, Methods: methods,
-		Hooks: p.hooks, Limits: p.limits, Ring: o.system.For("logout tokens"), Base: o.base, Now: now, Log: a.log,
+	b.flows = &selfservice.Handler{
+		Config: b.cfg.SelfService.Config, Store: b.flowStore, Identities: b.identities, Schemas: b.identities.Schemas(),
+		Sessions: b.sessionHandler, SessionStore: b.sessions, Exchanges: exchanges, Methods: methods,
+		Hooks: b.hooks, Limits: b.limits, Ring: b.system.For("logout tokens"), Base: b.bases, Now: now, Log: b.app.log,
 	}
-	p.sessionHandler.Flow = p.flows.Document
-	site, err := account.NewSite(cfg.Account, now, a.log)
+	b.sessionHandler.Flow = b.flows.Document
+	return nil
+}
+
+// methods are the sign-in methods, in the order in which pages show them.
+func (b *peopleBuilder) methods() ([]selfservice.Method, error) {
+	c, flows, schemas := b.cfg.SelfService.Methods, b.cfg.SelfService.Flows, b.identities.Schemas()
+	sms := slices.ContainsFunc(b.cfg.Courier.Channels, func(c courier.ChannelConfig) bool { return c.ID == "sms" })
+	var all []selfservice.Method
+	if c.Profile.Enabled {
+		all = append(all, &profile.Method{Schemas: schemas})
+	}
+	if c.Password.Enabled {
+		m, err := b.password(c.Password)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	if c.Link.Enabled {
+		all = append(all, &link.Method{Config: c.Link, Identities: b.identities, Limits: b.limits, Flows: flows, SMS: sms, Now: now})
+	}
+	if c.Code.Enabled {
+		all = append(all, &code.Method{
+			Config: c.Code, Identities: b.identities, Schemas: schemas, Ring: b.system.For("codes"), Limits: b.limits,
+			Flows: flows, SMS: sms, Now: now,
+		})
+	}
+	return all, nil
+}
+
+// password makes the password method, which may ask an older system for passwords that it does not have yet.
+func (b *peopleBuilder) password(c password.Config) (*password.Method, error) {
+	m := &password.Method{
+		Config: c, Identities: b.identities, Schemas: b.identities.Schemas(), Hasher: b.hasher, Limits: b.limits, Breaches: b.breaches, Now: now,
+	}
+	if older := c.Config.MigrateHook; older.Enabled {
+		migration, err := password.NewMigration(password.MigrationOptions{Config: older.Config, Private: b.cfg.Clients.HTTP, Jsonnet: b.jsonnet})
+		if err != nil {
+			return nil, err
+		}
+		m.Migrate = migration.Ask
+	}
+	return m, nil
+}
+
+// makePages makes the pages that people see.
+func (b *peopleBuilder) makePages(context.Context) error {
+	site, err := account.NewSite(b.cfg.Account, now, b.app.log)
 	if err != nil {
 		return err
 	}
-	p.pages = &account.Handler{
-		Config: cfg.Account, Site: site, Flows: flowBridge{p.flows}, Sessions: p.sessionHandler, SessionStore: p.sessions,
-		Offers: offers(cfg.SelfService.Flows), LogoutURL: logoutURL(p.flows, o.base),
-		Base: o.base, Now: now,
+	b.pages = &account.Handler{
+		Config: b.cfg.Account, Site: site, Flows: flowBridge{b.flows}, Sessions: b.sessionHandler, SessionStore: b.sessions,
+		Offers: offers(b.cfg.SelfService.Flows), LogoutURL: logoutURL(b.flows, b.bases), Base: b.bases, Now: now,
 	}
 	return nil
 }
@@ -168,41 +252,6 @@ func (p *people) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_ = p.hooks.Wait(ctx) // what was not told by then was given up and logged
-}
-
-// methods are the sign-in methods, in the order in which pages show them.
-func (p *people) methods(cfg *config.Config, o peopleOptions, jsonnet *hook.Jsonnet) ([]selfservice.Method, error) {
-	c, schemas := cfg.SelfService.Methods, p.identities.Schemas()
-	sms := slices.ContainsFunc(cfg.Courier.Channels, func(c courier.ChannelConfig) bool { return c.ID == "sms" })
-	var all []selfservice.Method
-	if c.Profile.Enabled {
-		all = append(all, &profile.Method{Schemas: schemas})
-	}
-	if c.Password.Enabled {
-		m := &password.Method{
-			Config: c.Password, Identities: p.identities, Schemas: schemas, Hasher: o.hasher, Limits: p.limits, Breaches: p.breaches, Now: now,
-		}
-		if hook := c.Password.Config.MigrateHook; hook.Enabled {
-			migration, err := password.NewMigration(password.MigrationOptions{Config: hook.Config, Private: cfg.Clients.HTTP, Jsonnet: jsonnet})
-			if err != nil {
-				return nil, err
-			}
-			m.Migrate = migration.Ask
-		}
-		all = append(all, m)
-	}
-	if c.Link.Enabled {
-		all = append(all, &link.Method{
-			Config: c.Link, Identities: p.identities, Limits: p.limits, Flows: cfg.SelfService.Flows, SMS: sms, BaseURL: o.base.String(), Now: now,
-		})
-	}
-	if c.Code.Enabled {
-		all = append(all, &code.Method{
-			Config: c.Code, Identities: p.identities, Schemas: schemas, Ring: o.system.For("codes"), Limits: p.limits,
-			Flows: cfg.SelfService.Flows, SMS: sms, BaseURL: o.base.String(), Now: now,
-		})
-	}
-	return all, nil
 }
 
 // mailBrand has mails look like the pages.

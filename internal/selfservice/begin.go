@@ -21,10 +21,10 @@ func (h *Handler) newFlow(ctx context.Context, k flowKind, in *Submission, reque
 	if !k.enabled {
 		return nil, errFlowDisabled
 	}
-	f := h.blank(k, in, requestURL, token)
+	f := h.blank(ctx, k, in, requestURL, token)
 	var err error
 	if to := in.String("return_to"); to != "" {
-		if f.ReturnTo, err = h.returns().check(to); err != nil {
+		if f.ReturnTo, err = h.returns(ctx).check(to); err != nil {
 			return nil, err
 		}
 	}
@@ -36,13 +36,13 @@ func (h *Handler) newFlow(ctx context.Context, k flowKind, in *Submission, reque
 }
 
 // blank is a flow that asks nothing yet.
-func (h *Handler) blank(k flowKind, in *Submission, requestURL, token string) *Flow {
+func (h *Handler) blank(ctx context.Context, k flowKind, in *Submission, requestURL, token string) *Flow {
 	now := h.Now()
 	f := &Flow{
 		ID: secret.NewID(), Kind: k.kind, Type: ui.TypeAPI, IssuedAt: now, ExpiresAt: now.Add(k.lifespan),
 		RequestURL: requestURL, State: ui.StateChooseMethod, Lang: in.Lang,
 	}
-	f.Form = ui.NewForm(h.Base.Join("/self-service/" + string(k.kind) + "?flow=" + f.ID))
+	f.Form = ui.NewForm(h.Base.Join(ctx, "/self-service/"+string(k.kind)+"?flow="+f.ID))
 	// Clients of native apps look for the node too; it stays empty there.
 	f.Form.Add(ui.CSRF(""))
 	if in.Browser {
@@ -98,27 +98,27 @@ func (f *Flow) typed(in *Submission) {
 }
 
 // returns are the rules for return_to.
-func (h *Handler) returns() returnRules {
-	return newReturnRules(h.Base.String(), h.Config.AllowedReturnURLs)
+func (h *Handler) returns(ctx context.Context) returnRules {
+	return newReturnRules(h.Base.Of(ctx).String(), h.Config.AllowedReturnURLs)
 }
 
 // absolute completes a configured address that is a path on the public listener.
-func (h *Handler) absolute(address string) string {
+func (h *Handler) absolute(ctx context.Context, address string) string {
 	if strings.HasPrefix(address, "/") {
-		return h.Base.Join(address)
+		return h.Base.Join(ctx, address)
 	}
 	return address
 }
 
 // target is where the browser goes when the flow has ended by the method.
-func (h *Handler) target(f *Flow, after AfterConfig, method string) string {
+func (h *Handler) target(ctx context.Context, f *Flow, after AfterConfig, method string) string {
 	if f.ReturnTo != "" {
 		return f.ReturnTo
 	}
 	if to := after.returnTo(method); to != "" {
-		return h.absolute(to)
+		return h.absolute(ctx, to)
 	}
-	return h.absolute(h.Config.DefaultBrowserReturnURL)
+	return h.absolute(ctx, h.Config.DefaultBrowserReturnURL)
 }
 
 // address is what an address is counted under; nobody's counts for nobody.

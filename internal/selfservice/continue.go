@@ -12,8 +12,8 @@ import (
 const templateTaken = courier.RegistrationDuplicate
 
 // child makes a flow that comes out of another one and belongs to the same browser or app. It is not stored yet.
-func (h *Handler) child(k flowKind, parent *Flow, in *Submission) *Flow {
-	f := h.blank(k, in, parent.RequestURL, "")
+func (h *Handler) child(ctx context.Context, k flowKind, parent *Flow, in *Submission) *Flow {
+	f := h.blank(ctx, k, in, parent.RequestURL, "")
 	f.Type, f.Internal.CSRF, f.Internal.Parent = parent.Type, parent.Internal.CSRF, parent.ID
 	f.OrganizationID, f.TransientPayload = parent.OrganizationID, parent.TransientPayload
 	return f
@@ -24,7 +24,7 @@ func (h *Handler) child(k flowKind, parent *Flow, in *Submission) *Flow {
 func (h *Handler) verifyToo(ctx context.Context, f *Flow, in *Submission, who *identity.Identity, hooks []HookConfig, w *Writes, a *Answer) error {
 	a.returnTo = a.Location
 	if f.LoginChallenge != "" {
-		a.returnTo = h.loginURL("login_challenge", f.LoginChallenge) // who is signed in by then is sent on to the client
+		a.returnTo = h.loginURL(ctx, "login_challenge", f.LoginChallenge) // who is signed in by then is sent on to the client
 	}
 	made, err := h.beginVerification(ctx, f, who, in)
 	if err != nil || len(made.flows) == 0 {
@@ -38,14 +38,14 @@ func (h *Handler) verifyToo(ctx context.Context, f *Flow, in *Submission, who *i
 	w.More = append(w.More, made.flows...)
 	f.ContinueWith = append(f.ContinueWith, made.with...)
 	if has(hooks, hookShowVerification) {
-		h.verifyFirst(f, in, w, a)
+		h.verifyFirst(ctx, f, w, a)
 	}
 	return nil
 }
 
 // verifyFirst leads the person to the first verification. An OAuth client waits until it is over.
-func (h *Handler) verifyFirst(f *Flow, in *Submission, w *Writes, a *Answer) {
-	a.Location, a.verifyFirst = h.page(h.verification(), w.More[0], in), true
+func (h *Handler) verifyFirst(ctx context.Context, f *Flow, w *Writes, a *Answer) {
+	a.Location, a.verifyFirst = h.page(ctx, h.verification(), w.More[0]), true
 	if f.LoginChallenge == "" {
 		return
 	}

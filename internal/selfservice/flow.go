@@ -118,6 +118,9 @@ type Code struct {
 // API reports whether the flow is driven by a native app, without cookies.
 func (f *Flow) API() bool { return f.Type == ui.TypeAPI }
 
+// With is the address to which the flow's form is sent, with a proof in it: what a link in a message leads to.
+func (f *Flow) With(field, proof string) string { return withQuery(f.Form.Action, field, proof) }
+
 // Remember keeps v for the method.
 func (f *Flow) Remember(method string, v any) error {
 	raw, err := json.Marshal(v)

@@ -119,9 +119,9 @@ func (s *server) assemble(base web.BaseURL) {
 	s.handler = &selfservice.Handler{
 		Config: selfservice.DefaultConfig(), Store: s.store, Identities: s.people, Schemas: schemas,
 		Sessions: &session.Handler{
-			Store: s.sessions, Config: sessions, Ring: ring.For("cookies"), Base: base, Exchanges: exchanges, Now: s.clock.Now,
+			Store: s.sessions, Config: sessions, Ring: ring.For("cookies"), Base: web.NewBaseURLs(base, nil), Exchanges: exchanges, Now: s.clock.Now,
 		},
-		SessionStore: s.sessions, Exchanges: exchanges, Ring: ring.For("logout"), Base: base, Now: s.clock.Now, Limits: limits,
+		SessionStore: s.sessions, Exchanges: exchanges, Ring: ring.For("logout"), Base: web.NewBaseURLs(base, nil), Now: s.clock.Now, Limits: limits,
 		Methods: []selfservice.Method{
 			&profile.Method{Schemas: schemas},
 			&password.Method{Config: passwords, Identities: s.people, Schemas: schemas, Hasher: hasher, Limits: limits, Now: s.clock.Now},

@@ -54,14 +54,14 @@ func (h *Handler) begun(k flowKind, typ string) web.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		f, token, err := h.begin(w, r, k, in, h.absolute(r.URL.RequestURI()))
+		f, token, err := h.begin(w, r, k, in, h.absolute(r.Context(), r.URL.RequestURI()))
 		if err != nil {
 			return err
 		}
 		if typ == ui.TypeAPI || in.AJAX {
 			return h.show(w, http.StatusOK, f, token, in)
 		}
-		return redirect(w, r, h.page(k, f, in))
+		return redirect(w, r, h.page(r.Context(), k, f))
 	})
 }
 
@@ -99,7 +99,7 @@ func (h *Handler) find(r *http.Request, k flowKind, id string) (*Flow, *Submissi
 		return nil, nil, err
 	}
 	if !h.Now().Before(f.ExpiresAt) {
-		return nil, nil, h.expired(k, f)
+		return nil, nil, h.expired(r.Context(), k, f)
 	}
 	in, err := h.visit(r, f.Type)
 	if err != nil {
@@ -131,8 +131,8 @@ func (h *Handler) get(ctx context.Context, k flowKind, id string) (*Flow, error)
 }
 
 // expired tells where a new flow begins.
-func (h *Handler) expired(k flowKind, f *Flow) error {
-	path := h.Base.Join("/self-service/" + string(k.kind))
+func (h *Handler) expired(ctx context.Context, k flowKind, f *Flow) error {
+	path := h.Base.Join(ctx, "/self-service/"+string(k.kind))
 	if f.API() {
 		return errFlowExpired.WithDetail("api", path+"/api")
 	}
@@ -182,6 +182,6 @@ func (h *Handler) arrived(k flowKind) web.HandlerFunc {
 		if f.API() || in.AJAX {
 			return h.show(w, http.StatusOK, f, h.csrf(r), in)
 		}
-		return redirect(w, r, h.page(k, f, in))
+		return redirect(w, r, h.page(r.Context(), k, f))
 	})
 }

@@ -1,6 +1,7 @@
 package selfservice
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -64,12 +65,12 @@ func (h *Handler) toErrorPage(w http.ResponseWriter, r *http.Request, err error)
 			return err // with the database away, the plain answer says so
 		}
 	}
-	return redirect(w, r, withQuery(h.absolute(h.Config.Flows.Error.UIURL), "id", id))
+	return redirect(w, r, withQuery(h.absolute(r.Context(), h.Config.Flows.Error.UIURL), "id", id))
 }
 
 // page is the address of the flow's page.
-func (h *Handler) page(k flowKind, f *Flow, _ *Submission) string {
-	return withQuery(h.absolute(k.uiURL), "flow", f.ID)
+func (h *Handler) page(ctx context.Context, k flowKind, f *Flow) string {
+	return withQuery(h.absolute(ctx, k.uiURL), "flow", f.ID)
 }
 
 // show writes the flow's document.

@@ -1,6 +1,7 @@
 package selfservice
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -24,14 +25,14 @@ const (
 // own, so that compressed answers give nothing of it away (BREACH).
 
 // csrfCookie is the name of the cookie: Kratos', by which middleware written for Kratos finds it.
-func (h *Handler) csrfCookie() string {
-	sum := sha256.Sum256([]byte(strings.TrimSuffix(h.Base.String(), "/")))
+func (h *Handler) csrfCookie(ctx context.Context) string {
+	sum := sha256.Sum256([]byte(strings.TrimSuffix(h.Base.Of(ctx).String(), "/")))
 	return "csrf_token_" + hex.EncodeToString(sum[:])
 }
 
 // csrf returns the token of the browser, "" where it has none.
 func (h *Handler) csrf(r *http.Request) string {
-	for _, c := range r.CookiesNamed(h.csrfCookie()) {
+	for _, c := range r.CookiesNamed(h.csrfCookie(r.Context())) {
 		if raw, err := base64.StdEncoding.DecodeString(c.Value); err == nil && len(raw) == csrfBytes {
 			return string(raw)
 		}
@@ -48,7 +49,7 @@ func (h *Handler) ensureCSRF(w http.ResponseWriter, r *http.Request) string {
 	_, _ = rand.Read(raw)         // it never fails
 	c := h.Sessions.Config.Cookie // what holds for the session's cookie holds for its companion
 	http.SetCookie(w, &http.Cookie{
-		Name: h.csrfCookie(), Value: base64.StdEncoding.EncodeToString(raw), Path: h.Base.CookiePath(), Domain: c.Domain,
+		Name: h.csrfCookie(r.Context()), Value: base64.StdEncoding.EncodeToString(raw), Path: h.Base.CookiePath(), Domain: c.Domain,
 		MaxAge: int(csrfMaxAge.Seconds()), HttpOnly: true, Secure: h.Base.Secure(), SameSite: sameSite(c.SameSite, h.Base.Secure()),
 	})
 	return string(raw)

@@ -34,7 +34,7 @@ type Handler struct {
 	// Ring signs logout tokens. Give it one of its own purpose.
 	Ring *secret.Ring
 	// Base is the public listener's base URL.
-	Base web.BaseURL
+	Base web.BaseURLs
 	Now  func() time.Time
 	Log  *slog.Logger
 }

@@ -1,6 +1,7 @@
 package selfservice
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -26,9 +27,9 @@ func (h *Handler) logoutBegin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	token := h.logoutToken(s)
-	to := withQuery(h.Base.Join("/self-service/logout"), "token", token)
+	to := withQuery(h.Base.Join(r.Context(), "/self-service/logout"), "token", token)
 	if back := r.URL.Query().Get("return_to"); back != "" {
-		if back, err = h.returns().check(back); err != nil {
+		if back, err = h.returns(r.Context()).check(back); err != nil {
 			return err
 		}
 		to = withQuery(to, "return_to", back)
@@ -42,8 +43,8 @@ func (h *Handler) logoutToken(s *session.Session) string {
 }
 
 // LogoutURL is the address at which the browser of the session logs out.
-func (h *Handler) LogoutURL(s *session.Session) string {
-	return withQuery(h.Base.Join("/self-service/logout"), "token", h.logoutToken(s))
+func (h *Handler) LogoutURL(ctx context.Context, s *session.Session) string {
+	return withQuery(h.Base.Join(ctx, "/self-service/logout"), "token", h.logoutToken(s))
 }
 
 // logoutBrowser ends the session of a browser. Who has none is where logging out leads anyway.
@@ -53,10 +54,10 @@ func (h *Handler) logoutBrowser(w http.ResponseWriter, r *http.Request) error {
 		if to == "" {
 			to = h.Config.DefaultBrowserReturnURL
 		}
-		to = h.absolute(to)
+		to = h.absolute(r.Context(), to)
 		if back := r.URL.Query().Get("return_to"); back != "" {
 			var err error
-			if to, err = h.returns().check(back); err != nil {
+			if to, err = h.returns(r.Context()).check(back); err != nil {
 				return err
 			}
 		}
@@ -121,5 +122,5 @@ func (h *Handler) logoutAPI(w http.ResponseWriter, r *http.Request) error {
 
 // changePassword is where password managers send people (https://w3c.github.io/webappsec-change-password-url/).
 func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request) error {
-	return redirect(w, r, h.Base.Join("/self-service/settings/browser"))
+	return redirect(w, r, h.Base.Join(r.Context(), "/self-service/settings/browser"))
 }

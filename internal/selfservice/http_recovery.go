@@ -55,7 +55,7 @@ func (h *Handler) issueCode(ctx context.Context, in issueIn) (web.Reply[issued],
 		return web.Reply[issued]{}, err
 	}
 	return web.Reply[issued]{Status: http.StatusCreated, Body: issued{
-		RecoveryLink: h.page(h.recovery(), f, nil), RecoveryCode: code, ExpiresAt: f.ExpiresAt,
+		RecoveryLink: h.page(ctx, h.recovery(), f), RecoveryCode: code, ExpiresAt: f.ExpiresAt,
 	}}, nil
 }
 
@@ -65,7 +65,7 @@ func (h *Handler) issueLink(ctx context.Context, in issueIn) (issued, error) {
 	if err != nil {
 		return issued{}, err
 	}
-	link := withQuery(withQuery(h.Base.Join("/self-service/recovery"), "flow", f.ID), fieldToken, token)
+	link := f.With(fieldToken, token)
 	return issued{RecoveryLink: link, ExpiresAt: f.ExpiresAt}, nil
 }
 
@@ -85,10 +85,10 @@ func (h *Handler) issue(ctx context.Context, method string, in issueIn) (*Flow, 
 	default:
 		return nil, "", errIssue.With("flow_type must be browser or api.")
 	}
-	f := h.blank(k, &Submission{Browser: in.Body.FlowType != ui.TypeAPI}, h.Base.Join("/self-service/recovery/browser"), "")
+	f := h.blank(ctx, k, &Submission{Browser: in.Body.FlowType != ui.TypeAPI}, h.Base.Join(ctx, "/self-service/recovery/browser"), "")
 	f.ExpiresAt, f.Internal.CSRF = f.IssuedAt.Add(lifespan), ""
 	if in.ReturnTo != "" {
-		if f.ReturnTo, err = h.returns().check(in.ReturnTo); err != nil {
+		if f.ReturnTo, err = h.returns(ctx).check(in.ReturnTo); err != nil {
 			return nil, "", err
 		}
 	}

@@ -268,10 +268,10 @@ func (h *Handler) facts(r *http.Request) hook.Call {
 		headers.Set(clientHeader, ip.String())
 	}
 	c := hook.Call{
-		RequestHeaders: headers, RequestMethod: r.Method, RequestURL: h.absolute(r.URL.RequestURI()), RequestCookies: map[string]string{},
+		RequestHeaders: headers, RequestMethod: r.Method, RequestURL: h.absolute(r.Context(), r.URL.RequestURI()), RequestCookies: map[string]string{},
 	}
 	for _, cookie := range r.Cookies() {
-		if cookie.Name != h.csrfCookie() && cookie.Name != h.Sessions.Config.Cookie.Name && !ofOAuth(cookie.Name) {
+		if cookie.Name != h.csrfCookie(r.Context()) && cookie.Name != h.Sessions.Config.Cookie.Name && !ofOAuth(cookie.Name) {
 			c.RequestCookies[cookie.Name] = cookie.Value
 		}
 	}

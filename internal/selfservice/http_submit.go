@@ -90,7 +90,7 @@ func (h *Handler) replace(w http.ResponseWriter, r *http.Request, k flowKind, ol
 		return err
 	}
 	if !in.AJAX && !f.API() {
-		return redirect(w, r, h.page(k, f, in))
+		return redirect(w, r, h.page(r.Context(), k, f))
 	}
 	e := why.WithDetail("use_flow_id", f.ID)
 	if why == errFlowExpired {
@@ -139,7 +139,7 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, k flowKind, f *F
 	if f.API() || in.AJAX {
 		return h.show(w, status, f, h.csrf(r), in)
 	}
-	return redirect(w, r, h.page(k, f, in))
+	return redirect(w, r, h.page(r.Context(), k, f))
 }
 
 // overtaken answers a submission that lost against another one of the same flow: it changed nothing, and is told what is.
@@ -154,7 +154,7 @@ func (h *Handler) overtaken(w http.ResponseWriter, r *http.Request, k flowKind, 
 	if f.API() || in.AJAX {
 		return h.show(w, http.StatusBadRequest, now, h.csrf(r), in)
 	}
-	return redirect(w, r, h.page(k, now, in))
+	return redirect(w, r, h.page(r.Context(), k, now))
 }
 
 // succeed ends a submission that did what it should.
@@ -169,7 +169,7 @@ func (h *Handler) succeed(w http.ResponseWriter, r *http.Request, k flowKind, in
 	case in.Browser && !in.AJAX && a.Location != "":
 		return redirect(w, r, a.Location)
 	case in.Browser && !in.AJAX:
-		return redirect(w, r, h.page(k, a.Flow, in))
+		return redirect(w, r, h.page(r.Context(), k, a.Flow))
 	case a.Moved:
 		return changeLocation(w, r, a.Location)
 	case a.Flow != nil:

@@ -45,7 +45,7 @@ func (h *Handler) beginLogin(ctx context.Context, f *Flow, in *Submission) error
 	}
 	switch {
 	case in.Session == nil && f.AAL == session.AAL2:
-		return &Redirect{Location: h.loginURL("return_to", in.Request.RequestURL), Fault: errNoFirstFactor}
+		return &Redirect{Location: h.loginURL(ctx, "return_to", in.Request.RequestURL), Fault: errNoFirstFactor}
 	case in.Session == nil:
 	case f.Refresh:
 		f.Form.Message(ui.ConfirmIdentity())
@@ -71,8 +71,8 @@ func (h *Handler) beginLogin(ctx context.Context, f *Flow, in *Submission) error
 }
 
 // loginURL is where a login begins, with one parameter.
-func (h *Handler) loginURL(key, value string) string {
-	return withQuery(h.Base.Join("/self-service/login/browser"), key, value)
+func (h *Handler) loginURL(ctx context.Context, key, value string) string {
+	return withQuery(h.Base.Join(ctx, "/self-service/login/browser"), key, value)
 }
 
 // beginExchange gives a native app the first of two codes that are traded for the session token.
@@ -147,11 +147,11 @@ func (f *Flow) fixIdentifier() {
 func (h *Handler) submitLogin(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {
 	switch s := in.Session; {
 	case s == nil && f.AAL == session.AAL2:
-		return nil, &Redirect{Location: h.loginURL("return_to", f.RequestURL), Fault: errNoFirstFactor}
+		return nil, &Redirect{Location: h.loginURL(ctx, "return_to", f.RequestURL), Fault: errNoFirstFactor}
 	case s == nil:
 		f.Refresh = false
 	case !f.Refresh && f.AAL <= s.AAL:
-		return nil, h.meanwhile(f)
+		return nil, h.meanwhile(ctx, f)
 	}
 	if in.Method == methodIdentifierFirst {
 		return nil, h.identify(ctx, f, in)
@@ -221,7 +221,7 @@ func (h *Handler) signIn(ctx context.Context, f *Flow, in *Submission, who *Iden
 		return nil, ui.Reject(ui.AddressNotVerified())
 	}
 	w := Writes{Flow: f, Spend: true}
-	a := &Answer{Location: h.target(f, after, in.Method)}
+	a := &Answer{Location: h.target(ctx, f, after, in.Method)}
 	s := in.Session
 	if s != nil && s.IdentityID == who.Identity.ID {
 		a.Token = h.SessionStore.Renew(s, []session.AuthMethod{who.Method}, in.Client, h.Now())
@@ -267,8 +267,8 @@ func verifiedSome(who *identity.Identity) bool {
 
 // signedInAnswer says where a person goes who has just signed in.
 func (h *Handler) signedInAnswer(ctx context.Context, f *Flow, in *Submission, a *Answer) error {
-	if err := h.Sessions.Satisfied(a.Session, h.Sessions.Config.Whoami.RequiredAAL); err != nil && in.Browser {
-		a.Location = withQuery(h.loginURL("aal", session.AAL2), "return_to", a.Location)
+	if err := h.Sessions.Satisfied(ctx, a.Session, h.Sessions.Config.Whoami.RequiredAAL); err != nil && in.Browser {
+		a.Location = withQuery(h.loginURL(ctx, "aal", session.AAL2), "return_to", a.Location)
 		if f.LoginChallenge != "" {
 			a.Location = withQuery(a.Location, "login_challenge", f.LoginChallenge)
 		}

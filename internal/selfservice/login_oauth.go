@@ -11,13 +11,13 @@ import (
 
 // meanwhile answers who submits a flow although somebody is signed in by now. Whether that is enough for an OAuth client is
 // looked at anew: where the session came from and how old it is, the flow does not know.
-func (h *Handler) meanwhile(f *Flow) error {
+func (h *Handler) meanwhile(ctx context.Context, f *Flow) error {
 	if f.LoginChallenge != "" {
-		return &Redirect{Location: h.loginURL("login_challenge", f.LoginChallenge)}
+		return &Redirect{Location: h.loginURL(ctx, "login_challenge", f.LoginChallenge)}
 	}
 	to := f.ReturnTo
 	if to == "" {
-		to = h.absolute(h.Config.DefaultBrowserReturnURL)
+		to = h.absolute(ctx, h.Config.DefaultBrowserReturnURL)
 	}
 	return &Redirect{Location: to, Fault: errSignedIn}
 }
@@ -25,7 +25,7 @@ func (h *Handler) meanwhile(f *Flow) error {
 // signedIn answers who begins to sign in and is signed in.
 func (h *Handler) signedIn(ctx context.Context, f *Flow, in *Submission) error {
 	if f.LoginChallenge == "" {
-		return h.meanwhile(f)
+		return h.meanwhile(ctx, f)
 	}
 	location, err := h.acceptOAuth(ctx, f.LoginChallenge, in.Session)
 	if err != nil {
@@ -61,7 +61,7 @@ func (h *Handler) askOAuth(ctx context.Context, f *Flow, in *Submission) (*OAuth
 	if asked.MaxAge >= 0 && age >= float64(asked.MaxAge) || slices.Contains(asked.Prompt, "login") {
 		f.Refresh = true
 	}
-	enough := h.Sessions.Satisfied(in.Session, h.Sessions.Config.Whoami.RequiredAAL) == nil
+	enough := h.Sessions.Satisfied(ctx, in.Session, h.Sessions.Config.Whoami.RequiredAAL) == nil
 	if slices.Contains(asked.ACRValues, session.AAL2) && identity.AvailableAAL(in.Session.Identity) == identity.AAL2 {
 		enough = enough && in.Session.AAL == session.AAL2
 	}

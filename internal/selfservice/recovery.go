@@ -56,7 +56,7 @@ const memoryRecovery = "recovery"
 func (h *Handler) recoveryBegin(ctx context.Context, f *Flow, in *Submission) error {
 	if in.Session != nil {
 		return &Redirect{
-			Location: h.target(f, AfterConfig{}, ""),
+			Location: h.target(ctx, f, AfterConfig{}, ""),
 			Fault:    errSignedIn.With("A valid session was detected and thus recovery is not possible."),
 		}
 	}
@@ -166,7 +166,7 @@ func (h *Handler) disown(ctx context.Context, who *identity.Identity, w *Writes)
 func (h *Handler) afterRecovery(ctx context.Context, of, f *Flow, in *Submission, s *session.Session, w *Writes, a *Answer) (ui.ContinueWith, error) {
 	var memory recoveryMemory
 	if of.Recall(memoryRecovery, &memory) && memory.SkipSettings {
-		a.Location = h.target(of, h.Config.Flows.Recovery.After, of.Active)
+		a.Location = h.target(ctx, of, h.Config.Flows.Recovery.After, of.Active)
 		return ui.RedirectBrowser(a.Location), nil
 	}
 	settings, err := h.settingsAfterRecovery(ctx, f, in, s)
@@ -175,11 +175,11 @@ func (h *Handler) afterRecovery(ctx context.Context, of, f *Flow, in *Submission
 	}
 	if settings.ReturnTo == "" {
 		if to := h.Config.Flows.Recovery.After.returnTo(of.Active); to != "" {
-			settings.ReturnTo = h.absolute(to)
+			settings.ReturnTo = h.absolute(ctx, to)
 		}
 	}
 	w.More = append(w.More, settings)
-	a.Location = h.page(h.settings(), settings, in)
+	a.Location = h.page(ctx, h.settings(), settings)
 	return ui.ShowSettings(settings.ID, a.Location), nil
 }
 

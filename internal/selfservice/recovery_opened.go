@@ -43,7 +43,7 @@ func (h *Handler) opened(ctx context.Context, k flowKind, f *Flow, in *Submissio
 		f.Form.SetValue(fieldCode, in.String(fieldCode))
 		return nil, ErrShowAgain
 	}
-	next := h.windowOf(k, f, in)
+	next := h.windowOf(ctx, k, f, in)
 	if err := h.Store.Insert(ctx, next); err != nil {
 		return nil, err
 	}
@@ -72,12 +72,12 @@ func (h *Handler) useLink(ctx context.Context, k flowKind, f *Flow, in *Submissi
 	if err := h.Store.Insert(ctx, next); err != nil {
 		return nil, err
 	}
-	return nil, h.replacement(k, next, in, "The link is wrong or was used. Go on with the flow in use_flow_id and request another one.")
+	return nil, h.replacement(ctx, k, next, in, "The link is wrong or was used. Go on with the flow in use_flow_id and request another one.")
 }
 
 // windowOf makes the flow that shows what arrived in another browser than that of f.
-func (h *Handler) windowOf(k flowKind, f *Flow, in *Submission) *Flow {
-	next := h.blank(k, in, f.RequestURL, "")
+func (h *Handler) windowOf(ctx context.Context, k flowKind, f *Flow, in *Submission) *Flow {
+	next := h.blank(ctx, k, in, f.RequestURL, "")
 	next.Internal.CSRF, next.Internal.Parent = in.bound, f.ID
 	next.ReturnTo, next.TransientPayload, next.ExpiresAt = f.ReturnTo, f.TransientPayload, f.ExpiresAt
 	next.State = ui.StateSentEmail
@@ -139,7 +139,7 @@ func (h *Handler) over(ctx context.Context, k flowKind, f *Flow, in *Submission,
 	if err := h.Store.Finish(ctx, Writes{Flow: f, Spend: true, More: []*Flow{next}}); err != nil {
 		return err
 	}
-	return h.replacement(k, next, in, why.Text)
+	return h.replacement(ctx, k, next, in, why.Text)
 }
 
 // passed notes in the flow that sent the proof how the one that showed it ended.

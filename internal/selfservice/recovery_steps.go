@@ -82,7 +82,7 @@ func (h *Handler) abandon(ctx context.Context, k flowKind, of, f *Flow, in *Subm
 	if err := h.Store.Finish(ctx, Writes{Flow: of, Spend: true, More: []*Flow{next}}); err != nil {
 		return err
 	}
-	return h.replacement(k, next, in, "The code was tried too often. Go on with the flow in use_flow_id and request another code.")
+	return h.replacement(ctx, k, next, in, "The code was tried too often. Go on with the flow in use_flow_id and request another code.")
 }
 
 // anew makes a flow, not stored yet, for the browser or app that drives f. It says why.
@@ -90,7 +90,7 @@ func (h *Handler) anew(ctx context.Context, k flowKind, f *Flow, in *Submission,
 	again := *in
 	// Who is signed in was allowed to begin the first flow.
 	again.Values, again.Method, again.Session = map[string]any{}, "", nil
-	next := h.blank(k, &again, f.RequestURL, "")
+	next := h.blank(ctx, k, &again, f.RequestURL, "")
 	next.ReturnTo, next.Internal.CSRF, next.Type = f.ReturnTo, f.Internal.CSRF, f.Type
 	if err := k.begin(ctx, next, &again); err != nil {
 		return nil, err
@@ -100,8 +100,8 @@ func (h *Handler) anew(ctx context.Context, k flowKind, f *Flow, in *Submission,
 }
 
 // replacement sends the client to the flow that took another one's place.
-func (h *Handler) replacement(k flowKind, next *Flow, in *Submission, why string) error {
-	page := h.page(k, next, in)
+func (h *Handler) replacement(ctx context.Context, k flowKind, next *Flow, in *Submission, why string) error {
+	page := h.page(ctx, k, next)
 	e := errFlowReplaced.With(why).WithDetail("use_flow_id", next.ID)
 	if k.kind == KindRecovery {
 		e = e.WithDetail("continue_with", []ui.ContinueWith{ui.ShowRecovery(next.ID, page)})

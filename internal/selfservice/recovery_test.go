@@ -31,10 +31,10 @@ func proofs(change ...func(*code.Method, *link.Method)) setup {
 		h := s.handler
 		c := &code.Method{
 			Config: code.DefaultConfig(), Identities: s.people, Schemas: h.Schemas, Ring: testkit.Ring(s.t).For("codes"),
-			Limits: h.Limits, Flows: h.Config.Flows, BaseURL: s.http.URL + "/", Now: s.clock.Now,
+			Limits: h.Limits, Flows: h.Config.Flows, Now: s.clock.Now,
 		}
 		l := &link.Method{
-			Config: link.DefaultConfig(), Identities: s.people, Limits: h.Limits, Flows: h.Config.Flows, BaseURL: s.http.URL + "/",
+			Config: link.DefaultConfig(), Identities: s.people, Limits: h.Limits, Flows: h.Config.Flows,
 			Now: s.clock.Now,
 		}
 		for _, fn := range change {

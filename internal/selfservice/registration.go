@@ -36,7 +36,7 @@ func (h *Handler) beginRegistration(ctx context.Context, f *Flow, in *Submission
 	switch {
 	case in.Session == nil:
 	case f.Refresh || f.AAL != "":
-		return &Redirect{Location: h.loginURL("login_challenge", f.LoginChallenge)} // the client asks for more than a session
+		return &Redirect{Location: h.loginURL(ctx, "login_challenge", f.LoginChallenge)} // the client asks for more than a session
 	default:
 		return h.signedIn(ctx, f, in)
 	}
@@ -86,7 +86,7 @@ func (h *Handler) askRegistration(ctx context.Context, f *Flow, s *identity.Sche
 
 func (h *Handler) submitRegistration(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {
 	if in.Session != nil {
-		return nil, h.meanwhile(f)
+		return nil, h.meanwhile(ctx, f)
 	}
 	s, err := h.Schemas.Get(f.SchemaID)
 	if err != nil {
@@ -176,7 +176,7 @@ func (h *Handler) register(ctx context.Context, f *Flow, in *Submission, draft *
 	}
 	h.prove(draft, how.Verified)
 	w := Writes{Flow: f, Spend: true, Create: draft}
-	a := &Answer{Location: h.target(f, after, in.Method)}
+	a := &Answer{Location: h.target(ctx, f, after, in.Method)}
 	if err := h.verifyToo(ctx, f, in, draft, hooks, &w, a); err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func (h *Handler) register(ctx context.Context, f *Flow, in *Submission, draft *
 	case !has(hooks, hookSession) || !draft.IsActive():
 	case h.deferred(how, &w):
 		w.More[0].Internal.SignIn = &SignIn{Method: how.Method}
-		h.verifyFirst(f, in, &w, a)
+		h.verifyFirst(ctx, f, &w, a)
 	default:
 		a.Session, a.Token = h.SessionStore.New(draft, []session.AuthMethod{how.Method}, in.Client, h.Now())
 		w.Insert = a.Session

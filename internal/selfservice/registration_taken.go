@@ -80,6 +80,6 @@ func (h *Handler) hollow(ctx context.Context, f *Flow) {
 	for i := range f.outbox {
 		m := &f.outbox[i]
 		m.Template = templateTaken
-		m.Data = map[string]any{"to": m.Recipient, "request_url": f.RequestURL, "recovery_url": h.Base.Join("/self-service/recovery/browser")}
+		m.Data = map[string]any{"to": m.Recipient, "request_url": f.RequestURL, "recovery_url": h.Base.Join(ctx, "/self-service/recovery/browser")}
 	}
 }

@@ -21,7 +21,7 @@ func (h *Handler) settings() flowKind {
 }
 
 func (h *Handler) beginSettings(ctx context.Context, f *Flow, in *Submission) error {
-	if err := h.mayChange(in, in.Request.RequestURL); err != nil {
+	if err := h.mayChange(ctx, in, in.Request.RequestURL); err != nil {
 		return err
 	}
 	f.IdentityID, f.SessionID, f.State = in.Session.IdentityID, in.Session.ID, ui.StateShowForm
@@ -34,19 +34,19 @@ func (h *Handler) beginSettings(ctx context.Context, f *Flow, in *Submission) er
 
 // mayChange makes sure that somebody is signed in, with a second factor where one is there. back is where a browser comes back
 // to when it was sent to sign in.
-func (h *Handler) mayChange(in *Submission, back string) error {
+func (h *Handler) mayChange(ctx context.Context, in *Submission, back string) error {
 	if in.Session == nil {
-		return &Redirect{Location: h.loginURL("return_to", back), Fault: session.ErrNoSession}
+		return &Redirect{Location: h.loginURL(ctx, "return_to", back), Fault: session.ErrNoSession}
 	}
-	if err := h.Sessions.Satisfied(in.Session, h.Config.Flows.Settings.RequiredAAL); err != nil {
-		return &Redirect{Location: withQuery(h.loginURL("aal", session.AAL2), "return_to", back), Fault: err}
+	if err := h.Sessions.Satisfied(ctx, in.Session, h.Config.Flows.Settings.RequiredAAL); err != nil {
+		return &Redirect{Location: withQuery(h.loginURL(ctx, "aal", session.AAL2), "return_to", back), Fault: err}
 	}
 	return nil
 }
 
 // ownSettings keeps others from a person's settings.
-func (h *Handler) ownSettings(_ context.Context, f *Flow, in *Submission) error {
-	if err := h.mayChange(in, h.page(h.settings(), f, in)); err != nil {
+func (h *Handler) ownSettings(ctx context.Context, f *Flow, in *Submission) error {
+	if err := h.mayChange(ctx, in, h.page(ctx, h.settings(), f)); err != nil {
 		return err
 	}
 	if f.IdentityID != in.Session.IdentityID {
@@ -113,8 +113,8 @@ func (h *Handler) proveAgain(ctx context.Context, f *Flow, in *Submission) error
 	if err := h.Store.Save(ctx, f); err != nil {
 		return err
 	}
-	back := h.page(h.settings(), f, in)
-	return &Redirect{Location: withQuery(h.loginURL("refresh", "true"), "return_to", back), Fault: errRefresh}
+	back := h.page(ctx, h.settings(), f)
+	return &Redirect{Location: withQuery(h.loginURL(ctx, "refresh", "true"), "return_to", back), Fault: errRefresh}
 }
 
 func (h *Handler) change(ctx context.Context, f *Flow, in *Submission, m SettingsMethod) (*Answer, error) {
@@ -136,7 +136,7 @@ func (h *Handler) change(ctx context.Context, f *Flow, in *Submission, m Setting
 	}
 	f.Active, f.State, f.shown, f.ContinueWith = in.Method, ui.StateSuccess, who, nil
 	w := Writes{Flow: f, Update: who}
-	a := &Answer{Flow: f, Location: h.afterSettings(f, in, after)}
+	a := &Answer{Flow: f, Location: h.afterSettings(ctx, f, in, after)}
 	if has(hooks, hookRevoke) {
 		w.RevokeAll, w.RevokeBut = who.ID, in.Session.ID
 	}
@@ -167,11 +167,11 @@ func notChanged(err error) error {
 }
 
 // afterSettings is where the browser goes: back to the settings, where nothing else is said.
-func (h *Handler) afterSettings(f *Flow, in *Submission, after AfterConfig) string {
+func (h *Handler) afterSettings(ctx context.Context, f *Flow, in *Submission, after AfterConfig) string {
 	if f.ReturnTo == "" && after.returnTo(in.Method) == "" {
-		return h.page(h.settings(), f, in)
+		return h.page(ctx, h.settings(), f)
 	}
-	return h.target(f, after, in.Method)
+	return h.target(ctx, f, after, in.Method)
 }
 
 // newAddresses are those that need to be verified since the change.
@@ -198,7 +198,7 @@ func only(who *identity.Identity, addresses []identity.VerifiableAddress) *ident
 // password. s is the session that the recovery opens, f the flow of the recovery.
 func (h *Handler) settingsAfterRecovery(ctx context.Context, f *Flow, in *Submission, s *session.Session) (*Flow, error) {
 	k := h.settings()
-	next := h.child(k, f, in)
+	next := h.child(ctx, k, f, in)
 	next.ReturnTo = f.ReturnTo
 	next.IdentityID, next.SessionID, next.State = s.IdentityID, s.ID, ui.StateShowForm
 	who, err := h.Identities.WithCredentials(ctx, s.IdentityID)

@@ -71,7 +71,7 @@ func (h *Handler) verified(ctx context.Context, of, f *Flow, in *Submission, v *
 	}
 	hooks := h.Config.Flows.Verification.After.hooks(of.Active)
 	h.markVerified(who, v.Via, v.Value)
-	to := h.target(of, h.Config.Flows.Verification.After, of.Active)
+	to := h.target(ctx, of, h.Config.Flows.Verification.After, of.Active)
 	w := Writes{Flow: of, Spend: true, Verified: []Verified{*v}}
 	token := ""
 	// A link that is opened elsewhere verifies the address and signs nobody in: the person there need not be who registered.
@@ -182,9 +182,9 @@ func (h *Handler) verificationOf(ctx context.Context, parent *Flow, who *identit
 	if !k.enabled || m == nil {
 		return nil, ui.ContinueWith{}, nil
 	}
-	f := h.blank(k, in, h.Base.Join("/self-service/verification/"+parent.Type), "")
+	f := h.blank(ctx, k, in, h.Base.Join(ctx, "/self-service/verification/"+parent.Type), "")
 	f.Type, f.Internal.CSRF, f.Internal.Parent = parent.Type, parent.Internal.CSRF, parent.ID
-	f.TransientPayload, f.ReturnTo = parent.TransientPayload, h.afterVerification(parent)
+	f.TransientPayload, f.ReturnTo = parent.TransientPayload, h.afterVerification(ctx, parent)
 	if f.ReturnTo != "" {
 		f.RequestURL = withQuery(f.RequestURL, "return_to", f.ReturnTo)
 	}
@@ -197,20 +197,20 @@ func (h *Handler) verificationOf(ctx context.Context, parent *Flow, who *identit
 	}
 	page := ""
 	if !f.API() {
-		page = h.page(k, f, in)
+		page = h.page(ctx, k, f)
 	}
 	return f, ui.ShowVerification(f.ID, a.Value, page), nil
 }
 
 // afterVerification is where the verification that follows a flow leads: after_verification_return_to of the flow's request,
 // else where the flow itself would lead.
-func (h *Handler) afterVerification(parent *Flow) string {
+func (h *Handler) afterVerification(ctx context.Context, parent *Flow) string {
 	u, err := url.Parse(parent.RequestURL)
 	if err != nil {
 		return parent.ReturnTo
 	}
 	if to := u.Query().Get("after_verification_return_to"); to != "" {
-		if checked, err := h.returns().check(to); err == nil {
+		if checked, err := h.returns(ctx).check(to); err == nil {
 			return checked
 		}
 	}

@@ -58,7 +58,7 @@ func newFixture(t testing.TB, db *sqldb.DB, change ...func(*session.Config)) *fi
 		t.Fatal(err)
 	}
 	f.handler = &session.Handler{
-		Store: f.store, Config: f.config, Ring: ring.For("session cookies"), Base: base, Exchanges: f.exchanges, Now: f.clock.Now,
+		Store: f.store, Config: f.config, Ring: ring.For("session cookies"), Base: web.NewBaseURLs(base, nil), Exchanges: f.exchanges, Now: f.clock.Now,
 	}
 	return f
 }

@@ -20,7 +20,7 @@ type Handler struct {
 	// Ring seals cookies and page tokens. Give it a ring of its own purpose.
 	Ring web.Sealer
 	// Base is the public listener's base URL.
-	Base web.BaseURL
+	Base web.BaseURLs
 	// Exchanges serve /sessions/token-exchange; nil refuses it.
 	Exchanges *Exchanges
 	// Flow returns the document of a login or registration flow that an app wants the session of although it has not
@@ -102,11 +102,11 @@ func bearer(header string) string {
 
 // Satisfied returns nil when the session has the level that is required (a level, or HighestAvailable), else ErrAAL with
 // the address at which the second factor is asked for.
-func (h *Handler) Satisfied(s *Session, required string) error {
+func (h *Handler) Satisfied(ctx context.Context, s *Session, required string) error {
 	if Satisfied(s.AAL, s.availableAAL(), required) {
 		return nil
 	}
-	return ErrAAL.WithDetail(redirectBrowserTo, h.Base.Join("/self-service/login/browser?aal=aal2"))
+	return ErrAAL.WithDetail(redirectBrowserTo, h.Base.Join(ctx, "/self-service/login/browser?aal=aal2"))
 }
 
 const redirectBrowserTo = "redirect_browser_to"

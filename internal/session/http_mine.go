@@ -14,7 +14,7 @@ func (h *Handler) listMine(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.Satisfied(s, h.Config.Whoami.RequiredAAL); err != nil {
+	if err := h.Satisfied(r.Context(), s, h.Config.Whoami.RequiredAAL); err != nil {
 		return err
 	}
 	f := Filter{}

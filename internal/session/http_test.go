@@ -190,10 +190,11 @@ func TestCookie(t *testing.T) {
 		if tc.change != nil {
 			tc.change(&f.handler.Config.Cookie)
 		}
-		var err error
-		if f.handler.Base, err = web.ParseBaseURL(tc.base); err != nil {
+		base, err := web.ParseBaseURL(tc.base)
+		if err != nil {
 			t.Fatal(err)
 		}
+		f.handler.Base = web.NewBaseURLs(base, nil)
 		_, set := f.cookie(t, made, token)
 		name, rest, _ := strings.Cut(set, "=")
 		value, attributes, _ := strings.Cut(rest, ";")

@@ -28,7 +28,7 @@ func (h *Handler) whoami(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s := k.session
-	if err := h.Satisfied(s, h.Config.Whoami.RequiredAAL); err != nil {
+	if err := h.Satisfied(r.Context(), s, h.Config.Whoami.RequiredAAL); err != nil {
 		return err
 	}
 	body, err := h.document(r, k, w)

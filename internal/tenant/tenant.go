@@ -53,7 +53,9 @@ type Entry struct {
 	// changes.
 	ID ID `yaml:"id"`
 	// Hosts are the host names, without port and brackets, whose requests are for this tenant, for example
-	// "login.example.com". A tenant without hosts is only reached by the command line.
+	// "login.example.com". Links, forms and mails for the tenant's people lead to the first of them, with the scheme, port
+	// and path of serve.public.base_url; where the host of that one is among them, it is that one. A tenant without hosts
+	// is only reached by the command line.
 	Hosts []string `yaml:"hosts"`
 }
 

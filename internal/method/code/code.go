@@ -32,9 +32,7 @@ type Method struct {
 	Flows selfservice.FlowsConfig
 	// SMS says that text messages can be sent: then telephone numbers are taken for addresses.
 	SMS bool
-	// BaseURL is the public listener's, with a slash at its end.
-	BaseURL string
-	Now     func() time.Time
+	Now func() time.Time
 }
 
 var (

@@ -3,7 +3,6 @@ package code
 import (
 	"context"
 	"errors"
-	"net/url"
 
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
@@ -61,7 +60,7 @@ func (m *Method) sendVerification(f *selfservice.Flow, to recipient) {
 	if to.who != nil {
 		data := f.MessageData(to.value, to.who, m.Lifespan())
 		data["verification_code"] = code
-		data["verification_url"] = m.BaseURL + "self-service/verification?" + url.Values{"flow": {f.ID}, fieldCode: {code}}.Encode()
+		data["verification_url"] = f.With(fieldCode, code)
 		f.Send(courier.Message{
 			Channel: to.via, Recipient: to.value, Template: courier.VerificationCodeValid, Data: data, Lang: f.Lang,
 			ExpiresAt: f.Internal.Code.ExpiresAt,

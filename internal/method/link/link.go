@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
-	"net/url"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
@@ -27,9 +26,7 @@ type Method struct {
 	Flows selfservice.FlowsConfig
 	// SMS says that text messages can be sent: then telephone numbers are taken for addresses.
 	SMS bool
-	// BaseURL is the public listener's, with a slash at its end.
-	BaseURL string
-	Now     func() time.Time
+	Now func() time.Time
 }
 
 var (
@@ -199,7 +196,7 @@ func (m *Method) send(f *selfservice.Flow, to recipient, template, key string) {
 	}
 	c.IdentityID = to.who.ID
 	data := f.MessageData(to.value, to.who, m.Lifespan())
-	data[key] = m.BaseURL + "self-service/" + string(f.Kind) + "?" + url.Values{"flow": {f.ID}, fieldToken: {token}}.Encode()
+	data[key] = f.With(fieldToken, token)
 	f.Send(courier.Message{Channel: to.via, Recipient: to.value, Template: template, Data: data, Lang: f.Lang, ExpiresAt: c.ExpiresAt})
 }
 

@@ -16,8 +16,8 @@ import (
 func sent(t testing.TB) (*Method, *selfservice.Flow, string) {
 	t.Helper()
 	clock := new(testkit.Clock)
-	m := &Method{Config: DefaultConfig(), BaseURL: "https://login.example.com/auth/", Now: clock.Now}
-	f := &selfservice.Flow{ID: "one", Kind: selfservice.KindVerification, ExpiresAt: clock.Now().Add(time.Hour), Form: ui.NewForm("/")}
+	m := &Method{Config: DefaultConfig(), Now: clock.Now}
+	f := &selfservice.Flow{ID: "one", Kind: selfservice.KindVerification, ExpiresAt: clock.Now().Add(time.Hour), Form: ui.NewForm("https://login.example.com/auth/self-service/verification?flow=one")}
 	who := &identity.Identity{ID: "ada"}
 	if err := m.BeginVerification(t.Context(), f, who, identity.VerifiableAddress{Via: "email", Value: "ada@example.com"}, "de"); err != nil {
 		t.Fatal(err)
