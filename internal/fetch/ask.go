@@ -1,0 +1,207 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Bounds say whom an Asker may call. The zero value keeps to the public internet.
+type Bounds struct {
+	// Private permits addresses that only this machine or this network can reach, but for link-local ones, where clouds keep
+	// their metadata services.
+	Private bool
+	// Networks may be called whatever else is said here.
+	Networks []netip.Prefix
+}
+
+// permits reports whether an address may be connected to.
+func (b Bounds) permits(ip netip.Addr) bool {
+	ip = ip.Unmap()
+	for _, n := range b.Networks {
+		if n.Contains(ip) {
+			return true
+		}
+	}
+	return Public(ip) || b.Private && ip.IsValid() && !ip.IsLinkLocalUnicast() && !ip.IsMulticast() && !ip.IsUnspecified()
+}
+
+// check sees each address that is about to be connected to, after names were resolved.
+func (b Bounds) check(_, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil || !b.permits(to.Addr()) {
+		return ErrPrivate
+	}
+	return nil
+}
+
+// Asker asks other services questions on whose answers a request waits. Addresses may come from whoever may write access rules,
+// so they are checked after names were resolved, and no redirect is followed. It may be used by many at once.
+type Asker struct{ strict, download *http.Client }
+
+// NewAsker returns an Asker that keeps to the bounds. It uses no proxy of the environment: a proxy would connect in its place,
+// where addresses cannot be checked.
+func NewAsker(b Bounds) *Asker {
+	t := newTransport(5*time.Second, true)
+	t.DialContext = (&net.Dialer{Timeout: 5 * time.Second, Control: b.check}).DialContext
+	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxConnsPerHost = 256, 64, 256
+	return &Asker{
+		strict: &http.Client{
+			Transport:     t,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		download: &http.Client{Transport: t, CheckRedirect: (&Client{options: Options{AllowHTTP: true}}).checkRedirect},
+	}
+}
+
+// Question is one call.
+type Question struct {
+	// Method is the HTTP method; GET where it is empty.
+	Method string
+	// URL is an absolute http or https URL.
+	URL string
+	// Header are the fields to send, by their canonical names.
+	Header map[string][]string
+	// Body is sent along unless it is nil.
+	Body []byte
+	// Timeout bounds all tries together. Default: 1s.
+	Timeout time.Duration
+	// MaxDelay is the longest pause before another try; 0 means that there is one try. A try is repeated when nothing, or a
+	// 5xx status, came back, three times at most.
+	MaxDelay time.Duration
+	// MaxBytes bounds the body of the answer. Default: 1 MiB.
+	MaxBytes int64
+}
+
+// Answer is what came back.
+type Answer struct {
+	// Status is the HTTP status.
+	Status int
+	// Header are the fields by their canonical names.
+	Header map[string][]string
+	// Body is the whole body.
+	Body []byte
+}
+
+const (
+	defaultWait   = time.Second
+	defaultAnswer = 1 << 20
+	maxRetries    = 3
+	firstDelay    = 20 * time.Millisecond
+)
+
+// Ask makes the call. An answer of any status is no error. Errors name the host, and neither query nor content.
+func (a *Asker) Ask(ctx context.Context, q Question) (*Answer, error) {
+	if q.Timeout <= 0 {
+		q.Timeout = defaultWait
+	}
+	if q.MaxBytes <= 0 {
+		q.MaxBytes = defaultAnswer
+	}
+	ctx, cancel := context.WithTimeout(ctx, q.Timeout)
+	defer cancel()
+	for try := 0; ; try++ {
+		answer, err := a.try(ctx, q)
+		hopeless := err != nil && (errors.Is(err, ErrPrivate) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrScheme))
+		if hopeless || err == nil && answer.Status < http.StatusInternalServerError || q.MaxDelay <= 0 || try >= maxRetries {
+			return answer, err
+		}
+		if !sleep(ctx, min(q.MaxDelay, firstDelay<<try)) {
+			return answer, err
+		}
+	}
+}
+
+// sleep reports whether the time could be waited.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (a *Asker) try(ctx context.Context, q Question) (*Answer, error) {
+	res, err := do(ctx, a.strict, q)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	host := res.Request.URL.Host
+	body, err := io.ReadAll(io.LimitReader(res.Body, q.MaxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", host, err)
+	}
+	if int64(len(body)) > q.MaxBytes {
+		return nil, fmt.Errorf("asking %s: %w: more than %d bytes", host, ErrTooLarge, q.MaxBytes)
+	}
+	return &Answer{Status: res.StatusCode, Header: res.Header, Body: body}, nil
+}
+
+func do(ctx context.Context, client *http.Client, q Question) (*http.Response, error) {
+	u, err := url.Parse(q.URL)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, ErrScheme
+	}
+	var content io.Reader
+	if q.Body != nil {
+		content = bytes.NewReader(q.Body)
+	}
+	req, err := http.NewRequestWithContext(ctx, q.Method, q.URL, content)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: the request cannot be made of its settings", u.Host)
+	}
+	for name, values := range q.Header {
+		if name == "Host" {
+			req.Host = values[0]
+			continue
+		}
+		req.Header[name] = slices.Clone(values)
+	}
+	if _, told := req.Header["User-Agent"]; !told {
+		req.Header.Set("User-Agent", userAgent)
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", u.Host, WithoutURL(err))
+	}
+	return res, nil
+}
+
+// Download writes the body of a 200 answer to w, MaxBytes of it at most (ErrTooLarge beyond), and returns its header. Other
+// statuses come back without a body, and nothing is written. Unlike Ask it follows redirects, never from https to http: files are
+// published behind them. How long it takes, the context says.
+func (a *Asker) Download(ctx context.Context, q Question, w io.Writer) (*Answer, error) {
+	if q.MaxBytes <= 0 {
+		q.MaxBytes = defaultAnswer
+	}
+	res, err := do(ctx, a.download, q)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	answer := &Answer{Status: res.StatusCode, Header: res.Header}
+	if res.StatusCode != http.StatusOK {
+		return answer, nil
+	}
+	n, err := io.Copy(w, io.LimitReader(res.Body, q.MaxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("downloading from %s: %w", res.Request.URL.Host, err)
+	}
+	if n > q.MaxBytes {
+		return nil, fmt.Errorf("downloading from %s: %w: more than %d bytes", res.Request.URL.Host, ErrTooLarge, q.MaxBytes)
+	}
+	return answer, nil
+}
