@@ -380,3 +380,42 @@ CREATE TABLE oauth_logout (
 
 CREATE INDEX oauth_logout_expires ON oauth_logout (expires_at);
 
+-- flow/0001_change_feed
+
+-- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
+-- Rows go after some minutes. The table belongs to package sqldb and to no tenant; its name tells the logical database,
+-- because all four may live in one.
+CREATE TABLE flow_change_feed (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source     text COLLATE "C"  NOT NULL,
+    tenant_id  text COLLATE "C"  NOT NULL,
+    topic      text COLLATE "C"  NOT NULL,
+    item       text NOT NULL,
+    changed_at timestamptz NOT NULL
+);
+
+-- flow/0002_decision
+
+-- What was decided at the doors: one row for each decision that was drawn as a sample. rule_id is empty where no rule
+-- matched, subject where nobody in particular asked. duration_us is in microseconds; bytes is the size of the upstream's
+-- answer. Rows go when decided_at is longer ago than the configured retention.
+CREATE TABLE flow_decision (
+    tenant_id   text COLLATE "C"  NOT NULL,
+    id          text COLLATE "C"  NOT NULL,
+    decided_at  timestamptz NOT NULL,
+    rule_id     text COLLATE "C"  NOT NULL,
+    subject     text COLLATE "C"  NOT NULL,
+    method      text COLLATE "C"  NOT NULL,
+    host        text NOT NULL,
+    path        text NOT NULL,
+    verdict     text COLLATE "C"  NOT NULL,
+    reason      text NOT NULL,
+    duration_us bigint  NOT NULL,
+    bytes       bigint  NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE INDEX flow_decision_decided ON flow_decision (decided_at);
+
+CREATE INDEX flow_decision_rule ON flow_decision (tenant_id, rule_id, id);
+

@@ -380,3 +380,42 @@ CREATE TABLE oauth_logout (
 
 CREATE INDEX oauth_logout_expires ON oauth_logout (expires_at);
 
+-- flow/0001_change_feed
+
+-- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
+-- Rows go after some minutes. The table belongs to package sqldb and to no tenant; its name tells the logical database,
+-- because all four may live in one.
+CREATE TABLE flow_change_feed (
+    id         bigint AUTO_INCREMENT PRIMARY KEY,
+    source     varbinary(764)  NOT NULL,
+    tenant_id  varbinary(764)  NOT NULL,
+    topic      varbinary(764)  NOT NULL,
+    item       mediumtext NOT NULL,
+    changed_at datetime(6) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- flow/0002_decision
+
+-- What was decided at the doors: one row for each decision that was drawn as a sample. rule_id is empty where no rule
+-- matched, subject where nobody in particular asked. duration_us is in microseconds; bytes is the size of the upstream's
+-- answer. Rows go when decided_at is longer ago than the configured retention.
+CREATE TABLE flow_decision (
+    tenant_id   varbinary(764)  NOT NULL,
+    id          varbinary(764)  NOT NULL,
+    decided_at  datetime(6) NOT NULL,
+    rule_id     varbinary(764)  NOT NULL,
+    subject     varbinary(764)  NOT NULL,
+    method      varbinary(764)  NOT NULL,
+    host        mediumtext NOT NULL,
+    path        mediumtext NOT NULL,
+    verdict     varbinary(764)  NOT NULL,
+    reason      mediumtext NOT NULL,
+    duration_us bigint  NOT NULL,
+    bytes       bigint  NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX flow_decision_decided ON flow_decision (decided_at);
+
+CREATE INDEX flow_decision_rule ON flow_decision (tenant_id, rule_id, id);
+

@@ -380,3 +380,42 @@ CREATE TABLE oauth_logout (
 
 CREATE INDEX oauth_logout_expires ON oauth_logout (expires_at);
 
+-- flow/0001_change_feed
+
+-- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
+-- Rows go after some minutes. The table belongs to package sqldb and to no tenant; its name tells the logical database,
+-- because all four may live in one.
+CREATE TABLE flow_change_feed (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    source     TEXT  NOT NULL,
+    tenant_id  TEXT  NOT NULL,
+    topic      TEXT  NOT NULL,
+    item       TEXT NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+
+-- flow/0002_decision
+
+-- What was decided at the doors: one row for each decision that was drawn as a sample. rule_id is empty where no rule
+-- matched, subject where nobody in particular asked. duration_us is in microseconds; bytes is the size of the upstream's
+-- answer. Rows go when decided_at is longer ago than the configured retention.
+CREATE TABLE flow_decision (
+    tenant_id   TEXT  NOT NULL,
+    id          TEXT  NOT NULL,
+    decided_at  INTEGER NOT NULL,
+    rule_id     TEXT  NOT NULL,
+    subject     TEXT  NOT NULL,
+    method      TEXT  NOT NULL,
+    host        TEXT NOT NULL,
+    path        TEXT NOT NULL,
+    verdict     TEXT  NOT NULL,
+    reason      TEXT NOT NULL,
+    duration_us INTEGER  NOT NULL,
+    bytes       INTEGER  NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+CREATE INDEX flow_decision_decided ON flow_decision (decided_at);
+
+CREATE INDEX flow_decision_rule ON flow_decision (tenant_id, rule_id, id);
+

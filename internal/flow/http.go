@@ -1,0 +1,106 @@
+package flow
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+const (
+	route           = "/admin/decisions"
+	defaultPageSize = 100
+	maxPageSize     = 1000
+)
+
+var (
+	errVerdict = fault.New(fault.Invalid, "bad_request", "verdict must be allowed, unauthorized, forbidden, unmatched, invalid or failed.")
+	errSize    = fault.New(fault.Invalid, "bad_request", "page_size must be from 1 to 1000.")
+	errPage    = fault.New(fault.Invalid, "bad_request", "The page_token is not one that this list gave out: begin again without it.")
+)
+
+// Handler serves the events to who administers.
+type Handler struct {
+	// Store has them.
+	Store *Store
+}
+
+// MountAdmin adds the route to the admin listener.
+func (h *Handler) MountAdmin(mux *web.Mux) {
+	mux.With(web.KratosErrors).Handle("GET "+route, web.Call(h.list))
+}
+
+// eventView is an event as the API shows it.
+type eventView struct {
+	ID       string    `json:"id"`
+	Time     time.Time `json:"time"`
+	Rule     string    `json:"rule,omitempty"`
+	Subject  string    `json:"subject,omitempty"`
+	Method   string    `json:"method"`
+	Host     string    `json:"host"`
+	Path     string    `json:"path"`
+	Verdict  Verdict   `json:"verdict"`
+	Reason   string    `json:"reason,omitempty"`
+	Duration int64     `json:"duration_us"`
+	Bytes    int64     `json:"bytes"`
+}
+
+type listIn struct {
+	PageSize  int     `query:"page_size"`
+	PageToken string  `query:"page_token"`
+	Rule      string  `query:"rule"`
+	Verdict   Verdict `query:"verdict"`
+	Subject   string  `query:"subject"`
+}
+
+func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]eventView], error) {
+	var none web.Reply[[]eventView]
+	switch {
+	case in.Verdict != "" && !in.Verdict.valid():
+		return none, errVerdict
+	case in.PageSize < 0 || in.PageSize > maxPageSize:
+		return none, errSize
+	case in.PageSize == 0:
+		in.PageSize = defaultPageSize
+	}
+	if in.PageToken != "" {
+		if _, err := uuid.Parse(in.PageToken); err != nil {
+			return none, errPage.Because(err)
+		}
+	}
+	// One more tells whether there is a next page.
+	events, err := h.Store.List(ctx, Filter{Rule: in.Rule, Verdict: in.Verdict, Subject: in.Subject, Before: in.PageToken, Limit: in.PageSize + 1})
+	if err != nil {
+		return none, err
+	}
+	link := pageLink(ctx, in, "", "first")
+	if len(events) > in.PageSize {
+		events = events[:in.PageSize]
+		link += "," + pageLink(ctx, in, events[in.PageSize-1].ID, "next")
+	}
+	views := make([]eventView, len(events))
+	for i, e := range events {
+		views[i] = eventView{
+			ID: e.ID, Time: e.Time, Rule: e.Rule, Subject: e.Subject, Method: e.Method, Host: e.Host, Path: e.Path,
+			Verdict: e.Verdict, Reason: e.Reason, Duration: e.Duration.Microseconds(), Bytes: e.Bytes,
+		}
+	}
+	return web.Reply[[]eventView]{Header: http.Header{"Link": {link}}, Body: views}, nil
+}
+
+// pageLink is one entry of a Link header (RFC 8288 §3).
+func pageLink(ctx context.Context, in listIn, token, rel string) string {
+	q := url.Values{"page_size": {strconv.Itoa(in.PageSize)}}
+	for name, value := range map[string]string{"page_token": token, "rule": in.Rule, "verdict": string(in.Verdict), "subject": in.Subject} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return "<" + web.Base(ctx).Path(route) + "?" + q.Encode() + `>; rel="` + rel + `"`
+}
