@@ -18,9 +18,6 @@ const (
 	pathAssets = "/account/assets/"
 )
 
-// Mount registers the stylesheet and the script of Gatehouse's own look.
-func Mount(m *web.Mux) { plain.Mount(m) }
-
 // Mount registers the stylesheet, the script, and the operator's assets where there is a directory for them.
 func (s *Site) Mount(m *web.Mux) {
 	s = s.or()
@@ -91,15 +88,9 @@ func (s *Site) asset(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Render answers with the page in Gatehouse's own look. data is an Error, Message or Form, after the name. An error is
-// returned, and nothing is sent, when name and data do not fit.
-func Render(w http.ResponseWriter, r *http.Request, status int, name string, data any) error {
-	return plain.Render(w, r, status, name, data)
-}
-
 // Render answers with the page. data fits the page of that name: Error, Message and Form those of this package, which are
 // written in English; an Error is translated where its code or status has a text. Other data tells its language by a method
-// PageLanguage, and what it needs by PageNeeds.
+// PageLanguage, and what it needs by PageNeeds. An error is returned, and nothing is sent, when name and data do not fit.
 func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, name string, data any) error {
 	s = s.or()
 	l := s.now()
@@ -196,11 +187,8 @@ func mapOrigins(urls []string) []string {
 	return out
 }
 
-// Errors is the web.ErrorWriter of routes that people open in a browser, in Gatehouse's own look. A caller that asks for JSON
-// and not for HTML gets OAuth's error object.
-func Errors(w http.ResponseWriter, r *http.Request, e *fault.Error) { plain.Errors(w, r, e) }
-
-// Errors is the same in the look of the Site.
+// Errors is the web.ErrorWriter of routes that people open in a browser. A caller that asks for JSON and not for HTML gets
+// OAuth's error object.
 func (s *Site) Errors(w http.ResponseWriter, r *http.Request, e *fault.Error) {
 	if !wantsHTML(r.Header.Values("Accept")) {
 		web.OAuthErrors(w, r, e)

@@ -27,14 +27,17 @@ var everyPage = map[string]any{
 		Buttons: []Button{{Name: "do", Value: "accept", Label: "Go on"}, {Name: "do", Value: "reject", Label: "Stop", Quiet: true}}},
 }
 
+// own is Gatehouse's own look.
+var own *Site
+
 func serve(t *testing.T, base string, h web.HandlerFunc) *httptest.Server {
 	t.Helper()
 	b, err := web.ParseBaseURL(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := web.NewMux(Errors, web.Options{BaseURL: b})
-	Mount(m)
+	m := web.NewMux(own.Errors, web.Options{BaseURL: b})
+	own.Mount(m)
 	m.Handle("/page", h)
 	s := httptest.NewServer(m)
 	t.Cleanup(s.Close)
@@ -67,7 +70,7 @@ func TestPagesKeepTheirOwnPolicy(t *testing.T) {
 	for name, data := range everyPage {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, "https://login.example.com/auth/", func(w http.ResponseWriter, r *http.Request) error {
-				return Render(w, r, http.StatusOK, name, data)
+				return own.Render(w, r, http.StatusOK, name, data)
 			})
 			resp, body := get(t, s.URL+"/auth/page", "text/html")
 			if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/html; charset=utf-8" {
@@ -106,7 +109,7 @@ func TestPagesKeepTheirOwnPolicy(t *testing.T) {
 
 func TestFormIsAccessible(t *testing.T) {
 	s := serve(t, "http://127.0.0.1:4444/", func(w http.ResponseWriter, r *http.Request) error {
-		return Render(w, r, http.StatusOK, "form", everyPage["form"])
+		return own.Render(w, r, http.StatusOK, "form", everyPage["form"])
 	})
 	_, body := get(t, s.URL+"/page", "")
 	for _, want := range []string{
@@ -126,7 +129,7 @@ func TestFormIsAccessible(t *testing.T) {
 func TestEscapesStrangersText(t *testing.T) {
 	evil := `"><script>alert(1)</script>`
 	s := serve(t, "http://127.0.0.1:4444/", func(w http.ResponseWriter, r *http.Request) error {
-		return Render(w, r, http.StatusOK, "form", Form{
+		return own.Render(w, r, http.StatusOK, "form", Form{
 			Title: evil, Text: evil, Problem: evil, Action: "javascript:alert(1)",
 			Facts:   []Fact{{evil, evil}},
 			Fields:  []Field{{Name: evil, Label: evil, Value: evil, Hint: evil}},
@@ -178,10 +181,10 @@ func TestEveryKindHasATitle(t *testing.T) {
 func TestRenderRefusesWrongData(t *testing.T) {
 	rec := httptest.NewRecorder()
 	req := httptest.NewRequest(http.MethodGet, "/", nil)
-	if err := Render(rec, req, 200, "nothing", Error{}); err == nil {
+	if err := own.Render(rec, req, 200, "nothing", Error{}); err == nil {
 		t.Error("unknown page was rendered")
 	}
-	if err := Render(rec, req, 200, "form", Error{Title: "x"}); err == nil {
+	if err := own.Render(rec, req, 200, "form", Error{Title: "x"}); err == nil {
 		t.Error("a form was made of an error")
 	}
 	if rec.Body.Len() > 0 {
