@@ -28,6 +28,9 @@ type Request struct {
 	Header Header
 	// Client is the address of who asks, as far as trusted proxies vouch for it.
 	Client netip.Addr
+	// Certificate is the X.509 certificate (DER) whose key the client proved to hold in TLS, to this server or to a trusted
+	// proxy (RFC 9440); nil where there is none.
+	Certificate []byte
 	// Body gives the request's body for the authorizers that forward it, at most limit bytes, and ErrBodyTooLarge beyond. Nil
 	// where the door has none. What was read still reaches the upstream.
 	Body func(limit int64) ([]byte, error)
@@ -40,7 +43,8 @@ type Request struct {
 type Principal struct {
 	// Subject names who asks; empty for nobody in particular.
 	Subject string
-	// Extra are the claims, traits or introspected fields that come with the credential.
+	// Extra are the claims, traits or introspected fields that come with the credential. They may be shared with other requests:
+	// whoever changes them replaces the map.
 	Extra map[string]any
 	// Header are fields for the upstream; they replace the request's.
 	Header Header
@@ -48,7 +52,7 @@ type Principal struct {
 	Cookies map[string]string
 	// MatchContext says how the rule matched.
 	MatchContext MatchContext
-	// Scopes were granted to the credential; nil where it has none of its own.
+	// Scopes were granted to the credential; nil where it has none of its own. They may be shared with other requests.
 	Scopes []string
 	// Expires is when the credential ends; zero where it does not say.
 	Expires time.Time
