@@ -20,9 +20,10 @@ type CORS struct {
 	// AllowedMethods are the methods that a preflight is told. Default: GET, POST, PUT, PATCH, DELETE.
 	AllowedMethods []string `yaml:"allowed_methods"`
 	// AllowedHeaders are the request headers that a preflight is told. Default: Authorization, Content-Type,
-	// X-Request-Id.
+	// X-Request-Id, X-Session-Token, X-CSRF-Token, X-XSRF-Token.
 	AllowedHeaders []string `yaml:"allowed_headers"`
-	// ExposedHeaders are the answer's headers that scripts may read. Default: Link, X-Request-Id.
+	// ExposedHeaders are the answer's headers that scripts may read. Default: Link, Retry-After, X-Request-Id,
+	// X-Total-Count.
 	ExposedHeaders []string `yaml:"exposed_headers"`
 	// AllowCredentials lets the origins listed here send cookies and read the answer. Origins that only clients list
 	// never may. Default: false.
@@ -172,8 +173,8 @@ func (c CORS) policy(ask func(*http.Request, string) bool) *corsPolicy {
 		}
 	}
 	p.methods = joined(c.AllowedMethods, "GET", "POST", "PUT", "PATCH", "DELETE")
-	p.headers = joined(c.AllowedHeaders, "Authorization", "Content-Type", "X-Request-Id")
-	p.exposed = joined(c.ExposedHeaders, "Link", "X-Request-Id")
+	p.headers = joined(c.AllowedHeaders, "Authorization", "Content-Type", "X-Request-Id", "X-Session-Token", "X-CSRF-Token", "X-XSRF-Token")
+	p.exposed = joined(c.ExposedHeaders, "Link", "Retry-After", "X-Request-Id", "X-Total-Count")
 	age := c.MaxAge
 	if age == 0 {
 		age = 10 * time.Minute

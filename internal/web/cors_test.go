@@ -157,3 +157,16 @@ func FuzzCORSOrigin(f *testing.F) {
 		}
 	})
 }
+
+// What scripts of an application send to the flows, and what they read of the answers, is allowed without further settings.
+func TestCORSDefaults(t *testing.T) {
+	m := corsMux(CORS{Enabled: true, AllowedOrigins: []string{"https://a.test"}}, nil)
+	h := do(t, m, "OPTIONS", "/token", "", "Origin", "https://a.test", "Access-Control-Request-Method", "POST").Header()
+	if got := h.Get("Access-Control-Allow-Headers"); got != "Authorization, Content-Type, X-Request-Id, X-Session-Token, X-CSRF-Token, X-XSRF-Token" {
+		t.Errorf("a script may send %s", got)
+	}
+	h = do(t, m, "POST", "/token", "", "Origin", "https://a.test").Header()
+	if got := h.Get("Access-Control-Expose-Headers"); got != "Link, Retry-After, X-Request-Id, X-Total-Count" {
+		t.Errorf("a script may read %s", got)
+	}
+}
