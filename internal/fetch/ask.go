@@ -11,8 +11,12 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
 )
 
 // Bounds say whom an Asker may call. The zero value keeps to the public internet.
@@ -204,4 +208,40 @@ func (a *Asker) Download(ctx context.Context, q Question, w io.Writer) (*Answer,
 		return nil, fmt.Errorf("downloading from %s: %w: more than %d bytes", res.Request.URL.Host, ErrTooLarge, q.MaxBytes)
 	}
 	return answer, nil
+}
+
+// LimitedError says that the other service was asked too often. It is a fault of kind Limited, which the caller may be told.
+type LimitedError struct {
+	// RetryAfter is how long the service asks to wait; zero where it does not say.
+	RetryAfter time.Duration
+	// Header are the fields that tell the caller about the limit: Retry-After and X-Ratelimit-….
+	Header map[string][]string
+}
+
+// Error says that the service limits its callers.
+func (*LimitedError) Error() string { return "the service that was asked answered 429" }
+
+// Fault is what the caller is told.
+func (e *LimitedError) Fault() *fault.Error { return errLimited.After(e.RetryAfter) }
+
+var errLimited = fault.New(fault.Limited, "too_many_requests", "Too many requests: try again later.")
+
+// Limited returns a LimitedError where the answer's status is 429, else nil.
+func (a *Answer) Limited(now time.Time) error {
+	if a.Status != http.StatusTooManyRequests {
+		return nil
+	}
+	e := &LimitedError{Header: map[string][]string{}}
+	for name, values := range a.Header {
+		if name == "Retry-After" || strings.HasPrefix(name, "X-Ratelimit-") {
+			e.Header[name] = values
+		}
+	}
+	told := http.Header(a.Header).Get("Retry-After")
+	if seconds, err := strconv.Atoi(told); err == nil { // RFC 9110 §10.2.3: seconds, or a date
+		e.RetryAfter = time.Duration(min(max(seconds, 0), 86_400)) * time.Second
+	} else if at, err := http.ParseTime(told); err == nil {
+		e.RetryAfter = min(max(at.Sub(now), 0), 24*time.Hour)
+	}
+	return e
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
@@ -118,5 +119,22 @@ func TestDownloadFollowsRedirects(t *testing.T) {
 	b.Reset()
 	if answer, err := ask.Download(t.Context(), fetch.Question{URL: url + "/same"}, &b); err != nil || answer.Status != http.StatusNotModified || b.Len() != 0 {
 		t.Errorf("not modified: %v, %v", answer, err)
+	}
+}
+
+func TestLimited(t *testing.T) {
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"": 0, "7": 7 * time.Second, "-7": 0, "99999999": 24 * time.Hour, "soon": 0,
+		"Wed, 04 Mar 2026 05:07:07 GMT": time.Minute, "Wed, 04 Mar 2026 05:00:00 GMT": 0,
+	} {
+		a := &fetch.Answer{Status: 429, Header: map[string][]string{"Retry-After": {value}, "X-Ratelimit-Limit": {"9"}, "Set-Cookie": {"x"}}}
+		limited, ok := errors.AsType[*fetch.LimitedError](a.Limited(now))
+		if !ok || limited.RetryAfter != want || len(limited.Header) != 2 || fault.From(limited).RetryAfter != want || fault.From(limited).Kind != fault.Limited {
+			t.Errorf("%q: got %+v", value, limited)
+		}
+	}
+	if err := (&fetch.Answer{Status: 200}).Limited(now); err != nil {
+		t.Error(err)
 	}
 }
