@@ -13,6 +13,7 @@
 //	NotAllowed       405
 //	Conflict         409
 //	Gone             410
+//	Stale            412
 //	TooLarge         413
 //	Unsupported      415
 //	Limited          429

@@ -22,6 +22,7 @@ const (
 	NotAllowed                  // 405: the thing exists but not with this method
 	Conflict                    // 409: the state of the thing stands against it
 	Gone                        // 410: it was there and was used up
+	Stale                       // 412: the thing is not as the caller's precondition says
 	TooLarge                    // 413: the request is larger than we read
 	Unsupported                 // 415: the request's media type is not understood
 	Limited                     // 429: too often
@@ -45,6 +46,8 @@ func (k Kind) Status() int {
 		return 409
 	case Gone:
 		return 410
+	case Stale:
+		return 412
 	case TooLarge:
 		return 413
 	case Unsupported:

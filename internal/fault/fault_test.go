@@ -14,7 +14,7 @@ var errSpent = New(Gone, "spent", "It was used already.")
 func TestStatus(t *testing.T) {
 	want := map[Kind]int{
 		Internal: 500, Invalid: 400, Unauthenticated: 401, Forbidden: 403, NotFound: 404, NotAllowed: 405, Conflict: 409,
-		Gone: 410, TooLarge: 413, Unsupported: 415, Limited: 429, Unavailable: 503, Kind(200): 500,
+		Gone: 410, Stale: 412, TooLarge: 413, Unsupported: 415, Limited: 429, Unavailable: 503, Kind(200): 500,
 	}
 	for k, status := range want {
 		if got := k.Status(); got != status {

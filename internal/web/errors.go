@@ -148,6 +148,8 @@ func sentence(k fault.Kind) string {
 		return "The resource could not be created due to a conflict"
 	case fault.Gone:
 		return "The requested resource is no longer available because it has expired or is otherwise invalid"
+	case fault.Stale:
+		return "The resource has changed in the meantime"
 	case fault.TooLarge:
 		return "The request is too large"
 	case fault.Unsupported:
