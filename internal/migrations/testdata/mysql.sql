@@ -194,6 +194,32 @@ CREATE TABLE identity_end (
 
 CREATE INDEX identity_end_due ON identity_end (due_at);
 
+-- management/0008_access_rule
+
+-- Access rules that were given by the admin API. set_name is the set with which a rule is replaced, position its place in
+-- there, document the rule in Oathkeeper's format.
+CREATE TABLE access_rule (
+    tenant_id  varbinary(764)  NOT NULL,
+    rule_id    varbinary(764)  NOT NULL,
+    set_name   varbinary(764)  NOT NULL,
+    position   bigint  NOT NULL,
+    document   longtext NOT NULL,
+    created_at datetime(6) NOT NULL,
+    updated_at datetime(6) NOT NULL,
+    PRIMARY KEY (tenant_id, rule_id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX access_rule_set ON access_rule (tenant_id, set_name);
+
+-- How often the rules of all tenants have changed: one row. Rules are checked against all others before they are written, so
+-- who writes names the revision that was checked, and of two who checked the same one comes through. It belongs to no tenant.
+CREATE TABLE access_rule_revision (
+    name     varbinary(764) NOT NULL PRIMARY KEY,
+    revision bigint NOT NULL
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+INSERT INTO access_rule_revision (name, revision) VALUES ('rules', 1);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
