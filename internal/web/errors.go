@@ -119,16 +119,18 @@ type genericError struct {
 
 // KratosErrors writes the generic nested object: {"error":{"code":404,"status":"Not Found",…}}.
 func KratosErrors(w http.ResponseWriter, r *http.Request, e *fault.Error) {
+	send(w, e, Generic(e, RequestID(r.Context()), true))
+}
+
+// Generic gives the generic nested object for the request with the id, to be written as JSON. Without verbose it says what the
+// status says, and not what is particular about this error.
+func Generic(e *fault.Error, requestID string, verbose bool) any {
 	status := e.Kind.Status()
-	send(w, e, generic{genericError{
-		Code:    status,
-		Status:  http.StatusText(status),
-		Request: RequestID(r.Context()),
-		ID:      e.Code,
-		Reason:  e.Message,
-		Message: sentence(e.Kind),
-		Details: e.Details,
-	}})
+	g := genericError{Code: status, Status: http.StatusText(status), Request: requestID, Message: sentence(e.Kind)}
+	if verbose {
+		g.ID, g.Reason, g.Details = e.Code, e.Message, e.Details
+	}
+	return generic{g}
 }
 
 // sentence is what Ory's generic error says for a status as a whole.
@@ -168,11 +170,16 @@ func send(w http.ResponseWriter, e *fault.Error, body any) {
 	_ = WriteJSON(w, e.Kind.Status(), body)
 }
 
-// setRetryAfter writes whole seconds, rounded up (RFC 9110 §10.2.3).
+// setRetryAfter says how long to wait, where the error knows.
 func setRetryAfter(h http.Header, d time.Duration) {
 	if d > 0 {
-		h.Set("Retry-After", strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10))
+		h.Set("Retry-After", RetryAfter(d))
 	}
+}
+
+// RetryAfter gives the value of a Retry-After field: whole seconds, rounded up (RFC 9110 §10.2.3).
+func RetryAfter(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
 // classify turns what a handler returned into a fault. A body that ran into the cap is found wherever a
