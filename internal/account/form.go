@@ -2,10 +2,11 @@ package account
 
 import (
 	"fmt"
-	"html/template"
 	"slices"
 	"strconv"
 	"strings"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )

@@ -3,7 +3,6 @@ package courier
 import (
 	"embed"
 	"fmt"
-	htmltemplate "html/template"
 	"io"
 	"math"
 	"net/url"
@@ -12,7 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	texttemplate "text/template"
+
+	htmltemplate "github.com/DataDog/datadog-agent/pkg/template/html"
+	texttemplate "github.com/DataDog/datadog-agent/pkg/template/text"
 )
 
 // part is one piece of a message that has a template of its own.

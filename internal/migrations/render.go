@@ -10,7 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing/fstest"
-	"text/template"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/text"
 
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )

@@ -6,13 +6,14 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 )
 
 //go:embed assets/page.css
@@ -86,7 +87,7 @@ func NewSite(o Options) (*Site, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Site{o: o, ownTexts: texts{}}
-	s.base = template.New("page")
+	s.base = template.New("page").Funcs(functions())
 	if _, err := s.base.Parse(source); err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
@@ -184,7 +185,13 @@ type view struct {
 	look *look
 }
 
-// T gives a text in the language of the page. pairs are names and values that stand in it in braces.
+// functions are what templates may call. What they are given has fields and no methods: this package's template engine is
+// the standard library's without calls of methods by name, because such a call anywhere has the linker keep every method of
+// every type in the program, a sixth of it.
+func functions() template.FuncMap { return template.FuncMap{"t": view.T} }
+
+// T gives a text in the language of the page, {{t $ "error.title"}} in templates. pairs are names and values that stand in
+// it in braces.
 func (v view) T(key string, pairs ...string) string {
 	text, ok := v.look.texts.lookup(v.Lang, key)
 	if !ok {

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	text "text/template"
+
+	text "github.com/DataDog/datadog-agent/pkg/template/text"
 )
 
 // maxClaim bounds what a template may write into one claim, in bytes.

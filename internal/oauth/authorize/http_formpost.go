@@ -2,8 +2,9 @@ package authorize
 
 import (
 	"bytes"
-	"html/template"
 	"net/http"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 )
 
 // pathFormPostScript is where the script that submits the form is, since a strict policy allows none in the page.
