@@ -15,7 +15,7 @@ const maxReturnTo = 4096
 
 // returnRules say where browsers may be sent.
 type returnRules struct {
-	base    *url.URL // the public listener
+	base    *url.URL // the public listener, which may have a host in common with others
 	allowed []*url.URL
 }
 
@@ -44,15 +44,12 @@ func (r returnRules) check(to string) (string, error) {
 		return "", errReturnTo
 	}
 	if u.Scheme == "" && u.Host == "" && strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//") {
-		return r.base.Scheme + "://" + r.base.Host + u.String(), nil
+		u.Scheme, u.Host = r.base.Scheme, r.base.Host
 	}
 	if u.Scheme == "" || hasHost(u) && u.Hostname() == "" {
 		return "", errReturnTo
 	}
-	if u.Scheme == r.base.Scheme && sameHost(u, r.base) {
-		return u.String(), nil
-	}
-	for _, a := range r.allowed {
+	for _, a := range append([]*url.URL{r.base}, r.allowed...) {
 		if covers(a, u) {
 			return u.String(), nil
 		}

@@ -41,9 +41,12 @@ func TestReturnTo(t *testing.T) {
 		"http://localhost:3001/welcome":            "",
 		"myapp://callback/x":                       "same",
 		"myapp://other/":                           "",
-		"/self-service/settings":                   "https://id.example.com/self-service/settings",
-		"/":                                        "https://id.example.com/",
-		"https://id.example.com/anything":          "same",
+		"/auth/self-service/settings?a=b":          "https://id.example.com/auth/self-service/settings?a=b",
+		"/auth":                                    "https://id.example.com/auth",
+		"/":                                        "",
+		"/authors":                                 "",
+		"https://id.example.com/auth/anything":     "same",
+		"https://id.example.com/anything":          "",
 		"//evil.org/":                              "",
 		"///evil.org/":                             "",
 		`/\evil.org/`:                              "",
@@ -90,7 +93,7 @@ func FuzzReturnTo(f *testing.F) {
 			t.Fatalf("%q became %q: %v", to, got, err)
 		}
 		host := strings.ToLower(u.Hostname())
-		ours := u.Scheme == "https" && (host == "id.example.com" || host == "app.example.com" || strings.HasSuffix(host, ".apps.example.com")) ||
+		ours := u.Scheme == "https" && (host == "id.example.com" && strings.HasPrefix(u.Path, "/auth") || host == "app.example.com" || strings.HasSuffix(host, ".apps.example.com")) ||
 			u.Scheme == "http" && host == "localhost" || u.Scheme == "myapp" && host == "callback"
 		if !ours {
 			t.Fatalf("%q leads to %q", to, got)
