@@ -148,6 +148,7 @@ func TestConsentOfSomebodyElse(t *testing.T) {
 	if len(w.consents.granted) > 0 {
 		t.Errorf("granted %+v", w.consents.granted)
 	}
+	w.browser(ada, "").get("/account/devices").wants(t, http.StatusNotFound, "There is nothing here")
 	w.browser(ada, "").get("/account/consent?consent_challenge=unknown").wants(t, http.StatusNotFound, "This page is no longer good")
 }
 
@@ -226,6 +227,8 @@ func TestOopsNamesWhatCanBeDone(t *testing.T) {
 		fault.New(fault.Unavailable, "busy", ""):                     "oops",
 		fault.New(fault.Invalid, "whatever", ""):                     "oops.mine",
 		session.ErrIdentityDisabled:                                  "oops.mine",
+		fault.New(fault.NotFound, "page_not_found", ""):              "oops.nowhere",
+		fault.New(fault.NotFound, "not_found", ""):                   "oops.gone",
 	} {
 		if got := oops(e); got != want {
 			t.Errorf("%s: %s, want %s", e.Code, got, want)

@@ -21,4 +21,5 @@
 //	GET, POST /account/consent          what an application asks for, ?consent_challenge=
 //	GET, POST /account/logout           signing out, with ?logout_challenge= at the wish of an application
 //	GET /account/assets/{file}          files of the operator's, served by package page
+//	GET /account/{page}                 nothing: a page that says so
 package account

@@ -89,6 +89,7 @@ func (h *Handler) MountPublic(m *web.Mux) {
 		m.Handle("GET "+pathConsent, h.askConsent)
 		m.Handle("POST "+pathConsent, h.consent)
 	}
+	m.Handle("GET "+pathAccount+"/{page}", func(http.ResponseWriter, *http.Request) error { return errNowhere })
 }
 
 // words speaks the language of a request: the best of asked, of the parameter ui_locales, or of Accept-Language.
@@ -144,6 +145,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, back string) er
 var (
 	errForeignForm = fault.New(fault.Forbidden, "request_forbidden", "This form was not sent by a page of ours. Go back and try again.")
 	errForm        = fault.New(fault.Invalid, "invalid_request", "The form cannot be read.")
+	errNowhere     = fault.New(fault.NotFound, "page_not_found", "There is no page at this address. Check how it is spelt.")
 	errStranger    = fault.New(fault.Forbidden, "security_identity_mismatch", "This request is for another account than the one that is signed in here.")
 )
 
@@ -178,6 +180,8 @@ func oops(e *fault.Error) string {
 		return "oops.stranger"
 	case e.Kind == fault.Limited:
 		return "oops.limited"
+	case e.Code == errNowhere.Code:
+		return "oops.nowhere"
 	case e.Kind == fault.Gone, e.Kind == fault.NotFound, e.Code == "request_unauthorized":
 		return "oops.gone"
 	case e.Kind == fault.Internal, e.Kind == fault.Unavailable:
