@@ -128,6 +128,7 @@ var (
 	ErrUnavailable    = fault.New(fault.Unavailable, "unavailable", "Access cannot be decided at the moment.")
 	ErrUnreadable     = fault.New(fault.Invalid, "unreadable_body", "The request's body could not be read.")
 	ErrBodyTooLarge   = fault.New(fault.TooLarge, "body_too_large", "The request's body is too large to be checked.")
+	ErrTargetTooLong  = fault.New(fault.TooLarge, "url_too_long", "The URL is too long.")
 )
 
 // Decision is the answer to a request.
@@ -149,6 +150,19 @@ type Decision struct {
 	Answer *ErrorAnswer
 	// Steps are what each handler decided and why, where Explain asked for them.
 	Steps []Step
+
+	// upstream is where the rule sends requests, as it was parsed when the rule was loaded; nil where it names none.
+	upstream *url.URL
+	// errors are the rule's error handlers with the fallback behind them; without a rule, the fallback alone.
+	errors *ErrorHandlers
+}
+
+// answer gives the way in which Err leaves.
+func (d *Decision) answer(r *Request) *ErrorAnswer {
+	if d.errors == nil {
+		return &ErrorAnswer{Handler: ErrorJSON}
+	}
+	return d.errors.Choose(d.Err.Kind.Status(), r)
 }
 
 // Allowed reports whether the request passes.

@@ -12,17 +12,18 @@ import (
 // exchange is all that we keep about one request and its answer. It is one allocation: the context that the
 // handler gets and the ResponseWriter that it writes to both point into it.
 type exchange struct {
-	ctx    requestContext
-	out    responseWriter
-	core   *core
-	route  *route // nil until ServeMux found one
-	id     [1]string
-	client netip.Addr
-	tenant tenant.ID
-	https  bool
-	err    error
-	start  time.Time
-	span   func(route string, status int, err error)
+	ctx     requestContext
+	out     responseWriter
+	core    *core
+	route   *route // nil until ServeMux found one
+	id      [1]string
+	client  netip.Addr
+	tenant  tenant.ID
+	https   bool
+	proxied bool
+	err     error
+	start   time.Time
+	span    func(route string, status int, err error)
 }
 
 // requestContext answers for the exchange and the tenant in one step, where a chain of context.WithValue
@@ -73,6 +74,12 @@ func ClientIP(ctx context.Context) netip.Addr {
 func IsHTTPS(ctx context.Context) bool {
 	x := from(ctx)
 	return x != nil && x.https
+}
+
+// FromProxy reports whether the peer is a proxy whose forwarding headers are believed.
+func FromProxy(ctx context.Context) bool {
+	x := from(ctx)
+	return x != nil && x.proxied
 }
 
 // Base returns the base URL of the listener that got the request.

@@ -315,6 +315,7 @@ func (c *core) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x.id[0] = requestID(r.Header["X-Request-Id"])
 	peer := peerAddr(r.RemoteAddr)
 	x.client = clientAddr(peer, r.Header["X-Forwarded-For"], c.trusted)
+	x.proxied = c.trusted.contain(peer)
 	x.https = overTLS(r, peer, c.terminators)
 	if c.o.Tenant != nil {
 		x.tenant, _ = c.o.Tenant(r.Host)

@@ -1,0 +1,90 @@
+package access
+
+import (
+	"context"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/flow"
+)
+
+// Door is what the ways in share: they ask the engine, count what it said and say no alike.
+type Door struct {
+	// Name is proxy, decisions or ext_authz.
+	Name string
+	// Engine decides.
+	Engine *Engine
+	// Record takes each decision as an event; nil drops them.
+	Record func(flow.Event)
+	// Observe counts each decision with the time it took; nil counts nothing.
+	Observe func(door string, verdict flow.Verdict, took time.Duration)
+	// Strip are headers in canonical form that no client may send to an application.
+	Strip []string
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// defaultStrip are headers by which applications know who asks, so that a client could pretend to be somebody.
+var defaultStrip = []string{"X-Kratos-Authenticated-Identity-Id"}
+
+// Stripped gives the headers that no client may send, in canonical form: those of the configuration, and our own.
+func (c Config) Stripped() []string {
+	names := append([]string(nil), defaultStrip...)
+	for _, name := range c.StripHeaders {
+		names = append(names, textproto.CanonicalMIMEHeaderKey(name))
+	}
+	return names
+}
+
+// Decide asks the engine and counts the answer. The function that it gives back records the decision: doors call it when
+// they know how many bytes the answer had.
+func (d *Door) Decide(ctx context.Context, r *Request) (*Decision, func(bytes int64)) {
+	began := d.Now()
+	decision := d.Engine.Decide(ctx, r)
+	status := 0
+	if decision.Err != nil {
+		status = decision.Err.Kind.Status()
+	}
+	verdict := flow.VerdictOf(status)
+	if d.Observe != nil {
+		d.Observe(d.Name, verdict, d.Now().Sub(began))
+	}
+	if d.Record == nil {
+		return decision, func(int64) {}
+	}
+	return decision, func(bytes int64) {
+		d.Record(event(r, decision, verdict, began, d.Now().Sub(began), bytes))
+	}
+}
+
+func event(r *Request, d *Decision, verdict flow.Verdict, at time.Time, took time.Duration, bytes int64) flow.Event {
+	e := flow.Event{
+		Tenant: d.Tenant, Time: at, Method: r.Method, Host: r.Target.Host, Path: r.Target.Path,
+		Verdict: verdict, Duration: took, Bytes: bytes,
+	}
+	if d.Rule != nil {
+		e.Rule = d.Rule.ID
+	}
+	if d.Principal != nil {
+		e.Subject = d.Principal.Subject
+	}
+	if d.Err != nil {
+		e.Reason = d.Err.Code
+	}
+	return e
+}
+
+// String gives the target as a URL.
+func (t Target) String() string {
+	var b strings.Builder
+	b.WriteString(t.Scheme)
+	b.WriteString("://")
+	b.WriteString(t.Host)
+	b.WriteString(t.Path)
+	if t.RawQuery != "" {
+		b.WriteByte('?')
+		b.WriteString(t.RawQuery)
+	}
+	return b.String()
+}

@@ -1,0 +1,118 @@
+package access
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// Decisions is the door for proxies that ask before they pass a request on: nginx's auth_request, Caddy's and Traefik's
+// forward_auth, Envoy's HTTP ext_authz.
+type Decisions struct {
+	Door
+	// Normalize decides about the normalized path where it differs from the one sent; otherwise such a request is turned away,
+	// since the application will see the path as it was sent.
+	Normalize bool
+}
+
+// DecisionsPath is the path below which every path is a question.
+const DecisionsPath = "/decisions"
+
+var (
+	errUnnormalized = fault.New(fault.Forbidden, "unnormalized_path", "The path must be written without empty and dot segments.")
+	errHalfAsked    = fault.New(fault.Invalid, "half_asked", "X-Forwarded-Method and X-Forwarded-Uri come together: a proxy that sets one of them would pass its client's other one on.")
+	errManyAsked    = fault.New(fault.Invalid, "many_asked", "")
+)
+
+// Serve is the door's handler: 200 with the fields for the upstream, or the rule's answer.
+func (d *Decisions) Serve(w http.ResponseWriter, r *http.Request) error {
+	q, err := question(r)
+	if err != nil {
+		return err
+	}
+	target, err := ParseTarget(q.scheme, q.host, q.path, q.query, TargetOptions{})
+	if err != nil {
+		return err
+	}
+	request := d.ask(r, target, q.method)
+	request.Body = keepBody(r)
+	if target.Changed && !d.Normalize {
+		return refuse(w, r, request, &Decision{Err: errUnnormalized})
+	}
+	decision, record := d.Decide(r.Context(), request)
+	record(0)
+	if !decision.Allowed() {
+		return refuse(w, r, request, decision)
+	}
+	out := &http.Request{Header: http.Header{}}
+	if len(decision.Principal.Cookies) > 0 {
+		out.Header["Cookie"] = r.Header["Cookie"]
+	}
+	tell(out, decision.Principal)
+	h := w.Header()
+	for name, values := range out.Header {
+		h[name] = values
+	}
+	h["Cache-Control"] = []string{"no-store"}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// asked is the request that a proxy asks about.
+type asked struct{ method, scheme, host, path, query string }
+
+// question reads what a proxy asks: its forwarding headers where it is one of those that are believed, else its own request.
+func question(r *http.Request) (asked, error) {
+	path, query, err := pathAndQuery(r)
+	if err != nil {
+		return asked{}, err
+	}
+	q := asked{r.Method, scheme(r.Context()), r.Host, strings.TrimPrefix(path, DecisionsPath), query}
+	if q.path == "" {
+		q.path = "/"
+	}
+	if !web.FromProxy(r.Context()) {
+		return q, nil
+	}
+	uri := ""
+	for _, f := range []struct {
+		name string
+		to   *string
+	}{{"X-Forwarded-Method", &q.method}, {"X-Forwarded-Proto", &q.scheme}, {"X-Forwarded-Host", &q.host}, {"X-Forwarded-Uri", &uri}} {
+		values := r.Header[f.name]
+		if len(values) > 1 {
+			return asked{}, errManyAsked.Withf("There is more than one %s: the proxy must replace what its client sent.", f.name)
+		}
+		if len(values) == 1 && values[0] != "" {
+			*f.to = values[0]
+		}
+	}
+	if (uri != "") != (r.Header.Get("X-Forwarded-Method") != "") {
+		return asked{}, errHalfAsked
+	}
+	if uri != "" {
+		q.path, q.query, _ = strings.Cut(uri, "?")
+	}
+	switch q.scheme { // Traefik's words for a WebSocket
+	case "ws":
+		q.scheme = "http"
+	case "wss":
+		q.scheme = "https"
+	}
+	return q, nil
+}
+
+// refuse answers a request that is turned away.
+func refuse(w http.ResponseWriter, r *http.Request, request *Request, d *Decision) error {
+	web.Record(r.Context(), d.Err)
+	refusal := d.Refuse(request)
+	h := w.Header()
+	for name, values := range refusal.Header {
+		h[name] = values
+	}
+	w.WriteHeader(refusal.Status)
+	_, err := w.Write(refusal.Body)
+	return err
+}

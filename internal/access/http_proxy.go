@@ -1,0 +1,168 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// Proxy is the door that applications stand behind: what passes is sent to the rule's upstream.
+type Proxy struct {
+	Door
+
+	forward *httputil.ReverseProxy
+}
+
+var (
+	errUpstream = fault.New(fault.Unavailable, "upstream_unavailable", "The application cannot be reached at the moment.")
+	errNowhere  = fault.New(fault.Internal, "no_upstream", "The rule for this request names no upstream.")
+)
+
+// NewProxy makes the proxy of a door. Errors name the file that cannot be read.
+func NewProxy(d Door, c UpstreamConfig, log *slog.Logger) (*Proxy, error) {
+	transport, err := c.transport()
+	if err != nil {
+		return nil, err
+	}
+	return &Proxy{Door: d, forward: &httputil.ReverseProxy{
+		Transport: transport, Rewrite: rewrite, ModifyResponse: answered, ErrorHandler: failed,
+		FlushInterval: -1, // an event of a stream must not wait for the next
+		BufferPool:    newBuffers(),
+		ErrorLog:      slog.NewLogLogger(log.Handler(), slog.LevelDebug), // connections that clients cut are not our fault
+	}}, nil
+}
+
+// passage is a request on its way to the upstream.
+type passage struct {
+	decision *Decision
+	request  *Request
+	trusted  bool // the peer's own forwarding headers are kept
+	err      error
+}
+
+type passageKey struct{}
+
+func way(ctx context.Context) *passage { return ctx.Value(passageKey{}).(*passage) }
+
+// Serve is the door's handler.
+func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
+	w = p.progress(w, r)
+	path, query, err := pathAndQuery(r)
+	if err != nil {
+		return err
+	}
+	target, err := ParseTarget(scheme(r.Context()), r.Host, path, query, TargetOptions{})
+	if err != nil {
+		return err
+	}
+	request := p.ask(r, target, r.Method)
+	request.Body = keepBody(r)
+	decision, record := p.Decide(r.Context(), request)
+	if !decision.Allowed() {
+		record(0)
+		return refuse(w, r, request, decision)
+	}
+	if decision.upstream == nil {
+		return errNowhere
+	}
+	pass := &passage{decision: decision, request: request, trusted: web.FromProxy(r.Context())}
+	counted := &counter{ResponseWriter: w}
+	p.forward.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), passageKey{}, pass)))
+	record(counted.bytes)
+	return pass.err
+}
+
+// rewrite makes the upstream's request of the client's. ReverseProxy has taken off what concerns one connection only (RFC 9110
+// §7.6.1) and, as Rewrite is used, the forwarding headers.
+func rewrite(p *httputil.ProxyRequest) {
+	pass := way(p.In.Context())
+	if pass.trusted {
+		p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
+	}
+	p.SetXForwarded()
+	p.Out.Header["X-Forwarded-Proto"] = []string{pass.request.Target.Scheme}
+	p.Out.URL = pass.decision.upstreamURL(pass.request.Target)
+	if upstream := pass.decision.Rule.Upstream; !upstream.PreserveHost {
+		p.Out.Host = p.Out.URL.Host
+	}
+	tell(p.Out, pass.decision.Principal)
+	p.Out.Header["X-Request-Id"] = []string{pass.request.ID}
+}
+
+// upstreamURL is where the rule sends the target.
+func (d *Decision) upstreamURL(t Target) *url.URL {
+	path := t.Path
+	if strip := d.Rule.Upstream.StripPath; strip != "" {
+		strip = "/" + strings.Trim(strip, "/")
+		if rest, ok := strings.CutPrefix(path, strip); ok && (rest == "" || rest[0] == '/') {
+			path = "/" + strings.TrimPrefix(rest, "/")
+		}
+	}
+	to := *d.upstream
+	path = strings.TrimSuffix(to.EscapedPath(), "/") + path
+	to.RawPath, to.RawQuery = path, t.RawQuery
+	to.Path, _ = url.PathUnescape(path) // a Target's path is well encoded
+	return &to
+}
+
+// tell writes what the mutators say into the upstream's request, in place of what the client said.
+func tell(out *http.Request, who *Principal) {
+	if who == nil {
+		return
+	}
+	for name, values := range who.Header {
+		out.Header[name] = values
+	}
+	if len(who.Cookies) == 0 {
+		return
+	}
+	kept := out.Cookies()
+	out.Header.Del("Cookie")
+	for _, c := range kept {
+		if _, ours := who.Cookies[c.Name]; !ours {
+			out.AddCookie(c)
+		}
+	}
+	for name, value := range who.Cookies {
+		out.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+}
+
+// answered takes the upstream's answer: its own request id would stand beside ours.
+func answered(resp *http.Response) error {
+	resp.Header.Del("X-Request-Id")
+	return nil
+}
+
+// failed keeps what went wrong on the way to the upstream: the door answers.
+func failed(_ http.ResponseWriter, r *http.Request, err error) {
+	pass := way(r.Context())
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		pass.err = large
+		return
+	}
+	pass.err = errUpstream.Because(err)
+}
+
+// counter counts the bytes of an answer.
+type counter struct {
+	http.ResponseWriter
+	bytes int64
+}
+
+// Write implements http.ResponseWriter.
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the writer below.
+func (c *counter) Unwrap() http.ResponseWriter { return c.ResponseWriter }

@@ -1,0 +1,65 @@
+package access
+
+import (
+	"encoding/json"
+	"net/url"
+	"strconv"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// Refusal is how a decision against a request is answered.
+type Refusal struct {
+	// Status is the HTTP status.
+	Status int
+	// Header and Body are the answer's.
+	Header Header
+	Body   []byte
+}
+
+// Refuse gives the answer to a request that is turned away, as the error handlers of its rule, or the fallback, want it.
+func (d *Decision) Refuse(r *Request) Refusal {
+	switch answer := d.answer(r); answer.Handler {
+	case ErrorRedirect:
+		return Refusal{Status: answer.Redirect.Code, Header: Header{"Location": {answer.Redirect.location(r.Target)}, "Cache-Control": {"no-store"}}}
+	case ErrorWWWAuthenticate:
+		refusal := d.json(r, false)
+		refusal.Status = fault.Unauthenticated.Status()
+		refusal.Header["Www-Authenticate"] = []string{"Basic realm=" + strconv.Quote(answer.WWWAuthenticate.Realm)}
+		return refusal
+	default:
+		return d.json(r, answer.JSON.Verbose)
+	}
+}
+
+// json is the answer of the error handler json. Who may not know why is told what the status says.
+func (d *Decision) json(r *Request, verbose bool) Refusal {
+	header := Header{"Content-Type": {web.JSON}, "Cache-Control": {"no-store"}}
+	if d.Err.RetryAfter > 0 {
+		header["Retry-After"] = []string{web.RetryAfter(d.Err.RetryAfter)}
+	}
+	if d.Err.Kind == fault.Unauthenticated { // RFC 9110 §15.5.2, RFC 6750 §3
+		header["Www-Authenticate"] = []string{"Bearer"}
+	}
+	body, err := json.Marshal(web.Generic(d.Err, r.ID, verbose))
+	if err != nil {
+		body = nil // its details are no JSON: the status says enough
+	}
+	return Refusal{Status: d.Err.Kind.Status(), Header: header, Body: body}
+}
+
+// location is where the error handler redirect sends a browser that wanted the target.
+func (s RedirectErrorSettings) location(t Target) string {
+	if s.ReturnToQueryParam == "" {
+		return s.To
+	}
+	to, err := url.Parse(s.To)
+	if err != nil {
+		return s.To
+	}
+	query := to.Query()
+	query.Set(s.ReturnToQueryParam, t.String())
+	to.RawQuery = query.Encode()
+	return to.String()
+}

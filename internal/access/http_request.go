@@ -1,0 +1,76 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// ask makes what rules see of a request that came to a door. The headers that only this server may set are taken off first, so
+// that neither a handler nor an upstream believes a stranger's.
+func (d *Door) ask(r *http.Request, target Target, method string) *Request {
+	for _, name := range d.Strip {
+		delete(r.Header, name)
+	}
+	ctx := r.Context()
+	return &Request{
+		Method: strings.ToUpper(method), Target: target, Header: Header(r.Header),
+		Client: web.ClientIP(ctx), ID: web.RequestID(ctx),
+	}
+}
+
+// scheme is how the client spoke to us, or to the proxy that is declared to end TLS.
+func scheme(ctx context.Context) string {
+	if web.IsHTTPS(ctx) {
+		return "https"
+	}
+	return "http"
+}
+
+// pathAndQuery cuts a request target as it was sent. RFC 9112 §3.2.2 lets clients write the absolute form to any server; the
+// asterisk form and CONNECT's are no resource.
+func pathAndQuery(r *http.Request) (path, query string, err error) {
+	if r.Method == http.MethodConnect || r.RequestURI == "*" {
+		return "", "", ErrAmbiguous.With("Only requests for a path are served here.")
+	}
+	if strings.HasPrefix(r.RequestURI, "/") {
+		path, query, _ = strings.Cut(r.RequestURI, "?")
+		return path, query, nil
+	}
+	return r.URL.EscapedPath(), r.URL.RawQuery, nil
+}
+
+// keepBody lets handlers read the body beforehand, and the upstream read it all the same.
+func keepBody(r *http.Request) func(limit int64) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return func(int64) ([]byte, error) { return nil, nil }
+	}
+	rest, read := r.Body, []byte(nil)
+	return func(limit int64) ([]byte, error) {
+		// One byte more than asked for tells whether there is more.
+		more, err := io.ReadAll(io.LimitReader(rest, limit+1-int64(len(read))))
+		read = append(read, more...)
+		r.Body = &keptBody{io.MultiReader(bytes.NewReader(read), rest), rest}
+		if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return nil, large
+		}
+		if err != nil {
+			return nil, ErrUnreadable.Because(err)
+		}
+		if int64(len(read)) > limit {
+			return nil, ErrBodyTooLarge
+		}
+		return read, nil
+	}
+}
+
+// keptBody is a body of which the beginning has been read already.
+type keptBody struct {
+	io.Reader
+	io.Closer
+}

@@ -1,0 +1,174 @@
+package access
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// UpstreamConfig says how the proxy reaches applications.
+type UpstreamConfig struct {
+	// How long connecting may take, TLS included. Unit: duration.
+	ConnectTimeout time.Duration `yaml:"connect_timeout" default:"5s" min:"100ms" max:"1m"`
+	// How long an application may take until its answer begins. What it sends afterwards, a stream for example, has no limit.
+	// Unit: duration. 0s means no limit.
+	ResponseTimeout time.Duration `yaml:"response_timeout" default:"2m" min:"0s" max:"24h"`
+	// A PEM file of the authorities that sign the applications' certificates. Empty means those that the system trusts.
+	CAFile string `yaml:"ca_file"`
+	// PEM files of the certificate and key by which the proxy proves to applications who it is. Empty means none.
+	CertFile string `yaml:"cert_file"`
+	// The key that belongs to cert_file.
+	KeyFile string `yaml:"key_file"`
+	// How many unused connections to one application are kept.
+	IdleConnections int `yaml:"idle_connections" default:"256" min:"0" max:"10000"`
+}
+
+// DefaultUpstreamConfig is what stands where nothing is written.
+func DefaultUpstreamConfig() UpstreamConfig {
+	return UpstreamConfig{ConnectTimeout: 5 * time.Second, ResponseTimeout: 2 * time.Minute, IdleConnections: 256}
+}
+
+// Validate returns everything that is wrong with c, each fault with the path of its field below `access.upstream`.
+func (c UpstreamConfig) Validate() (faults []error) {
+	if c.ConnectTimeout < 100*time.Millisecond || c.ConnectTimeout > time.Minute {
+		faults = append(faults, fmt.Errorf("connect_timeout: must be from 100ms to 1m, is %s", c.ConnectTimeout))
+	}
+	if c.ResponseTimeout < 0 || c.ResponseTimeout > 24*time.Hour {
+		faults = append(faults, fmt.Errorf("response_timeout: must be from 0s to 24h, is %s", c.ResponseTimeout))
+	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		faults = append(faults, errors.New("cert_file and key_file go together: give both or none"))
+	}
+	if c.IdleConnections < 0 || c.IdleConnections > 10000 {
+		faults = append(faults, fmt.Errorf("idle_connections: must be from 0 to 10000, is %d", c.IdleConnections))
+	}
+	return faults
+}
+
+// transport connects to upstreams: http, https with HTTP/2 where both can, and h2c for HTTP/2 in the clear, as gRPC wants it.
+func (c UpstreamConfig) transport() (http.RoundTripper, error) {
+	trust, err := c.tls()
+	if err != nil {
+		return nil, err
+	}
+	dialer := &net.Dialer{Timeout: c.ConnectTimeout, KeepAlive: 30 * time.Second}
+	t := &http.Transport{
+		DialContext: dialer.DialContext, TLSClientConfig: trust, TLSHandshakeTimeout: c.ConnectTimeout, ForceAttemptHTTP2: true,
+		ResponseHeaderTimeout: c.ResponseTimeout, MaxIdleConnsPerHost: c.IdleConnections, IdleConnTimeout: 90 * time.Second,
+		// The client's Accept-Encoding is passed on, and its answer as it is.
+		DisableCompression: true,
+		Protocols:          &http.Protocols{},
+	}
+	t.Protocols.SetHTTP1(true)
+	t.Protocols.SetHTTP2(true)
+	plain := t.Clone()
+	plain.Protocols = &http.Protocols{}
+	plain.Protocols.SetUnencryptedHTTP2(true)
+	return &upstreams{usual: t, h2c: plain}, nil
+}
+
+func (c UpstreamConfig) tls() (*tls.Config, error) {
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("access.upstream.ca_file: %w", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("access.upstream.ca_file: %s holds no certificate in PEM", c.CAFile)
+		}
+	}
+	if c.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("access.upstream.cert_file: %w", err)
+		}
+		t.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}
+
+// upstreams sends requests by the scheme of their rule.
+type upstreams struct{ usual, h2c *http.Transport }
+
+// tries is how often a connection is begun. Only that is tried again: once a byte was sent, nobody knows what became of it but
+// what http.Transport does for requests that may be repeated (RFC 9110 §9.2.2).
+const tries = 3
+
+// RoundTrip implements http.RoundTripper.
+func (u *upstreams) RoundTrip(r *http.Request) (*http.Response, error) {
+	t := u.usual
+	if r.URL.Scheme == "h2c" {
+		t, r = u.h2c, r.Clone(r.Context())
+		r.URL.Scheme = "http"
+	}
+	body := &untouched{Reader: r.Body}
+	if r.Body != nil {
+		r.Body = body
+	}
+	for try := 1; ; try++ {
+		resp, err := t.RoundTrip(r)
+		if err == nil || try == tries || body.touched.Load() || !unreached(err) {
+			return resp, err
+		}
+		if !pause(r.Context(), time.Duration(try)*50*time.Millisecond) {
+			return nil, err
+		}
+	}
+}
+
+// unreached reports whether there was no connection to the upstream at all.
+func unreached(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial" && !op.Timeout()
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// untouched is a body that knows whether anything of it was taken. Closing is left to the server: a transport closes the body
+// of a request that it could not send, and that is sent again.
+type untouched struct {
+	io.Reader
+	touched atomic.Bool
+}
+
+// Read implements io.Reader.
+func (b *untouched) Read(p []byte) (int, error) {
+	b.touched.Store(true)
+	return b.Reader.Read(p)
+}
+
+// Close implements io.Closer.
+func (b *untouched) Close() error { return nil }
+
+// buffers lends the memory through which answers are copied.
+type buffers struct{ pool sync.Pool }
+
+const copySize = 32 << 10
+
+func newBuffers() *buffers {
+	return &buffers{sync.Pool{New: func() any { b := make([]byte, copySize); return &b }}}
+}
+
+// Get implements httputil.BufferPool.
+func (b *buffers) Get() []byte { return *b.pool.Get().(*[]byte) }
+
+// Put implements httputil.BufferPool.
+func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
