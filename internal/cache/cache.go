@@ -32,8 +32,10 @@ type Options struct {
 
 // Cache remembers values by tenant and key. Make it with New.
 type Cache[V any] struct {
-	o       Options
-	entries *otter.Cache[id, entry[V]]
+	o Options
+	// entries holds *entry[V]. It is of no type of the cache's own, so that the program has the code of one otter.Cache and
+	// not one for each V.
+	entries *otter.Cache[id, any]
 
 	mu    sync.Mutex
 	loads map[id]*load[V]
@@ -72,7 +74,7 @@ func New[V any](o Options) *Cache[V] {
 		o: o,
 		// Entries carry their end themselves, by the injected clock; what is too old goes when it is asked for or
 		// when room is needed.
-		entries: otter.Must(&otter.Options[id, entry[V]]{MaximumSize: o.Max}),
+		entries: otter.Must(&otter.Options[id, any]{MaximumSize: o.Max}),
 		loads:   make(map[id]*load[V]),
 	}
 	if o.Feed != nil {
@@ -95,8 +97,8 @@ func (c *Cache[V]) Get(ctx context.Context, key string) (V, bool) {
 }
 
 func (c *Cache[V]) get(k id) (V, bool) {
-	if e, ok := c.entries.GetIfPresent(k); ok && c.believed() {
-		if c.o.Now().Before(e.expires) {
+	if found, ok := c.entries.GetIfPresent(k); ok && c.believed() {
+		if e := found.(*entry[V]); c.o.Now().Before(e.expires) {
 			return e.value, true
 		}
 		c.entries.Invalidate(k)
@@ -120,7 +122,7 @@ func (c *Cache[V]) Set(ctx context.Context, key string, value V, ttl ...time.Dur
 	if life <= 0 {
 		return
 	}
-	c.entries.Set(id{t, key}, entry[V]{value, c.o.Now().Add(life)})
+	c.entries.Set(id{t, key}, &entry[V]{value, c.o.Now().Add(life)})
 }
 
 // Drop forgets a key of a tenant, everything of the tenant when key is empty, or everything when tenant is too.
@@ -216,7 +218,7 @@ func (c *Cache[V]) run(ctx context.Context, k id, l *load[V], fetch func(ctx con
 		if !finished {
 			l.err = c.panicked(recover())
 		}
-		c.finish(k, l, entry[V]{l.value, expires}, believed)
+		c.finish(k, l, &entry[V]{l.value, expires}, believed)
 	}()
 	l.value, l.err = fetch(ctx)
 	finished = true
@@ -233,7 +235,7 @@ func (c *Cache[V]) panicked(r any) error {
 
 // finish keeps the answer unless a change came meanwhile, and hands it out. Whether the feed could be believed
 // counts at both ends of the load: in between, a change may have been missed.
-func (c *Cache[V]) finish(k id, l *load[V], e entry[V], believed bool) {
+func (c *Cache[V]) finish(k id, l *load[V], e *entry[V], believed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !l.stale {
