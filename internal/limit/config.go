@@ -57,6 +57,10 @@ type Lockout struct {
 	Longest time.Duration `yaml:"longest" default:"1h" min:"1s" max:"24h"`
 	// Forget is after how long without a failure the count begins anew. Unit: duration. Default: 24h.
 	Forget time.Duration `yaml:"forget" default:"24h" min:"1m" max:"720h"`
+	// KnownDevice is how long a browser is known that has signed in with an identifier, in a sealed cookie. It has failures of
+	// its own, so that whoever locks the identifier from elsewhere does not lock out its owner. Unit: duration. Default:
+	// 4320h, half a year after the last time. 0s knows no browser.
+	KnownDevice time.Duration `yaml:"known_device" default:"4320h" min:"0s" max:"87600h"`
 }
 
 // DefaultConfig lets a person try as often as people do, and an office behind one address too.
@@ -73,6 +77,7 @@ func DefaultConfig() Config {
 		MaxAddresses: 200_000,
 		Lockout: Lockout{
 			Failures: 5, FailuresAnywhere: 100, First: 30 * time.Second, Longest: time.Hour, Forget: 24 * time.Hour,
+			KnownDevice: 180 * 24 * time.Hour,
 		},
 	}
 }
@@ -88,6 +93,10 @@ const (
 
 	recipient = "recipient"
 )
+
+// Device begins what stands in the place of an address for a browser that is known to be the person's: the rest is its id.
+// Nobody else can have failures there, so nothing is counted for the name everywhere.
+const Device = "device:"
 
 // To begins the keys of Allow that are not where a request came from, but to whom it would send something.
 const To = "to:"
@@ -144,5 +153,6 @@ func (l Lockout) validate() (faults []error) {
 	span("first", l.First, time.Second, 24*time.Hour)
 	span("longest", l.Longest, max(time.Second, l.First), 24*time.Hour)
 	span("forget", l.Forget, max(time.Minute, l.Longest), 720*time.Hour)
+	span("known_device", l.KnownDevice, 0, 87600*time.Hour)
 	return faults
 }

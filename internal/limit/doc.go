@@ -16,6 +16,10 @@
 // tried from one address is locked for that address only, so that nobody can lock somebody else out from afar; only many
 // failures from many addresses lock the name everywhere. Rows hold a keyed digest, not the name.
 //
+// That last lock could be used against a person. So a browser that has proved a name before is known (Device) and counts for
+// itself: whatever strangers do to the name, its owner signs in there, and whoever sits down at that browser has as many
+// tries as from any one address. Which browser is known is for the caller to say, and to keep from being forged.
+//
 // It does not own who the client is (package web, which knows the trusted proxies), nor the tries of one-time codes,
 // which are counted in their flow.
 package limit

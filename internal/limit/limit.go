@@ -78,7 +78,8 @@ func (l *Limits) Allow(ctx context.Context, rule string, keys ...string) error {
 
 // Locked returns ErrLocked, with how long to wait, when too many attempts to prove the key failed. The key is what was
 // claimed, such as "password:" and a normalised identifier. With the client's address, the key is locked for that address
-// first and everywhere only after many more failures; without one, it is locked for everybody. It costs one statement.
+// first and everywhere only after many more failures; without one, it is locked for everybody. With a known device (see
+// Device) in the address's place, only failures from that device lock it, there. It costs one statement.
 func (l *Limits) Locked(ctx context.Context, key string, address ...string) error {
 	if l.idle() {
 		return nil
@@ -139,6 +140,14 @@ func (l *Limits) Succeeded(ctx context.Context, key string, address ...string) e
 	return nil
 }
 
+// KnownDevice is how long a browser is known that has signed in; 0 where none is to be.
+func (l *Limits) KnownDevice() time.Duration {
+	if l.idle() {
+		return 0
+	}
+	return l.config.Lockout.KnownDevice
+}
+
 // idle tells whether lock-outs are off.
 func (l *Limits) idle() bool {
 	return l == nil || !l.config.Enabled || l.config.Lockout.Failures == 0
@@ -156,6 +165,9 @@ func (l *Limits) subjects(key string, address []string) []subject {
 	c := l.config.Lockout
 	var list []subject
 	for _, a := range address {
+		if strings.HasPrefix(a, Device) {
+			return []subject{{l.store.digest(key, a), c.Failures}}
+		}
 		if a != "" {
 			list = append(list, subject{l.store.digest(key, network(a)), c.Failures})
 		}

@@ -265,6 +265,43 @@ func TestLockoutFromAfar(t *testing.T) {
 	wait(t, l.Locked(ctx, key, "203.0.113.9"), limit.ErrLocked)
 }
 
+// TestKnownDevices: strangers lock a name everywhere, but not where its owner signed in before; that browser counts for itself.
+func TestKnownDevices(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		l, clock := guarded(t, db, slow())
+		ctx := testkit.Context(t)
+		const key, home, hers, his = "password:ada@example.com", "192.0.2.1", limit.Device + "hers", limit.Device + "his"
+		failed(ctx, t, l, 9, key, "198.51.100.7")
+		wait(t, l.Locked(ctx, key, home), limit.ErrLocked)
+		if err := l.Locked(ctx, key, hers); err != nil {
+			t.Errorf("her browser: %v", err)
+		}
+		failed(ctx, t, l, 4, key, hers)
+		if d := wait(t, l.Locked(ctx, key, hers), limit.ErrLocked); d != 10*time.Second {
+			t.Errorf("locked for %s", d)
+		}
+		if err := errors.Join(l.Locked(ctx, key, his), l.Locked(ctx, "password:bob@example.com", hers)); err != nil {
+			t.Errorf("another browser, another name: %v", err)
+		}
+		clock.Advance(10 * time.Second)
+		if err := l.Succeeded(ctx, key, hers); err != nil {
+			t.Fatal(err)
+		}
+		failed(ctx, t, l, 3, key, hers)
+		if err := l.Locked(ctx, key, hers); err != nil {
+			t.Errorf("failures from before the success count: %v", err)
+		}
+		wait(t, l.Locked(ctx, key, home), limit.ErrLocked) // her success is no stranger's
+	})
+	off := slow()
+	off.Lockout.Failures, off.Lockout.KnownDevice = 0, time.Hour
+	l, _ := memory(t, off)
+	var none *limit.Limits
+	if l.KnownDevice() != 0 || none.KnownDevice() != 0 {
+		t.Error("without lock-outs nobody needs to be known")
+	}
+}
+
 // TestLockoutWithoutAddress: a key alone has the strict bound.
 func TestLockoutWithoutAddress(t *testing.T) {
 	l, _ := guarded(t, testkit.SQLite(t, "management"), slow())

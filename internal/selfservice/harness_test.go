@@ -122,6 +122,7 @@ func (s *server) assemble(base web.BaseURL) {
 			Store: s.sessions, Config: sessions, Ring: ring.For("cookies"), Base: web.NewBaseURLs(base, nil), Exchanges: exchanges, Now: s.clock.Now,
 		},
 		SessionStore: s.sessions, Exchanges: exchanges, Ring: ring.For("logout"), Base: web.NewBaseURLs(base, nil), Now: s.clock.Now, Limits: limits,
+		Cookies: web.Cookies{Ring: ring.For("devices"), Base: base},
 		Methods: []selfservice.Method{
 			&profile.Method{Schemas: schemas},
 			&password.Method{Config: passwords, Identities: s.people, Schemas: schemas, Hasher: hasher, Limits: limits, Now: s.clock.Now},

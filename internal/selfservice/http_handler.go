@@ -33,6 +33,8 @@ type Handler struct {
 	OAuth OAuth
 	// Ring signs logout tokens. Give it one of its own purpose.
 	Ring *secret.Ring
+	// Cookies keep who has signed in with a browser. Give them a ring of their own purpose.
+	Cookies web.Cookies
 	// Base is the public listener's base URL.
 	Base web.BaseURLs
 	Now  func() time.Time

@@ -28,7 +28,7 @@ const (
 func (h *Handler) visit(r *http.Request, typ string) (*Submission, error) {
 	in := &Submission{
 		Client: session.ClientOf(r), Browser: typ != ui.TypeAPI, AJAX: wantsJSON(r), Get: r.Method == http.MethodGet,
-		Lang: language(r), Request: h.facts(r),
+		Lang: language(r), Request: h.facts(r), devices: h.devices(r, typ),
 	}
 	s, err := h.Sessions.From(r)
 	switch {

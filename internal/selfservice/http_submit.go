@@ -163,6 +163,7 @@ func (h *Handler) succeed(w http.ResponseWriter, r *http.Request, k flowKind, in
 		if err := h.Sessions.SetCookie(w, r, a.Session, a.Token); err != nil {
 			return err
 		}
+		h.rememberDevice(w, r, in)
 	}
 	web.NoStore(w.Header())
 	switch {

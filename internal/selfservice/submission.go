@@ -32,6 +32,8 @@ type Submission struct {
 	bound string
 	// Lang is the best of our languages for the person: "en" or "de".
 	Lang string
+	// devices are the names that this browser has proved before; nil where nobody looks.
+	devices *devices
 	// Request are the facts of the request that web hooks are told.
 	Request hook.Call
 }

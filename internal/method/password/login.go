@@ -67,16 +67,14 @@ func (m *Method) Login(ctx context.Context, f *selfservice.Flow, in *selfservice
 	if err != nil {
 		return nil, err
 	}
-	name, address := "password:"+identity.NormalizeIdentifier(identifier), ""
-	if in.Client.IP.IsValid() {
-		address = in.Client.IP.String()
-	}
-	if err := m.Limits.Locked(ctx, name, address); err != nil {
+	name := "password:" + identity.NormalizeIdentifier(identifier)
+	from := in.From(name)
+	if err := m.Limits.Locked(ctx, name, from); err != nil {
 		return nil, err
 	}
 	found, err := m.prove(ctx, identifier, password)
 	if errors.Is(err, errWrong) {
-		if err := m.Limits.Failed(ctx, name, address); err != nil {
+		if err := m.Limits.Failed(ctx, name, from); err != nil {
 			return nil, err
 		}
 		f.OnBeat()
@@ -85,7 +83,7 @@ func (m *Method) Login(ctx context.Context, f *selfservice.Flow, in *selfservice
 	if err != nil {
 		return nil, err
 	}
-	return found, m.Limits.Succeeded(ctx, name, address)
+	return found, m.Limits.Succeeded(ctx, name, from)
 }
 
 // submitted reads the fields, and says which are missing.
