@@ -16,6 +16,9 @@ import (
 // maxTransient bounds the transient payload that is kept with a flow, in bytes.
 const maxTransient = 32 << 10
 
+// maxKept bounds what was typed into a field and is kept with the flow to be shown again, in bytes.
+const maxKept = 4 << 10
+
 // newFlow makes a flow that is not stored yet. token is the browser's CSRF token, "" for native apps.
 func (h *Handler) newFlow(ctx context.Context, k flowKind, in *Submission, requestURL, token string) (*Flow, error) {
 	if !k.enabled {
@@ -91,7 +94,15 @@ func (f *Flow) typed(in *Submission) {
 			continue
 		}
 		switch v := in.value(a.Name).(type) {
-		case string, bool, json.Number, float64:
+		case string:
+			if len(v) <= maxKept {
+				f.Form.SetValue(a.Name, v)
+			}
+		case json.Number:
+			if len(v) <= maxKept {
+				f.Form.SetValue(a.Name, v)
+			}
+		case bool, float64:
 			f.Form.SetValue(a.Name, v)
 		}
 	}

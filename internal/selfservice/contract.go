@@ -77,6 +77,8 @@ type Identified struct {
 	Identity *identity.Identity
 	// Method goes into the session.
 	Method session.AuthMethod
+	// Verified are addresses of the identity that the login has proven, because a code was sent to them.
+	Verified []Verified
 	// Upgrade, where it is set, runs after the login succeeded, to store the credential in today's form. Its failure is logged.
 	Upgrade func(ctx context.Context) error
 }
@@ -99,7 +101,7 @@ type Recovered struct {
 
 // Verified is an address that was proven.
 type Verified struct {
-	// IdentityID is whose it is; empty in a registration.
+	// IdentityID is whose it is; empty in a login or registration.
 	IdentityID string
 	// Via is "email" or "sms", Value the address.
 	Via, Value string

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -116,7 +117,7 @@ func (h *Handler) checkSubmission(r *http.Request, f *Flow, in *Submission) erro
 	}
 	in.Holder = true
 	if f.Internal.CSRF == "" {
-		return nil
+		return h.checkSite(r)
 	}
 	sent := in.String(csrfField)
 	if sent == "" {
@@ -126,6 +127,21 @@ func (h *Handler) checkSubmission(r *http.Request, f *Flow, in *Submission) erro
 		return errCSRF
 	}
 	return nil
+}
+
+// checkSite keeps other sites from submitting a flow that belongs to no browser yet: whoever got a recovery of an administrator
+// could sign others in to their own account with it. What the pages themselves send passes, and what no browser sends.
+func (h *Handler) checkSite(r *http.Request) error {
+	site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
+	if site != "" && site != "cross-site" || site == "" && (origin == "" || origin == "null") { // null: what a page says that sends no referrer
+		return nil
+	}
+	for _, own := range []string{h.Base.Of(r.Context()).String(), h.absolute(r.Context(), h.Config.Flows.Recovery.UIURL)} {
+		if u, err := url.Parse(own); err == nil && strings.EqualFold(origin, u.Scheme+"://"+u.Host) {
+			return nil
+		}
+	}
+	return errCSRF
 }
 
 // refuseBrowser keeps browsers out of the flows of native apps, which nothing protects from other sites. The cookies of a

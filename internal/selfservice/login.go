@@ -217,12 +217,15 @@ func (h *Handler) signIn(ctx context.Context, f *Flow, in *Submission, who *Iden
 	}
 	after := h.Config.Flows.Login.After.AfterConfig
 	hooks := after.hooks(in.Method)
-	if has(hooks, hookRequireVerified) && !verifiedSome(who.Identity) {
-		return nil, ui.Reject(ui.AddressNotVerified())
-	}
 	w := Writes{Flow: f, Spend: true}
 	a := &Answer{Location: h.target(ctx, f, after, in.Method)}
 	s := in.Session
+	if err := h.proveLogin(ctx, in, who, &w); err != nil {
+		return nil, err
+	}
+	if has(hooks, hookRequireVerified) && !verifiedSome(who.Identity) {
+		return nil, ui.Reject(ui.AddressNotVerified())
+	}
 	if s != nil && s.IdentityID == who.Identity.ID {
 		a.Token = h.SessionStore.Renew(s, []session.AuthMethod{who.Method}, in.Client, h.Now())
 		w.Change = s
@@ -258,6 +261,24 @@ func (h *Handler) signIn(ctx context.Context, f *Flow, in *Submission, who *Iden
 	}
 	h.notify(ctx, hooks, f, in, who.Identity, s)
 	return a, h.signedInAnswer(ctx, f, in, a)
+}
+
+// proveLogin notes the addresses that the login has proven. As in a recovery, an account none of whose addresses was ever proven
+// is taken from who prepared it; who is signed in to it already knows its password, and proves the address as well.
+func (h *Handler) proveLogin(ctx context.Context, in *Submission, who *Identified, w *Writes) error {
+	for _, v := range who.Verified {
+		if !unverified(who.Identity, v.Via, v.Value) {
+			continue
+		}
+		if in.Session == nil || in.Session.IdentityID != who.Identity.ID {
+			if err := h.disown(ctx, who.Identity, w); err != nil {
+				return err
+			}
+		}
+		w.Verified = append(w.Verified, Verified{IdentityID: who.Identity.ID, Via: v.Via, Value: v.Value})
+		h.markVerified(who.Identity, v.Via, v.Value)
+	}
+	return nil
 }
 
 // verifiedSome reports whether one of the addresses is verified.

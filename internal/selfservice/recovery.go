@@ -15,6 +15,8 @@ import (
 // new one takes its place.
 var ErrTriedTooOften = errors.New("the code was tried too often")
 
+var errSomebodyElse = errSignedIn.With("Somebody else is signed in here. To recover another account sign out first, and then open the link or enter the code again.")
+
 // ErrUnreachable says that nothing can be sent to an address, because there is no channel for it.
 var ErrUnreachable = errors.New("nothing can be sent to the address")
 
@@ -100,6 +102,9 @@ func (h *Handler) recovered(ctx context.Context, of, f *Flow, in *Submission, r 
 	who := r.Identity
 	if !who.IsActive() {
 		return nil, ui.Reject(ui.Disabled())
+	}
+	if in.Session != nil && in.Session.IdentityID != who.ID {
+		return nil, errSomebodyElse // who was sent another person's link would go on in that person's account, unawares
 	}
 	if r.Value != "" && !recoveredBy(who, r.Via, r.Value) {
 		// The person has another address now. Who reads this one, and has a code or link from before, may be somebody else.

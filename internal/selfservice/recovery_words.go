@@ -16,6 +16,9 @@ import (
 // CodeLength is how many digits a one-time code has.
 const CodeLength = 6
 
+// maxAddress bounds what is taken for an address, in bytes: more than any address has.
+const maxAddress = 1024
+
 // CodeNode is the field for the code of a kind of flow.
 func CodeNode(k Kind, options ...ui.Option) *ui.Node {
 	return ui.Input(ui.GroupCode, fieldCode, ui.KindText, append([]ui.Option{
@@ -38,6 +41,9 @@ func TypedAddress(in *Submission, field string, sms bool) (via, value string, er
 	typed := strings.TrimSpace(in.String(field))
 	if typed == "" {
 		return "", "", ui.RejectField(field, ui.Required(field))
+	}
+	if len(typed) > maxAddress {
+		return "", "", ui.RejectField(field, ui.MaxLength(maxAddress, len(typed)))
 	}
 	via = identity.ViaEmail
 	if sms && !strings.Contains(typed, "@") {

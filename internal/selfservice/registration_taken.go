@@ -5,9 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
-	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
@@ -68,15 +66,13 @@ func (h *Handler) hinted(ctx context.Context, draft *identity.Identity, plain ui
 }
 
 // hollow takes out of a verification flow what could verify anything, because the address is not the person's who registered:
-// its code answers to nobody, and the message becomes one to the owner of the address, who is not told again and again.
+// its code answers to nobody, and the message becomes one to the owner of the address. It was counted when it was made, and is not
+// counted again: how much may still be sent to an address must not tell whether somebody has it.
 func (h *Handler) hollow(ctx context.Context, f *Flow) {
 	if f.Internal.Code != nil {
 		f.Internal.Code.Digest, f.Internal.Code.IdentityID = secret.Digest(secret.Random(32)), ""
 	}
 	f.IdentityID, f.Internal.SignIn = "", nil
-	f.outbox = slices.DeleteFunc(f.outbox, func(m courier.Message) bool {
-		return h.Limits.Allow(ctx, limit.Registration, limit.To+m.Recipient) != nil
-	})
 	for i := range f.outbox {
 		m := &f.outbox[i]
 		m.Template = templateTaken

@@ -103,19 +103,9 @@ func (m *Method) takeLogin(ctx context.Context, f *selfservice.Flow, in *selfser
 		return nil, ui.Reject(ui.CodeInvalid(f.Kind)) // the person has another address now, and who reads this one is somebody else
 	}
 	f.Internal.Code = nil
-	done := &selfservice.Identified{Identity: who, Method: m.proof(id)}
-	for i := range who.VerifiableAddresses {
-		a := &who.VerifiableAddresses[i]
-		if a.Via != c.Via || a.Value != c.SentTo || a.Verified {
-			continue
-		}
-		now := m.Now()
-		a.Verified, a.VerifiedAt, a.Status = true, &now, identity.AddressCompleted
-		done.Upgrade = func(ctx context.Context) error {
-			return m.Identities.MarkVerified(ctx, who.ID, c.Via, c.SentTo, now)
-		}
-	}
-	return done, nil
+	return &selfservice.Identified{
+		Identity: who, Method: m.proof(id), Verified: []selfservice.Verified{{Via: c.Via, Value: c.SentTo}},
+	}, nil
 }
 
 // refused says why a code of a login or registration was not taken. One that was tried too often is void; the form has the
