@@ -29,9 +29,13 @@ func (k *kept) document() ([]byte, error) {
 	return body, nil
 }
 
-// places is the number of counters for ids, 2 MiB of them. Two ids that share one only make each other be read again, which
-// is rare as long as there are fewer changes in a minute than places.
+// places is the number of counters for ids, 2 MiB of them when all are used. Two ids that share one only make each other be
+// read again, which is rare as long as there are fewer changes in a minute than places.
 const places = 1 << 18
+
+// counters are 4 KiB of them, which are made when something is said about an id that has its counter there: a server at which
+// nothing happens has none.
+type counters [1 << 9]atomic.Uint64
 
 // changes remembers when something was last said about an id, in a fixed space. A session is read without knowing whose it
 // is, so a cache that is told to drop keys would miss the change that comes while it is read; here the reading notes the
@@ -40,7 +44,7 @@ type changes struct {
 	seed  maphash.Seed
 	clock atomic.Uint64
 	all   atomic.Uint64
-	last  [places]atomic.Uint64
+	last  [places / len(counters{})]atomic.Pointer[counters]
 }
 
 func newChanges() *changes { return &changes{seed: maphash.MakeSeed()} }
@@ -55,7 +59,11 @@ func (c *changes) note(t tenant.ID, id string) {
 		raise(&c.all, at)
 		return
 	}
-	raise(c.place(t, id), at)
+	page, i := c.place(t, id)
+	if page.Load() == nil {
+		page.CompareAndSwap(nil, new(counters))
+	}
+	raise(&page.Load()[i], at)
 }
 
 // fresh tells whether nothing was said about the ids since then.
@@ -64,15 +72,18 @@ func (c *changes) fresh(t tenant.ID, since uint64, ids ...string) bool {
 		return false
 	}
 	for _, id := range ids {
-		if c.place(t, id).Load() > since {
+		page, i := c.place(t, id)
+		if all := page.Load(); all != nil && all[i].Load() > since {
 			return false
 		}
 	}
 	return true
 }
 
-func (c *changes) place(t tenant.ID, id string) *atomic.Uint64 {
-	return &c.last[(maphash.String(c.seed, string(t))*31+maphash.String(c.seed, id))%places]
+// place is where the counter of an id is: which of the pages, and where in it.
+func (c *changes) place(t tenant.ID, id string) (page *atomic.Pointer[counters], i uint64) {
+	n := (maphash.String(c.seed, string(t))*31 + maphash.String(c.seed, id)) % places
+	return &c.last[n/uint64(len(counters{}))], n % uint64(len(counters{}))
 }
 
 // raise sets a counter to at, unless a later one was faster.
