@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 )
 
@@ -21,9 +22,14 @@ type Door struct {
 	Observe func(door string, verdict flow.Verdict, took time.Duration)
 	// Strip are headers in canonical form that no client may send to an application.
 	Strip []string
+	// Normalized tells that the application gets the normalized path. Where it gets the path as it was sent, a request whose
+	// path had to be changed is turned away: the rule and the application would read two different ones.
+	Normalized bool
 	// Now is the clock.
 	Now func() time.Time
 }
+
+var errUnnormalized = fault.New(fault.Forbidden, "unnormalized_path", "The path must be written without empty and dot segments.")
 
 // defaultStrip are headers by which applications know who asks, so that a client could pretend to be somebody.
 var defaultStrip = []string{"X-Kratos-Authenticated-Identity-Id"}
@@ -41,7 +47,10 @@ func (c Config) Stripped() []string {
 // they know how many bytes the answer had.
 func (d *Door) Decide(ctx context.Context, r *Request) (*Decision, func(bytes int64)) {
 	began := d.Now()
-	decision := d.Engine.Decide(ctx, r)
+	decision := &Decision{Err: errUnnormalized}
+	if d.Normalized || !r.Target.Changed {
+		decision = d.Engine.Decide(ctx, r)
+	}
 	status := 0
 	if decision.Err != nil {
 		status = decision.Err.Kind.Status()

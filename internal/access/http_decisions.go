@@ -1,6 +1,7 @@
 package access
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -12,18 +13,14 @@ import (
 // forward_auth, Envoy's HTTP ext_authz.
 type Decisions struct {
 	Door
-	// Normalize decides about the normalized path where it differs from the one sent; otherwise such a request is turned away,
-	// since the application will see the path as it was sent.
-	Normalize bool
 }
 
 // DecisionsPath is the path below which every path is a question.
 const DecisionsPath = "/decisions"
 
 var (
-	errUnnormalized = fault.New(fault.Forbidden, "unnormalized_path", "The path must be written without empty and dot segments.")
-	errHalfAsked    = fault.New(fault.Invalid, "half_asked", "X-Forwarded-Method and X-Forwarded-Uri come together: a proxy that sets one of them would pass its client's other one on.")
-	errManyAsked    = fault.New(fault.Invalid, "many_asked", "")
+	errHalfAsked = fault.New(fault.Invalid, "half_asked", "X-Forwarded-Method and X-Forwarded-Uri come together: a proxy that sets one of them would pass its client's other one on.")
+	errManyAsked = fault.New(fault.Invalid, "many_asked", "")
 )
 
 // Serve is the door's handler: 200 with the fields for the upstream, or the rule's answer.
@@ -38,23 +35,13 @@ func (d *Decisions) Serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	request := d.ask(r, target, q.method)
 	request.Body = keepBody(r)
-	if target.Changed && !d.Normalize {
-		return refuse(w, r, request, &Decision{Err: errUnnormalized})
-	}
 	decision, record := d.Decide(r.Context(), request)
 	record(0)
 	if !decision.Allowed() {
 		return refuse(w, r, request, decision)
 	}
-	out := &http.Request{Header: http.Header{}}
-	if len(decision.Principal.Cookies) > 0 {
-		out.Header["Cookie"] = r.Header["Cookie"]
-	}
-	tell(out, decision.Principal)
 	h := w.Header()
-	for name, values := range out.Header {
-		h[name] = values
-	}
+	maps.Copy(h, http.Header(decision.Principal.Upstream(request.Header)))
 	h["Cache-Control"] = []string{"no-store"}
 	w.WriteHeader(http.StatusOK)
 	return nil

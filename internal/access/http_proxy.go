@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
@@ -92,7 +94,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	if upstream := pass.decision.Rule.Upstream; !upstream.PreserveHost {
 		p.Out.Host = p.Out.URL.Host
 	}
-	tell(p.Out, pass.decision.Principal)
+	maps.Copy(p.Out.Header, http.Header(pass.decision.Principal.Upstream(pass.request.Header)))
 	p.Out.Header["X-Request-Id"] = []string{pass.request.ID}
 }
 
@@ -112,27 +114,30 @@ func (d *Decision) upstreamURL(t Target) *url.URL {
 	return &to
 }
 
-// tell writes what the mutators say into the upstream's request, in place of what the client said.
-func tell(out *http.Request, who *Principal) {
-	if who == nil {
-		return
+// Upstream gives the fields that take the place of the request's: what the mutators say, and the cookies with theirs among
+// them.
+func (p *Principal) Upstream(request Header) Header {
+	if p == nil {
+		return nil
 	}
-	for name, values := range who.Header {
-		out.Header[name] = values
+	if len(p.Cookies) == 0 {
+		return p.Header
 	}
-	if len(who.Cookies) == 0 {
-		return
+	fields := maps.Clone(p.Header)
+	if fields == nil {
+		fields = Header{}
 	}
-	kept := out.Cookies()
-	out.Header.Del("Cookie")
-	for _, c := range kept {
-		if _, ours := who.Cookies[c.Name]; !ours {
+	in, out := http.Request{Header: http.Header{"Cookie": request["Cookie"]}}, http.Request{Header: http.Header{}}
+	for _, c := range in.Cookies() {
+		if _, ours := p.Cookies[c.Name]; !ours {
 			out.AddCookie(c)
 		}
 	}
-	for name, value := range who.Cookies {
-		out.AddCookie(&http.Cookie{Name: name, Value: value})
+	for _, name := range slices.Sorted(maps.Keys(p.Cookies)) {
+		out.AddCookie(&http.Cookie{Name: name, Value: p.Cookies[name]})
 	}
+	fields["Cookie"] = out.Header["Cookie"]
+	return fields
 }
 
 // answered takes the upstream's answer: its own request id would stand beside ours.

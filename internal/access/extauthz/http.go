@@ -1,0 +1,160 @@
+package extauthz
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/netip"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"connectrpc.com/connect"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// Method is the path of the gRPC method.
+const Method = "/envoy.service.auth.v3.Authorization/Check"
+
+// maxMessage bounds a question, in bytes: Envoy sends the body along where it is told to.
+const maxMessage = 4 << 20
+
+// Handler answers Envoy.
+type Handler struct {
+	Door access.Door
+}
+
+// Serve is the door's handler. It speaks gRPC alone.
+func (h *Handler) Serve() web.HandlerFunc {
+	serve := connect.NewUnaryHandler(Method, h.check, connect.WithReadMaxBytes(maxMessage))
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.URL.Path != Method || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+			return errNotGRPC
+		}
+		serve.ServeHTTP(w, r)
+		return nil
+	}
+}
+
+var errNotGRPC = fault.New(fault.NotFound, "not_grpc", "This address answers gRPC calls of "+Method+" alone.")
+
+func (h *Handler) check(ctx context.Context, question *connect.Request[CheckRequest]) (*connect.Response[CheckResponse], error) {
+	request, err := h.read(ctx, question.Msg.GetAttributes())
+	if err != nil {
+		web.Record(ctx, err)
+		refused := &access.Decision{Err: fault.From(err)}
+		return connect.NewResponse(denied(refused.Err.Kind, refused.Refuse(&access.Request{ID: web.RequestID(ctx)}))), nil
+	}
+	decision, record := h.Door.Decide(ctx, request)
+	record(0)
+	if !decision.Allowed() {
+		web.Record(ctx, decision.Err)
+		return connect.NewResponse(denied(decision.Err.Kind, decision.Refuse(request))), nil
+	}
+	return connect.NewResponse(h.passed(request, decision.Principal)), nil
+}
+
+// read makes what rules see of the request that Envoy holds.
+func (h *Handler) read(ctx context.Context, a *AttributeContext) (*access.Request, error) {
+	held := a.GetRequest().GetHttp()
+	path, query, _ := strings.Cut(held.GetPath(), "?")
+	target, err := access.ParseTarget(held.GetScheme(), held.GetHost(), path, query, access.TargetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	header := fields(held)
+	for _, name := range h.Door.Strip {
+		delete(header, name)
+	}
+	client, _ := netip.ParseAddr(a.GetSource().GetAddress().GetSocketAddress().GetAddress()) // none where Envoy listens on a socket
+	return &access.Request{
+		Method: strings.ToUpper(held.GetMethod()), Target: target, Header: header, Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held),
+	}, nil
+}
+
+// fields gives the header by canonical names. Envoy tells it by one of two members, with HTTP/2's pseudo fields in it.
+func fields(held *AttributeContext_HttpRequest) access.Header {
+	header := make(access.Header, len(held.GetHeaders()))
+	add := func(name, value string) {
+		if !strings.HasPrefix(name, ":") {
+			name = textproto.CanonicalMIMEHeaderKey(name)
+			header[name] = append(header[name], value)
+		}
+	}
+	for name, value := range held.GetHeaders() {
+		add(name, value)
+	}
+	for _, f := range held.GetHeaderMap().GetHeaders() {
+		if raw := f.GetRawValue(); len(raw) > 0 {
+			add(f.GetKey(), string(raw))
+		} else {
+			add(f.GetKey(), f.GetValue())
+		}
+	}
+	return header
+}
+
+// body gives what Envoy sends along of the body. It cuts at its own max_request_bytes, and then tells a larger size.
+func body(held *AttributeContext_HttpRequest) func(limit int64) ([]byte, error) {
+	return func(limit int64) ([]byte, error) {
+		sent := held.GetRawBody()
+		if len(sent) == 0 {
+			sent = []byte(held.GetBody())
+		}
+		if int64(len(sent)) > limit || held.GetSize() > int64(len(sent)) {
+			return nil, access.ErrBodyTooLarge
+		}
+		return sent, nil
+	}
+}
+
+// The words of google.rpc.Code.
+const (
+	permissionDenied = 7
+	unauthenticated  = 16
+)
+
+func denied(kind fault.Kind, r access.Refusal) *CheckResponse {
+	code := int32(permissionDenied)
+	if kind == fault.Unauthenticated {
+		code = unauthenticated
+	}
+	return &CheckResponse{
+		Status: &Status{Code: code},
+		HttpResponse: &CheckResponse_DeniedResponse{DeniedResponse: &DeniedHttpResponse{
+			Status: &HttpStatus{Code: int32(r.Status)}, Headers: options(r.Header), Body: string(r.Body),
+		}},
+	}
+}
+
+func (h *Handler) passed(request *access.Request, who *access.Principal) *CheckResponse {
+	told := who.Upstream(request.Header)
+	var remove []string
+	for _, name := range h.Door.Strip {
+		if _, ours := told[name]; !ours {
+			remove = append(remove, strings.ToLower(name))
+		}
+	}
+	return &CheckResponse{
+		Status:       &Status{},
+		HttpResponse: &CheckResponse_OkResponse{OkResponse: &OkHttpResponse{Headers: options(told), HeadersToRemove: remove}},
+	}
+}
+
+// options gives the fields in the order of their names: the first value of each takes the place of what is there.
+func options(header access.Header) []*HeaderValueOption {
+	var list []*HeaderValueOption
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		for i, value := range header[name] {
+			action := HeaderValueOption_APPEND_IF_EXISTS_OR_ADD
+			if i == 0 {
+				action = HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
+			}
+			list = append(list, &HeaderValueOption{Header: &HeaderValue{Key: strings.ToLower(name), Value: value}, AppendAction: action})
+		}
+	}
+	return list
+}
