@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	template "github.com/DataDog/datadog-agent/pkg/template/text"
+	gotemplate "github.com/DataDog/datadog-agent/pkg/template/text"
 )
 
 // maxClaim bounds what a template may write into one claim, in bytes.
@@ -16,13 +16,13 @@ const maxClaim = 8 << 10
 // claim is one entry of a template's claims: a path, or a Go template.
 type claim struct {
 	path []string
-	text *template.Template
+	text *gotemplate.Template
 }
 
 // parseClaim reads the entry; what it finds wrong is for the operator.
 func parseClaim(source string) (claim, error) {
 	if strings.Contains(source, "{{") {
-		t, err := template.New("claim").Option("missingkey=zero").Parse(source)
+		t, err := gotemplate.New("claim").Option("missingkey=zero").Parse(source)
 		if err != nil {
 			return claim{}, fmt.Errorf("is not a Go template: %w", err)
 		}
