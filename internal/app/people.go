@@ -169,6 +169,7 @@ func (b *peopleBuilder) makeFlows(context.Context) (err error) {
 		Config: b.cfg.SelfService.Config, Store: b.flowStore, Identities: b.identities, Schemas: b.identities.Schemas(),
 		Sessions: b.sessionHandler, SessionStore: b.sessions, Exchanges: exchanges, Methods: methods,
 		Hooks: b.hooks, Limits: b.limits, Ring: b.system.For("logout tokens"), Base: b.bases, Now: now, Log: b.app.log,
+		Cookies: web.Cookies{Ring: b.cookie.For("known devices"), Base: b.base},
 	}
 	b.sessionHandler.Flow = b.flows.Document
 	return nil
@@ -176,8 +177,11 @@ func (b *peopleBuilder) makeFlows(context.Context) (err error) {
 
 // methods are the sign-in methods, in the order in which pages show them.
 func (b *peopleBuilder) methods() ([]selfservice.Method, error) {
-	c, flows, schemas := b.cfg.SelfService.Methods, b.cfg.SelfService.Flows, b.identities.Schemas()
-	sms := slices.ContainsFunc(b.cfg.Courier.Channels, func(c courier.ChannelConfig) bool { return c.ID == "sms" })
+	c, schemas := b.cfg.SelfService.Methods, b.identities.Schemas()
+	sending := selfservice.Sending{
+		Identities: b.identities, Limits: b.limits, Flows: b.cfg.SelfService.Flows,
+		SMS: slices.ContainsFunc(b.cfg.Courier.Channels, func(c courier.ChannelConfig) bool { return c.ID == "sms" }), Now: now,
+	}
 	var all []selfservice.Method
 	if c.Profile.Enabled {
 		all = append(all, &profile.Method{Schemas: schemas})
@@ -190,13 +194,10 @@ func (b *peopleBuilder) methods() ([]selfservice.Method, error) {
 		all = append(all, m)
 	}
 	if c.Link.Enabled {
-		all = append(all, &link.Method{Config: c.Link, Identities: b.identities, Limits: b.limits, Flows: flows, SMS: sms, Now: now})
+		all = append(all, &link.Method{Sending: sending, Config: c.Link})
 	}
 	if c.Code.Enabled {
-		all = append(all, &code.Method{
-			Config: c.Code, Identities: b.identities, Schemas: schemas, Ring: b.system.For("codes"), Limits: b.limits,
-			Flows: flows, SMS: sms, Now: now,
-		})
+		all = append(all, &code.Method{Sending: sending, Config: c.Code, Schemas: schemas, Ring: b.system.For("codes")})
 	}
 	return all, nil
 }

@@ -29,14 +29,9 @@ import (
 func proofs(change ...func(*code.Method, *link.Method)) setup {
 	return func(s *server) {
 		h := s.handler
-		c := &code.Method{
-			Config: code.DefaultConfig(), Identities: s.people, Schemas: h.Schemas, Ring: testkit.Ring(s.t).For("codes"),
-			Limits: h.Limits, Flows: h.Config.Flows, Now: s.clock.Now,
-		}
-		l := &link.Method{
-			Config: link.DefaultConfig(), Identities: s.people, Limits: h.Limits, Flows: h.Config.Flows,
-			Now: s.clock.Now,
-		}
+		sending := selfservice.Sending{Identities: s.people, Limits: h.Limits, Flows: h.Config.Flows, Now: s.clock.Now}
+		c := &code.Method{Sending: sending, Config: code.DefaultConfig(), Schemas: h.Schemas, Ring: testkit.Ring(s.t).For("codes")}
+		l := &link.Method{Sending: sending, Config: link.DefaultConfig()}
 		for _, fn := range change {
 			fn(c, l)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/limit"
@@ -59,31 +58,9 @@ func TypedAddress(in *Submission, field string, sms bool) (via, value string, er
 	return "", "", ui.RejectField(field, ui.EmailInvalid(typed))
 }
 
-// NeverSent reports whether the address of the identity waits to be verified and was sent nothing yet.
-func NeverSent(who *identity.Identity, via, value string) bool {
-	return slices.ContainsFunc(who.VerifiableAddresses, func(a identity.VerifiableAddress) bool {
-		return a.Via == via && a.Value == value && !a.Verified && a.Status != identity.AddressSent
-	})
-}
-
 // MaySend counts a message to somebody's address, which was typed into the flow: nobody's mailbox is filled, whoever asks, and
 // an address that nobody has is counted alike. From here on the time of the answer tells nothing.
 func (f *Flow) MaySend(ctx context.Context, l *limit.Limits, to string) error {
 	f.OnBeat()
 	return l.Allow(ctx, string(f.Kind), limit.To+to)
-}
-
-// MessageData is what every message of a flow tells its template, by Kratos' names: to whom, for whom (nil for nobody) and for
-// how long it is good.
-func (f *Flow) MessageData(to string, who *identity.Identity, lifespan time.Duration) map[string]any {
-	data := map[string]any{
-		"to": to, "request_url": f.RequestURL, "expires_in_minutes": int(lifespan.Minutes()),
-	}
-	if who != nil {
-		data["identity"] = who.Public()
-	}
-	if len(f.TransientPayload) > 0 {
-		data["transient_payload"] = f.TransientPayload
-	}
-	return data
 }

@@ -168,14 +168,12 @@ func (m *Method) chose(ctx context.Context, f *selfservice.Flow, in *selfservice
 
 // confirm sends the code to an address that was typed in full.
 func (m *Method) confirm(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission, field string) error {
-	via, value, err := selfservice.TypedAddress(in, field, m.SMS)
+	to, err := m.To(ctx, f, in, field, identity.Recover)
 	if err != nil {
 		return err
 	}
-	if err := m.sendRecovery(ctx, f, via, value); err != nil {
-		return err
-	}
-	ask(f, ui.Submit(ui.GroupCode, fieldConfirm, value, ui.ResendCode()), ui.RecoverySentTo(mask(value)))
+	m.sendRecovery(f, to)
+	ask(f, ui.Submit(ui.GroupCode, fieldConfirm, to.Value, ui.ResendCode()), ui.RecoverySentTo(mask(to.Value)))
 	f.State = ui.StateAwaitingCode
 	f.Form.Add(back())
 	return nil

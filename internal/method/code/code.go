@@ -5,14 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
-	"maps"
 	"math/big"
 	"strings"
 	"time"
 
-	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
-	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
@@ -21,18 +18,12 @@ import (
 
 // Method sends codes and takes them back. Its fields are set once, by app, which leaves the method out where it is not enabled.
 type Method struct {
-	Config     Config
-	Identities *identity.Store
-	Schemas    *identity.Schemas
+	selfservice.Sending
+
+	Config  Config
+	Schemas *identity.Schemas
 	// Ring keys the digests of codes. Give it a ring of its own purpose.
 	Ring *secret.Ring
-	// Limits locks addresses whose codes are guessed at, and bounds what is sent to one; nil bounds nothing.
-	Limits *limit.Limits
-	// Flows says whether strangers are told that nobody has their address.
-	Flows selfservice.FlowsConfig
-	// SMS says that text messages can be sent: then telephone numbers are taken for addresses.
-	SMS bool
-	Now func() time.Time
 }
 
 var (
@@ -58,49 +49,11 @@ func (m *Method) Lifespan() time.Duration { return m.Config.Config.Lifespan }
 
 var errWrong = errors.New("code: the code is wrong, too old or was used")
 
-// recipient is where a code goes: via "email" or "sms", and whose address that is, nil for nobody's.
-type recipient struct {
-	via, value string
-	who        *identity.Identity
-}
-
 // issue puts a new code for the recipient into the flow, in the place of the one before, and returns it.
-func (m *Method) issue(f *selfservice.Flow, to recipient) string {
-	now := m.Now()
+func (m *Method) issue(f *selfservice.Flow, to selfservice.Recipient) string {
 	code := generate()
-	f.Internal.Code = &selfservice.Code{
-		Digest: m.digest(f, code), SentTo: to.value, Via: to.via, SentAt: now, ExpiresAt: earliest(now.Add(m.Lifespan()), f.ExpiresAt),
-	}
-	if to.who != nil {
-		f.Internal.Code.IdentityID = to.who.ID
-	}
-	f.Active = id
+	m.Expect(f, to, id, m.digest(f, code), m.Lifespan())
 	return code
-}
-
-// send issues a code and has it sent in the transaction that saves the flow; to nobody where nobody has the address.
-func (m *Method) send(f *selfservice.Flow, to recipient, template, key string, more map[string]any) {
-	code := m.issue(f, to)
-	if to.who == nil {
-		return
-	}
-	data := f.MessageData(to.value, to.who, m.Lifespan())
-	data[key] = code
-	maps.Copy(data, more)
-	f.Send(courier.Message{
-		Channel: to.via, Recipient: to.value, Template: template, Data: data, Lang: f.Lang, ExpiresAt: f.Internal.Code.ExpiresAt,
-	})
-}
-
-// notify tells an unknown recipient that nobody has the address. Text messages cost money and are not sent to strangers.
-func (m *Method) notify(f *selfservice.Flow, to recipient, template string) {
-	if to.who != nil || to.via != identity.ViaEmail {
-		return
-	}
-	f.Send(courier.Message{
-		Channel: to.via, Recipient: to.value, Template: template, Data: f.MessageData(to.value, nil, m.Lifespan()), Lang: f.Lang,
-		ExpiresAt: f.Internal.Code.ExpiresAt,
-	})
 }
 
 // take compares what was typed with what was sent. errWrong says that it is not the code, and has counted the try in the flow,
@@ -113,17 +66,18 @@ func (m *Method) take(ctx context.Context, f *selfservice.Flow, in *selfservice.
 	if c.Tries >= m.Config.Config.MaxSubmissions {
 		return nil, selfservice.ErrTriedTooOften
 	}
-	key, address := m.lock(f, c), addressOf(in)
-	if err := m.Limits.Locked(ctx, key, address); err != nil {
+	key := m.lock(f, c)
+	from := in.From(key)
+	if err := m.Limits.Locked(ctx, key, from); err != nil {
 		return nil, err
 	}
 	// The digest is compared in any case, so that time tells nothing about the other conditions.
 	right := m.matches(f, c, in.String(fieldCode))
 	if known := c.IdentityID != "" || f.Kind == selfservice.KindRegistration; right && known && m.Now().Before(c.ExpiresAt) {
-		return c, m.Limits.Succeeded(ctx, key, address)
+		return c, m.Limits.Succeeded(ctx, key, from)
 	}
 	c.Tries++
-	if err := m.Limits.Failed(ctx, key, address); err != nil {
+	if err := m.Limits.Failed(ctx, key, from); err != nil {
 		return nil, err
 	}
 	return nil, errWrong
@@ -136,13 +90,6 @@ func (m *Method) lock(f *selfservice.Flow, c *selfservice.Code) string {
 		return "code:" + string(f.Kind) + ":id:" + c.IdentityID
 	}
 	return "code:" + string(f.Kind) + ":" + c.SentTo
-}
-
-func addressOf(in *selfservice.Submission) string {
-	if !in.Client.IP.IsValid() {
-		return ""
-	}
-	return in.Client.IP.String()
 }
 
 // generate makes a code: every number of six digits is as likely as any other.
@@ -209,13 +156,6 @@ func ask(f *selfservice.Flow, resend *ui.Node, said ui.Text, keep ...string) {
 func wrong(f *selfservice.Flow) {
 	f.Form.Clear()
 	f.Form.Message(ui.CodeInvalid(f.Kind))
-}
-
-func earliest(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // proof is what the session remembers of the code.

@@ -67,7 +67,7 @@ func method(t testing.TB, secrets ...secret.String) *Method {
 			t.Fatal(err)
 		}
 	}
-	return &Method{Config: DefaultConfig(), Ring: ring.For("codes"), Now: new(testkit.Clock).Now}
+	return &Method{Sending: selfservice.Sending{Now: new(testkit.Clock).Now}, Config: DefaultConfig(), Ring: ring.For("codes")}
 }
 
 func flow(kind selfservice.Kind, id string) *selfservice.Flow {
@@ -77,7 +77,7 @@ func flow(kind selfservice.Kind, id string) *selfservice.Flow {
 func TestACodeMatchesItsFlowAlone(t *testing.T) {
 	m := method(t)
 	f := flow(selfservice.KindRecovery, "one")
-	c := m.issue(f, recipient{via: "email", value: "ada@example.com"})
+	c := m.issue(f, selfservice.Recipient{Via: "email", Value: "ada@example.com"})
 	sent := f.Internal.Code
 	if !m.matches(f, sent, c) {
 		t.Error("the code does not match")
@@ -101,7 +101,7 @@ func TestACodeOutlivesARotationOfKeysButNotItsFlow(t *testing.T) {
 	old := method(t, "an old secret of the server")
 	f := flow(selfservice.KindLogin, "one")
 	f.ExpiresAt = old.Now().Add(time.Minute)
-	c := old.issue(f, recipient{})
+	c := old.issue(f, selfservice.Recipient{})
 	if !f.Internal.Code.ExpiresAt.Equal(f.ExpiresAt) {
 		t.Errorf("the code lives until %s, its flow until %s", f.Internal.Code.ExpiresAt, f.ExpiresAt)
 	}
@@ -117,7 +117,7 @@ func TestACodeOutlivesARotationOfKeysButNotItsFlow(t *testing.T) {
 func TestNobodysCodeMatchesNothing(t *testing.T) {
 	m := method(t)
 	f := flow(selfservice.KindRecovery, "one")
-	c := m.issue(f, recipient{via: "email", value: "nobody@example.com"})
+	c := m.issue(f, selfservice.Recipient{Via: "email", Value: "nobody@example.com"})
 	in := &selfservice.Submission{Values: map[string]any{"code": c}}
 	if _, err := m.take(t.Context(), f, in); err == nil {
 		t.Error("a code for nobody was taken")
@@ -185,7 +185,7 @@ func FuzzCode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, typed string) {
 		m := method(t)
 		fl := flow(selfservice.KindVerification, "one")
-		sent := m.issue(fl, recipient{via: "email", value: "ada@example.com"})
+		sent := m.issue(fl, selfservice.Recipient{Via: "email", Value: "ada@example.com"})
 		fl.Internal.Code.IdentityID = "ada"
 		read, ok := digits(typed)
 		_, err := m.take(t.Context(), fl, &selfservice.Submission{Values: map[string]any{"code": typed}})

@@ -53,8 +53,8 @@ func (m *Method) sendLogin(ctx context.Context, f *selfservice.Flow, in *selfser
 	if len(typed) > maxIdentifier {
 		return ui.RejectField(fieldIdentifier, ui.MaxLength(maxIdentifier, len(typed)))
 	}
-	to := recipient{identity.ViaEmail, identity.NormalizeIdentifier(typed), nil}
-	if err := f.MaySend(ctx, m.Limits, to.value); err != nil {
+	to := selfservice.Recipient{Via: identity.ViaEmail, Value: identity.NormalizeIdentifier(typed)}
+	if err := f.MaySend(ctx, m.Limits, to.Value); err != nil {
 		return err
 	}
 	who, err := m.Identities.ByIdentifier(ctx, identity.Code, typed)
@@ -64,23 +64,23 @@ func (m *Method) sendLogin(ctx context.Context, f *selfservice.Flow, in *selfser
 	case !errors.Is(err, identity.ErrNotFound):
 		return err
 	}
-	m.send(f, to, courier.LoginCodeValid, "login_code", nil)
+	f.SendTo(to, courier.LoginCodeValid, m.Lifespan(), map[string]any{"login_code": m.issue(f, to)})
 	ask(f, ui.Submit(ui.GroupCode, fieldResend, id, ui.ResendCode()), ui.LoginCodeSent())
 	f.Form.Add(ui.Hidden(ui.GroupDefault, fieldIdentifier, typed))
 	return selfservice.ErrShowAgain
 }
 
 // reached says how a code reaches somebody by the identifier; nobody is reached by one that takes no codes.
-func (m *Method) reached(who *identity.Identity, to recipient) recipient {
+func (m *Method) reached(who *identity.Identity, to selfservice.Recipient) selfservice.Recipient {
 	s, err := m.Schemas.Get(who.SchemaID)
 	if err != nil {
 		return to
 	}
-	via, ok := s.Extract(who.Traits).CodeVia[to.value]
+	via, ok := s.Extract(who.Traits).CodeVia[to.Value]
 	if !ok || via == identity.ViaSMS && !m.SMS {
 		return to
 	}
-	return recipient{via, to.value, who}
+	return selfservice.Recipient{Via: via, Value: to.Value, Who: who}
 }
 
 // takeLogin takes a code back. It verifies the address, because only who reads its messages knows the code.
@@ -99,7 +99,7 @@ func (m *Method) takeLogin(ctx context.Context, f *selfservice.Flow, in *selfser
 	if err != nil {
 		return nil, err
 	}
-	if m.reached(who, recipient{via: c.Via, value: c.SentTo}).who == nil {
+	if m.reached(who, selfservice.Recipient{Via: c.Via, Value: c.SentTo}).Who == nil {
 		return nil, ui.Reject(ui.CodeInvalid(f.Kind)) // the person has another address now, and who reads this one is somebody else
 	}
 	f.Internal.Code = nil

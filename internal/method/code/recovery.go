@@ -18,19 +18,7 @@ func (m *Method) RecoveryNodes(_ context.Context, f *selfservice.Flow) ([]*ui.No
 	if m.Config.Config.ChooseRecoveryAddress {
 		return addressNodes(f), nil
 	}
-	return m.emailNodes(), nil
-}
-
-// emailNodes ask for an address, and for a telephone number too where text messages can be sent.
-func (m *Method) emailNodes() []*ui.Node {
-	kind, label, complete := ui.KindEmail, ui.LabelEmail(), "email"
-	if m.SMS {
-		kind, label, complete = ui.KindText, ui.LabelEmailOrPhone(), "username"
-	}
-	return []*ui.Node{
-		ui.Input(ui.GroupCode, fieldEmail, kind, ui.WithRequired(), ui.WithAutocomplete(complete), ui.WithLabel(label)),
-		ui.Submit(ui.GroupCode, fieldMethod, id, ui.LabelContinue()),
-	}
+	return m.AddressNodes(id, ""), nil
 }
 
 // Recover sends a code to the address that was typed, or takes the code back.
@@ -41,36 +29,23 @@ func (m *Method) Recover(ctx context.Context, f *selfservice.Flow, in *selfservi
 	if in.String(fieldEmail) == "" && f.State == ui.StateSentEmail {
 		return m.takeRecovery(ctx, f, in)
 	}
-	via, value, err := selfservice.TypedAddress(in, fieldEmail, m.SMS)
+	to, err := m.To(ctx, f, in, fieldEmail, identity.Recover)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.sendRecovery(ctx, f, via, value); err != nil {
-		return nil, err
-	}
+	m.sendRecovery(f, to)
 	said := ui.RecoverySent()
-	if via == identity.ViaSMS {
-		said = ui.RecoverySentTo(mask(value))
+	if to.Via == identity.ViaSMS {
+		said = ui.RecoverySentTo(mask(to.Value))
 	}
-	ask(f, ui.Submit(ui.GroupCode, fieldEmail, value, ui.ResendCode()), said)
+	ask(f, ui.Submit(ui.GroupCode, fieldEmail, to.Value, ui.ResendCode()), said)
 	return nil, selfservice.ErrShowAgain
 }
 
 // sendRecovery sends a code to the address, if an account can be recovered by it.
-func (m *Method) sendRecovery(ctx context.Context, f *selfservice.Flow, via, value string) error {
-	if err := f.MaySend(ctx, m.Limits, value); err != nil {
-		return err
-	}
-	who, err := m.Identities.ByAddress(ctx, identity.Recover, via, value)
-	if err != nil && !errors.Is(err, identity.ErrNotFound) {
-		return err
-	}
-	to := recipient{via, value, who}
-	m.send(f, to, courier.RecoveryCodeValid, "recovery_code", nil)
-	if m.Flows.Recovery.NotifyUnknownRecipients {
-		m.notify(f, to, courier.RecoveryCodeInvalid)
-	}
-	return nil
+func (m *Method) sendRecovery(f *selfservice.Flow, to selfservice.Recipient) {
+	f.SendTo(to, courier.RecoveryCodeValid, m.Lifespan(), map[string]any{"recovery_code": m.issue(f, to)})
+	m.NotifyUnknown(f, to, courier.RecoveryCodeInvalid, m.Lifespan())
 }
 
 // takeRecovery takes a code back.

@@ -43,7 +43,7 @@ func (m *Method) Register(ctx context.Context, f *selfservice.Flow, in *selfserv
 		return nil, ui.Reject(ui.IdentifierMissing())
 	}
 	if f.State != ui.StateSentEmail || in.Has(fieldResend) {
-		return nil, m.sendRegistration(ctx, f, recipient{via, value, draft})
+		return nil, m.sendRegistration(ctx, f, selfservice.Recipient{Via: via, Value: value, Who: draft})
 	}
 	return m.takeRegistration(ctx, f, in, draft, found)
 }
@@ -65,16 +65,16 @@ func (m *Method) firstReached(found identity.Extraction) (via, value string) {
 
 // sendRegistration sends a code to register with. It is sent to an address that somebody has as well: only its owner learns
 // so, after entering the code.
-func (m *Method) sendRegistration(ctx context.Context, f *selfservice.Flow, to recipient) error {
-	if err := f.MaySend(ctx, m.Limits, to.value); err != nil {
+func (m *Method) sendRegistration(ctx context.Context, f *selfservice.Flow, to selfservice.Recipient) error {
+	if err := f.MaySend(ctx, m.Limits, to.Value); err != nil {
 		return err
 	}
-	if err := f.Remember(id, sentFor{Traits: to.who.Traits}); err != nil {
+	if err := f.Remember(id, sentFor{Traits: to.Who.Traits}); err != nil {
 		return err
 	}
-	m.send(f, to, courier.RegistrationCodeValid, "registration_code", map[string]any{"traits": to.who.Traits})
+	f.SendTo(to, courier.RegistrationCodeValid, m.Lifespan(), map[string]any{"registration_code": m.issue(f, to), "traits": to.Who.Traits})
 	f.Internal.Code.IdentityID = "" // there is nobody yet
-	hide(f, to.who.Traits)
+	hide(f, to.Who.Traits)
 	ask(f, ui.Submit(ui.GroupCode, fieldResend, id, ui.ResendCode()), ui.RegistrationCodeSent(), hidden(f)...)
 	if f.Internal.Traits != nil {
 		f.Form.Add(ui.Submit(ui.GroupProfile, "screen", "previous", ui.RegistrationBack()))

@@ -12,7 +12,7 @@ import (
 
 // VerificationNodes asks for the address.
 func (m *Method) VerificationNodes(context.Context, *selfservice.Flow) ([]*ui.Node, error) {
-	return m.emailNodes(), nil
+	return m.AddressNodes(id, ""), nil
 }
 
 // Verify sends a code to the address that was typed, or takes the code back.
@@ -20,26 +20,14 @@ func (m *Method) Verify(ctx context.Context, f *selfservice.Flow, in *selfservic
 	if in.String(fieldEmail) == "" && f.State == ui.StateSentEmail {
 		return m.takeVerification(ctx, f, in)
 	}
-	via, value, err := selfservice.TypedAddress(in, fieldEmail, m.SMS)
+	to, err := m.To(ctx, f, in, fieldEmail, identity.Verify)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.MaySend(ctx, m.Limits, value); err != nil {
+	m.sendVerification(f, to)
+	m.NotifyUnknown(f, to, courier.VerificationCodeInvalid, m.Lifespan())
+	if err := m.NoteSent(ctx, to); err != nil {
 		return nil, err
-	}
-	who, err := m.Identities.ByAddress(ctx, identity.Verify, via, value)
-	if err != nil && !errors.Is(err, identity.ErrNotFound) {
-		return nil, err
-	}
-	m.sendVerification(f, recipient{via, value, who})
-	if m.Flows.Verification.NotifyUnknownRecipients {
-		m.notify(f, recipient{via, value, who}, courier.VerificationCodeInvalid)
-	}
-	if who != nil && selfservice.NeverSent(who, via, value) {
-		// Who changes the identity at the same time goes first: the state is but a note.
-		if err := m.Identities.MarkSent(ctx, who.ID, via, value); err != nil && !errors.Is(err, identity.ErrChanged) {
-			return nil, err
-		}
 	}
 	return nil, selfservice.ErrShowAgain
 }
@@ -50,27 +38,21 @@ func (m *Method) BeginVerification(_ context.Context, f *selfservice.Flow, who *
 		return selfservice.ErrUnreachable
 	}
 	f.Lang = lang
-	m.sendVerification(f, recipient{a.Via, a.Value, who})
+	m.sendVerification(f, selfservice.Recipient{Via: a.Via, Value: a.Value, Who: who})
 	return nil
 }
 
 // sendVerification sends a code and a link that brings it along, and asks for it.
-func (m *Method) sendVerification(f *selfservice.Flow, to recipient) {
+func (m *Method) sendVerification(f *selfservice.Flow, to selfservice.Recipient) {
 	code := m.issue(f, to)
-	if to.who != nil {
-		data := f.MessageData(to.value, to.who, m.Lifespan())
-		data["verification_code"] = code
-		data["verification_url"] = f.With(fieldCode, code)
-		f.Send(courier.Message{
-			Channel: to.via, Recipient: to.value, Template: courier.VerificationCodeValid, Data: data, Lang: f.Lang,
-			ExpiresAt: f.Internal.Code.ExpiresAt,
-		})
-	}
+	f.SendTo(to, courier.VerificationCodeValid, m.Lifespan(), map[string]any{
+		"verification_code": code, "verification_url": f.With(fieldCode, code),
+	})
 	said := ui.VerificationSent()
-	if to.via == identity.ViaSMS {
+	if to.Via == identity.ViaSMS {
 		said = ui.VerificationSentBySMS()
 	}
-	ask(f, ui.Submit(ui.GroupCode, fieldEmail, to.value, ui.ResendCode()), said)
+	ask(f, ui.Submit(ui.GroupCode, fieldEmail, to.Value, ui.ResendCode()), said)
 }
 
 // takeVerification takes a code back.

@@ -16,7 +16,7 @@ import (
 func sent(t testing.TB) (*Method, *selfservice.Flow, string) {
 	t.Helper()
 	clock := new(testkit.Clock)
-	m := &Method{Config: DefaultConfig(), Now: clock.Now}
+	m := &Method{Sending: selfservice.Sending{Now: clock.Now}, Config: DefaultConfig()}
 	f := &selfservice.Flow{ID: "one", Kind: selfservice.KindVerification, ExpiresAt: clock.Now().Add(time.Hour), Form: ui.NewForm("https://login.example.com/auth/self-service/verification?flow=one")}
 	who := &identity.Identity{ID: "ada"}
 	if err := m.BeginVerification(t.Context(), f, who, identity.VerifiableAddress{Via: "email", Value: "ada@example.com"}, "de"); err != nil {
