@@ -32,7 +32,7 @@ func (h *Handler) formPost(w http.ResponseWriter, a *Answer) error {
 	var page bytes.Buffer
 	err := formPostPage.Execute(&page, map[string]any{
 		// The template would refuse private-use schemes.
-		"To":     template.URL(a.RedirectURI), //nolint:gosec // a registered URI; registration refuses what browsers would run
+		"To":     template.URL(a.RedirectURI), // a registered URI; registration refuses what browsers would run
 		"Params": a.Params,
 		"Script": h.Cookies.Base.Path(pathFormPostScript),
 	})
