@@ -61,10 +61,13 @@ func (h *Handler) call(ctx context.Context, hooks []HookConfig, f *Flow, in *Sub
 	return h.Hooks.Run(ctx, list, c)
 }
 
-// copyForHook is the flow without what a browser alone may know.
+// copyForHook is the flow without what a browser alone may know: its CSRF token, and the proof of a link that it has opened.
 func (f *Flow) copyForHook() *Flow {
 	c := *f
-	c.Form.Nodes = slices.DeleteFunc(slices.Clone(f.Form.Nodes), func(n *ui.Node) bool { return n.Key() == csrfField })
+	c.Form.Nodes = slices.DeleteFunc(slices.Clone(f.Form.Nodes), func(n *ui.Node) bool {
+		opened := n.Key() == fieldCode && n.Attributes.Value != nil && n.Attributes.Value != ""
+		return opened || n.Key() == csrfField || n.Key() == fieldToken
+	})
 	return &c
 }
 

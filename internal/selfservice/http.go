@@ -54,7 +54,7 @@ func (h *Handler) begun(k flowKind, typ string) web.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		f, token, err := h.begin(w, r, k, in, h.absolute(r.Context(), r.URL.RequestURI()))
+		f, token, err := h.begin(w, r, k, in, h.requestURL(r))
 		if err != nil {
 			return err
 		}

@@ -260,6 +260,22 @@ func known(tag string) bool { return short(tag) == "en" || short(tag) == "de" }
 // clientHeader tells web hooks the client's address, as it is known behind trusted proxies.
 const clientHeader = "True-Client-Ip"
 
+// requestURL is the address of a request as flows keep it, and as hooks and mails are told it: without what proves something,
+// the tokens and codes of links that were opened above all.
+func (h *Handler) requestURL(r *http.Request) string {
+	u := *r.URL
+	q := u.Query()
+	proves := false
+	for _, name := range []string{fieldToken, fieldCode, csrfField, "password"} {
+		proves = proves || q.Has(name)
+		q.Del(name)
+	}
+	if proves {
+		u.RawQuery = q.Encode()
+	}
+	return h.absolute(r.Context(), u.RequestURI())
+}
+
 // facts are what web hooks may be told of a request: not what signs the person in.
 func (h *Handler) facts(r *http.Request) hook.Call {
 	headers := r.Header.Clone()
@@ -268,7 +284,7 @@ func (h *Handler) facts(r *http.Request) hook.Call {
 		headers.Set(clientHeader, ip.String())
 	}
 	c := hook.Call{
-		RequestHeaders: headers, RequestMethod: r.Method, RequestURL: h.absolute(r.Context(), r.URL.RequestURI()), RequestCookies: map[string]string{},
+		RequestHeaders: headers, RequestMethod: r.Method, RequestURL: h.requestURL(r), RequestCookies: map[string]string{},
 	}
 	for _, cookie := range r.Cookies() {
 		if cookie.Name != h.csrfCookie(r.Context()) && cookie.Name != h.Sessions.Config.Cookie.Name && !ofOAuth(cookie.Name) {

@@ -1,13 +1,61 @@
 package selfservice_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
+
+// TestHooksAreNotToldWhatALinkProves: a link that a person opens, in whichever browser, holds what nobody else may know until it
+// is spent, and hooks run before that.
+func TestHooksAreNotToldWhatALinkProves(t *testing.T) {
+	for _, by := range []string{"link", "code"} {
+		for _, elsewhere := range []bool{false, true} {
+			l := listen(t)
+			check := l.hook("/check", true)
+			check.Config.Body = "base64://" + base64.StdEncoding.EncodeToString([]byte(`function(ctx) ctx`))
+			s := hooked(t, func(c *selfservice.Config) {
+				c.Flows.Verification.Enabled, c.Flows.Verification.Use = true, by
+				c.Flows.Verification.After = selfservice.AfterConfig{Hooks: []selfservice.HookConfig{check}}
+			})
+			proofs()(s)
+			s.known("ada@example.com")
+			b := s.browser()
+			b.submit(b.begin("verification", "token=not-ours&after=1"), map[string]any{"method": by, "email": "ada@example.com"})
+			link := s.sentLink("ada@example.com")
+			if elsewhere {
+				b = s.browser()
+			}
+			if a := b.get(link); elsewhere || by == "code" {
+				f, values := b.flow("verification", a), map[string]any{"method": by}
+				for _, name := range []string{"token", "code"} {
+					if v, ok := f.node(name); ok {
+						values[name] = v
+					}
+				}
+				b.submit(f, values)
+			}
+			u, err := url.Parse(link)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told, err := json.Marshal(l.told("/check"))
+			if err != nil || !strings.Contains(string(told), "after=1") {
+				t.Fatalf("%s: the hook was told %s: %v", by, told, err)
+			}
+			proof := u.Query().Get("token") + u.Query().Get("code")
+			if proof == "" || strings.Contains(string(told), proof) || strings.Contains(string(told), "not-ours") {
+				t.Errorf("%s, elsewhere %t: the hook was told the proof %q: %s", by, elsewhere, proof, told)
+			}
+		}
+	}
+}
 
 func TestHooksOfRecoveryAndVerification(t *testing.T) {
 	for _, kind := range []string{"recovery", "verification"} {
