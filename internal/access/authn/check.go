@@ -1,0 +1,128 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/textproto"
+	"net/url"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+)
+
+// check asks a session store about the session of a request, as Oathkeeper does.
+type check struct {
+	o       Options
+	s       CheckSettings
+	target  *url.URL
+	forward []string // canonical names
+	fixed   map[string][]string
+}
+
+const forwardedHost = "X-Forwarded-Host"
+
+// checkTimeout is how long a session store may take.
+const checkTimeout = 5 * time.Second
+
+func newCheck(o Options, s CheckSettings, always ...string) (*check, error) {
+	c := &check{o: o, s: s, fixed: map[string][]string{}}
+	if err := checkAddress("check_session_url", s.CheckSessionURL); err != nil {
+		return nil, err
+	}
+	if s.ForceMethod != "" && !fetch.IsToken(s.ForceMethod) {
+		return nil, fmt.Errorf("force_method: %q is no HTTP method", s.ForceMethod)
+	}
+	target, err := url.Parse(s.CheckSessionURL)
+	if err != nil {
+		return nil, errors.New("check_session_url: cannot be parsed")
+	}
+	c.target = target
+	for _, name := range append(always, s.ForwardHTTPHeaders...) {
+		if name != "" {
+			c.forward = append(c.forward, textproto.CanonicalMIMEHeaderKey(name))
+		}
+	}
+	c.fixed, err = fixedHeaders("additional_headers", s.AdditionalHeaders)
+	return c, err
+}
+
+// checkAddress says what is wrong with a URL of the settings.
+func checkAddress(path, address string) error {
+	if err := fetch.CheckURL(address); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// fixedHeaders reads headers that are the same for every request.
+func fixedHeaders(path string, headers map[string]string) (map[string][]string, error) {
+	fixed := make(map[string][]string, len(headers))
+	for name, value := range headers {
+		if !fetch.IsToken(name) {
+			return nil, fmt.Errorf("%s.%s: is no name of a header", path, name)
+		}
+		fixed[textproto.CanonicalMIMEHeaderKey(name)] = []string{value}
+	}
+	return fixed, nil
+}
+
+// ask returns the body of a 200 answer; any other refuses the session.
+func (c *check) ask(ctx context.Context, r *access.Request) ([]byte, error) {
+	answer, err := c.o.Ask.Ask(ctx, c.question(r))
+	if err != nil {
+		return nil, access.ErrUnavailable.Because(err)
+	}
+	if err := answer.Limited(c.o.Now()); err != nil {
+		return nil, err
+	}
+	switch {
+	case answer.Status == statusOK:
+		return answer.Body, nil
+	case answer.Status >= statusInternal:
+		return nil, access.ErrUnavailable.Because(fmt.Errorf("the session store answered %d", answer.Status))
+	}
+	return nil, access.ErrUnauthorized.Because(fmt.Errorf("the session store answered %d", answer.Status))
+}
+
+// The statuses that answers are compared with.
+const (
+	statusOK           = 200
+	statusUnauthorized = 401
+	statusNotFound     = 404
+	statusInternal     = 500
+)
+
+// question is the call for a request. The body stays here; a HEAD would have no answer to read.
+func (c *check) question(r *access.Request) fetch.Question {
+	to := *c.target
+	if !c.s.PreservePath {
+		to.Path, to.RawPath = r.Target.Path, ""
+		if plain, err := url.PathUnescape(r.Target.Path); err == nil {
+			to.Path, to.RawPath = plain, r.Target.Path
+		}
+	}
+	if !c.s.PreserveQuery {
+		to.RawQuery = r.Target.RawQuery
+	}
+	q := fetch.Question{Method: c.s.ForceMethod, URL: to.String(), Timeout: checkTimeout, Header: make(map[string][]string, len(c.forward)+len(c.fixed)+1)}
+	if q.Method == "" {
+		q.Method = r.Method
+	}
+	if q.Method == "HEAD" {
+		q.Method = "GET"
+	}
+	for _, name := range c.forward {
+		if values, ok := r.Header[name]; ok {
+			q.Header[name] = values
+		}
+	}
+	for name, values := range c.fixed {
+		q.Header[name] = values
+	}
+	if c.s.PreserveHost {
+		q.Header[forwardedHost] = []string{r.Target.Host}
+	}
+	return q
+}

@@ -1,0 +1,302 @@
+package authn
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/cache"
+)
+
+// JWTSettings are the settings of the authenticator jwt.
+type JWTSettings struct {
+	// JWKSURLs are where the issuers' public keys are: https, http or file URLs. Without them, JWTs of this server are checked
+	// in this process.
+	JWKSURLs []string `json:"jwks_urls"`
+	// JWKSMaxWait is how long a request waits for keys that are not there yet. Default: 1s.
+	JWKSMaxWait string `json:"jwks_max_wait"`
+	// JWKSTTL is how old keys get before they are read again, in the background. Default: 30s.
+	JWKSTTL string `json:"jwks_ttl"`
+	// AllowedAlgorithms are those of RFC 7518 §3.1 that a token may be signed with. Default: RS256; for JWTs of this server
+	// all asymmetric ones.
+	AllowedAlgorithms []string `json:"allowed_algorithms"`
+	// TrustedIssuers are the permitted values of iss. Default: any.
+	TrustedIssuers []string `json:"trusted_issuers"`
+	// TargetAudience are values that aud must have, all of them.
+	TargetAudience []string `json:"target_audience"`
+	// RequiredScope are scopes that must be granted, all of them.
+	RequiredScope []string `json:"required_scope"`
+	// ScopeStrategy is exact, hierarchic or wildcard.
+	ScopeStrategy string `json:"scope_strategy"`
+	// TokenFrom says where the token is. Default: Authorization.
+	TokenFrom *TokenFrom `json:"token_from"`
+}
+
+// jwts makes the authenticators of JWTs, which share key sets and what they verified.
+type jwts struct {
+	o        Options
+	bound    *confirmer
+	sets     *keySets
+	verified *cache.Cache[*verified]
+}
+
+// keepVerified bounds how long a verified JWT is kept without its signature being checked again.
+const keepVerified = 10 * time.Minute
+
+func newJWTs(o Options, bound *confirmer) *jwts {
+	return &jwts{
+		o: o, bound: bound, sets: newKeySets(o),
+		verified: cache.New[*verified](cache.Options{Name: "access_jwt", Max: o.CacheSize, TTL: keepVerified, Now: o.Now}),
+	}
+}
+
+// verified is a JWT whose signature was checked.
+type verified struct {
+	known
+	claims map[string]any
+	scopes []string
+	typ    string // the header typ in lower case
+	print  string // of the key
+}
+
+// make makes a jwt.
+func (j *jwts) make(from access.Settings) (access.Authenticator, error) {
+	settings := JWTSettings{JWKSMaxWait: "1s", JWKSTTL: "30s"}
+	if err := from.Decode(&settings); err != nil {
+		return nil, err
+	}
+	where, err := newLocation(settings.TokenFrom, "")
+	if err != nil {
+		return nil, err
+	}
+	strategy, found, err := strategyOf(settings.ScopeStrategy)
+	if err != nil {
+		return nil, err
+	}
+	want := demands{scopes: settings.RequiredScope, audiences: settings.TargetAudience, issuers: settings.TrustedIssuers, strategy: strategy}
+	if len(settings.JWKSURLs) == 0 {
+		if !found {
+			want.strategy = j.o.Scopes
+		}
+		return j.own(where, want, settings.AllowedAlgorithms)
+	}
+	if len(want.scopes) > 0 && !found {
+		return nil, errors.New("scope_strategy: is missing; required_scope is checked by exact, hierarchic or wildcard")
+	}
+	a := &foreignJWT{jwts: j, where: where, want: want}
+	if len(settings.AllowedAlgorithms) == 0 {
+		settings.AllowedAlgorithms = []string{"RS256"}
+	}
+	if a.algorithms, err = algorithmsOf(settings.AllowedAlgorithms); err != nil {
+		return nil, err
+	}
+	for _, d := range []struct {
+		path, text string
+		to         *time.Duration
+	}{{"jwks_max_wait", settings.JWKSMaxWait, &a.wait}, {"jwks_ttl", settings.JWKSTTL, &a.ttl}} {
+		if *d.to, err = time.ParseDuration(d.text); err != nil || *d.to <= 0 {
+			return nil, fmt.Errorf("%s: %q is no duration, such as 1s", d.path, d.text)
+		}
+	}
+	for i, address := range settings.JWKSURLs {
+		set, err := j.sets.at(address)
+		if err != nil {
+			return nil, fmt.Errorf("jwks_urls[%d]: %w", i, err)
+		}
+		a.sets = append(a.sets, set)
+	}
+	a.scope = strings.Join(settings.JWKSURLs, " ") + "\n" + strings.Join(settings.AllowedAlgorithms, " ") + "\n"
+	return a, nil
+}
+
+// algorithmsOf reads the names of signature algorithms; none is none of them (RFC 8725 §3.2).
+func algorithmsOf(names []string) ([]jose.SignatureAlgorithm, error) {
+	all := append(proofAlgorithms(), jose.HS256, jose.HS384, jose.HS512)
+	list := make([]jose.SignatureAlgorithm, 0, len(names))
+	for i, name := range names {
+		a := jose.SignatureAlgorithm(name)
+		if !slices.Contains(all, a) {
+			return nil, fmt.Errorf("allowed_algorithms[%d]: %q is no algorithm that signatures are checked by", i, name)
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+// foreignJWT checks JWTs by key sets of others.
+type foreignJWT struct {
+	*jwts
+	where      location
+	want       demands
+	algorithms []jose.SignatureAlgorithm
+	sets       []*keySet
+	ttl, wait  time.Duration
+	scope      string // what makes a verified token good for this handler: keys and algorithms
+}
+
+// Authenticate verifies the token, or remembers that it did.
+func (a *foreignJWT) Authenticate(ctx context.Context, r *access.Request) (*access.Principal, error) {
+	c, err := a.where.find(r)
+	if err != nil {
+		return nil, err
+	}
+	if !jwtShaped(c.token) {
+		return nil, access.ErrNotResponsible
+	}
+	sum := sha256.Sum256([]byte(a.scope + c.token))
+	key := string(sum[:])
+	v, ok := a.verified.Get(ctx, key)
+	if !ok || !a.standing(ctx, v) {
+		if v, err = a.verify(ctx, c.token); err != nil {
+			return nil, err
+		}
+		a.keep(ctx, key, v)
+	}
+	return a.principal(ctx, r, c, v, &a.want)
+}
+
+// jwtShaped reports whether the text has three parts.
+func jwtShaped(text string) bool { return strings.Count(text, ".") == 2 }
+
+// standing reports whether the key that a token was verified with is still published. A set that cannot be read at all makes the
+// token be verified again, which says so.
+func (a *foreignJWT) standing(ctx context.Context, v *verified) bool {
+	for _, set := range a.sets {
+		if state, err := set.all(ctx, a.ttl, a.wait); err == nil && state.holds(v.print) {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *jwts) keep(ctx context.Context, key string, v *verified) {
+	life := keepVerified
+	if !v.Expires.IsZero() {
+		life = min(life, v.Expires.Sub(j.o.Now()))
+	}
+	j.verified.Set(ctx, key, v, life)
+}
+
+// verify checks the signature by the keys of all sets, and once more where a set lacked the key and was read again.
+func (a *foreignJWT) verify(ctx context.Context, token string) (*verified, error) {
+	jws, err := parseJWT(token, a.algorithms)
+	if err != nil {
+		return nil, err
+	}
+	var unread error
+	failed := errNoKey
+	for _, set := range a.sets {
+		state, err := set.all(ctx, a.ttl, a.wait)
+		if err != nil {
+			unread = err
+			continue
+		}
+		v, err := verifyBy(jws, state.keys)
+		if errors.Is(err, errNoKey) {
+			if newer := set.again(ctx, state, a.wait); newer != nil {
+				v, err = verifyBy(jws, newer.keys)
+			}
+		}
+		if err == nil {
+			return v, nil
+		}
+		if !errors.Is(err, errNoKey) {
+			failed = err
+		}
+	}
+	if unread != nil && errors.Is(failed, errNoKey) {
+		return nil, unread // nobody knows whether the key is among those that cannot be read
+	}
+	return nil, access.ErrUnauthorized.Because(failed)
+}
+
+var (
+	errNoKey     = errors.New("no key of this id and algorithm is published")
+	errSignature = errors.New("the signature does not match")
+	errType      = errors.New("the JWT is of another type")
+)
+
+// parseJWT reads a compact JWS. Types that are made for something else are refused (RFC 8725 §3.11).
+func parseJWT(token string, algorithms []jose.SignatureAlgorithm) (*jose.JSONWebSignature, error) {
+	jws, err := jose.ParseSignedCompact(token, algorithms)
+	if err != nil || len(jws.Signatures) != 1 {
+		return nil, access.ErrUnauthorized.Because(errors.New("the token is not a JWT signed by a permitted algorithm"))
+	}
+	switch typeOf(jws) {
+	case proofType, "logout+jwt", "secevent+jwt", "oauth-authz-req+jwt", "token-introspection+jwt", "client-authentication+jwt", "statuslist+jwt":
+		return nil, access.ErrUnauthorized.Because(errType)
+	}
+	return jws, nil
+}
+
+// typeOf is the header typ in lower case, without "application/" (RFC 7515 §4.1.9).
+func typeOf(jws *jose.JSONWebSignature) string {
+	typ, _ := jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType].(string)
+	return strings.TrimPrefix(strings.ToLower(typ), "application/")
+}
+
+// verifyBy checks the signature by the key that the token names, by each that fits where it names none, under the key's own
+// algorithm (RFC 8725 §3.1).
+func verifyBy(jws *jose.JSONWebSignature, keys []publicKey) (*verified, error) {
+	header := &jws.Signatures[0].Protected
+	err := errNoKey
+	for i := range keys {
+		k := &keys[i]
+		if header.KeyID != "" && header.KeyID != k.jwk.KeyID || k.jwk.Algorithm != "" && k.jwk.Algorithm != header.Algorithm {
+			continue
+		}
+		payload, bad := jws.Verify(k.jwk.Key)
+		if bad != nil {
+			err = errSignature
+			continue
+		}
+		return readVerified(payload, typeOf(jws), k.print)
+	}
+	return nil, err
+}
+
+// readVerified reads signed claims. The scopes are in the claim scp, whatever the issuer calls them, as Oathkeeper has it.
+func readVerified(payload []byte, typ, print string) (*verified, error) {
+	v := &verified{typ: typ, print: print}
+	var err error
+	if v.known, err = readKnown(payload); err != nil {
+		return nil, err
+	}
+	if v.claims, err = object(payload); err != nil || v.claims == nil {
+		return nil, errors.New("the claims are no object")
+	}
+	v.scopes = v.granted()
+	list := make([]any, len(v.scopes))
+	for i, s := range v.scopes {
+		list[i] = s
+	}
+	for _, name := range []string{"scp", "scope", "scopes"} {
+		if _, there := v.claims[name]; there {
+			delete(v.claims, name)
+			break
+		}
+	}
+	v.claims["scp"] = list
+	return v, nil
+}
+
+// principal checks what a verified token says.
+func (j *jwts) principal(ctx context.Context, r *access.Request, c credential, v *verified, want *demands) (*access.Principal, error) {
+	if err := v.current(j.o.Now()); err != nil {
+		return nil, access.ErrUnauthorized.Because(err)
+	}
+	if err := want.met(v.Issuer, v.Audience, v.scopes); err != nil {
+		return nil, err
+	}
+	if err := j.bound.check(ctx, r, c, v.Confirmation); err != nil {
+		return nil, err
+	}
+	return &access.Principal{Subject: v.Subject, Extra: v.claims, Scopes: v.scopes, Expires: v.Expires.Time}, nil
+}
