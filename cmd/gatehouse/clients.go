@@ -113,16 +113,22 @@ func clientFromFlags(cmd *cobra.Command) (document, error) {
 	if secretFile == "" {
 		return client, nil
 	}
-	content, err := readInput(cmd, secretFile)
+	secret, err := readSecret(cmd, secretFile)
+	client["client_secret"] = secret
+	return client, err
+}
+
+// readSecret is the first line of the file that --secret-file names.
+func readSecret(cmd *cobra.Command, name string) (string, error) {
+	content, err := readInput(cmd, name)
 	if err != nil {
-		return nil, fmt.Errorf("--secret-file: %w", err)
+		return "", fmt.Errorf("--secret-file: %w", err)
 	}
 	line, _, _ := strings.Cut(string(content), "\n")
 	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return nil, fmt.Errorf("--secret-file %s: the first line is empty", secretFile)
+		return "", fmt.Errorf("--secret-file %s: the first line is empty", name)
 	}
-	client["client_secret"] = line
-	return client, nil
+	return line, nil
 }
 
 func readInput(cmd *cobra.Command, name string) ([]byte, error) {

@@ -133,24 +133,12 @@ type listIn struct {
 
 func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]messageView], error) {
 	var none web.Reply[[]messageView]
-	size := in.PageSize
-	switch {
-	case in.Status != "" && !in.Status.valid():
-		return none, errStatus
-	case size < 0:
-		return none, errSize
-	case size == 0:
-		size = defaultPageSize
+	f, err := h.filter(ctx, in)
+	if err != nil {
+		return none, err
 	}
-	size = min(size, maxPageSize)
-	f := filter{status: in.Status, recipient: in.Recipient, limit: size + 1} // one more tells whether there is a next page
-	if in.PageToken != "" {
-		last, err := h.Ring.Open(in.PageToken, pageData(ctx, in))
-		if err != nil {
-			return none, errPage.Because(err)
-		}
-		f.before = string(last)
-	}
+	size := f.limit
+	f.limit++ // one more tells whether there is a next page
 	all, err := h.Courier.store.list(ctx, f)
 	if err != nil {
 		return none, err
@@ -173,6 +161,28 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]messageView]
 		views[i] = h.view(r)
 	}
 	return web.Reply[[]messageView]{Header: http.Header{"Link": {link}, "X-Total-Count": {strconv.Itoa(total)}}, Body: views}, nil
+}
+
+// filter reads which messages are asked for.
+func (h *Handler) filter(ctx context.Context, in listIn) (filter, error) {
+	f := filter{status: in.Status, recipient: in.Recipient, limit: min(in.PageSize, maxPageSize)}
+	switch {
+	case in.Status != "" && !in.Status.valid():
+		return f, errStatus
+	case in.PageSize < 0:
+		return f, errSize
+	case in.PageSize == 0:
+		f.limit = defaultPageSize
+	}
+	if in.PageToken == "" {
+		return f, nil
+	}
+	last, err := h.Ring.Open(in.PageToken, pageData(ctx, in))
+	if err != nil {
+		return f, errPage.Because(err)
+	}
+	f.before = string(last)
+	return f, nil
 }
 
 // pageLink is one entry of a Link header (RFC 8288 §3).

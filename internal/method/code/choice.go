@@ -151,8 +151,14 @@ func (m *Method) chose(ctx context.Context, f *selfservice.Flow, in *selfservice
 	if i < 0 {
 		return ui.Reject(ui.StateFailure(f.Kind))
 	}
+	askInFull(f, all[i].Via)
+	return nil
+}
+
+// askInFull asks for the chosen address, of which only a part was shown.
+func askInFull(f *selfservice.Flow, via string) {
 	kind, label, complete := ui.KindEmail, ui.LabelEmail(), "email"
-	if all[i].Via == identity.ViaSMS {
+	if via == identity.ViaSMS {
 		kind, label, complete = ui.KindTel, ui.LabelPhone(), "tel"
 	}
 	f.Keep()
@@ -163,7 +169,6 @@ func (m *Method) chose(ctx context.Context, f *selfservice.Flow, in *selfservice
 		ui.Submit(ui.GroupCode, fieldMethod, id, ui.LabelContinue()),
 		ui.Hidden(ui.GroupCode, fieldMethod, id), back(),
 	)
-	return nil
 }
 
 // confirm sends the code to an address that was typed in full.

@@ -152,10 +152,23 @@ func ask(f *selfservice.Flow, resend *ui.Node, said ui.Text, keep ...string) {
 	f.Form.Message(said)
 }
 
-// wrong says that the code was wrong.
-func wrong(f *selfservice.Flow) {
+// takeShown is take for a recovery or verification, whose form is shown again with what was wrong.
+func (m *Method) takeShown(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Code, error) {
+	if in.String(fieldCode) == "" {
+		return nil, ui.RejectField(fieldCode, ui.Required(fieldCode))
+	}
+	c, err := m.take(ctx, f, in)
+	if errors.Is(err, errWrong) {
+		return nil, wrong(f)
+	}
+	return c, err
+}
+
+// wrong shows the form again and says that the code was wrong.
+func wrong(f *selfservice.Flow) error {
 	f.Form.Clear()
 	f.Form.Message(ui.CodeInvalid(f.Kind))
+	return selfservice.ErrShowAgain
 }
 
 // proof is what the session remembers of the code.

@@ -50,21 +50,13 @@ func (m *Method) sendRecovery(f *selfservice.Flow, to selfservice.Recipient) {
 
 // takeRecovery takes a code back.
 func (m *Method) takeRecovery(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Recovered, error) {
-	if in.String(fieldCode) == "" {
-		return nil, ui.RejectField(fieldCode, ui.Required(fieldCode))
-	}
-	c, err := m.take(ctx, f, in)
-	if errors.Is(err, errWrong) {
-		wrong(f)
-		return nil, selfservice.ErrShowAgain
-	}
+	c, err := m.takeShown(ctx, f, in)
 	if err != nil {
 		return nil, err
 	}
 	who, err := m.Identities.Get(ctx, c.IdentityID)
 	if errors.Is(err, identity.ErrNotFound) { // it was deleted meanwhile
-		wrong(f)
-		return nil, selfservice.ErrShowAgain
+		return nil, wrong(f)
 	}
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package code
 
 import (
 	"context"
-	"errors"
 
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
@@ -57,14 +56,7 @@ func (m *Method) sendVerification(f *selfservice.Flow, to selfservice.Recipient)
 
 // takeVerification takes a code back.
 func (m *Method) takeVerification(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission) (*selfservice.Verified, error) {
-	if in.String(fieldCode) == "" {
-		return nil, ui.RejectField(fieldCode, ui.Required(fieldCode))
-	}
-	c, err := m.take(ctx, f, in)
-	if errors.Is(err, errWrong) {
-		wrong(f)
-		return nil, selfservice.ErrShowAgain
-	}
+	c, err := m.takeShown(ctx, f, in)
 	if err != nil {
 		return nil, err
 	}
