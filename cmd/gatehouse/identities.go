@@ -56,9 +56,13 @@ func getIdentity() *cobra.Command {
 			return showOne(cmd, identityColumns, d)
 		},
 	}
-	cmd.Flags().StringArray("include-credential", nil, "kinds of credential to show with their configuration, such as password or oidc; repeat for several. They are secrets")
+	addIncludeFlag(cmd)
 	cmd.Flags().Bool("external", false, "the argument is the identity's external ID")
 	return cmd
+}
+
+func addIncludeFlag(cmd *cobra.Command) {
+	cmd.Flags().StringArray("include-credential", nil, "kinds of credential to show with their configuration, such as password or oidc; repeat for several. They are secrets")
 }
 
 // identityFilters are the flags of list that the API knows as a parameter. The API takes one at a time.
@@ -69,7 +73,7 @@ var identityFilters = map[string]string{
 func listIdentities() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List identities, all pages",
-		Example: `  gatehouse identities list --format json > people.json
+		Example: `  gatehouse identities list --format json --include-credential password > people.json
   gatehouse identities list --credentials-identifier ann@example.com
   gatehouse identities list --trait name.last=Miller`,
 		Args: none,
@@ -81,6 +85,7 @@ func listIdentities() *cobra.Command {
 			return identities.list(cmd, identityListColumns, query)
 		},
 	}
+	addIncludeFlag(cmd)
 	cmd.Flags().String("credentials-identifier", "", "only the identity that signs in with this identifier")
 	cmd.Flags().String("similar", "", "only identities whose identifier is like this")
 	cmd.Flags().String("organization", "", "only identities of this organization")
@@ -94,6 +99,9 @@ func identityQuery(cmd *cobra.Command) (url.Values, error) {
 	query, err := listQuery(cmd, identityFilters)
 	if err != nil {
 		return nil, err
+	}
+	if kinds, _ := cmd.Flags().GetStringArray("include-credential"); len(kinds) > 0 {
+		query["include_credential"] = kinds
 	}
 	if t, _ := cmd.Flags().GetString("trait"); t != "" {
 		path, value, ok := strings.Cut(t, "=")

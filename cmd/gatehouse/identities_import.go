@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -32,7 +31,8 @@ and does not keep the others from being created; the exit status is then 1.
 How far it came is kept beside the file, in FILE.progress, after each batch. An import that was interrupted goes on from
 there when it is started again; a batch that was on its way may then be reported as duplicates. --restart begins anew.
 
-A list of ` + "`identities list --format json`" + ` becomes such a file with ` + "`jq -c '.[]'`" + `.`,
+A list of ` + "`identities list --format json`" + ` becomes such a file with ` + "`jq -c '.[]'`" + `; credentials are in it that the list was asked
+for with --include-credential. Imported identities get IDs of their own; ` + "`jq -c '.[] | .external_id //= .id'`" + ` keeps the former ones.`,
 		Example: "  gatehouse identities import people.jsonl\n  gatehouse identities import people.jsonl --report refused.jsonl",
 		Args:    exactly("the file's name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -207,83 +207,12 @@ func (in *importing) take(errs io.Writer, line int, text []byte) error {
 	}
 	_ = json.Unmarshal(text, &secrets) // what has another shape, the server refuses
 	in.hashing = in.hashing || secrets.Credentials.Password.Config.Password != ""
-	in.entries = append(in.entries, importEntry{line, text})
+	in.entries = append(in.entries, importEntry{line, importable(text)})
 	return nil
 }
 
 func (in *importing) full() bool {
 	return len(in.entries) >= importBatch || in.hashing && len(in.entries) >= hashingBatch
-}
-
-// send creates the batch and reports what the server refuses of it. A batch that began without passwords in the clear may
-// have grown beyond what the server takes with one, so it goes in parts.
-func (in *importing) send(ctx context.Context, errs io.Writer, a *api) error {
-	size := importBatch
-	if in.hashing {
-		size = hashingBatch
-	}
-	for len(in.entries) > 0 {
-		part := in.entries[:min(size, len(in.entries))]
-		if err := in.create(ctx, errs, a, part); err != nil {
-			return err
-		}
-		in.entries = in.entries[len(part):]
-	}
-	in.entries, in.hashing = nil, false
-	return nil
-}
-
-func (in *importing) create(ctx context.Context, errs io.Writer, a *api, part []importEntry) error {
-	type patch struct {
-		Create json.RawMessage `json:"create"`
-	}
-	body := struct {
-		Identities []patch `json:"identities"`
-	}{make([]patch, len(part))}
-	for i, e := range part {
-		body.Identities[i].Create = e.text
-	}
-	var answer struct {
-		Identities []struct {
-			Action string
-			Error  struct{ Message, Reason string }
-		}
-	}
-	_, err := a.send(ctx, http.MethodPatch, identities.path, body, &answer)
-	if no, ok := errors.AsType[*refusal](err); ok && json.Unmarshal(no.details, &answer) == nil && len(answer.Identities) == len(part) {
-		err = nil // a batch of which nothing was created is refused as a whole, with the same list in the details
-	}
-	if err != nil {
-		return fmt.Errorf("lines %d to %d: %w", part[0].line, part[len(part)-1].line, err)
-	}
-	if len(answer.Identities) != len(part) {
-		return fmt.Errorf("the server answered for %d of %d identities; is --endpoint right?", len(answer.Identities), len(part))
-	}
-	for i, one := range answer.Identities {
-		if one.Action == "create" {
-			in.mark.Created++
-			continue
-		}
-		in.mark.Refused++
-		if err := in.refuse(errs, part[i], joinWords([]string{one.Error.Message, one.Error.Reason})); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (in *importing) refuse(errs io.Writer, e importEntry, reason string) error {
-	in.bar.clear()
-	_, _ = fmt.Fprintf(errs, "line %d: %s\n", e.line, printable(reason))
-	if in.report == nil {
-		return nil
-	}
-	encoded, err := json.Marshal(map[string]any{"line": e.line, "error": reason, "identity": e.text})
-	if err != nil {
-		return err
-	}
-	_, err = in.report.Write(append(encoded, '\n'))
-	return err
 }
 
 // remember writes the mark beside the file: whole or not at all, so that a crash leaves the one before.

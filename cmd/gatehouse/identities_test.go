@@ -100,6 +100,45 @@ func TestIdentitiesImportBrokenLine(t *testing.T) {
 	}
 }
 
+// A line with which a whole batch cannot be read is found, and keeps no other from being created.
+func TestIdentitiesImportUnreadableLine(t *testing.T) {
+	s := start(t, "")
+	var lines []string
+	for i := range 30 {
+		lines = append(lines, someone(fmt.Sprintf("p%d@example.com", i), "Smith"))
+	}
+	lines[7] = `{"traits":{"email":"carl@example.com"},"nonsense":true}`
+	lines[8] = `{"traits":{"email":"dora@example.com"},"state":7}`
+	file := write(t, t.TempDir(), "people.jsonl", strings.Join(lines, "\n"))
+	fails(t, call(t, "", "identities", "import", file, "--endpoint", s.admin), 1,
+		"line 8: ", `unknown member "nonsense"`, "line 9: ", "28 created, 2 refused")
+}
+
+// What one server lists, another one takes, with passwords and with what is confirmed.
+func TestIdentitiesExport(t *testing.T) {
+	old, other := start(t, ""), start(t, "")
+	dir := t.TempDir()
+	works(t, "", "identities", "import", write(t, dir, "ann.jsonl", `{"traits":{"email":"ann@example.com"},"metadata_admin":{"n":1},`+
+		`"verifiable_addresses":[{"value":"ann@example.com","via":"email","verified":true,"status":"completed"}],`+
+		`"credentials":{"password":{"config":{"password":"quiet-harbour-lantern"}}}}`), "--endpoint", old.admin)
+	list := func(s server) (line, id, hash string) {
+		line = works(t, "", "identities", "list", "--format", "json", "--include-credential", "password", "--endpoint", s.admin)
+		line = strings.TrimSuffix(strings.TrimPrefix(line, "["), "]\n")
+		return line, asJSON[document](t, line)["id"].(string), regexp.MustCompile(`"hashed_password":"[^"]+"`).FindString(line)
+	}
+	line, id, hash := list(old)
+	works(t, "", "identities", "import", write(t, dir, "list.jsonl", line), "--endpoint", other.admin)
+	copied, newID, newHash := list(other)
+	if hash == "" || newHash != hash || newID == id {
+		t.Errorf("%s became\n%s", line, copied)
+	}
+	for _, want := range []string{`"metadata_admin":{"n":1}`, `"verified":true`} {
+		if !strings.Contains(copied, want) {
+			t.Errorf("%s is not in\n%s", want, copied)
+		}
+	}
+}
+
 func TestIdentitiesValidate(t *testing.T) {
 	good := someone("a@example.com", "One") + "\n\n" + someone("b@example.com", "Two")
 	if out := works(t, good, "identities", "validate", "-"); !strings.Contains(out, "2 identities are valid") {
