@@ -116,7 +116,10 @@ func importable(text []byte) json.RawMessage {
 				delete(credentials, kind)
 			}
 		}
-		members["credentials"], _ = json.Marshal(credentials) // what was read can be written
+		var err error
+		if members["credentials"], err = json.Marshal(credentials); err != nil {
+			return text // which the server then refuses
+		}
 	}
 	created, err := json.Marshal(members)
 	if err != nil {
