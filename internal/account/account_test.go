@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 )
 
@@ -30,6 +31,22 @@ func TestWhoIsNotSignedInIsAskedTo(t *testing.T) {
 	b.get("/account").leads(t, toLogin+"http%3A%2F%2Flocalhost%3A4444%2Faccount%2F")
 	b.get("/account/sessions").leads(t, toLogin+"http%3A%2F%2Flocalhost%3A4444%2Faccount%2Fsessions")
 	b.post("/account/sessions", url.Values{"others": {"true"}}).leads(t, toLogin+"http%3A%2F%2Flocalhost%3A4444%2Faccount%2Fsessions")
+}
+
+// Who has somebody's password and not their second factor sees nothing of the account and signs nobody out.
+func TestTheAccountAsksForTheSecondFactor(t *testing.T) {
+	w := newWorld(t)
+	who := w.person("ada@example.com")
+	who.SetCredential(identity.Credential{Type: identity.TOTP, Config: []byte(`{"totp_url":"otpauth://totp/x?secret=JBSWY3DPEHPK3PXP"}`)})
+	if err := w.people.Update(w.ctx, who); err != nil {
+		t.Fatal(err)
+	}
+	b := w.browser(who, firefoxOnLinux)
+	const more = "/self-service/login/browser?aal=aal2&return_to=http%3A%2F%2Flocalhost%3A4444%2Faccount%2F"
+	b.get("/account/").leads(t, more)
+	b.get("/account/sessions").leads(t, more+"sessions")
+	b.post("/account/sessions", url.Values{"others": {"true"}}).leads(t, more+"sessions")
+	b.get("/account/logout").wants(t, http.StatusOK)
 }
 
 func TestOverview(t *testing.T) {

@@ -142,6 +142,22 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, back string) er
 	return redirect(w, h.begin("login", "return_to", h.Base.Join(r.Context(), back)))
 }
 
+// owner gives the session of the request where it may see and change what is the person's: with a second factor, if they have one
+// and the configuration asks for it. Else it is nil, and the browser is sent to sign in, or on, and back.
+func (h *Handler) owner(w http.ResponseWriter, r *http.Request, back string) (*session.Session, error) {
+	s, err := h.who(r)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, h.signIn(w, r, back)
+	}
+	if h.Sessions.Satisfied(r.Context(), s, h.Sessions.Config.Whoami.RequiredAAL) != nil {
+		return nil, redirect(w, h.begin("login", "aal", session.AAL2, "return_to", h.Base.Join(r.Context(), back)))
+	}
+	return s, nil
+}
+
 var (
 	errForeignForm = fault.New(fault.Forbidden, "request_forbidden", "This form was not sent by a page of ours. Go back and try again.")
 	errForm        = fault.New(fault.Invalid, "invalid_request", "The form cannot be read.")

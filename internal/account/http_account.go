@@ -31,12 +31,9 @@ type tile struct {
 
 // overview shows who is signed in, and what can be done.
 func (h *Handler) overview(w http.ResponseWriter, r *http.Request) error {
-	s, err := h.who(r)
-	if err != nil {
-		return err
-	}
+	s, err := h.owner(w, r, pathAccount+"/")
 	if s == nil {
-		return h.signIn(w, r, pathAccount+"/")
+		return err
 	}
 	text := h.words(r)
 	p := overviewPage{}
@@ -73,12 +70,9 @@ type deviceItem struct {
 
 // devices lists where a person is signed in.
 func (h *Handler) devices(w http.ResponseWriter, r *http.Request) error {
-	s, err := h.who(r)
-	if err != nil {
-		return err
-	}
+	s, err := h.owner(w, r, pathSessions)
 	if s == nil {
-		return h.signIn(w, r, pathSessions)
+		return err
 	}
 	active := true
 	all, err := h.SessionStore.List(r.Context(), session.Filter{IdentityID: s.IdentityID, Active: &active, Limit: maxDevices, Devices: true})
@@ -142,12 +136,9 @@ func (h *Handler) endDevices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s, err := h.who(r)
-	if err != nil {
-		return err
-	}
+	s, err := h.owner(w, r, pathSessions)
 	if s == nil {
-		return h.signIn(w, r, pathSessions)
+		return err
 	}
 	ended := "one"
 	switch id := form.Get("session"); {

@@ -8,13 +8,20 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
-// listMine answers with the person's other active sessions.
-func (h *Handler) listMine(w http.ResponseWriter, r *http.Request) error {
+// owner gives the session of a request that asks about the person's other sessions, or ends them. It must have the level that
+// whoami asks for: who knows no more than the password of somebody with a second factor is not to sign them out.
+func (h *Handler) owner(r *http.Request) (*Session, error) {
 	s, err := h.From(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := h.Satisfied(r.Context(), s, h.Config.Whoami.RequiredAAL); err != nil {
+	return s, h.Satisfied(r.Context(), s, h.Config.Whoami.RequiredAAL)
+}
+
+// listMine answers with the person's other active sessions.
+func (h *Handler) listMine(w http.ResponseWriter, r *http.Request) error {
+	s, err := h.owner(r)
+	if err != nil {
 		return err
 	}
 	f := Filter{}
@@ -43,7 +50,7 @@ type countOut struct {
 
 // revokeOthers ends all sessions of the person but the one that asks.
 func (h *Handler) revokeOthers(w http.ResponseWriter, r *http.Request) error {
-	s, err := h.From(r)
+	s, err := h.owner(r)
 	if err != nil {
 		return err
 	}
@@ -56,7 +63,7 @@ func (h *Handler) revokeOthers(w http.ResponseWriter, r *http.Request) error {
 
 // revokeOne ends another session of the person. Of somebody else's it says the same and does nothing.
 func (h *Handler) revokeOne(w http.ResponseWriter, r *http.Request) error {
-	s, err := h.From(r)
+	s, err := h.owner(r)
 	if err != nil {
 		return err
 	}
@@ -76,6 +83,12 @@ func (h *Handler) revokeOne(w http.ResponseWriter, r *http.Request) error {
 
 // sessionID returns the id in the path, in the form in which ids are stored.
 func sessionID(r *http.Request) (string, error) { return parseID(r.PathValue("id")) }
+
+// isID reports whether a text can be the id of a session.
+func isID(text string) bool {
+	_, err := parseID(text)
+	return err == nil
+}
 
 func parseID(text string) (string, error) {
 	id, err := uuid.Parse(text)

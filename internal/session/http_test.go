@@ -133,6 +133,12 @@ func TestWhoamiAsksForTheSecondFactor(t *testing.T) {
 			t.Error("a proxy would let it through")
 		}
 	}
+	other, _ := f.login(t, who)
+	for _, path := range []string{"/sessions", "/sessions/" + other.ID} {
+		if got := call(t, "DELETE", base+path, "", header); got.status != 403 {
+			t.Errorf("DELETE %s: %d %s", path, got.status, got.text)
+		}
+	}
 	mine := f.mustBe(t, token, nil)
 	token = f.store.Renew(mine, []session.AuthMethod{method("totp", "aal2")}, firefox(), f.clock.Now())
 	if err := f.store.Update(f.ctx, mine); err != nil {

@@ -195,8 +195,10 @@ func storeEnded(t *testing.T, db *sqldb.DB) {
 	}
 	f.mustBe(t, twoToken, session.ErrNoSession)
 	f.mustBe(t, threeToken, nil)
-	if err := f.store.RevokeOwn(f.ctx, secret.NewID(), three.ID); err != nil {
-		t.Error(err)
+	for _, id := range []string{three.ID, "a\x00b", "\xff", ""} {
+		if err := f.store.RevokeOwn(f.ctx, secret.NewID(), id); err != nil {
+			t.Errorf("%q: %v", id, err)
+		}
 	}
 	f.mustBe(t, threeToken, nil)
 	f.clock.Advance(24*time.Hour - time.Microsecond)
