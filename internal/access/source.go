@@ -1,0 +1,418 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// reader reads the rules of one source. It is used by one goroutine at a time.
+type reader interface {
+	// read returns the rules, or errUnchanged where they are those that it returned or refused last. A Faults says that
+	// what is there is not rules; any other error that it could not be read.
+	read(ctx context.Context) ([]Rule, error)
+}
+
+var errUnchanged = errors.New("the rules have not changed")
+
+// errWaits says that rules are well by themselves, but cannot be loaded before others are.
+var errWaits = errors.New("these rules wait: those of another source are refused or could not be read yet")
+
+// source is one place of rules with what is known of it. Its lower half is guarded by the Rulebook's lock.
+type source struct {
+	kind, name string
+	tenant     tenant.ID // empty where rules bring their own
+	reader     reader
+	every      time.Duration // between two reads; the feed may ask for one in between
+	most       time.Duration // the longest pause after failures
+	limit      time.Duration // for one read; 0 means none
+	wake       chan struct{}
+
+	reading sync.Mutex // held from reading to loading, so that older rules never replace newer ones
+
+	offered  []Rule // as they were read last
+	fresh    bool   // offered are not in force
+	accepted []Rule // those that are in force
+	inForce  bool   // there are accepted ones, be it none at all
+	wrong    error  // why what was read last is not in force
+	silent   error  // why the last reading failed
+	changed  time.Time
+	checked  time.Time
+	refusals uint64
+}
+
+// Rulebook keeps the engine's rules as the sources have them: all sources are one set, which is loaded whole. What cannot be
+// loaded leaves the rules in force as they are, and is said in the log, in Status and to metrics. Make it with NewRulebook.
+type Rulebook struct {
+	engine *Engine
+	store  *Store
+	now    func() time.Time
+	log    *slog.Logger
+
+	mu      sync.Mutex // guards the sources' state and the order of loads
+	sources []*source
+	api     *source // one of them; nil without a store
+}
+
+// RulebookOptions are what a Rulebook needs.
+type RulebookOptions struct {
+	// Engine gets the rules.
+	Engine *Engine
+	// Config says where they are read.
+	Config SourcesConfig
+	// Store has those of the admin API; nil where there are none.
+	Store *Store
+	// Now is the clock.
+	Now func() time.Time
+	// Log is told what happens to the rules.
+	Log *slog.Logger
+}
+
+// apiPoll is how often the database is asked though the change feed told nothing.
+const apiPoll = time.Minute
+
+// NewRulebook returns a Rulebook that has read nothing yet: Start it.
+func NewRulebook(o RulebookOptions) (*Rulebook, error) {
+	b := &Rulebook{engine: o.Engine, store: o.Store, now: o.Now, log: o.Log}
+	for _, c := range o.Config.all() {
+		s, err := newSource(c, o.Config)
+		if err != nil {
+			return nil, err
+		}
+		b.sources = append(b.sources, s)
+	}
+	if o.Store != nil {
+		b.api = &source{kind: kindAPI, name: kindAPI, reader: &storeReader{store: o.Store}, every: apiPoll, most: apiPoll, limit: o.Config.Timeout}
+		b.sources = append(b.sources, b.api)
+	}
+	for _, s := range b.sources {
+		s.wake = make(chan struct{}, 1)
+	}
+	if o.Store != nil {
+		o.Store.watch(b.api.nudge)
+	}
+	return b, nil
+}
+
+// newSource makes a source as it is configured.
+func newSource(c SourceConfig, all SourcesConfig) (*source, error) {
+	at, err := parseLocation(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{kind: at.kind, name: at.name, tenant: c.Tenant, every: all.RemotePoll, most: 10 * all.RemotePoll, limit: all.Timeout}
+	switch at.kind {
+	case kindFile:
+		s.reader = &fileReader{name: at.name, path: at.path, limit: all.MaxBytes, first: min(all.FilePoll, 100*time.Millisecond)}
+		s.every, s.most, s.limit = all.FilePoll, all.FilePoll, 0
+	case kindInline:
+		s.reader = &inlineReader{text: at.text}
+		s.every, s.most = 24*time.Hour, 24*time.Hour
+	case kindS3:
+		s.reader, err = newBucketReader(at, c.S3, all.MaxBytes)
+	default:
+		s.reader = newHTTPReader(at, c, all.MaxBytes)
+	}
+	return s, err
+}
+
+func (s *source) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Start reads all sources once, all at the same time, and loads their rules. What could not be read or loaded is no error: it
+// is said by Ready and Status, and tried again by Run.
+func (b *Rulebook) Start(ctx context.Context) {
+	var reads sync.WaitGroup
+	for _, s := range b.sources {
+		reads.Go(func() { b.check(ctx, s) })
+	}
+	reads.Wait()
+}
+
+// Run follows the sources until ctx ends.
+func (b *Rulebook) Run(ctx context.Context) error {
+	var follow sync.WaitGroup
+	for _, s := range b.sources {
+		follow.Go(func() { b.follow(ctx, s) })
+	}
+	follow.Wait()
+	return ctx.Err()
+}
+
+// follow reads one source again and again. A failure is soon followed by the next attempt; many are not.
+func (b *Rulebook) follow(ctx context.Context, s *source) {
+	failures := 0
+	if !b.heard(s) {
+		failures = 1
+	}
+	for s.waits(ctx, s.pause(failures)) {
+		if b.check(ctx, s) {
+			failures = 0
+		} else {
+			failures++
+		}
+	}
+}
+
+func (b *Rulebook) heard(s *source) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return s.silent == nil
+}
+
+// pause is how long to wait before the next reading.
+func (s *source) pause(failures int) time.Duration {
+	if failures == 0 {
+		return s.every
+	}
+	return min(s.most, firstPause<<min(failures-1, 16))
+}
+
+// firstPause is the pause after the first failure; each further one doubles it.
+const firstPause = time.Second
+
+// waits returns after the pause, give or take a tenth so that servers do not ask in step, or when something changed; false
+// says that ctx ended.
+func (s *source) waits(ctx context.Context, pause time.Duration) bool {
+	t := time.NewTimer(pause - pause/10 + rand.N(pause/5+1))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-s.wake:
+	case <-t.C:
+	}
+	return ctx.Err() == nil
+}
+
+// check reads a source and loads what it has, where that is something new. False says that it could not be read.
+func (b *Rulebook) check(ctx context.Context, s *source) bool {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	limited := ctx
+	if s.limit > 0 {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, s.limit)
+		defer cancel()
+	}
+	rules, err := s.reader.read(limited)
+	if ctx.Err() != nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.checked = b.now()
+	faults, refused := errors.AsType[Faults](err)
+	switch {
+	case errors.Is(err, errUnchanged):
+		b.hear(ctx, s)
+	case refused:
+		b.hear(ctx, s)
+		s.offered, s.fresh = nil, false // what was read before is not there any more
+		b.refuse(ctx, s, faults)
+	case err != nil:
+		b.miss(ctx, s, err)
+		return false
+	default:
+		b.hear(ctx, s)
+		if s.tenant != "" {
+			for i := range rules {
+				rules[i].Tenant = s.tenant
+			}
+		}
+		s.offered, s.fresh, s.wrong = rules, true, errWaits
+		b.load(ctx, s)
+	}
+	return true
+}
+
+// load brings what the sources have into force, all that is new if that is possible, else what s has if that is. The lock
+// is held.
+func (b *Rulebook) load(ctx context.Context, s *source) {
+	everything, complete := b.compose(func(*source) bool { return true })
+	if !complete {
+		return // rules are only good together: one that refuses may be in what is missing
+	}
+	_, err := b.engine.Load(ctx, everything)
+	if err == nil {
+		for _, one := range b.sources {
+			b.accept(ctx, one)
+		}
+		return
+	}
+	if alone, complete := b.compose(func(one *source) bool { return one == s }); complete && b.others(s) {
+		if _, err = b.engine.Load(ctx, alone); err == nil {
+			b.accept(ctx, s)
+			return
+		}
+	}
+	b.blame(ctx, s, err)
+}
+
+// compose puts together the rules of all sources: the newest of those that newest names, of the others what is in force. It
+// says whether every source has some.
+func (b *Rulebook) compose(newest func(*source) bool) (rules []Rule, complete bool) {
+	for _, s := range b.sources {
+		switch {
+		case newest(s) && s.fresh:
+			rules = append(rules, s.offered...)
+		case s.inForce:
+			rules = append(rules, s.accepted...)
+		default:
+			return nil, false
+		}
+	}
+	return rules, true
+}
+
+// others reports whether another source than s has rules that are not in force.
+func (b *Rulebook) others(s *source) bool {
+	for _, one := range b.sources {
+		if one != s && one.fresh {
+			return true
+		}
+	}
+	return false
+}
+
+// accept notes that what a source offered is in force.
+func (b *Rulebook) accept(ctx context.Context, s *source) {
+	if !s.fresh {
+		return
+	}
+	s.accepted, s.inForce, s.offered, s.fresh, s.wrong, s.changed = s.offered, true, nil, false, nil, b.now()
+	b.log.InfoContext(ctx, "access rules loaded", "source", s.name, "rules", len(s.accepted))
+}
+
+// blame tells the sources why their rules could not be loaded: each what is wrong with its own. s changed last; it is told
+// everything where nobody else is to blame.
+func (b *Rulebook) blame(ctx context.Context, s *source, err error) {
+	faults, ok := errors.AsType[Faults](err)
+	if !ok {
+		b.refuse(ctx, s, err)
+		return
+	}
+	known := false
+	for _, one := range b.sources {
+		if one == s || !one.fresh || one.inForce {
+			continue
+		}
+		if own := faults.of(one); len(own) > 0 {
+			b.refuse(ctx, one, own)
+			known = true
+		}
+	}
+	if !known || len(faults.of(s)) > 0 {
+		b.refuse(ctx, s, err)
+	}
+}
+
+// of gives the faults of a source's own rules.
+func (f Faults) of(s *source) (own Faults) {
+	for _, one := range f {
+		for i := range s.offered {
+			if r := &s.offered[i]; r.Source == one.Source && r.Tenant == one.Tenant && r.ID == one.Rule {
+				own = append(own, one)
+				break
+			}
+		}
+	}
+	return own
+}
+
+// add takes over what err says, where it is Faults; else it gives err back.
+func (f *Faults) add(err error) error {
+	if more, ok := errors.AsType[Faults](err); ok {
+		*f = append(*f, more...)
+		return nil
+	}
+	return err
+}
+
+// refuse notes why what a source has is not in force. The log is told once.
+func (b *Rulebook) refuse(ctx context.Context, s *source, why error) {
+	again := s.wrong != nil && s.wrong.Error() == why.Error()
+	s.wrong = why
+	if again {
+		return
+	}
+	s.refusals++
+	b.log.ErrorContext(ctx, "access rules refused: those that were there stay in force", "source", s.name, "in_force", len(s.accepted), "error", why)
+}
+
+// miss notes that a source could not be read. The log is told once.
+func (b *Rulebook) miss(ctx context.Context, s *source, err error) {
+	if s.silent == nil {
+		b.log.WarnContext(ctx, "access rules could not be read: those that were there stay in force", "source", s.name, "in_force", len(s.accepted), "error", err)
+	}
+	s.silent = err
+}
+
+// hear notes that a source could be read.
+func (b *Rulebook) hear(ctx context.Context, s *source) {
+	if s.silent != nil {
+		b.log.InfoContext(ctx, "access rules can be read again", "source", s.name)
+	}
+	s.silent = nil
+}
+
+// errNotLoaded is what strangers hear; Status says more.
+var errNotLoaded = fault.New(fault.Unavailable, "access_rules_not_loaded", "Access rules have not been loaded yet: ask GET /admin/rule-sources why.")
+
+// Ready returns an error as long as no rules were loaded since the start. Later failures leave the rules in force as they
+// are, so that a bad update does not take every server out of service at once.
+func (b *Rulebook) Ready() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.sources {
+		if !s.inForce {
+			return errNotLoaded
+		}
+	}
+	return nil
+}
+
+// inlineReader has its rules from the configuration.
+type inlineReader struct {
+	text []byte
+	done bool
+}
+
+func (r *inlineReader) read(context.Context) ([]Rule, error) {
+	if r.done {
+		return nil, errUnchanged
+	}
+	r.done = true
+	return parseDocument(r.text, "inline://")
+}
+
+// parseDocument is ParseRules for what a source has. Nothing at all is what a file that is just being written has, and
+// never meant: no rules are an empty list.
+func parseDocument(text []byte, name string) ([]Rule, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, Faults{{Source: name, Message: "is empty: write [] where there are to be no rules"}}
+	}
+	return ParseRules(text, name)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,395 @@
+package access
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// DefaultSet is the set of rules that are given without naming one.
+const DefaultSet = "default"
+
+// The errors of changing rules.
+var (
+	ErrRuleExists  = fault.New(fault.Conflict, "rule_exists", "There is a rule with this id already.")
+	ErrRuleUnknown = fault.New(fault.NotFound, "not_found", "There is no such rule among those of the admin API.")
+	ErrRuleID      = fault.New(fault.Invalid, "bad_request", "A rule's id has 1 to 190 bytes and no control characters.")
+	ErrSetName     = fault.New(fault.Invalid, "bad_request", "The name of a set has 1 to 63 of a-z, 0-9 and \"-\", not at the ends.")
+	// ErrRulesRefused has what is wrong in its details, under "faults".
+	ErrRulesRefused = fault.New(fault.Invalid, "rules_refused", "The rules are refused, and those that were there stay in force.")
+	ErrRulesStale   = fault.New(fault.Stale, "precondition_failed", "The rules are not those that If-Match or If-None-Match speak of: read them again.")
+	ErrRulesBusy    = fault.New(fault.Unavailable, "rules_busy", "Others are changing the rules all the time. Try again.")
+)
+
+// RuleChange says what a change of the rules did.
+type RuleChange struct {
+	// Set is the set that was changed, and Rules how many rules it has now.
+	Set   string `json:"set"`
+	Rules int    `json:"rules"`
+	// Added, Changed and Removed are ids.
+	Added   []string `json:"added"`
+	Changed []string `json:"changed"`
+	Removed []string `json:"removed"`
+	// Notes are rules that take longer than others to be found, and pairs that may be in each other's way.
+	Notes []string `json:"notes,omitempty"`
+
+	etag    string // of the set, or of the one rule
+	created bool
+}
+
+// maxAttempts is how often a change is tried against others' changes.
+const maxAttempts = 8
+
+// Replace puts rules in the place of those of a set of the context's tenant.
+func (b *Rulebook) Replace(ctx context.Context, set string, rules []Rule, p Precondition) (*RuleChange, error) {
+	if !tenant.ID(set).Valid() {
+		return nil, ErrSetName
+	}
+	if err := claim(ctx, set, rules); err != nil {
+		return nil, err
+	}
+	return b.change(ctx, func(have *tenantRules) (*change, *RuleChange, error) {
+		old := have.set(set)
+		if !p.holds(etagOf(old), len(old) > 0) {
+			return nil, nil, ErrRulesStale
+		}
+		c, done := &change{}, &RuleChange{Set: set, Rules: len(rules)}
+		for i, r := range rules {
+			next := storedRule{rule: r, set: set, position: int64(i), document: documentOf(r)}
+			if err := have.put(next, c, done); err != nil {
+				return nil, nil, err
+			}
+		}
+		given := map[string]bool{}
+		for _, r := range rules {
+			given[r.ID] = true
+		}
+		for _, o := range old {
+			if !given[o.rule.ID] {
+				have.drop(o.rule.ID, c, done)
+			}
+		}
+		done.etag = etagOf(have.set(set))
+		return c, done, nil
+	})
+}
+
+// Put writes one rule: in the place of the one with its id, else at the end of the set. With fresh, it must be a new one.
+func (b *Rulebook) Put(ctx context.Context, set string, rule Rule, fresh bool, p Precondition) (*RuleChange, error) {
+	if !tenant.ID(set).Valid() {
+		return nil, ErrSetName
+	}
+	rules := []Rule{rule}
+	if err := claim(ctx, set, rules); err != nil {
+		return nil, err
+	}
+	return b.change(ctx, func(have *tenantRules) (*change, *RuleChange, error) {
+		next := storedRule{rule: rules[0], set: set, position: have.end(set), document: documentOf(rules[0])}
+		old := have.get(rule.ID)
+		switch {
+		case old != nil && fresh:
+			return nil, nil, ErrRuleExists
+		case !p.holds(old.etag(), old != nil):
+			return nil, nil, ErrRulesStale
+		case old != nil:
+			next.set, next.position, next.rule.Source = old.set, old.position, old.rule.Source
+		}
+		c, done := &change{}, &RuleChange{Set: next.set}
+		if err := have.put(next, c, done); err != nil {
+			return nil, nil, err
+		}
+		done.Rules, done.etag, done.created = len(have.set(next.set)), next.etag(), old == nil
+		return c, done, nil
+	})
+}
+
+// Remove deletes one rule of the context's tenant.
+func (b *Rulebook) Remove(ctx context.Context, id string, p Precondition) (*RuleChange, error) {
+	return b.change(ctx, func(have *tenantRules) (*change, *RuleChange, error) {
+		old := have.get(id)
+		if old == nil {
+			return nil, nil, ErrRuleUnknown
+		}
+		if !p.holds(old.etag(), true) {
+			return nil, nil, ErrRulesStale
+		}
+		c, done := &change{}, &RuleChange{Set: old.set}
+		have.drop(id, c, done)
+		done.Rules = len(have.set(done.Set))
+		return c, done, nil
+	})
+}
+
+// Try says whether the rules could take the place of the set's, and changes nothing.
+func (b *Rulebook) Try(ctx context.Context, set string, rules []Rule) (*Report, error) {
+	if !tenant.ID(set).Valid() {
+		return nil, ErrSetName
+	}
+	if err := claim(ctx, set, rules); err != nil {
+		return nil, err
+	}
+	snap, err := b.store.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	have := snap.of(ctx)
+	maps.DeleteFunc(have.rules, func(_ string, r storedRule) bool { return r.set == set })
+	for i, r := range rules {
+		if old := have.get(r.ID); old != nil {
+			return nil, inOtherSet(old)
+		}
+		have.rules[r.ID] = storedRule{rule: r, set: set, position: int64(i)}
+	}
+	return b.compile(have.all())
+}
+
+// change plans on what the database holds, has the engine check what would come of it, and writes it if nobody else has
+// changed anything meanwhile; else it begins anew. So no two changes that are only good apart come into force together.
+func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change, *RuleChange, error)) (*RuleChange, error) {
+	for range maxAttempts {
+		snap, err := b.store.load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		have := snap.of(ctx)
+		c, done, err := plan(have)
+		if err != nil || len(c.remove)+len(c.write) == 0 {
+			return done, err
+		}
+		report, err := b.compile(have.all())
+		if err != nil {
+			return nil, err
+		}
+		written, err := b.store.apply(ctx, snap.revision, *c)
+		if err != nil {
+			return nil, err
+		}
+		if written {
+			done.Notes = report.notes(ctx, done)
+			b.check(ctx, b.api)
+			return done, nil
+		}
+	}
+	return nil, ErrRulesBusy
+}
+
+// compile checks the admin API's rules together with those of all other sources.
+func (b *Rulebook) compile(rules []Rule) (*Report, error) {
+	all := slices.Clone(rules)
+	b.mu.Lock()
+	for _, s := range b.sources {
+		if s != b.api && s.inForce {
+			all = append(all, s.accepted...)
+		} else if s != b.api {
+			all = append(all, s.offered...)
+		}
+	}
+	b.mu.Unlock()
+	report, err := b.engine.Check(all)
+	if faults, ok := errors.AsType[Faults](err); ok {
+		return nil, refusal(faults)
+	}
+	return report, err
+}
+
+// refusal is the fault that tells everything that is wrong.
+func refusal(faults Faults) error {
+	return ErrRulesRefused.With(ErrRulesRefused.Message+"\n"+faults.Error()).WithDetail("faults", faults)
+}
+
+// claim makes the rules those of the context's tenant and of a set.
+func claim(ctx context.Context, set string, rules []Rule) error {
+	id, _ := tenant.From(ctx)
+	given := map[string]bool{}
+	for i := range rules {
+		if !validRuleID(rules[i].ID) {
+			return ErrRuleID
+		}
+		if given[rules[i].ID] {
+			return ErrRuleExists.Withf("The id %q is given to two rules.", rules[i].ID)
+		}
+		given[rules[i].ID] = true
+		rules[i].Tenant, rules[i].Source = id, sourceOfSet(set)
+	}
+	return nil
+}
+
+// validRuleID bounds ids to what fits into the database's index and into one line of a log.
+func validRuleID(id string) bool {
+	return id != "" && len(id) <= 190 && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
+}
+
+// documentOf is a rule as it is stored and compared.
+func documentOf(r Rule) string {
+	text, err := json.Marshal(r)
+	if err != nil { // only a config that is no JSON could be the reason, and ParseRules has read it
+		return ""
+	}
+	return string(text)
+}
+
+func (r *storedRule) etag() string {
+	if r == nil {
+		return ""
+	}
+	return etagOf([]storedRule{*r})
+}
+
+// etagOf is an entity tag of what the rules say (RFC 9110 §8.8.3).
+func etagOf(rules []storedRule) string {
+	sum := sha256.New()
+	for _, r := range rules {
+		_, _ = sum.Write([]byte(r.document + "\n")) // a hash takes everything
+	}
+	return `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18]) + `"`
+}
+
+// tenantRules are the stored rules of one tenant by id, with those of the others behind them.
+type tenantRules struct {
+	rules  map[string]storedRule
+	others []storedRule
+}
+
+// of takes out the rules of the context's tenant.
+func (s *snapshot) of(ctx context.Context) *tenantRules {
+	id, _ := tenant.From(ctx)
+	t := &tenantRules{rules: map[string]storedRule{}}
+	for _, r := range s.rules {
+		if r.rule.Tenant == id {
+			t.rules[r.rule.ID] = r
+		} else {
+			t.others = append(t.others, r)
+		}
+	}
+	return t
+}
+
+// all gives every tenant's rules.
+func (t *tenantRules) all() []Rule {
+	own := slices.SortedFunc(maps.Values(t.rules), storedRule.compare)
+	return (&snapshot{rules: append(slices.Clone(t.others), own...)}).all()
+}
+
+// compare orders rules by set and position.
+func (r storedRule) compare(o storedRule) int {
+	return cmp.Or(strings.Compare(r.set, o.set), cmp.Compare(r.position, o.position), strings.Compare(r.rule.ID, o.rule.ID))
+}
+
+// set gives the rules of one set in their order.
+func (t *tenantRules) set(name string) (list []storedRule) {
+	for _, r := range t.rules {
+		if r.set == name {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, storedRule.compare)
+	return list
+}
+
+func (t *tenantRules) get(id string) *storedRule {
+	if r, ok := t.rules[id]; ok {
+		return &r
+	}
+	return nil
+}
+
+// end is the position behind the last rule of a set.
+func (t *tenantRules) end(set string) (end int64) {
+	for _, r := range t.rules {
+		if r.set == set {
+			end = max(end, r.position+1)
+		}
+	}
+	return end
+}
+
+// put writes a rule, unless it is there already as it is.
+func (t *tenantRules) put(next storedRule, c *change, done *RuleChange) error {
+	id := next.rule.ID
+	old, exists := t.rules[id]
+	switch {
+	case !exists:
+		done.Added = append(done.Added, id)
+	case old.set != next.set:
+		return inOtherSet(&old)
+	case old.document == next.document && old.position == next.position:
+		return nil
+	default:
+		if old.document != next.document {
+			done.Changed = append(done.Changed, id)
+		}
+		next.created = old.created
+		c.remove = append(c.remove, id)
+	}
+	t.rules[id] = next
+	c.write = append(c.write, next)
+	return nil
+}
+
+func inOtherSet(old *storedRule) error {
+	return ErrRuleExists.Withf("The id %q belongs to a rule of the set %q: delete that one first, or write it there.", old.rule.ID, old.set)
+}
+
+// drop removes a rule.
+func (t *tenantRules) drop(id string, c *change, done *RuleChange) {
+	delete(t.rules, id)
+	c.remove = append(c.remove, id)
+	done.Removed = append(done.Removed, id)
+}
+
+// notes says what an operator should know of the rules of a change.
+func (r *Report) notes(ctx context.Context, done *RuleChange) (notes []string) {
+	id, _ := tenant.From(ctx)
+	for _, one := range r.Rules {
+		if one.Scanned && one.Tenant == id && one.Source == sourceOfSet(done.Set) {
+			notes = append(notes, "rule "+one.ID+": "+one.Cost)
+		}
+	}
+	return notes
+}
+
+// Precondition is what a change demands of what is there (RFC 9110 §13.1).
+type Precondition struct {
+	// Match is the field If-Match, None the field If-None-Match, of which only "*" is known.
+	Match, None string
+}
+
+// holds reports whether a thing with the tag is what the change was made for.
+func (p Precondition) holds(etag string, exists bool) bool {
+	if p.None == "*" && exists {
+		return false
+	}
+	if p.Match == "" {
+		return true
+	}
+	if !exists {
+		return false
+	}
+	for tag := range strings.SplitSeq(p.Match, ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || tag == etag {
+			return true
+		}
+	}
+	return false
+}
+
+// Set gives the stored rules of a set of the context's tenant, in their order, with the set's tag: two statements.
+func (b *Rulebook) Set(ctx context.Context, set string) (rules []Rule, etag string, err error) {
+	snap, err := b.store.load(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	stored := snap.of(ctx).set(set)
+	return (&snapshot{rules: stored}).all(), etagOf(stored), nil
+}

@@ -1,0 +1,137 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// SourcesConfig says where rules are read. All sources together are one set: it is loaded whole or not at all. Rules that
+// the admin API was given come on top.
+type SourcesConfig struct {
+	// The places of rules, as in Oathkeeper: file:///etc/gatehouse/rules.yaml, file:///etc/gatehouse/rules/ for all .json,
+	// .yaml and .yml files of a directory, https://…, s3://bucket/key?region=…&endpoint=… and inline://, followed by the
+	// rules in base64. Files are watched, the others polled. The rules belong to the tenant default.
+	Repositories []string `yaml:"repositories"`
+	// More places, with what they need beside a URL. Here belong credentials; a URL is shown in logs and metrics.
+	Sources []SourceConfig `yaml:"sources"`
+	// How often files are looked at. A changed one is read when it was the same at two looks, so that a file which is just
+	// being written is left alone.
+	FilePoll time.Duration `yaml:"file_poll" default:"1s" min:"10ms" max:"1h"`
+	// How often https, http and s3 are asked whether the rules have changed. After a failure the pauses grow, to ten times
+	// as much.
+	RemotePoll time.Duration `yaml:"remote_poll" default:"30s" min:"1s" max:"24h"`
+	// How long reading from https, http and s3 may take.
+	Timeout time.Duration `yaml:"timeout" default:"10s" min:"100ms" max:"5m"`
+	// How large the rules of one source may be. Unit: bytes.
+	MaxBytes int64 `yaml:"max_bytes" default:"16777216" min:"1024" max:"1073741824"`
+}
+
+// SourceConfig is one place of rules.
+type SourceConfig struct {
+	// Where the rules are, as in repositories.
+	URL string `yaml:"url"`
+	// The tenant to whom they belong. Default: default.
+	Tenant tenant.ID `yaml:"tenant"`
+	// Headers to send along (https, http).
+	Headers map[string]secret.String `yaml:"headers"`
+	// How this server proves who it is (https, http).
+	Auth fetch.AuthConfig `yaml:"auth"`
+	// The keys for the object store (s3). Default: those of the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), of
+	// the file ~/.aws/credentials, or of the machine's role.
+	S3 S3Config `yaml:"s3"`
+}
+
+// S3Config are keys for an object store.
+type S3Config struct {
+	// The access key's id.
+	AccessKeyID string `yaml:"access_key_id"`
+	// The access key.
+	SecretAccessKey secret.String `yaml:"secret_access_key"`
+	// The session token of temporary keys.
+	SessionToken secret.String `yaml:"session_token"`
+}
+
+// DefaultSourcesConfig reads rules from nowhere; the admin API can add some.
+func DefaultSourcesConfig() SourcesConfig {
+	return SourcesConfig{FilePoll: time.Second, RemotePoll: 30 * time.Second, Timeout: 10 * time.Second, MaxBytes: 16 << 20}
+}
+
+// Validate returns all that is wrong, each fault beginning with its key.
+func (c SourcesConfig) Validate() (faults []error) {
+	bad := func(path string, err error) {
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", path, err))
+		}
+	}
+	for i, uri := range c.Repositories {
+		_, err := parseLocation(uri)
+		bad(fmt.Sprintf("repositories[%d]", i), err)
+	}
+	for i, s := range c.Sources {
+		for _, fault := range s.validate() {
+			faults = append(faults, fmt.Errorf("sources[%d].%w", i, fault))
+		}
+	}
+	for _, d := range []struct {
+		key             string
+		is, least, most time.Duration
+	}{
+		{"file_poll", c.FilePoll, 10 * time.Millisecond, time.Hour}, {"remote_poll", c.RemotePoll, time.Second, 24 * time.Hour},
+		{"timeout", c.Timeout, 100 * time.Millisecond, 5 * time.Minute},
+	} {
+		if d.is < d.least || d.is > d.most {
+			bad(d.key, fmt.Errorf("must be from %s to %s, is %s", d.least, d.most, d.is))
+		}
+	}
+	if c.MaxBytes < 1<<10 || c.MaxBytes > 1<<30 {
+		bad("max_bytes", fmt.Errorf("must be from 1024 to 1073741824, is %d", c.MaxBytes))
+	}
+	return faults
+}
+
+func (s SourceConfig) validate() (faults []error) {
+	at, err := parseLocation(s.URL)
+	if err != nil {
+		faults = append(faults, fmt.Errorf("url: %w", err))
+	}
+	if s.Tenant != "" && !s.Tenant.Valid() {
+		faults = append(faults, errors.New("tenant: is no tenant id"))
+	}
+	for _, fault := range fetch.ValidateHeaders(s.Headers) {
+		faults = append(faults, fmt.Errorf("headers.%w", fault))
+	}
+	for _, fault := range s.Auth.Validate() {
+		faults = append(faults, fmt.Errorf("auth.%w", fault))
+	}
+	if err == nil && at.kind != kindHTTP && (len(s.Headers) > 0 || s.Auth.Type != "") {
+		faults = append(faults, errors.New("headers: only https and http have headers and auth"))
+	}
+	switch keys := s.S3; {
+	case keys == (S3Config{}):
+	case err == nil && at.kind != kindS3:
+		faults = append(faults, errors.New("s3: the url is not of s3"))
+	case keys.AccessKeyID == "" || keys.SecretAccessKey == "":
+		faults = append(faults, errors.New("s3: access_key_id and secret_access_key go together"))
+	}
+	return faults
+}
+
+// all gives the repositories and sources in one form.
+func (c SourcesConfig) all() []SourceConfig {
+	list := make([]SourceConfig, 0, len(c.Repositories)+len(c.Sources))
+	for _, uri := range c.Repositories {
+		list = append(list, SourceConfig{URL: uri})
+	}
+	list = append(list, c.Sources...)
+	for i := range list {
+		if list[i].Tenant == "" {
+			list[i].Tenant = tenant.Default
+		}
+	}
+	return list
+}

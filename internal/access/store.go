@@ -1,0 +1,169 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// Topic is the change feed's topic of access rules. The key is of no meaning: whoever hears of it reads all rules anew.
+const Topic = "access_rule"
+
+// Store keeps the rules that the admin API was given, in the management database. Make it with NewStore.
+type Store struct {
+	db   *sqldb.DB
+	feed *sqldb.Feed
+	now  func() time.Time
+}
+
+// NewStore returns a store of rules.
+func NewStore(db *sqldb.DB, feed *sqldb.Feed, now func() time.Time) *Store {
+	return &Store{db: db, feed: feed, now: now}
+}
+
+// watch calls fn for each change of any tenant's rules, also for those of other servers.
+func (s *Store) watch(fn func()) { s.feed.Subscribe(Topic, func(tenant.ID, string) { fn() }) }
+
+// storedRule is a rule with its place in the database.
+type storedRule struct {
+	rule     Rule
+	set      string
+	position int64
+	document string
+	created  time.Time
+}
+
+// snapshot is what the database holds, of all tenants, in the order of tenants, sets and positions.
+type snapshot struct {
+	revision int64
+	rules    []storedRule
+}
+
+// sourceOfSet is what rules of the admin API name as their source.
+func sourceOfSet(set string) string { return "api:" + set }
+
+// revision counts the changes of the rules: one statement.
+func (s *Store) revision(ctx context.Context) (n int64, err error) {
+	err = s.db.AllTenants().QueryRow(ctx, `SELECT revision FROM access_rule_revision WHERE name = 'rules'`).Scan(&n)
+	return n, err
+}
+
+// load reads everything: two statements. The revision is read first, so that rules which changed in between are newer than
+// it says: who then writes for that revision is refused, and who compares revisions reads once more.
+func (s *Store) load(ctx context.Context) (*snapshot, error) {
+	revision, err := s.revision(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.AllTenants().Query(ctx, `SELECT tenant_id, rule_id, set_name, position, document, created_at FROM access_rule
+		ORDER BY tenant_id, set_name, position, rule_id`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	snap := &snapshot{revision: revision}
+	for rows.Next() {
+		var r storedRule
+		var of tenant.ID
+		var id string
+		if err := rows.Scan(&of, &id, &r.set, &r.position, &r.document, &r.created); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(r.document), &r.rule); err != nil {
+			return nil, fmt.Errorf("the stored access rule %s of tenant %s is damaged: %w", id, of, err)
+		}
+		r.rule.ID, r.rule.Tenant, r.rule.Source = id, of, sourceOfSet(r.set)
+		snap.rules = append(snap.rules, r)
+	}
+	return snap, rows.Err()
+}
+
+// change is what is to happen to the rules of one tenant.
+type change struct {
+	remove []string // ids
+	write  []storedRule
+}
+
+// apply makes the change, if the rules are still those of the revision; false says that somebody was faster, and nothing was
+// done.
+func (s *Store) apply(ctx context.Context, revision int64, c change) (done bool, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		n, err := tx.AllTenants().Exec(ctx, `UPDATE access_rule_revision SET revision = revision + 1 WHERE name = 'rules' AND revision = ?`, revision)
+		if done = n == 1; err != nil || !done {
+			return err
+		}
+		for ids := range slices.Chunk(c.remove, rowsAtOnce) {
+			if _, err := tx.Exec(ctx, `DELETE FROM access_rule WHERE tenant_id = :tenant AND rule_id IN (?)`, ids); err != nil {
+				return err
+			}
+		}
+		if err := s.insert(ctx, tx, c.write); err != nil {
+			return err
+		}
+		return s.feed.Publish(ctx, tx, Topic, "")
+	})
+	if errors.Is(err, sqldb.ErrDuplicate) {
+		return false, ErrRuleExists.Because(err)
+	}
+	return done, err
+}
+
+// rowsAtOnce is how many ids one statement names.
+const rowsAtOnce = 1000
+
+func (s *Store) insert(ctx context.Context, tx *sqldb.Tx, rules []storedRule) error {
+	id, _ := tenant.From(ctx)
+	now := s.now()
+	rows := make([][]any, len(rules))
+	for i, r := range rules {
+		created := r.created
+		if created.IsZero() {
+			created = now
+		}
+		rows[i] = []any{id, r.rule.ID, r.set, r.position, r.document, created, now}
+	}
+	_, err := tx.InsertRows(ctx, "access_rule",
+		[]string{"tenant_id", "rule_id", "set_name", "position", "document", "created_at", "updated_at"}, rows)
+	return err
+}
+
+// storeReader is the source of the rules that the admin API was given.
+type storeReader struct {
+	store    *Store
+	revision int64
+	done     bool
+}
+
+// read implements reader: one statement where nothing has changed, else three.
+func (r *storeReader) read(ctx context.Context) ([]Rule, error) {
+	if r.done {
+		now, err := r.store.revision(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if now == r.revision {
+			return nil, errUnchanged
+		}
+	}
+	snap, err := r.store.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.revision, r.done = snap.revision, true
+	return snap.all(), nil
+}
+
+// all gives the rules of all tenants.
+func (s *snapshot) all() []Rule {
+	rules := make([]Rule, len(s.rules))
+	for i := range s.rules {
+		rules[i] = s.rules[i].rule
+	}
+	return rules
+}
