@@ -149,7 +149,24 @@ func TestSomebodyElse(t *testing.T) {
 	b := w.browser(w.person("ada@example.com"), firefoxOnLinux)
 	b.get("/account/login?flow=login-1").wants(t, http.StatusOK,
 		`href="http://localhost:4444/self-service/logout?token=of-`+b.session.ID+`&amp;return_to=http://localhost:4444/self-service/login/browser?login_challenge=challenge-1"`)
-	w.browser(nil, "").get("/account/login?flow=login-1").lacks(t, "/self-service/logout")
+	w.browser(nil, "").get("/account/login?flow=login-1").lacks(t, "/self-service/logout", "signed in as")
+}
+
+// Who is asked once more sees whose password is asked for, in both languages, and a login from scratch names nobody.
+func TestAPageThatAsksOnceMoreSaysWho(t *testing.T) {
+	w := newWorld(t)
+	fresh, again, second := loginFlow(), loginFlow(), loginFlow()
+	fresh.ID, again.ID, second.ID = "fresh", "again", "second"
+	again.Refresh, second.RequestedAAL = true, "aal2"
+	for _, f := range []*ui.Flow{fresh, again, second} {
+		w.put(f)
+	}
+	b := w.browser(w.person("ada@example.com"), firefoxOnLinux)
+	b.get("/account/login?flow=fresh").lacks(t, "ada@example.com")
+	b.get("/account/login?flow=second").lacks(t, "ada@example.com")
+	b.get("/account/login?flow=again").wants(t, http.StatusOK, `<p class="lead">You are signed in as ada@example.com.</p>`)
+	b.header.Set("Accept-Language", "de")
+	b.get("/account/login?flow=again").wants(t, http.StatusOK, `<p class="lead">Sie sind als ada@example.com angemeldet.</p>`)
 }
 
 func TestFlowsThatAreOffThatNobodyIsLedTo(t *testing.T) {

@@ -1,11 +1,13 @@
 package account
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/page"
+	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -38,9 +40,18 @@ func (h *Handler) flow(kind string) web.HandlerFunc {
 		}
 		text := h.words(r, locales(f)...)
 		p := newFlowPage(text, f, kind)
-		if p.Ways, err = h.ways(r, text, f, kind); err != nil {
-			return err
+		var s *session.Session
+		if f.Refresh || f.RequestedAAL == session.AAL2 {
+			if s, err = h.who(r); err != nil {
+				return err
+			}
 		}
+		// Whose password this page asks for is not to be guessed, least of all where people share a computer. Who has not shown a
+		// second factor yet is told nothing that they may not know.
+		if s != nil && f.Refresh && h.Sessions.Satisfied(r.Context(), s, h.Sessions.Config.Whoami.RequiredAAL) == nil {
+			p.Lead = text.say("login.who", "name", called(s.Identity))
+		}
+		p.Ways = h.ways(r.Context(), text, f, kind, s)
 		switch kind {
 		case string(ui.Settings):
 			p.Tabs = h.tabs(text, "settings")
@@ -73,8 +84,8 @@ func (h *Handler) instead(w http.ResponseWriter, r *http.Request, kind string, e
 	return err
 }
 
-// ways are the questions below a flow that lead to another one.
-func (h *Handler) ways(r *http.Request, w words, f *ui.Flow, kind string) ([]way, error) {
+// ways are the questions below a flow that lead to another one. s is the session of who is asked once more.
+func (h *Handler) ways(ctx context.Context, w words, f *ui.Flow, kind string, s *session.Session) []way {
 	ask := func(key, url string) way {
 		return way{w.say(key), page.Link{Label: w.say(key + ".link"), URL: url}}
 	}
@@ -82,12 +93,11 @@ func (h *Handler) ways(r *http.Request, w words, f *ui.Flow, kind string) ([]way
 	var out []way
 	switch ui.Kind(kind) {
 	case ui.Login:
-		if f.Refresh || f.RequestedAAL == "aal2" {
-			s, err := h.who(r)
-			if err != nil || s == nil {
-				return nil, err
+		if f.Refresh || f.RequestedAAL == session.AAL2 {
+			if s == nil {
+				return nil
 			}
-			return []way{ask("login.to.logout", h.LogoutURL(r.Context(), s, h.Base.Of(r.Context()).Origin()+login))}, nil // and begins this login anew
+			return []way{ask("login.to.logout", h.LogoutURL(ctx, s, h.Base.Of(ctx).Origin()+login))} // and begins this login anew
 		}
 		if h.Offers.Recovery {
 			out = append(out, ask("login.to.recovery", h.begin("recovery", "return_to", f.ReturnTo)))
@@ -102,13 +112,13 @@ func (h *Handler) ways(r *http.Request, w words, f *ui.Flow, kind string) ([]way
 	case ui.Verification:
 		switch account := h.path(pathAccount + "/"); {
 		case f.State == ui.StatePassedChallenge:
-		case f.ReturnTo == "", f.ReturnTo == account, f.ReturnTo == h.Base.Join(r.Context(), pathAccount+"/"):
+		case f.ReturnTo == "", f.ReturnTo == account, f.ReturnTo == h.Base.Join(ctx, pathAccount+"/"):
 			out = append(out, ask("verification.to.account", account))
 		default: // on to where the person wanted to go: to an application, for example
 			out = append(out, ask("verification.to.on", f.ReturnTo))
 		}
 	}
-	return out, nil
+	return out
 }
 
 // failure shows what went wrong in a flow.
