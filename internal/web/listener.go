@@ -23,6 +23,8 @@ type Listener struct {
 	Config Config
 	// Handler answers.
 	Handler http.Handler
+	// H2C also answers HTTP/2 in the clear, from clients that begin with it (RFC 9113 §3.3), as gRPC's do.
+	H2C bool
 	// Log gets what goes wrong on connections; nil drops it.
 	Log *slog.Logger
 	// Reread is how often the certificate files are looked at; 0 means every two seconds.
@@ -99,7 +101,12 @@ func (l *Listener) Close() error {
 // server returns the HTTP server with its limits.
 func (l *Listener) server(ctx context.Context) *http.Server {
 	t, d := l.Config.Timeouts, DefaultConfig("", "").Timeouts
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(l.H2C)
 	return &http.Server{
+		Protocols:         protocols,
 		Handler:           l,
 		ReadHeaderTimeout: positive(t.ReadHeader, d.ReadHeader),
 		ReadTimeout:       positive(t.Read, d.Read),
