@@ -1,0 +1,332 @@
+package access_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// behind puts a proxy before an application: requests to app.example.com reach it.
+func behind(t *testing.T, upstream string, o web.Options, recorded *events) string {
+	t.Helper()
+	rules := fmt.Sprintf(`[
+		{"id":"all","match":{"url":"http://app.example.com/<.*>","methods":["GET","POST","PUT"]},"authenticators":[{"handler":"header"},{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[{"handler":"tell"}],"upstream":{"url":%q}},
+		{"id":"strip","match":{"url":"http://strip.example.com/<.*>","methods":["GET"]},"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[],"upstream":{"url":%q,"strip_path":"/api/","preserve_host":true}},
+		{"id":"closed","match":{"url":"http://closed.example.com/<.*>","methods":["PUT"]},"authenticators":[{"handler":"header"}],"authorizer":{"handler":"ada"},"mutators":[],"upstream":{"url":%q}},
+		{"id":"nowhere","match":{"url":"http://nowhere.example.com/<.*>","methods":["GET"]},"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[]}
+	]`, upstream+"/base", upstream+"/v1/", upstream)
+	d := access.Door{
+		Name: "proxy", Engine: engine(t, rules), Record: recorded.record, Now: time.Now, Normalized: true,
+		Strip: access.Config{StripHeaders: []string{"X-User"}}.Stripped(),
+	}
+	c := access.DefaultUpstreamConfig()
+	c.ConnectTimeout = time.Second
+	p, err := access.NewProxy(d, c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &web.Listener{Name: "proxy", Handler: web.NewRaw("proxy", web.KratosErrors, o, p.Serve), Config: web.DefaultConfig("127.0.0.1:0", "http://127.0.0.1/"), H2C: true}
+	if err := l.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- web.Serve(t.Context(), web.Grace{Limit: time.Second}, l) }()
+	t.Cleanup(func() { <-done })
+	return l.Addr().String()
+}
+
+// echo answers with what it was asked.
+func echo(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Request-Id", "theirs")
+	fmt.Fprintf(w, "%s %s%s\n", r.Method, r.Host, r.RequestURI)
+	_ = r.Header.Write(w)
+	_, _ = io.WriteString(w, "\n")
+	_, _ = io.Copy(w, r.Body)
+}
+
+func application(t *testing.T, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func through(t *testing.T, address, method, host, target string, body io.Reader, headers ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+"/", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = host
+	r.URL = &url.URL{Scheme: "http", Host: address, Opaque: target}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: 20 * time.Second}
+	resp, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return resp, readAll(t, resp.Body)
+}
+
+func TestProxyPassesRequestsOn(t *testing.T) {
+	app := application(t, echo)
+	var recorded events
+	address := behind(t, app.URL, web.Options{}, &recorded)
+	host := strings.TrimPrefix(app.URL, "http://")
+
+	resp, body := through(t, address, "POST", "app.example.com", "/a//b/../c?x=%2F&y", strings.NewReader("the body"),
+		"Authorization", "ada", "X-User", "root", "X-Kratos-Authenticated-Identity-Id", "root", "Cookie", "who=root; a=b",
+		"X-Forwarded-For", "203.0.113.9", "X-Forwarded-Host", "bank.example", "Connection", "X-Secret, close", "X-Secret", "1", "Accept-Encoding", "br")
+	for _, want := range []string{
+		"POST " + host + "/base/a/c?x=%2F&y\n", "X-User: ada\r\n", "Cookie: a=b; who=ada\r\n", "X-Forwarded-For: 127.0.0.1\r\n", "X-Forwarded-Host: app.example.com\r\n",
+		"X-Forwarded-Proto: http\r\n", "Accept-Encoding: br\r\n", "\nthe body", "X-Request-Id: " + resp.Header.Get("X-Request-Id") + "\r\n",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%q is missing:\n%s", want, body)
+		}
+	}
+	for _, not := range []string{"root", "203.0.113.9", "bank.example", "X-Secret"} {
+		if strings.Contains(body, not) {
+			t.Errorf("%q passed:\n%s", not, body)
+		}
+	}
+	if ids := resp.Header.Values("X-Request-Id"); resp.StatusCode != 200 || len(ids) != 1 || ids[0] == "theirs" || resp.Header.Get("Cache-Control") != "" {
+		t.Errorf("%d %v", resp.StatusCode, resp.Header)
+	}
+	if e := recorded.last(t); e.Rule != "all" || e.Subject != "ada" || e.Bytes != int64(len(body)) || e.Path != "/a/c" {
+		t.Errorf("%+v", e)
+	}
+
+	for target, want := range map[string]string{
+		"/api/users?q=1": "GET strip.example.com/v1/users?q=1\n", "/api": "GET strip.example.com/v1/\n", "/apis": "GET strip.example.com/v1/apis\n",
+		"/api/a%20b/%E2%82%AC;v=1": "GET strip.example.com/v1/a%20b/%E2%82%AC;v=1\n",
+	} {
+		if _, body := through(t, address, "GET", "strip.example.com", target, nil); !strings.HasPrefix(body, want) {
+			t.Errorf("%s: %s", target, body)
+		}
+	}
+}
+
+func TestProxyRefuses(t *testing.T) {
+	var asked atomic.Int64
+	app := application(t, func(w http.ResponseWriter, r *http.Request) { asked.Add(1); echo(w, r) })
+	address := behind(t, app.URL, web.Options{MaxBody: 64}, &events{})
+	for name, c := range map[string]struct {
+		method, host, target, body, auth string
+		want                             int
+	}{
+		"no rule":           {"GET", "other.example.com", "/", "", "", 404},
+		"nobody":            {"PUT", "closed.example.com", "/", "", "", 401},
+		"somebody else":     {"PUT", "closed.example.com", "/", "please", "bob", 403},
+		"not the word":      {"PUT", "closed.example.com", "/", "now!", "ada", 403},
+		"too much to check": {"PUT", "closed.example.com", "/", "please, please", "ada", 413},
+		"too much to pass":  {"POST", "app.example.com", "/", strings.Repeat("x", 65), "", 413},
+		"ambiguous":         {"GET", "app.example.com", "/a%2f..%2fb", "", "", 400},
+		"no upstream":       {"GET", "nowhere.example.com", "/", "", "", 500},
+	} {
+		resp, body := through(t, address, c.method, c.host, c.target, strings.NewReader(c.body), "Authorization", c.auth)
+		if resp.StatusCode != c.want || !strings.Contains(body, `"error":{"code":`) {
+			t.Errorf("%s: %d %s", name, resp.StatusCode, body)
+		}
+	}
+	// A length that is not told is found out on the way.
+	if resp, body := through(t, address, "POST", "app.example.com", "/", io.LimitReader(strings.NewReader(strings.Repeat("x", 1000)), 1000)); resp.StatusCode != 413 {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if n := asked.Load(); n > 1 {
+		t.Errorf("%d requests reached the application", n)
+	}
+	// What the handlers read is passed on all the same.
+	if resp, body := through(t, address, "PUT", "closed.example.com", "/", strings.NewReader("please"), "Authorization", "ada"); resp.StatusCode != 200 || !strings.HasSuffix(body, "\nplease") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+// Forwarding headers are kept where they come from a proxy that the operator trusts.
+func TestProxyBehindAProxy(t *testing.T) {
+	app := application(t, echo)
+	address := behind(t, app.URL, web.Options{TrustedProxies: web.Networks{"127.0.0.1"}, TerminatedBy: web.Networks{"127.0.0.1"}}, &events{})
+	_, body := through(t, address, "GET", "app.example.com", "/", nil, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "http")
+	if !strings.Contains(body, "X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n") {
+		t.Error(body)
+	}
+	if resp, _ := through(t, address, "GET", "app.example.com", "/", nil, "X-Forwarded-Proto", "https"); resp.StatusCode != 404 {
+		t.Errorf("a rule for http matches https: %d", resp.StatusCode)
+	}
+}
+
+func TestProxyWithoutAnApplication(t *testing.T) {
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := socket.Addr().String()
+	_ = socket.Close()
+	address := behind(t, "http://"+at, web.Options{}, &events{})
+	if resp, body := through(t, address, "POST", "app.example.com", "/", strings.NewReader("x")); resp.StatusCode != 503 || strings.Contains(body, at) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	// One that comes up within a moment is asked once more, body and all.
+	time.AfterFunc(30*time.Millisecond, func() {
+		socket, err := net.Listen("tcp", at)
+		if err != nil {
+			return
+		}
+		s := &http.Server{Handler: http.HandlerFunc(echo), ReadHeaderTimeout: time.Second}
+		t.Cleanup(func() { _ = s.Close() })
+		_ = s.Serve(socket)
+	})
+	if resp, body := through(t, address, "POST", "app.example.com", "/", strings.NewReader("the body")); resp.StatusCode != 200 || !strings.HasSuffix(body, "the body") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+func TestProxyStreams(t *testing.T) {
+	next := make(chan struct{})
+	app := application(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for i := range 3 {
+			fmt.Fprintf(w, "data: %d\n", i)
+			_ = http.NewResponseController(w).Flush()
+			<-next
+		}
+	})
+	address := behind(t, app.URL, web.Options{}, &events{})
+	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+address+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "app.example.com"
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	lines := bufio.NewScanner(resp.Body)
+	for i := range 3 {
+		if !lines.Scan() || lines.Text() != fmt.Sprintf("data: %d", i) {
+			t.Fatal(lines.Text(), lines.Err())
+		}
+		next <- struct{}{}
+	}
+}
+
+func TestProxyPassesWebSockets(t *testing.T) {
+	app := application(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "websocket" || r.Header.Get("X-User") != "ada" {
+			http.Error(w, "no", http.StatusBadRequest)
+			return
+		}
+		conn, both, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		fmt.Fprint(both, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		_ = both.Flush()
+		line, _ := both.ReadString('\n')
+		fmt.Fprint(both, "back: "+line)
+		_ = both.Flush()
+	})
+	address := behind(t, app.URL, web.Options{}, &events{})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprint(conn, "GET /chat HTTP/1.1\r\nHost: app.example.com\r\nAuthorization: ada\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	answer := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(answer, nil)
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(resp, err)
+	}
+	fmt.Fprint(conn, "hello\n")
+	if line, err := answer.ReadString('\n'); line != "back: hello\n" {
+		t.Fatal(line, err)
+	}
+}
+
+// HTTP/2 in the clear on both sides, as gRPC speaks it, with trailers.
+func TestProxyPassesHTTP2(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", "Grpc-Status")
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s %s", r.Proto, r.Header.Get("Te"), body)
+		w.Header().Set("Grpc-Status", "0")
+	}))
+	s.Config.Protocols = &http.Protocols{}
+	s.Config.Protocols.SetUnencryptedHTTP2(true)
+	s.Start()
+	t.Cleanup(s.Close)
+	address := behind(t, "h2c://"+strings.TrimPrefix(s.URL, "http://"), web.Options{}, &events{})
+	transport := &http.Transport{Protocols: &http.Protocols{}}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(transport.CloseIdleConnections)
+	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+address+"/pkg.Service/Method", strings.NewReader("call"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host, r.Header = "app.example.com", http.Header{"Te": {"trailers"}}
+	resp, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if body := readAll(t, resp.Body); body != "HTTP/2.0 trailers call" || resp.Trailer.Get("Grpc-Status") != "0" || resp.ProtoMajor != 2 {
+		t.Errorf("%q %v %s", body, resp.Trailer, resp.Proto)
+	}
+}
+
+// RFC 9112 §6.1, §6.3, §3.2: two readings of where a request ends, or of whom it is for, never reach an application as two
+// requests.
+func TestProxyIsNotSmuggledThrough(t *testing.T) {
+	var seen atomic.Int64
+	app := application(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if strings.Contains(r.RequestURI, "smuggled") {
+			seen.Add(1)
+		}
+	})
+	address := behind(t, app.URL, web.Options{}, &events{})
+	const inner = "GET /smuggled HTTP/1.1\r\nHost: closed.example.com\r\n\r\n"
+	for name, request := range map[string]string{
+		"both lengths":       "POST / HTTP/1.1\r\nHost: app.example.com\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner,
+		"two lengths":        "POST / HTTP/1.1\r\nHost: app.example.com\r\nContent-Length: 0\r\nContent-Length: 60\r\n\r\n" + inner,
+		"an odd encoding":    "POST / HTTP/1.1\r\nHost: app.example.com\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + inner,
+		"a space in a name":  "POST / HTTP/1.1\r\nHost: app.example.com\r\nContent-Length : 5\r\n\r\n" + inner,
+		"a bare line feed":   "POST / HTTP/1.1\r\nHost: app.example.com\r\nA: b\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inner,
+		"two hosts":          "GET /smuggled HTTP/1.1\r\nHost: app.example.com\r\nHost: closed.example.com\r\n\r\n",
+		"a host in the path": "GET http://closed.example.com/smuggled HTTP/1.1\r\nHost: app.example.com\r\n\r\n",
+		"a connection":       "CONNECT app.example.com:80 HTTP/1.1\r\nHost: app.example.com\r\n\r\n" + inner,
+		"an asterisk":        "OPTIONS * HTTP/1.1\r\nHost: app.example.com\r\n\r\n" + inner,
+	} {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = io.WriteString(conn, request)
+		_ = conn.(*net.TCPConn).CloseWrite()
+		answers, _ := io.ReadAll(conn)
+		_ = conn.Close()
+		if seen.Load() != 0 {
+			t.Fatalf("%s: an application that is closed was reached:\n%s", name, answers)
+		}
+	}
+}
