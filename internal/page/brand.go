@@ -112,17 +112,6 @@ func (b Brand) links() []Link {
 	return out
 }
 
-// images are the sources that the policy of a page must allow for the logo.
-func (b Brand) images() []string {
-	var out []string
-	for _, s := range []string{b.LogoURL, b.LogoDarkURL} {
-		if o := originOf(s); o != "" {
-			out = append(out, o)
-		}
-	}
-	return out
-}
-
 // originOf gives scheme and host of an https URL for a policy; "" for what is ours, or no such URL.
 func originOf(s string) string {
 	u, err := url.Parse(s)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -159,8 +160,7 @@ func (v view) translate(e Error, status int) Error {
 // secure sets the headers of a page of ours: it loads our stylesheet, our script if it needs it, and pictures from where they
 // are known to be; and it is shown in nobody's frame, where a click could be stolen (RFC 9700 §4.16).
 func secure(h http.Header, needs Needs, v view) {
-	images := []string{"'self'", "data:"}
-	images = append(images, append(v.Brand.images(), mapOrigins(needs.Images)...)...)
+	images := slices.Concat([]string{"'self'", "data:"}, origins(v.Brand.LogoURL, v.Brand.LogoDarkURL), origins(needs.Images...))
 	policy := "default-src 'none'; style-src 'self'; font-src 'self'; img-src " + strings.Join(images, " ") + "; base-uri 'none'; frame-ancestors 'none'"
 	if needs.Script {
 		policy += "; script-src 'self'"
@@ -177,7 +177,8 @@ func secure(h http.Header, needs Needs, v view) {
 	h.Set("Cache-Control", "no-store")
 }
 
-func mapOrigins(urls []string) []string {
+// origins are the hosts of https URLs, for a policy.
+func origins(urls ...string) []string {
 	var out []string
 	for _, u := range urls {
 		if o := originOf(u); o != "" {

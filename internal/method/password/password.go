@@ -48,7 +48,7 @@ type document struct {
 	Migrate bool   `json:"use_password_migration_hook,omitempty"`
 }
 
-// document reads the credential of an identity; it is empty where there is none.
+// documentOf reads the credential of an identity; it is empty where there is none.
 func documentOf(who *identity.Identity) (d document, err error) {
 	c, ok := who.Credentials[identity.Password]
 	if !ok || len(c.Config) == 0 {

@@ -233,6 +233,36 @@ func TestLoginTooBusy(t *testing.T) {
 	}
 }
 
+// TestLoginLocksAttemptsAtOnce: attempts that were all let in before the first of them failed are no more tries than others.
+func TestLoginLocksAttemptsAtOnce(t *testing.T) {
+	f := newFixture(t, func(c *secret.HashConfig, _ *password.Config) {
+		c.Memory, c.Time, c.MaxMemory = 16<<10, 2, 16<<10 // one after the other
+	})
+	f.person(t, "ada@example.com", f.hashed(t, "correct horse"))
+	const attempts = 60
+	answers := make(chan error, attempts)
+	for range attempts {
+		go func() {
+			_, err := f.login("ada@example.com", "wrong")
+			answers <- err
+		}()
+	}
+	var tried, locked int
+	for range attempts {
+		switch err := <-answers; {
+		case texts(err)[""] == wrong:
+			tried++
+		case errors.Is(err, limit.ErrLocked):
+			locked++
+		default:
+			t.Error(err)
+		}
+	}
+	if tried > 12 {
+		t.Errorf("%d passwords were tried at once, %d attempts were turned away", tried, locked)
+	}
+}
+
 func TestLoginLocks(t *testing.T) {
 	f := newFixture(t)
 	f.person(t, "ada@example.com", f.hashed(t, "correct horse"))
