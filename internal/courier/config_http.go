@@ -208,7 +208,7 @@ func (c TemplateConfig) uri(p part) string {
 
 func (c TemplatesConfig) validate(f *faults) {
 	named := c.named()
-	for _, name := range Templates() {
+	for _, name := range templates() {
 		for _, p := range parts {
 			if uri := named[name].uri(p); uri != "" {
 				if wrong := wrongURI(uri); wrong != "" {

@@ -34,8 +34,8 @@ const (
 	AuthenticatorKeyAdded    = "authenticator_key_added"
 )
 
-// Templates returns the names of all templates.
-func Templates() []string {
+// templates returns the names of all templates.
+func templates() []string {
 	return []string{
 		RecoveryValid, RecoveryInvalid, RecoveryCodeValid, RecoveryCodeInvalid,
 		VerificationValid, VerificationInvalid, VerificationCodeValid, VerificationCodeInvalid,
@@ -71,7 +71,7 @@ func (m *Message) check() error {
 	switch {
 	case m.Channel != Email && m.Channel != SMS:
 		return fmt.Errorf("courier: there is no channel %q", m.Channel)
-	case !slices.Contains(Templates(), m.Template):
+	case !slices.Contains(templates(), m.Template):
 		return fmt.Errorf("courier: there is no template %q", m.Template)
 	case m.Recipient == "" || len(m.Recipient) > maxRecipient || strings.ContainsFunc(m.Recipient, unicode.IsControl):
 		return errors.New("courier: the recipient's address is empty, too long or holds control characters")

@@ -16,7 +16,7 @@ func TestSDK(t *testing.T) {
 	f := newFixture(t, testkit.SQLite(t, "management"), viaHTTP(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 	}))
-	for _, name := range Templates() {
+	for _, name := range templates() {
 		f.queue(t, Message{Channel: Email, Recipient: "anna@example.com", Template: name, Data: dataFor(name)})
 	}
 	f.queue(t, Message{Channel: SMS, Recipient: "+491701234567", Template: LoginCodeValid, Data: dataFor(LoginCodeValid)})
@@ -35,7 +35,7 @@ func TestSDK(t *testing.T) {
 	api := kratos.NewAPIClient(config).CourierAPI
 
 	all, res, err := api.ListCourierMessages(t.Context()).Execute()
-	if err != nil || len(all) != len(Templates())+1 || res.Header.Get("Link") == "" {
+	if err != nil || len(all) != len(templates())+1 || res.Header.Get("Link") == "" {
 		t.Fatalf("%d messages, %v", len(all), err)
 	}
 	if m := all[0]; m.Type != kratos.COURIERMESSAGETYPE_PHONE || m.GetChannel() != "sms" || m.Recipient != "+491701234567" || m.Subject != "" {

@@ -104,7 +104,7 @@ func (r *renderer) read(uri string) (text, version string, err error) {
 // refresh reads the remote ones among the URIs. What cannot be read stays as it was.
 func (r *renderer) refresh(ctx context.Context, more ...string) {
 	uris := more
-	for _, name := range Templates() {
+	for _, name := range templates() {
 		for _, p := range parts {
 			uris = append(uris, r.uris[name].uri(p))
 		}

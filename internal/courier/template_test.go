@@ -70,7 +70,7 @@ func mustRender(t *testing.T, r *renderer, name string, p part, lang string, dat
 
 func TestBuiltInTemplates(t *testing.T) {
 	seen := map[string]string{}
-	for _, name := range Templates() {
+	for _, name := range templates() {
 		for _, lang := range languages {
 			t.Run(name+"/"+lang, func(t *testing.T) {
 				r, log := testRenderer(t, nil)
