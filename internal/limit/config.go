@@ -95,7 +95,8 @@ const (
 )
 
 // Device begins what stands in the place of an address for a browser that is known to be the person's: the rest is its id.
-// Nobody else can have failures there, so nothing is counted for the name everywhere.
+// Strangers have no failures there. But who knew the password once may have been made known in any number of browsers, so known
+// devices are counted together too, apart from all others: FailuresAnywhere holds for them.
 const Device = "device:"
 
 // To begins the keys of Allow that are not where a request came from, but to whom it would send something.

@@ -18,7 +18,11 @@
 //
 // That last lock could be used against a person. So a browser that has proved a name before is known (Device) and counts for
 // itself: whatever strangers do to the name, its owner signs in there, and whoever sits down at that browser has as many
-// tries as from any one address. Which browser is known is for the caller to say, and to keep from being forged.
+// tries as from any one address. All known browsers of a name together are held to the bound that is for all addresses. Which
+// browser is known is for the caller to say, and to keep from being forged.
+//
+// Attempts at the same time pass Locked before any of them has failed. So the caller asks once more when it knows the outcome
+// (Overtaken), and does not tell it where others have used up the tries meanwhile.
 //
 // It does not own who the client is (package web, which knows the trusted proxies), nor the tries of one-time codes,
 // which are counted in their flow.

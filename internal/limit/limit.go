@@ -79,7 +79,8 @@ func (l *Limits) Allow(ctx context.Context, rule string, keys ...string) error {
 // Locked returns ErrLocked, with how long to wait, when too many attempts to prove the key failed. The key is what was
 // claimed, such as "password:" and a normalised identifier. With the client's address, the key is locked for that address
 // first and everywhere only after many more failures; without one, it is locked for everybody. With a known device (see
-// Device) in the address's place, only failures from that device lock it, there. It costs one statement.
+// Device) in the address's place, failures from that device lock it, there, and many more from known devices lock all of those.
+// It costs one statement.
 func (l *Limits) Locked(ctx context.Context, key string, address ...string) error {
 	if l.idle() {
 		return nil
@@ -103,6 +104,15 @@ func (l *Limits) Locked(ctx context.Context, key string, address ...string) erro
 		return ErrLocked.After(wait)
 	}
 	return nil
+}
+
+// Overtaken is Locked once more, after the proof and before its outcome is told: attempts at the same time are all let in before
+// the first of them has failed, and would be that many tries. It runs no statement while this process knows of no failures.
+func (l *Limits) Overtaken(ctx context.Context, key string, address ...string) error {
+	if l.idle() || !slices.ContainsFunc(digests(l.subjects(key, address)), l.failed.has) {
+		return nil
+	}
+	return l.Locked(ctx, key, address...)
 }
 
 // Failed counts a failed attempt to prove the key, from the address where one is given.
@@ -162,13 +172,12 @@ type subject struct {
 // subjects gives what an attempt counts for, in an order that is the same in every process, so that two that write the
 // same rows lock them in the same order.
 func (l *Limits) subjects(key string, address []string) []subject {
-	c := l.config.Lockout
+	c, everywhere := l.config.Lockout, ""
 	var list []subject
 	for _, a := range address {
 		if strings.HasPrefix(a, Device) {
-			return []subject{{l.store.digest(key, a), c.Failures}}
-		}
-		if a != "" {
+			list, everywhere = append(list, subject{l.store.digest(key, a), c.Failures}), Device
+		} else if a != "" {
 			list = append(list, subject{l.store.digest(key, network(a)), c.Failures})
 		}
 	}
@@ -176,7 +185,7 @@ func (l *Limits) subjects(key string, address []string) []subject {
 	case len(list) == 0:
 		list = append(list, subject{l.store.digest(key, ""), c.Failures})
 	case c.FailuresAnywhere > 0:
-		list = append(list, subject{l.store.digest(key, ""), c.FailuresAnywhere})
+		list = append(list, subject{l.store.digest(key, everywhere), c.FailuresAnywhere})
 	}
 	slices.SortFunc(list, func(a, b subject) int { return strings.Compare(a.digest, b.digest) })
 	return list

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -299,6 +300,42 @@ func TestKnownDevices(t *testing.T) {
 	var none *limit.Limits
 	if l.KnownDevice() != 0 || none.KnownDevice() != 0 {
 		t.Error("without lock-outs nobody needs to be known")
+	}
+}
+
+// TestManyKnownDevices: who knew a password once may be known in any number of browsers, and has no more tries for that.
+func TestManyKnownDevices(t *testing.T) {
+	l, _ := guarded(t, testkit.SQLite(t, "management"), slow())
+	ctx := testkit.Context(t)
+	const key = "password:ada@example.com"
+	for i := range 7 {
+		failed(ctx, t, l, 1, key, limit.Device+strconv.Itoa(i))
+	}
+	wait(t, l.Locked(ctx, key, limit.Device+"another"), limit.ErrLocked)
+	if err := l.Locked(ctx, key, "192.0.2.1"); err != nil {
+		t.Errorf("an address: %v", err)
+	}
+}
+
+// TestOvertaken: an attempt that was let in is held against the failures that came meanwhile, at no cost where there were none.
+func TestOvertaken(t *testing.T) {
+	db := testkit.SQLite(t, "management")
+	l, _ := guarded(t, db, slow())
+	ctx := testkit.Context(t)
+	const key, home = "password:ada@example.com", "192.0.2.1"
+	before := db.Statements()
+	if err := l.Overtaken(ctx, key, home); err != nil || db.Statements() != before {
+		t.Errorf("%v, %d statements", err, db.Statements()-before)
+	}
+	failed(ctx, t, l, 3, key, home)
+	if err := l.Overtaken(ctx, key, home); err != nil {
+		t.Error(err)
+	}
+	failed(ctx, t, l, 1, key, home)
+	wait(t, l.Overtaken(ctx, key, home), limit.ErrLocked)
+	var none *limit.Limits
+	if err := none.Overtaken(ctx, key, home); err != nil {
+		t.Error(err)
 	}
 }
 

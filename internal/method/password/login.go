@@ -73,6 +73,11 @@ func (m *Method) Login(ctx context.Context, f *selfservice.Flow, in *selfservice
 		return nil, err
 	}
 	found, err := m.prove(ctx, identifier, password)
+	if err == nil || errors.Is(err, errWrong) {
+		if err := m.Limits.Overtaken(ctx, name, from); err != nil {
+			return nil, err
+		}
+	}
 	if errors.Is(err, errWrong) {
 		if err := m.Limits.Failed(ctx, name, from); err != nil {
 			return nil, err

@@ -239,7 +239,7 @@ func TestLoginLocksAttemptsAtOnce(t *testing.T) {
 		c.Memory, c.Time, c.MaxMemory = 16<<10, 2, 16<<10 // one after the other
 	})
 	f.person(t, "ada@example.com", f.hashed(t, "correct horse"))
-	const attempts = 60
+	const attempts = 40
 	answers := make(chan error, attempts)
 	for range attempts {
 		go func() {
