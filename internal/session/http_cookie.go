@@ -36,18 +36,25 @@ func (h *Handler) cookieData() []byte { return []byte("session cookie " + h.Conf
 // readCookie returns the token in the request's cookie. Of several cookies of the name the first that opens counts.
 func (h *Handler) readCookie(r *http.Request) (credential, bool) {
 	for _, cookie := range r.CookiesNamed(h.Config.Cookie.Name) {
-		plain, err := h.Ring.Open(cookie.Value, h.cookieData())
-		if err != nil {
-			continue
+		if c, ok := h.open(cookie.Value); ok {
+			return c, true
 		}
-		token, end, found := strings.Cut(string(plain), " ")
-		at, err := strconv.ParseInt(end, 10, 64)
-		if !found || err != nil {
-			continue
-		}
-		return credential{token: token, cookie: true, expires: time.Unix(at, 0)}, true
 	}
 	return credential{}, false
+}
+
+// open reads the value of a session cookie.
+func (h *Handler) open(value string) (credential, bool) {
+	plain, err := h.Ring.Open(value, h.cookieData())
+	if err != nil {
+		return credential{}, false
+	}
+	token, end, found := strings.Cut(string(plain), " ")
+	at, err := strconv.ParseInt(end, 10, 64)
+	if !found || err != nil {
+		return credential{}, false
+	}
+	return credential{token: token, cookie: true, expires: time.Unix(at, 0)}, true
 }
 
 func (h *Handler) cookie(value string) *http.Cookie {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -108,6 +109,8 @@ type Token struct {
 	// Shown keeps what a reader of a cached token rendered from it (package inspect: the introspection answers), so
 	// that a busy resource server's question costs one copy.
 	Shown Shown
+	// Seen keeps what a reader outside of this wing made of a cached token: the doors, which see it in their own words.
+	Seen atomic.Pointer[any]
 }
 
 // Expired tells whether the token's own expiry has come.
