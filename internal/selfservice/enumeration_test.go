@@ -1,12 +1,15 @@
 package selfservice_test
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -14,6 +17,33 @@ import (
 )
 
 func unified(c *selfservice.Config) { c.Flows.Registration.Style = selfservice.StyleUnified }
+
+// TestSettingsTellFew: who is signed in cannot ask for one address after the other whether somebody has it.
+func TestSettingsTellFew(t *testing.T) {
+	s := newServer(t, testkit.SQLite(t, "management"), config(plain), config(func(c *selfservice.Config) { c.AccountEnumeration.Mitigate = true }))
+	s.known("ada@example.com")
+	s.handler.Config.AccountEnumeration.Mitigate = false
+	s.person("eve@example.com", goodPassword)
+	s.handler.Config.AccountEnumeration.Mitigate = true
+	eve := s.signedIn("eve@example.com")
+	f := eve.begin("settings", "")
+	change := func(email, first string) answer {
+		return eve.submit(f, map[string]any{"method": "profile", "traits": map[string]any{"email": email, "name": map[string]any{"first": first}}})
+	}
+	for i := range limit.DefaultConfig().Lockout.Failures + 1 {
+		expect(t, "what is told", change("ada@example.com", "").said(), []int{4000007})
+		if i < limit.DefaultConfig().Lockout.Failures {
+			expect(t, "another change in between", change("eve@example.com", fmt.Sprint("Eve ", i)).status, http.StatusOK)
+		}
+	}
+	for _, email := range []string{"ada@example.com", "free@example.com"} {
+		expect(t, "after that, for "+email, change(email, "").status, http.StatusTooManyRequests)
+	}
+	a := eve.submit(f, map[string]any{"method": "password", "password": "another-long-passphrase"})
+	expect(t, "a new password", a.status, http.StatusOK)
+	s.clock.Advance(time.Minute)
+	expect(t, "after the wait", change("free@example.com", "").status, http.StatusOK)
+}
 
 // TestRegistrationTellsNobodyWhoHasAnAccount: by default, registering a taken address looks like registering a free one.
 func TestRegistrationTellsNobodyWhoHasAnAccount(t *testing.T) {

@@ -1,6 +1,7 @@
 package selfservice
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -129,6 +130,9 @@ func (h *Handler) change(ctx context.Context, f *Flow, in *Submission, m Setting
 	if err := h.Identities.Prepare(ctx, who); err != nil {
 		return nil, err
 	}
+	if err := h.mayAskForOthers(ctx, before, who); err != nil {
+		return nil, err
+	}
 	after := h.Config.Flows.Settings.After
 	hooks := after.hooks(in.Method)
 	if err := h.amended(ctx, hooks, f, in, who); err != nil {
@@ -152,19 +156,39 @@ func (h *Handler) change(ctx context.Context, f *Flow, in *Submission, m Setting
 	f.Form.Message(ui.Saved())
 	if err := h.Store.Finish(ctx, w); err != nil {
 		f.State, f.ContinueWith = ui.StateShowForm, nil
-		return nil, notChanged(err)
+		return nil, h.notChanged(ctx, who, err)
 	}
 	h.notify(ctx, hooks, f, in, who, in.Session)
 	return a, nil
 }
 
-// notChanged says why an identity could not be written.
-func notChanged(err error) error {
-	if errors.Is(err, identity.ErrExists) {
-		return ui.Reject(ui.Duplicate())
+// Who is signed in learns from a change that is refused that somebody else has the address. Hiding that would take a change that
+// waits until the address is proven, whoever has it, and so is seen nowhere before: clients of Kratos expect it at once. So it is
+// told, to few: after some such answers an account waits, longer each time, whatever it changes in between.
+
+// mayAskForOthers refuses a change of traits by who was told too often that others have what they chose.
+func (h *Handler) mayAskForOthers(ctx context.Context, before, now *identity.Identity) error {
+	if !h.Config.AccountEnumeration.Mitigate || bytes.Equal(before.Traits, now.Traits) {
+		return nil
 	}
-	return err
+	return h.Limits.Locked(ctx, takenKey(now))
 }
+
+// notChanged says why an identity could not be written, and counts how often others had what was chosen.
+func (h *Handler) notChanged(ctx context.Context, who *identity.Identity, err error) error {
+	if !errors.Is(err, identity.ErrExists) {
+		return err
+	}
+	if h.Config.AccountEnumeration.Mitigate {
+		if err := h.Limits.Failed(ctx, takenKey(who)); err != nil {
+			return err
+		}
+	}
+	return ui.Reject(ui.Duplicate())
+}
+
+// takenKey is what such answers are counted for in the limits.
+func takenKey(who *identity.Identity) string { return "settings:taken:" + who.ID }
 
 // afterSettings is where the browser goes: back to the settings, where nothing else is said.
 func (h *Handler) afterSettings(ctx context.Context, f *Flow, in *Submission, after AfterConfig) string {
