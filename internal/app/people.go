@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -128,7 +127,7 @@ func (b *peopleBuilder) makeMessages(context.Context) (err error) {
 // makeSessions makes what answers who is signed in.
 func (b *peopleBuilder) makeSessions(context.Context) error {
 	tokenizer, err := session.NewTokenizer(session.TokenizerOptions{
-		Config: b.cfg.Session.Whoami.Tokenizer, Issuer: b.base.String(), Keys: b.signing, Jsonnet: b.jsonnet.EvaluateWith, Read: os.ReadFile, Now: now,
+		Config: b.cfg.Session.Whoami.Tokenizer, Issuer: b.base.String(), Keys: b.signing, Jsonnet: b.jsonnet.EvaluateWith, Now: now,
 	})
 	if err != nil {
 		return err

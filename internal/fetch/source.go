@@ -53,6 +53,15 @@ func ParseLocal(uri string) (Source, error) {
 	return ParseSource(uri)
 }
 
+// ReadLocal reads what a URI that ParseLocal takes names, of at most limit bytes.
+func ReadLocal(uri string, limit int) ([]byte, error) {
+	s, err := ParseLocal(uri)
+	if err != nil {
+		return nil, err
+	}
+	return s.Local(limit)
+}
+
 // Read returns the document, of at most limit bytes; ErrTooLarge when it has more. get reads one from its URL, as Client.Get
 // does, and bounds the time by itself; nil where none is read from there.
 func (s Source) Read(ctx context.Context, limit int, get func(ctx context.Context, url string) ([]byte, error)) ([]byte, error) {

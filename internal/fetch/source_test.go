@@ -40,9 +40,12 @@ func TestParseSource(t *testing.T) {
 			t.Errorf("%s: %+v, %v", uri, got, err)
 		}
 	}
-	for uri, local := range map[string]bool{"file:///a": true, "base64://eA": true, "https://example.com": false, "base64://!": false, "a": false} {
+	for uri, local := range map[string]bool{"file:///nowhere/a": true, "base64://eA": true, "https://example.com": false, "base64://!": false, "a": false} {
 		if _, err := fetch.ParseLocal(uri); (err == nil) != local {
 			t.Errorf("%s: %v", uri, err)
+		}
+		if text, err := fetch.ReadLocal(uri, 1); (err == nil) != (uri == "base64://eA") {
+			t.Errorf("%s: %q, %v", uri, text, err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
@@ -30,8 +31,6 @@ type TokenizerOptions struct {
 	Keys KeySets
 	// Jsonnet runs claims mappers; needed by templates with a claims_mapper_url.
 	Jsonnet Jsonnet
-	// Read returns the content of a file.
-	Read func(path string) ([]byte, error)
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -82,7 +81,7 @@ func (t *Tokenizer) prepare(name string, config TemplateConfig) (*template, erro
 		made.claims[key] = c
 	}
 	if config.ClaimsMapperURL != "" {
-		program, err := read(config.ClaimsMapperURL, t.o.Read)
+		program, err := fetch.ReadLocal(config.ClaimsMapperURL, maxDocument)
 		if err != nil {
 			return nil, fmt.Errorf("claims_mapper_url: %w", err)
 		}
@@ -107,7 +106,7 @@ func (t *Tokenizer) signer(config TemplateConfig) (func(context.Context, []byte)
 			return t.o.Keys.Sign(ctx, config.KeySet, typeJWT, claims)
 		}, nil
 	}
-	document, err := read(config.JWKSURL, t.o.Read)
+	document, err := fetch.ReadLocal(config.JWKSURL, maxDocument)
 	if err == nil {
 		var sign func([]byte) (string, error)
 		if sign, err = signWith(document); err == nil {

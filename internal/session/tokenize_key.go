@@ -7,23 +7,10 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
-
-	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
-// read returns the document at file://path or base64://….
-func read(uri string, file func(string) ([]byte, error)) ([]byte, error) {
-	from, err := fetch.ParseLocal(uri)
-	switch {
-	case err != nil:
-		return nil, err
-	case from.File == "":
-		return from.Text, nil
-	case file == nil:
-		return nil, errors.New("this server reads no files")
-	}
-	return file(from.File)
-}
+// maxDocument bounds a set of keys and a claims mapper, in bytes.
+const maxDocument = 256 << 10
 
 // algorithms that sign a session's JWT (RFC 7518 §3.1, RFC 8037 §3.1); none of them is "none".
 func algorithms() []string {

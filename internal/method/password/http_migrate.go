@@ -51,7 +51,7 @@ func NewMigration(o MigrationOptions) (*Migration, error) {
 	if o.Config.Body == "" {
 		return m, nil
 	}
-	text, err := readProgram(o.Config.Body)
+	text, err := fetch.ReadLocal(o.Config.Body, maxProgram)
 	if err == nil {
 		_, err = o.Jsonnet.Compile("body", string(text))
 	}
@@ -60,14 +60,6 @@ func NewMigration(o MigrationOptions) (*Migration, error) {
 	}
 	m.program = string(text)
 	return m, nil
-}
-
-func readProgram(uri string) ([]byte, error) {
-	from, err := fetch.ParseLocal(uri)
-	if err != nil {
-		return nil, err
-	}
-	return from.Local(maxProgram)
 }
 
 // Ask tells whether the other system knows the password as the identifier's. ErrMigrate when it does not say.
