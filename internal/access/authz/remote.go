@@ -1,0 +1,217 @@
+package authz
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+)
+
+// RemoteSettings are the settings of the authorizer remote.
+type RemoteSettings struct {
+	// Remote is the URL that is asked by POST: 200 lets pass, 403 turns away, anything else is an error.
+	Remote string `json:"remote"`
+	// Headers are templates of headers to send. Empty ones are not sent.
+	Headers map[string]string `json:"headers"`
+	// ForwardResponseHeadersToUpstream are the answer's headers that the upstream gets.
+	ForwardResponseHeadersToUpstream []string `json:"forward_response_headers_to_upstream"`
+	// Retry says how long the service may take.
+	Retry *Retry `json:"retry"`
+}
+
+// RemoteJSONSettings are the settings of the authorizer remote_json.
+type RemoteJSONSettings struct {
+	// Payload is the template of the JSON document to send.
+	Payload string `json:"payload"`
+	RemoteSettings
+}
+
+// Retry says how long a call may take and when it is tried again.
+type Retry struct {
+	// GiveUpAfter bounds all tries together. Default: 1s.
+	GiveUpAfter string `json:"give_up_after"`
+	// MaxDelay is the longest pause between two tries. Default: 100ms.
+	MaxDelay string `json:"max_delay"`
+}
+
+// times reads the durations.
+func (r *Retry) times() (giveUp, delay time.Duration, err error) {
+	giveUp, delay = time.Second, 100*time.Millisecond
+	if r == nil {
+		return giveUp, delay, nil
+	}
+	for _, d := range []struct {
+		path, text string
+		to         *time.Duration
+	}{{"give_up_after", r.GiveUpAfter, &giveUp}, {"max_delay", r.MaxDelay, &delay}} {
+		if d.text == "" {
+			continue
+		}
+		if *d.to, err = time.ParseDuration(d.text); err != nil || *d.to <= 0 {
+			return 0, 0, fmt.Errorf("retry.%s: %q is no duration, such as 100ms", d.path, d.text)
+		}
+	}
+	return giveUp, delay, nil
+}
+
+const (
+	authorization  = "Authorization"
+	contentType    = "Content-Type"
+	mediaJSON      = "application/json"
+	statusOK       = 200
+	statusRefused  = 403
+	requestIDField = "X-Request-Id"
+)
+
+// remote asks another service.
+type remote struct {
+	o              Options
+	url            string
+	headers        []headerTemplate
+	payload        *access.Template // nil: the request's body is sent
+	forward        []string
+	timeout, delay time.Duration
+}
+
+type headerTemplate struct {
+	name string
+	text *access.Template
+}
+
+func (o Options) newRemote(from access.Settings) (access.Authorizer, error) {
+	var s RemoteSettings
+	if err := from.Decode(&s); err != nil {
+		return nil, err
+	}
+	return o.remote(&s)
+}
+
+func (o Options) newRemoteJSON(from access.Settings) (access.Authorizer, error) {
+	var s RemoteJSONSettings
+	if err := from.Decode(&s); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(s.Payload) == "" {
+		return nil, errors.New("payload: is missing: write the template of a JSON document")
+	}
+	r, err := o.remote(&s.RemoteSettings)
+	if err != nil {
+		return nil, err
+	}
+	if r.payload, err = access.NewTemplate(s.Payload); err != nil {
+		return nil, fmt.Errorf("payload: %w", err)
+	}
+	return r, nil
+}
+
+func (o Options) remote(s *RemoteSettings) (*remote, error) {
+	if err := fetch.CheckURL(s.Remote); err != nil {
+		return nil, fmt.Errorf("remote: %w", err)
+	}
+	r := &remote{o: o, url: s.Remote}
+	var err error
+	if r.timeout, r.delay, err = s.Retry.times(); err != nil {
+		return nil, err
+	}
+	for name, text := range s.Headers {
+		if !fetch.IsToken(name) {
+			return nil, fmt.Errorf("headers.%s: is no name of a header", name)
+		}
+		compiled, err := access.NewTemplate(text)
+		if err != nil {
+			return nil, fmt.Errorf("headers.%s: %w", name, err)
+		}
+		r.headers = append(r.headers, headerTemplate{textproto.CanonicalMIMEHeaderKey(name), compiled})
+	}
+	for i, name := range s.ForwardResponseHeadersToUpstream {
+		if !fetch.IsToken(name) {
+			return nil, fmt.Errorf("forward_response_headers_to_upstream[%d]: is no name of a header", i)
+		}
+		r.forward = append(r.forward, textproto.CanonicalMIMEHeaderKey(name))
+	}
+	return r, nil
+}
+
+// Authorize asks the service, and gives the upstream those of its headers that may pass.
+func (a *remote) Authorize(ctx context.Context, r *access.Request, p *access.Principal) error {
+	q, err := a.question(r, p)
+	if err != nil {
+		return err
+	}
+	answer, err := a.o.asked(ctx, q)
+	if err != nil {
+		return err
+	}
+	for _, name := range a.forward {
+		if p.Header == nil {
+			p.Header = access.Header{}
+		}
+		// One that is not in the answer takes the client's away: only the service may say it.
+		p.Header[name] = answer.Header[name]
+	}
+	return nil
+}
+
+// asked makes a call: 200 lets pass, 403 turns away, anything else is an error.
+func (o Options) asked(ctx context.Context, q fetch.Question) (*fetch.Answer, error) {
+	answer, err := o.Ask.Ask(ctx, q)
+	if err != nil {
+		return nil, access.ErrUnavailable.Because(err)
+	}
+	if err := answer.Limited(o.Now()); err != nil {
+		return nil, err
+	}
+	switch answer.Status {
+	case statusOK:
+		return answer, nil
+	case statusRefused:
+		return nil, access.ErrForbidden.Because(errors.New("the service that was asked answered 403"))
+	}
+	return nil, access.ErrUnavailable.Because(fmt.Errorf("the service that was asked answered %d", answer.Status))
+}
+
+func (a *remote) question(r *access.Request, p *access.Principal) (fetch.Question, error) {
+	q := fetch.Question{Method: "POST", URL: a.url, Timeout: a.timeout, MaxDelay: a.delay, Header: map[string][]string{}}
+	var err error
+	if a.payload != nil {
+		var text string
+		if text, err = a.payload.Execute(p); err == nil && !json.Valid([]byte(text)) {
+			err = errors.New("the template payload did not make JSON: quote values with {{ toJson … }}")
+		}
+		q.Header[contentType], q.Body = []string{mediaJSON}, []byte(text)
+	} else {
+		if sent := r.Header[contentType]; len(sent) > 0 {
+			q.Header[contentType] = slices.Clone(sent)
+		}
+		q.Body = []byte{}
+		if r.Body != nil {
+			q.Body, err = r.Body(a.o.MaxBody)
+		}
+	}
+	if err != nil {
+		return q, err
+	}
+	if sent := r.Header[authorization]; len(sent) > 0 {
+		q.Header[authorization] = slices.Clone(sent)
+	}
+	if r.ID != "" {
+		q.Header[requestIDField] = []string{r.ID}
+	}
+	for _, h := range a.headers {
+		value, err := h.text.Execute(p)
+		if err != nil {
+			return q, fmt.Errorf("headers.%s: %w", h.name, err)
+		}
+		if value != "" {
+			q.Header[h.name] = []string{value}
+		}
+	}
+	return q, nil
+}
