@@ -17,7 +17,7 @@ type floor struct {
 }
 
 // ground is what every service and feature may stand on. testkit belongs to tests and has a rule of its own.
-var ground = []string{"fault", "tenant", "secret", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
+var ground = []string{"fault", "tenant", "spell", "sprig", "secret", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
 
 // services may be used by each feature.
 var services = []string{
@@ -54,6 +54,8 @@ var floors = []floor{
 	// Ground, lowest first.
 	{[]string{"fault", "tenant"}, nil,
 		"everything speaks errors and tenants, so these two can stand on nothing"},
+	{[]string{"spell", "sprig"}, nil,
+		"what people may write, and what they most likely meant, is computed from text alone"},
 	{[]string{"secret"}, []string{"fault"},
 		"keys, tokens and password hashes are computed, not stored or served here"},
 	{[]string{"telemetry"}, []string{"fault", "tenant", "secret"},
@@ -122,8 +124,9 @@ var libraries = []library{
 	{"github.com/prometheus", []string{"telemetry", "app"}, "telemetry wraps the library; app publishes figures of what it built"},
 	{"go.opentelemetry.io", []string{"telemetry", "web"}, "telemetry wraps the library; web opens the span of a request"},
 	{"github.com/spf13", []string{"cmd/*"}, "the command line is the business of the commands"},
-	{"go.yaml.in", []string{"config", "secret", "cmd/*"},
-		"configuration is read in one place; a secret says how it is read, a command prints"},
+	{"go.yaml.in", []string{"config", "secret", "access", "cmd/*"},
+		"configuration is read in one place; a secret says how it is read, access rules are written so, a command prints"},
+	{"github.com/dlclark/regexp2", []string{"access"}, "matching by backtracking takes as long as it likes: only patterns of Oathkeeper's rules need it, with a bound"},
 	{"github.com/google/go-jsonnet", []string{"hook"}, "hook bounds what a program may take"},
 	{"golang.org/x/crypto/argon2", []string{"secret"}, "slow hashes need a bound on how many run at once, and secret holds it"},
 	{"golang.org/x/crypto/bcrypt", []string{"secret"}, "slow hashes need a bound on how many run at once, and secret holds it"},

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 const (
@@ -97,7 +99,7 @@ func (e *environment) resolve(name string) (k key, value string, ok bool) {
 // suggest gives the end of the sentence about an unknown variable: the one that is spelt alike, or that ends alike.
 func (e *environment) suggest(name string) string {
 	names := e.names()
-	if best := nearest(name, names); best != "" {
+	if best := spell.Nearest(name, names); best != "" {
 		return "; did you mean " + best + "?"
 	}
 	end := "_" + strings.TrimPrefix(name, envPrefix)

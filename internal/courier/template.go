@@ -14,6 +14,8 @@ import (
 
 	htmltemplate "github.com/DataDog/datadog-agent/pkg/template/html"
 	texttemplate "github.com/DataDog/datadog-agent/pkg/template/text"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sprig"
 )
 
 // part is one piece of a message that has a template of its own.
@@ -98,7 +100,7 @@ type named struct {
 // parse makes a template of the first file, together with the others.
 func parse(p part, files []named) (executable, error) {
 	if p == htmlPart {
-		t := htmltemplate.New(files[0].name).Funcs(functions())
+		t := htmltemplate.New(files[0].name).Funcs(sprig.Functions())
 		if _, err := t.Parse(files[0].text); err != nil {
 			return nil, err
 		}
@@ -109,7 +111,7 @@ func parse(p part, files []named) (executable, error) {
 		}
 		return t, nil
 	}
-	t := texttemplate.New(files[0].name).Funcs(functions())
+	t := texttemplate.New(files[0].name).Funcs(sprig.Functions())
 	if _, err := t.Parse(files[0].text); err != nil {
 		return nil, err
 	}
