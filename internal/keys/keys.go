@@ -76,6 +76,19 @@ func (k *Keys) Alg(ctx context.Context, set string) string {
 	return own.Algorithm
 }
 
+// SigningKey returns the id (kid) of the key that Sign uses now, for those who keep what was signed and must not keep it when the
+// key changes. It is as cheap as a look into memory.
+func (k *Keys) SigningKey(ctx context.Context, set string) (string, error) {
+	s, err := k.get(ctx, set)
+	if err != nil {
+		return "", err
+	}
+	if s.signer == nil {
+		return "", ErrNotFound.Withf("The set %q has no key that signs.", set)
+	}
+	return s.signer.kid, nil
+}
+
 // Algs returns the algorithms of the keys that sign now or next, without repetition: what discovery should promise.
 func (k *Keys) Algs(ctx context.Context, set string) []string {
 	s, err := k.get(ctx, set)

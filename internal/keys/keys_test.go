@@ -45,8 +45,12 @@ func TestTokensOutliveRotation(t *testing.T) {
 		must(t, err)
 		jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 		must(t, err)
-		if kid := jws.Signatures[0].Header.KeyID; !known[kid] {
+		kid := jws.Signatures[0].Header.KeyID
+		if !known[kid] {
 			t.Errorf("key %s signs but was not published a day ago", kid)
+		}
+		if told, err := k.SigningKey(ctx, AccessToken); err != nil || told != kid {
+			t.Errorf("SigningKey says %q, %v, and %s signs", told, err, kid)
 		}
 		known = kids()
 		clock.Advance(k.Config.RotateEvery)
