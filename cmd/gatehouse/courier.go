@@ -21,7 +21,7 @@ func courierCommand() *cobra.Command {
 	cmd := group("courier", "See the mails and short messages that the server sends",
 		`  gatehouse courier list --status abandoned
   gatehouse courier get`,
-		listMessages(), getMessage())
+		listMessages(), getMessage(), requeueMessages())
 	addEndpointFlags(cmd)
 	addFormatFlag(cmd)
 	return cmd

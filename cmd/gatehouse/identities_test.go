@@ -169,6 +169,14 @@ func TestCourier(t *testing.T) {
 	}
 	fails(t, call(t, "", "courier", "get", "none", "--endpoint", s.admin), 1, "message none", "HTTP 400", "UUID")
 	fails(t, call(t, "", "courier", "list", "--status", "lost", "--endpoint", s.admin), 1, "HTTP 400")
+	waits := messages[0]["id"].(string)
+	fails(t, call(t, "", "courier", "requeue", waits, "none", "--endpoint", s.admin), 1, "message "+waits, "HTTP 409", "message none", "2 of 2 messages")
+	if out := works(t, "", "courier", "requeue", "--abandoned", "--endpoint", s.admin); out != "" {
+		t.Errorf("nothing was abandoned, and requeue says\n%s", out)
+	}
+	for _, args := range [][]string{{}, {waits, "--abandoned"}} {
+		fails(t, call(t, "", append([]string{"courier", "requeue", "--endpoint", s.admin}, args...)...), 2, "--abandoned")
+	}
 }
 
 func TestProgress(t *testing.T) {

@@ -6,13 +6,15 @@
 //
 //	GET /admin/courier/messages        list, newest first: page_size, page_token, status, recipient
 //	GET /admin/courier/messages/{id}   one, with its attempts
+//	POST …/{id}/requeue                try an abandoned one again; not Ory's
 //
 // # A message's way
 //
 //	Queue, QueueIn ──▶ queued ──claim──▶ processing ──▶ sent
 //	                     ▲                  │ failed: after a pause that grows
 //	                     └──────────────────┤
-//	                                        └─▶ abandoned: retries used up, refused for good, or expired
+//	                     ▲                  └─▶ abandoned: retries used up, refused for good, or expired
+//	                     └─── an operator ──────┘
 //
 // Subject and text are written when the message is queued, the HTML when it is sent. What a message says is sealed in its
 // row, emptied some time after it was sent, and never logged; nor is the address.

@@ -44,6 +44,7 @@ func (h *Handler) MountAdmin(mux *web.Mux) {
 	m := mux.With(web.KratosErrors)
 	m.Handle("GET "+route, web.Call(h.list))
 	m.Handle("GET "+route+"/{id}", web.Call(h.get))
+	m.Handle("POST "+route+"/{id}/requeue", web.Call(h.requeue))
 }
 
 // messageView is a message as Ory's API shows it.
@@ -109,6 +110,24 @@ func (h *Handler) get(ctx context.Context, in idIn) (messageView, error) {
 	if err != nil {
 		return messageView{}, err
 	}
+	return h.whole(r), nil
+}
+
+// requeue has an abandoned message sent after all.
+func (h *Handler) requeue(ctx context.Context, in idIn) (messageView, error) {
+	id, err := uuid.Parse(in.ID)
+	if err != nil {
+		return messageView{}, errID
+	}
+	r, err := h.Courier.requeue(ctx, id.String())
+	if err != nil {
+		return messageView{}, err
+	}
+	return h.whole(r), nil
+}
+
+// whole is a message with its attempts.
+func (h *Handler) whole(r *record) messageView {
 	v := h.view(r)
 	for _, d := range r.Dispatches {
 		one := dispatchView{ID: d.ID, MessageID: r.ID, Status: "success", CreatedAt: d.CreatedAt, UpdatedAt: d.CreatedAt}
@@ -121,7 +140,7 @@ func (h *Handler) get(ctx context.Context, in idIn) (messageView, error) {
 		}
 		v.Dispatches = append(v.Dispatches, one)
 	}
-	return v, nil
+	return v
 }
 
 type listIn struct {

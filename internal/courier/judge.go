@@ -18,10 +18,10 @@ func (c *Courier) judge(m *record, err error) end {
 	}
 	e := end{status: Abandoned, reason: m.harmless(err.Error())}
 	_, hopeless := errors.AsType[*permanent](err)
-	if hopeless || m.SendCount > c.config.MessageRetries {
+	if hopeless || m.tries() > c.config.MessageRetries {
 		return e
 	}
-	pause := jitter(backOff(c.config.Retry, m.SendCount))
+	pause := jitter(backOff(c.config.Retry, m.tries()))
 	if l, ok := errors.AsType[*later](err); ok {
 		pause = max(pause, min(l.after, c.config.Retry.Max))
 	}

@@ -109,6 +109,8 @@ type dispatch struct {
 	Failed    bool      `json:"failed,omitempty"`
 	Reason    string    `json:"reason,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
+	// Requeued is the number of attempts that there had been when the message was put into the queue again after this one.
+	Requeued int `json:"requeued,omitempty"`
 }
 
 // record is a message as it is kept.
@@ -125,6 +127,15 @@ type record struct {
 	Document   *document // nil when retention has emptied it
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
+}
+
+// tries is the number of attempts since the message was put into the queue, or was put there again.
+func (r *record) tries() int {
+	before := 0
+	for _, d := range r.Dispatches {
+		before = max(before, d.Requeued)
+	}
+	return r.SendCount - before
 }
 
 // plain gives the data of a template as JSON would: maps, lists, text, numbers. So a template sees the same before and
