@@ -94,7 +94,7 @@ func (d *devices) encode() string {
 // decode reads what encode wrote and leaves out what was not seen since then. Another form is as good as nothing.
 func (d *devices) decode(text string, since time.Time) {
 	const size = 2*deviceBytes + 8
-	if len(text) == 0 || text[0] != deviceForm || (len(text)-1)%size != 0 {
+	if text == "" || text[0] != deviceForm || (len(text)-1)%size != 0 {
 		return
 	}
 	for at := range slices.Chunk([]byte(text[1:]), size) {

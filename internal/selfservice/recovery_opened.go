@@ -72,7 +72,7 @@ func (h *Handler) useLink(ctx context.Context, k flowKind, f *Flow, in *Submissi
 	if err := h.Store.Insert(ctx, next); err != nil {
 		return nil, err
 	}
-	return nil, h.replacement(ctx, k, next, in, "The link is wrong or was used. Go on with the flow in use_flow_id and request another one.")
+	return nil, h.replacement(ctx, k, next, "The link is wrong or was used. Go on with the flow in use_flow_id and request another one.")
 }
 
 // windowOf makes the flow that shows what arrived in another browser than that of f.
@@ -139,7 +139,7 @@ func (h *Handler) over(ctx context.Context, k flowKind, f *Flow, in *Submission,
 	if err := h.Store.Finish(ctx, Writes{Flow: f, Spend: true, More: []*Flow{next}}); err != nil {
 		return err
 	}
-	return h.replacement(ctx, k, next, in, why.Text)
+	return h.replacement(ctx, k, next, why.Text)
 }
 
 // passed notes in the flow that sent the proof how the one that showed it ended.

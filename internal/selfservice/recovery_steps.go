@@ -82,7 +82,7 @@ func (h *Handler) abandon(ctx context.Context, k flowKind, of, f *Flow, in *Subm
 	if err := h.Store.Finish(ctx, Writes{Flow: of, Spend: true, More: []*Flow{next}}); err != nil {
 		return err
 	}
-	return h.replacement(ctx, k, next, in, "The code was tried too often. Go on with the flow in use_flow_id and request another code.")
+	return h.replacement(ctx, k, next, "The code was tried too often. Go on with the flow in use_flow_id and request another code.")
 }
 
 // anew makes a flow, not stored yet, for the browser or app that drives f. It says why.
@@ -100,7 +100,7 @@ func (h *Handler) anew(ctx context.Context, k flowKind, f *Flow, in *Submission,
 }
 
 // replacement sends the client to the flow that took another one's place.
-func (h *Handler) replacement(ctx context.Context, k flowKind, next *Flow, in *Submission, why string) error {
+func (h *Handler) replacement(ctx context.Context, k flowKind, next *Flow, why string) error {
 	page := h.page(ctx, k, next)
 	e := errFlowReplaced.With(why).WithDetail("use_flow_id", next.ID)
 	if k.kind == KindRecovery {
