@@ -17,6 +17,8 @@ type Header map[string][]string
 // Get returns the first value of the field, in whatever case it is named, or "".
 func (h Header) Get(name string) string { return textproto.MIMEHeader(h).Get(name) }
 
+func (h Header) values(name string) []string { return textproto.MIMEHeader(h).Values(name) }
+
 // Request is what a door asks about: the request that somebody made to an application, read once and the same for every
 // stage.
 type Request struct {

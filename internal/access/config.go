@@ -1,10 +1,19 @@
 package access
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
 
 // Config says how requests to applications are let through or turned away. Keys that Ory Oathkeeper has too have its
 // names.
 type Config struct {
+	// Where rules are read.
+	Rules SourcesConfig `yaml:"rules"`
 	// How the expressions in < > of rules are read, as in Oathkeeper: regexp or glob.
 	MatchingStrategy string `yaml:"matching_strategy" default:"regexp" enum:"regexp,glob"`
 	// What happens to rules of equal priority that both match some request: refuse names them when they are loaded; error
@@ -13,7 +22,8 @@ type Config struct {
 	// What the decision doors do with a request whose path had to be normalized, since the application behind them sees
 	// it as it was sent: refuse turns it away, normalize decides about the normalized path.
 	Unnormalized string `yaml:"unnormalized" default:"refuse" enum:"refuse,normalize"`
-	// Headers that clients may not send to applications, beside those that mutators set: they are removed.
+	// Headers that clients may not send to applications, beside X-Kratos-Authenticated-Identity-Id and those that the
+	// handlers of a rule set: they are removed.
 	StripHeaders []string `yaml:"strip_headers"`
 	// The authenticators, by name.
 	Authenticators map[string]HandlerConfig `yaml:"authenticators"`
@@ -27,19 +37,91 @@ type Config struct {
 
 // HandlerConfig switches a handler and gives the settings that rules start from.
 type HandlerConfig struct {
-	// Whether rules may use the handler. Not written means yes.
+	// Whether rules may use the handler. Not written means yes; a handler that needs settings then has them here or in the
+	// rule.
 	Enabled *bool `yaml:"enabled"`
-	// The handler's settings, overlaid by those of a rule.
+	// The handler's settings; those of a rule are laid over them, key by key.
 	Config RawSettings `yaml:"config"`
 }
 
-// RawSettings are settings whose form only the handler knows, as JSON.
-type RawSettings json.RawMessage
+// RawSettings are settings whose form only the handler knows. They are never shown: there may be secrets among them.
+type RawSettings struct{ raw json.RawMessage }
+
+// NewRawSettings takes settings as a JSON object.
+func NewRawSettings(text string) (RawSettings, error) {
+	var r RawSettings
+	return r, r.UnmarshalText([]byte(text))
+}
+
+// UnmarshalText reads settings from JSON or YAML.
+func (r *RawSettings) UnmarshalText(text []byte) error {
+	tree, err := readTree(text)
+	if err != nil {
+		return err
+	}
+	if _, ok := tree.(map[string]any); !ok && tree != nil {
+		return fmt.Errorf("must be a group of settings")
+	}
+	return r.SetTree(tree)
+}
+
+// SetTree takes settings as a tree of JSON's values.
+func (r *RawSettings) SetTree(tree any) error {
+	if tree == nil {
+		r.raw = nil
+		return nil
+	}
+	if _, ok := tree.(map[string]any); !ok {
+		return fmt.Errorf("must be a group of settings")
+	}
+	raw, err := json.Marshal(tree)
+	r.raw = raw
+	return err
+}
+
+// String says only whether something was written.
+func (r RawSettings) String() string {
+	if len(bytes.TrimSpace(r.raw)) == 0 {
+		return ""
+	}
+	return "[settings]"
+}
 
 // ErrorsConfig says how errors leave.
 type ErrorsConfig struct {
-	// The handlers that are asked where none of the rule is responsible, in their order.
+	// The handlers that are asked where none of the rule is responsible, in their order; json where none of them is.
 	Fallback []string `yaml:"fallback" default:"json"`
 	// The error handlers json, redirect and www_authenticate.
 	Handlers map[string]HandlerConfig `yaml:"handlers"`
+}
+
+// DefaultConfig has no rules and lets nobody through.
+func DefaultConfig() Config {
+	return Config{
+		Rules: DefaultSourcesConfig(), MatchingStrategy: "regexp", Conflicts: "refuse", Unnormalized: "refuse",
+		Errors: ErrorsConfig{Fallback: []string{ErrorJSON}},
+	}
+}
+
+// Validate returns all that is wrong, each fault beginning with its key below `access`. What rules make of the handlers'
+// settings is found out when rules are loaded.
+func (c Config) Validate() []error {
+	var faults []error
+	for _, err := range c.Rules.Validate() {
+		faults = append(faults, fmt.Errorf("rules.%w", err))
+	}
+	for i, name := range c.StripHeaders {
+		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("()<>@,;:\\\"/[]?={}", r) }) {
+			faults = append(faults, fmt.Errorf("strip_headers[%d]: %q is not the name of a header", i, name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Errors.Handlers)) {
+		if !slices.Contains(errorNames(), name) {
+			faults = append(faults, fmt.Errorf("errors.handlers.%s: is no error handler%s", name, meant(name, errorNames())))
+		}
+	}
+	if _, err := NewErrorHandlers(c.Errors, nil); err != nil {
+		faults = append(faults, fmt.Errorf("errors.%w", err))
+	}
+	return faults
 }

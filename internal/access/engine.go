@@ -3,10 +3,9 @@ package access
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // Options are what an engine is made of.
@@ -17,7 +16,7 @@ type Options struct {
 	Config Config
 	// Now is the clock.
 	Now func() time.Time
-	// Log takes what an operator should know about decisions that failed for a reason of ours. Nil means nowhere.
+	// Log takes what was loaded. Nil means nowhere.
 	Log *slog.Logger
 }
 
@@ -26,38 +25,59 @@ type Options struct {
 type Engine struct {
 	options Options
 	loaded  atomic.Pointer[ruleSet]
+	loading sync.Mutex // so that two loads do not close each other's handlers
 }
 
-// ruleSet is everything that follows from one list of rules.
+// ruleSet is everything that follows from one list of rules. Nothing in it changes once it is in force.
 type ruleSet struct {
-	rules  []Rule
-	report Report
+	rules    []Rule
+	index    index
+	report   Report
+	handlers handlers
+	// errors are the error handlers where no rule matched.
+	errors *ErrorHandlers
 }
 
 // NewEngine makes an engine without rules: it turns everything away with ErrNoRule.
 func NewEngine(o Options) *Engine {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	e := &Engine{options: o}
-	e.loaded.Store(&ruleSet{})
+	errors, err := NewErrorHandlers(o.Config.Errors, nil)
+	if err != nil { // Config.Validate says so before anything starts
+		errors = builtInErrors()
+	}
+	e.loaded.Store(&ruleSet{errors: errors})
 	return e
 }
 
 // Load compiles the rules of all tenants and, where nothing is wrong with any of them, replaces those that are there. The
 // error is a Faults with all that is wrong; the rules that were there stay.
 func (e *Engine) Load(ctx context.Context, rules []Rule) (*Report, error) {
-	set, err := e.compile(rules)
+	e.loading.Lock()
+	defer e.loading.Unlock()
+	before := e.loaded.Load()
+	set, err := compile(&e.options, rules, before.handlers)
 	if err != nil {
 		return nil, err
 	}
 	e.loaded.Store(set)
+	before.handlers.closeWithout(set.handlers)
+	e.options.Log.InfoContext(ctx, "access rules are in force", "rules", len(set.rules), "conflicts", len(set.report.Conflicts), "undecided", len(set.report.Undecided))
 	return &set.report, nil
 }
 
 // Check says what Load would say, and changes nothing.
 func (e *Engine) Check(rules []Rule) (*Report, error) {
-	set, err := e.compile(rules)
+	e.loading.Lock()
+	defer e.loading.Unlock()
+	now := e.loaded.Load()
+	set, err := compile(&e.options, rules, now.handlers)
 	if err != nil {
 		return nil, err
 	}
+	set.handlers.closeWithout(now.handlers)
 	return &set.report, nil
 }
 
@@ -70,44 +90,21 @@ func (e *Engine) Report() *Report { return &e.loaded.Load().report }
 // Decide finds the rule for the request and asks its handlers. It never returns nil, and any error on the way turns the
 // request away.
 func (e *Engine) Decide(ctx context.Context, r *Request) *Decision {
-	return &Decision{Err: ErrNoRule}
+	return e.loaded.Load().decide(ctx, r, nil)
 }
 
-// Explain is Decide that also says in Steps what was decided on the way, with the candidates that did not match.
+// Explain is Decide that also says in Steps what was decided on the way: which rules were looked at, and why not those that
+// did not match.
 func (e *Engine) Explain(ctx context.Context, r *Request) *Decision {
-	return &Decision{Err: ErrNoRule}
-}
-
-func (e *Engine) compile(rules []Rule) (*ruleSet, error) { return &ruleSet{rules: rules}, nil }
-
-// Report is what there is to know about a set of rules that can be loaded.
-type Report struct {
-	// Rules are in the order in which they were given.
-	Rules []RuleReport `json:"rules"`
-	// Conflicts are pairs of rules of equal priority that both match some request, where the configuration accepts them.
-	Conflicts []Conflict `json:"conflicts,omitempty"`
-	// Undecided are pairs of rules of equal priority of which it could not be found out whether they can match one request;
-	// a request that both match is answered with ErrManyRules.
-	Undecided []Conflict `json:"undecided,omitempty"`
-}
-
-// RuleReport says how one rule is found.
-type RuleReport struct {
-	Tenant tenant.ID `json:"tenant"`
-	ID     string    `json:"id"`
-	Source string    `json:"source,omitempty"`
-	// Cost says in words what finding the rule takes.
-	Cost string `json:"cost"`
-	// Scanned tells that the rule is looked at for every request of its methods, because its pattern says nothing about
-	// host and path that could be looked up.
-	Scanned bool `json:"scanned,omitempty"`
-}
-
-// Conflict is a pair of rules of equal priority.
-type Conflict struct {
-	// A and B name the rules, by "tenant/id" where they are not both of the default tenant.
-	A string `json:"a"`
-	B string `json:"b"`
-	// Request is one that both match, such as "GET https://example.com/a"; empty where none was found.
-	Request string `json:"request,omitempty"`
+	set := e.loaded.Load()
+	x := &explanation{now: e.options.Now}
+	d := set.decide(ctx, r, x)
+	if d.Rule == nil {
+		x.whyNone(set, r)
+	}
+	if d.Answer != nil {
+		x.steps = append(x.steps, Step{Stage: "error", Handler: d.Answer.Handler, Outcome: Passed, Reason: d.Err.Message})
+	}
+	d.Steps = x.steps
+	return d
 }

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"reflect"
 )
 
 // Settings are what a handler of a rule is told: the configuration's settings for that handler, overlaid by the rule's.
@@ -14,7 +14,11 @@ type Settings struct{ raw json.RawMessage }
 // NewSettings overlays the rule's settings over the configuration's: objects are joined key by key, everything else is
 // replaced. Either may be empty.
 func NewSettings(configured, rule json.RawMessage) (Settings, error) {
-	base, over, err := objects(configured, rule)
+	base, err := object(configured)
+	if err != nil {
+		return Settings{}, err
+	}
+	over, err := object(rule)
 	if err != nil {
 		return Settings{}, err
 	}
@@ -22,21 +26,20 @@ func NewSettings(configured, rule json.RawMessage) (Settings, error) {
 	return Settings{raw}, err
 }
 
-func objects(configured, rule json.RawMessage) (base, over map[string]any, err error) {
-	for _, o := range []struct {
-		raw json.RawMessage
-		to  *map[string]any
-	}{{configured, &base}, {rule, &over}} {
-		if len(bytes.TrimSpace(o.raw)) == 0 {
-			continue
-		}
-		d := json.NewDecoder(bytes.NewReader(o.raw))
-		d.UseNumber()
-		if err := d.Decode(o.to); err != nil {
-			return nil, nil, errors.New("config: must be an object")
-		}
+func object(raw json.RawMessage) (map[string]any, error) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, nil
 	}
-	return base, over, nil
+	var o map[string]any
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&o); err != nil {
+		return nil, errors.New("must be a group of settings")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("has more than one value")
+	}
+	return o, nil
 }
 
 func overlay(base, over map[string]any) map[string]any {
@@ -55,20 +58,24 @@ func overlay(base, over map[string]any) map[string]any {
 	return joined
 }
 
-// Decode reads the settings into v, a pointer to a struct with json tags. A key that v does not have is refused.
+// Decode reads the settings into v, a pointer to a struct with json tags. A key that v does not have is refused, with the
+// one that was most likely meant; the error begins with the key's path.
 func (s Settings) Decode(v any) error {
 	if len(s.raw) == 0 {
 		return nil
 	}
-	d := json.NewDecoder(bytes.NewReader(s.raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return fmt.Errorf("config: %w", err)
+	tree, err := object(s.raw)
+	if err != nil {
+		return err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("config: has more than one value")
+	var faults Faults
+	checkForm("", tree, reflect.TypeOf(v).Elem(), func(path, message string) {
+		faults = append(faults, Fault{Path: path, Message: message})
+	})
+	if err := faults.errOrNil(); err != nil {
+		return err
 	}
-	return nil
+	return json.Unmarshal(s.raw, v)
 }
 
 // MarshalJSON gives the settings as they are.

@@ -1,5 +1,10 @@
 package access
 
+import (
+	"strings"
+	"unicode/utf8"
+)
+
 // Target is where a request goes, after normalization: what rules match and what the upstream gets.
 type Target struct {
 	// Scheme is http or https.
@@ -7,6 +12,7 @@ type Target struct {
 	// Host is in lower case, without a trailing dot and without the scheme's own port.
 	Host string
 	// Path begins with "/"; it is percent-encoded in one canonical way and has no dot segments and no empty ones but the last.
+	// Rules match it without the percent-encodings; it has none of a slash, a backslash or a control character.
 	Path string
 	// RawQuery is as it was sent.
 	RawQuery string
@@ -21,8 +27,325 @@ type TargetOptions struct {
 	MaxLength int
 }
 
+// maxTarget is the usual bound of servers for a request line, twice.
+const maxTarget = 16 << 10
+
 // ParseTarget gives the one reading of a request's target. The raw path is as it was sent, percent-encoded and without
 // the query. What can be read in two ways is refused with a copy of ErrAmbiguous that names it.
+//
+// The path is normalized by RFC 3986 §6.2.2: percent-encodings of what needs none are spelled out, the others have upper
+// case, dot segments are resolved (§5.2.4); beyond it, empty segments are dropped.
 func ParseTarget(scheme, host, rawPath, rawQuery string, o TargetOptions) (Target, error) {
-	return Target{Scheme: scheme, Host: host, Path: rawPath, RawQuery: rawQuery}, nil
+	if o.MaxLength <= 0 {
+		o.MaxLength = maxTarget
+	}
+	if len(rawPath)+len(rawQuery) > o.MaxLength {
+		return Target{}, ErrTargetTooLong
+	}
+	if s := lowerASCII(scheme); s == "http" || s == "https" {
+		scheme = s
+	} else {
+		return Target{}, ErrAmbiguous.With("The URL's scheme must be http or https.")
+	}
+	host, err := normalHost(scheme, host)
+	if err != nil {
+		return Target{}, err
+	}
+	for i := range len(rawQuery) {
+		if c := rawQuery[i]; c <= ' ' || c == 0x7f || c == '#' {
+			return Target{}, ErrAmbiguous.With("The query has a character that must be percent-encoded.")
+		}
+	}
+	path, changed, err := normalPath(rawPath)
+	if err != nil {
+		return Target{}, err
+	}
+	return Target{Scheme: scheme, Host: host, Path: path, RawQuery: rawQuery, Changed: changed}, nil
+}
+
+// normalPath gives the canonical path, and whether segments were dropped.
+func normalPath(raw string) (path string, changed bool, err error) {
+	if raw == "" {
+		return "/", false, nil // RFC 3986 §6.2.3: an empty path is that of the root
+	}
+	if raw[0] != '/' {
+		return "", false, ErrAmbiguous.With("The path must begin with a slash.")
+	}
+	if isNormal(raw) {
+		return raw, false, nil
+	}
+	spelled, err := respell(raw)
+	if err != nil {
+		return "", false, err
+	}
+	path, err = dropSegments(spelled)
+	if err != nil {
+		return "", false, err
+	}
+	if !utf8.ValidString(unescape(path)) {
+		return "", false, ErrAmbiguous.With("The path is not UTF-8 when its percent-encodings are read.")
+	}
+	return path, len(path) != len(spelled), nil
+}
+
+// isNormal reports of most paths, without looking twice, that there is nothing to normalize.
+func isNormal(path string) bool {
+	for i := range len(path) {
+		c := path[i]
+		if c == '/' {
+			if i+1 < len(path) && (path[i+1] == '/' || path[i+1] == '.' || path[i+1] == ';') {
+				return false
+			}
+			continue
+		}
+		if !unreserved(c) && !subDelimiter(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// unreserved are those characters that mean the same with and without percent-encoding (RFC 3986 §2.3).
+func unreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
+}
+
+// subDelimiter are those that may stand in a segment besides (RFC 3986 §3.3).
+func subDelimiter(c byte) bool { return strings.IndexByte("!$&'()*+,;=:@", c) >= 0 }
+
+// respell writes each character in its one way: as itself where it may be, else percent-encoded in upper case.
+func respell(raw string) (string, error) {
+	var b strings.Builder
+	b.Grow(len(raw) + 8)
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		switch {
+		case c == '%':
+			d, ok := unhex(raw, i+1)
+			if !ok {
+				return "", ErrAmbiguous.With("The path has a % that is not followed by two hexadecimal digits.")
+			}
+			if err := refuseEncoded(d, raw, i); err != nil {
+				return "", err
+			}
+			i += 2
+			if unreserved(d) {
+				b.WriteByte(d)
+			} else {
+				writeEncoded(&b, d)
+			}
+		case c == '/' || unreserved(c) || subDelimiter(c):
+			b.WriteByte(c)
+		case c == '\\':
+			return "", ErrAmbiguous.With("The path has a backslash, which some servers read as a slash.")
+		case c <= ' ' || c == 0x7f || c == '?' || c == '#':
+			return "", ErrAmbiguous.With("The path has a character that must be percent-encoded.")
+		default:
+			writeEncoded(&b, c)
+		}
+	}
+	return b.String(), nil
+}
+
+// refuseEncoded refuses percent-encodings that some servers read as part of the path's structure and others do not. d is
+// the character whose encoding begins at raw[i].
+func refuseEncoded(d byte, raw string, i int) error {
+	if name := structural(d); name != "" {
+		return ErrAmbiguous.Withf("The path has a percent-encoded %s.", name)
+	}
+	if d != '%' {
+		return nil
+	}
+	i += 3
+	for strings.HasPrefix(raw[i:], "25") { // encoded more than twice
+		i += 2
+	}
+	again, ok := unhex(raw, i)
+	if !ok {
+		return nil
+	}
+	if name := structural(again); name != "" || again == '.' {
+		if name == "" {
+			name = "dot"
+		}
+		return ErrAmbiguous.Withf("The path has a %s that is percent-encoded twice.", name)
+	}
+	return nil
+}
+
+// structural names a character that means something else in a path than it does in a name.
+func structural(c byte) string {
+	switch {
+	case c == '/':
+		return "slash"
+	case c == '\\':
+		return "backslash"
+	case c < ' ' || c == 0x7f:
+		return "control character"
+	}
+	return ""
+}
+
+func unhex(s string, at int) (byte, bool) {
+	if at+2 > len(s) {
+		return 0, false
+	}
+	high, ok := hexDigit(s[at])
+	low, also := hexDigit(s[at+1])
+	return high<<4 | low, ok && also
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+func writeEncoded(b *strings.Builder, c byte) {
+	const digits = "0123456789ABCDEF"
+	b.WriteByte('%')
+	b.WriteByte(digits[c>>4])
+	b.WriteByte(digits[c&15])
+}
+
+// dropSegments resolves dot segments (RFC 3986 §5.2.4) and drops empty ones but the last.
+func dropSegments(path string) (string, error) {
+	kept := make([]string, 0, 8)
+	segments := strings.Split(path[1:], "/")
+	for i, s := range segments {
+		last := i == len(segments)-1
+		switch s {
+		case "", ".":
+			if last {
+				kept = append(kept, "")
+			}
+		case "..":
+			if len(kept) > 0 {
+				kept = kept[:len(kept)-1]
+			}
+			if last {
+				kept = append(kept, "")
+			}
+		default:
+			if err := refuseParameters(s); err != nil {
+				return "", err
+			}
+			kept = append(kept, s)
+		}
+	}
+	return "/" + strings.Join(kept, "/"), nil
+}
+
+// refuseParameters refuses "..;a" and ";a": servers that know path parameters read a dot segment or an empty one there.
+func refuseParameters(segment string) error {
+	name, _, found := strings.Cut(strings.ReplaceAll(segment, "%3B", ";"), ";")
+	if found && (name == "" || name == "." || name == "..") {
+		return ErrAmbiguous.With("The path has a segment of parameters (;) that some servers read as a dot segment or as an empty one.")
+	}
+	return nil
+}
+
+// unescape gives a canonical path without its percent-encodings: what rules match.
+func unescape(path string) string {
+	at := strings.IndexByte(path, '%')
+	if at < 0 {
+		return path
+	}
+	var b strings.Builder
+	b.Grow(len(path))
+	for i := 0; i < len(path); i++ {
+		if path[i] == '%' {
+			if c, ok := unhex(path, i+1); ok {
+				b.WriteByte(c)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(path[i])
+	}
+	return b.String()
+}
+
+// normalHost gives a host in the form of Target.Host.
+func normalHost(scheme, host string) (string, error) {
+	name, port, err := splitPort(host)
+	if err != nil {
+		return "", err
+	}
+	if err := checkName(name); err != nil {
+		return "", err
+	}
+	name = lowerASCII(strings.TrimSuffix(name, "."))
+	if port == "" || scheme == "http" && port == "80" || scheme == "https" && port == "443" {
+		return name, nil
+	}
+	if len(name)+1+len(port) == len(host) && strings.HasPrefix(host, name) {
+		return host, nil
+	}
+	return name + ":" + port, nil
+}
+
+func splitPort(host string) (name, port string, err error) {
+	name = host
+	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
+		name, port = host[:at], host[at+1:]
+	}
+	if len(port) > 5 || strings.Trim(port, "0123456789") != "" || strings.HasPrefix(port, "0") || len(port) == 5 && port > "65535" {
+		return "", "", ErrAmbiguous.With("The host's port is not a number from 1 to 65535.")
+	}
+	return name, port, nil
+}
+
+// checkName refuses host names that are none. What is not ASCII is written in punycode on the wire (RFC 9110 §4.2.3, RFC
+// 5891).
+func checkName(name string) error {
+	bad := ErrAmbiguous.With("The host is not a host name.")
+	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
+		inside := name[1 : len(name)-1]
+		if inside == "" || strings.Trim(inside, "0123456789abcdefABCDEF:.") != "" {
+			return bad
+		}
+		return nil
+	}
+	label := 0
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c == '.':
+			if label == 0 {
+				return bad
+			}
+			label = 0
+		case c == '-' || c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z':
+			label++
+		default:
+			return bad
+		}
+	}
+	if label == 0 && !strings.HasSuffix(name, ".") || name == "" {
+		return bad
+	}
+	return nil
+}
+
+// lowerASCII is strings.ToLower that only knows the letters of host names, and gives s itself where there is nothing to do.
+func lowerASCII(s string) string {
+	for i := range len(s) {
+		if c := s[i]; 'A' <= c && c <= 'Z' {
+			b := []byte(s)
+			for j, c := range b {
+				if 'A' <= c && c <= 'Z' {
+					b[j] = c + 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
 }

@@ -1,0 +1,349 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// compiled is a rule that is ready to be matched and followed.
+type compiled struct {
+	rule *Rule
+	// place is the rule's in the list.
+	place    int
+	priority int
+	tenant   tenant.ID
+	methods  []string
+	entries  []*entry
+
+	conditions     conditions
+	authenticators []named[Authenticator]
+	authorizer     named[Authorizer]
+	mutators       []named[Mutator]
+	errors         *ErrorHandlers
+	strip          []string
+	stripCookies   []string
+}
+
+// named is a handler with its name.
+type named[T any] struct {
+	name    string
+	handler T
+}
+
+// handlers are those that were made, by what made them: rules that say the same share one, and so do the rules before and
+// after a change, so that what a handler remembers is not lost.
+type handlers map[string]any
+
+// closer is a handler that holds something. It is closed once no rule in force needs it; a decision that has begun may
+// still ask it.
+type closer interface{ Close() }
+
+// closeWithout closes the handlers that are not among the others.
+func (h handlers) closeWithout(kept handlers) {
+	for key, one := range h {
+		if _, keep := kept[key]; keep {
+			continue
+		}
+		if c, ok := one.(closer); ok {
+			c.Close()
+		}
+	}
+}
+
+// compiler makes a set of rules.
+type compiler struct {
+	options *Options
+	before  handlers
+	made    handlers
+	errors  map[string]*ErrorHandlers
+	faults  Faults
+	rule    *Rule // the one that is compiled
+}
+
+// compile makes a set of rules, or says all that is wrong. Handlers that were made before are used again.
+func compile(o *Options, rules []Rule, before handlers) (*ruleSet, error) {
+	c := &compiler{options: o, before: before, made: make(handlers), errors: make(map[string]*ErrorHandlers)}
+	set := &ruleSet{rules: slices.Clone(rules), index: make(index), handlers: c.made}
+	if set.rules == nil {
+		set.rules = []Rule{}
+	}
+	var err error
+	if set.errors, err = NewErrorHandlers(o.Config.Errors, nil); err != nil {
+		c.faults = append(c.faults, Fault{Path: "access.errors", Message: err.Error()})
+	}
+	c.uniqueIDs(set.rules)
+	all := make([]*compiled, len(set.rules))
+	for i := range set.rules {
+		c.rule = &set.rules[i]
+		all[i] = c.compile(i)
+		set.report.Rules = append(set.report.Rules, all[i].report())
+		for _, m := range all[i].methods {
+			for _, e := range all[i].entries {
+				set.index.add(m, e)
+			}
+		}
+	}
+	if len(c.faults) == 0 {
+		c.conflicts(set, all)
+	}
+	if len(c.faults) > 0 {
+		c.made.closeWithout(before)
+		return nil, c.faults
+	}
+	return set, nil
+}
+
+// conflicts refuses or reports rules that match the same requests.
+func (c *compiler) conflicts(set *ruleSet, all []*compiled) {
+	found := findConflicts(set.index, all)
+	sortConflicts(found.found)
+	sortConflicts(found.undecided)
+	set.report.Undecided = reports(found.undecided)
+	if c.options.Config.Conflicts == "error" {
+		set.report.Conflicts = reports(found.found)
+		return
+	}
+	c.faults = append(c.faults, found.faults()...)
+}
+
+// uniqueIDs refuses two rules of a tenant that have one id.
+func (c *compiler) uniqueIDs(rules []Rule) {
+	seen := make(map[[2]string]*Rule, len(rules))
+	for i := range rules {
+		c.rule = &rules[i]
+		key := [2]string{string(tenantOf(c.rule)), c.rule.ID}
+		switch first := seen[key]; {
+		case c.rule.ID == "":
+			c.fault("id", "is missing: rule %d of the list needs a name of its own", i)
+		case len(c.rule.ID) > 190:
+			c.fault("id", "has %d bytes: an id has at most 190", len(c.rule.ID))
+		case first != nil && first.Source != c.rule.Source:
+			c.fault("id", "is that of a rule of %s too: each rule needs one of its own", first.Source)
+		case first != nil:
+			c.fault("id", "is there twice: each rule needs one of its own")
+		}
+		seen[key] = c.rule
+	}
+}
+
+func tenantOf(r *Rule) tenant.ID {
+	if r.Tenant == "" {
+		return tenant.Default
+	}
+	return r.Tenant
+}
+
+// fault notes what is wrong with the rule that is compiled.
+func (c *compiler) fault(path, format string, a ...any) {
+	c.faults = append(c.faults, Fault{Tenant: c.rule.Tenant, Rule: c.rule.ID, Source: c.rule.Source, Path: path, Message: fmt.Sprintf(format, a...)})
+}
+
+func (c *compiler) compile(place int) *compiled {
+	r := c.rule
+	one := &compiled{rule: r, place: place, priority: r.Priority, tenant: tenantOf(r), methods: c.methods()}
+	for _, p := range c.patterns() {
+		one.entries = append(one.entries, &entry{rule: one, pattern: p})
+	}
+	var faults Faults
+	one.conditions, faults = compileConditions(r.Match, c.options.Config.MatchingStrategy)
+	for _, f := range faults {
+		c.fault(f.Path, "%s", f.Message)
+	}
+	c.handlers(one)
+	c.checkUpstream()
+	return one
+}
+
+// methods gives the rule's in upper case, each once.
+func (c *compiler) methods() []string {
+	m := c.rule.Match
+	if m.FullMethod != "" {
+		if len(m.Methods) > 0 {
+			c.fault("match.methods", "does not go with match.full_method: calls by gRPC are POST")
+		}
+		if m.AllowHTTPGet {
+			return []string{"GET", "POST"}
+		}
+		return []string{"POST"}
+	}
+	var methods []string
+	for i, name := range m.Methods {
+		upper := strings.ToUpper(name)
+		if upper == "" || strings.Trim(upper, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+			c.fault(fmt.Sprintf("match.methods[%d]", i), "%q is not an HTTP method", name)
+		}
+		if !slices.Contains(methods, upper) {
+			methods = append(methods, upper)
+		}
+	}
+	return methods
+}
+
+// patterns reads what the rule says about scheme, host and path.
+func (c *compiler) patterns() []*pattern {
+	m := c.rule.Match
+	strategy := c.options.Config.MatchingStrategy
+	switch {
+	case m.URL != "" && (len(m.Hosts) > 0 || m.Path != "" || m.FullMethod != "" || m.Authority != ""):
+		c.fault("match.url", "does not go with hosts, path, authority or full_method: write one or the other")
+	case m.FullMethod != "" && (len(m.Hosts) > 0 || m.Path != ""):
+		c.fault("match.full_method", "does not go with hosts and path: write one or the other")
+	case m.FullMethod != "":
+		return c.pattern("match.full_method", func() (*pattern, error) {
+			return compileURL("<https?>://"+m.Authority+"/"+strings.TrimPrefix(m.FullMethod, "/"), strategy)
+		})
+	case m.Authority != "" || m.AllowHTTPGet:
+		c.fault("match.full_method", "is missing: authority and allow_http_get are for rules about gRPC")
+	case m.URL != "":
+		return c.pattern("match.url", func() (*pattern, error) { return compileURL(m.URL, strategy) })
+	case len(m.Hosts) == 0 && m.Path == "":
+		c.fault("match.url", "is missing: write match.url, or match.hosts and match.path; <https?>://<[^/]+>/<.*> is for all requests")
+	case len(m.Hosts) == 0:
+		return c.pattern("match.path", func() (*pattern, error) { return compileTemplate("", m.Path) })
+	}
+	var all []*pattern
+	for i, host := range m.Hosts {
+		path := "match.path"
+		if _, err := hostTemplate(host); err != nil || host == "" {
+			path = fmt.Sprintf("match.hosts[%d]", i)
+		}
+		if host == "" {
+			c.fault(path, "is empty: write ** for any host")
+			continue
+		}
+		all = append(all, c.pattern(path, func() (*pattern, error) { return compileTemplate(host, m.Path) })...)
+	}
+	return all
+}
+
+func (c *compiler) pattern(path string, make func() (*pattern, error)) []*pattern {
+	p, err := make()
+	if err != nil {
+		c.fault(path, "%s", err)
+		return nil
+	}
+	return []*pattern{p}
+}
+
+// checkUpstream checks where the proxy would send requests; a rule for the decision doors needs no upstream.
+func (c *compiler) checkUpstream() {
+	u := c.rule.Upstream
+	if u.URL != "" {
+		parsed, err := url.Parse(u.URL)
+		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" && parsed.Scheme != "h2c" {
+			c.fault("upstream.url", "must be an http, https or h2c URL with a host, such as http://backend:8080")
+		} else if parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil {
+			c.fault("upstream.url", "must not have a query, a fragment or a user")
+		}
+	}
+}
+
+// handlers makes the handlers that the rule names.
+func (c *compiler) handlers(one *compiled) {
+	r, o := c.rule, c.options
+	if len(r.Authenticators) == 0 {
+		c.fault("authenticators", "is missing: name at least one authenticator; noop lets everybody on to the authorizer")
+	}
+	for i, ref := range r.Authenticators {
+		path := fmt.Sprintf("authenticators[%d]", i)
+		if h, ok := handlerOf(c, "authenticator", path, ref, o.Kinds.Authenticators, o.Config.Authenticators); ok {
+			one.authenticators = append(one.authenticators, h)
+			one.sets(h.handler)
+		}
+	}
+	if h, ok := handlerOf(c, "authorizer", "authorizer", r.Authorizer, o.Kinds.Authorizers, o.Config.Authorizers); ok {
+		one.authorizer = h
+		one.sets(h.handler)
+	}
+	for i, ref := range r.Mutators {
+		path := fmt.Sprintf("mutators[%d]", i)
+		if h, ok := handlerOf(c, "mutator", path, ref, o.Kinds.Mutators, o.Config.Mutators); ok {
+			one.mutators = append(one.mutators, h)
+			one.sets(h.handler)
+		}
+	}
+	one.strip = sortedOnce(append(one.strip, o.Config.Stripped()...))
+	one.stripCookies = sortedOnce(one.stripCookies)
+	c.errorHandlers(one)
+}
+
+func (c *compiler) errorHandlers(one *compiled) {
+	var key strings.Builder
+	for _, ref := range c.rule.Errors {
+		fmt.Fprintf(&key, "%q %s\n", ref.Handler, ref.Config)
+	}
+	h := c.errors[key.String()]
+	if h == nil {
+		var err error
+		if h, err = NewErrorHandlers(c.options.Config.Errors, c.rule.Errors); err != nil {
+			c.fault("errors", "%s", err)
+			return
+		}
+		c.errors[key.String()] = h
+	}
+	one.errors = h
+}
+
+// sets notes what a handler may set for the upstream.
+func (c *compiled) sets(handler any) {
+	if h, ok := handler.(HeaderSetter); ok {
+		for _, name := range h.SetsHeaders() {
+			c.strip = append(c.strip, textproto.CanonicalMIMEHeaderKey(name))
+		}
+	}
+	if h, ok := handler.(CookieSetter); ok {
+		c.stripCookies = append(c.stripCookies, h.SetsCookies()...)
+	}
+}
+
+func sortedOnce(list []string) []string {
+	slices.Sort(list)
+	return slices.Clip(slices.Compact(list))
+}
+
+// handlerOf makes the handler that a rule names, or takes the one that was made for the same settings.
+func handlerOf[T any](c *compiler, stage, path string, ref HandlerRef, kinds map[string]Kind[T], configs map[string]HandlerConfig) (named[T], bool) {
+	none := named[T]{}
+	kind, known := kinds[ref.Handler]
+	configured := configs[ref.Handler]
+	switch {
+	case ref.Handler == "":
+		c.fault(path+".handler", "is missing: write one of %s", strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+		return none, false
+	case !known:
+		c.fault(path+".handler", "%q is no %s%s", ref.Handler, stage, meant(ref.Handler, slices.Sorted(maps.Keys(kinds))))
+		return none, false
+	case configured.Enabled != nil && !*configured.Enabled:
+		c.fault(path+".handler", "%s is switched off by access.%ss.%[1]s.enabled", ref.Handler, stage)
+		return none, false
+	}
+	settings, err := NewSettings(configured.Config.raw, ref.Config)
+	if err != nil {
+		c.fault(path+".config", "%s", err)
+		return none, false
+	}
+	key := stage + " " + ref.Handler + " " + settings.Key()
+	for _, from := range []handlers{c.made, c.before} {
+		if h, ok := from[key].(T); ok {
+			c.made[key] = h
+			return named[T]{ref.Handler, h}, true
+		}
+	}
+	h, err := kind(settings)
+	if err == nil && any(h) == nil {
+		err = errors.New("made no handler")
+	}
+	if err != nil {
+		c.fault(path+".config", "%s", err)
+		return none, false
+	}
+	c.made[key] = h
+	return named[T]{ref.Handler, h}, true
+}

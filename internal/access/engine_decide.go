@@ -1,0 +1,213 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// work is all that one decision allocates, beside what its handlers do.
+type work struct {
+	Decision
+	context tenantContext
+	url     url.URL
+	groups  [4]string
+}
+
+// tenantContext is a context of the rule's tenant.
+type tenantContext struct {
+	context.Context
+	tenant *tenant.ID
+}
+
+// Value gives the tenant of the rule, and what the request's context has.
+func (c *tenantContext) Value(key any) any {
+	if key == (tenant.Key{}) {
+		return c.tenant
+	}
+	return c.Context.Value(key)
+}
+
+// decide makes a decision; x is nil where nobody wants to know why.
+func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Decision {
+	w := &work{}
+	if r.Target.Path == "" || r.Target.Path[0] != '/' {
+		w.refuse(set.errors, r, ErrNoRule)
+		return &w.Decision
+	}
+	s := search{request: r, path: unescape(r.Target.Path)}
+	if x != nil {
+		s.seen = x.candidate(&s)
+	}
+	set.index.find(&s)
+	switch {
+	case s.err != nil: // a pattern took too long: another rule may be the one
+		w.refuse(set.errors, r, ErrUnavailable.Because(s.err))
+	case s.best == nil:
+		w.refuse(set.errors, r, ErrNoRule)
+	case s.tie != nil:
+		w.refuse(set.errors, r, ErrManyRules.Because(fmt.Errorf("access: the rules %s and %s match", s.best.rule.name(), s.tie.rule.name())))
+	default:
+		w.follow(ctx, r, &s, x)
+	}
+	return &w.Decision
+}
+
+// refuse turns the request away.
+func (w *work) refuse(handlers *ErrorHandlers, r *Request, err error) {
+	w.Err = fault.From(err)
+	w.Answer = handlers.Choose(w.Err.Kind.Status(), r)
+}
+
+// follow asks the handlers of the rule that matched.
+func (w *work) follow(ctx context.Context, r *Request, s *search, x *explanation) {
+	rule := s.best.rule
+	w.Rule, w.Tenant, w.Strip, w.StripCookies = rule.rule, rule.tenant, rule.strip, rule.stripCookies
+	w.context = tenantContext{ctx, &rule.tenant}
+	if err := w.ask(&w.context, r, s, rule, x); err != nil {
+		w.refuse(rule.errors, r, err)
+	}
+}
+
+func (w *work) ask(ctx context.Context, r *Request, s *search, rule *compiled, x *explanation) error {
+	p, err := rule.authenticate(ctx, r, x)
+	if err != nil {
+		return err
+	}
+	t := &r.Target
+	w.url = url.URL{Scheme: t.Scheme, Host: t.Host, Path: s.path, RawQuery: t.RawQuery}
+	if s.path != t.Path {
+		w.url.RawPath = t.Path
+	}
+	p.MatchContext = MatchContext{
+		RegexpCaptureGroups: s.best.pattern.captures(s, w.groups[:0]), Captures: s.best.pattern.named(s.path),
+		URL: &w.url, Method: r.Method, Header: r.Header,
+	}
+	w.Principal = p
+	begun := x.begin()
+	err = rule.authorizer.handler.Authorize(ctx, r, p)
+	x.end("authorizer", rule.authorizer.name, begun, err)
+	if err != nil {
+		return err
+	}
+	for i := range rule.mutators {
+		m := &rule.mutators[i]
+		begun = x.begin()
+		err = m.handler.Mutate(ctx, r, p)
+		x.end("mutator", m.name, begun, err)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// authenticate asks the authenticators until one is responsible.
+func (c *compiled) authenticate(ctx context.Context, r *Request, x *explanation) (*Principal, error) {
+	for i := range c.authenticators {
+		a := &c.authenticators[i]
+		begun := x.begin()
+		p, err := a.handler.Authenticate(ctx, r)
+		x.end("authenticator", a.name, begun, err)
+		switch {
+		case err == nil && p == nil:
+			return nil, fmt.Errorf("access: the authenticator %s said neither who asks nor why not", a.name)
+		case err == nil:
+			return p, nil
+		case !errors.Is(err, ErrNotResponsible):
+			return nil, err
+		}
+	}
+	return nil, ErrUnauthorized
+}
+
+// The outcomes of a step.
+const (
+	Passed  = "passed"
+	Refused = "refused"
+	Skipped = "skipped"
+	Failed  = "failed"
+)
+
+// explanation collects the steps of a decision. A nil one collects nothing.
+type explanation struct {
+	now   func() time.Time
+	steps []Step
+}
+
+func (x *explanation) begin() time.Time {
+	if x == nil || x.now == nil {
+		return time.Time{}
+	}
+	return x.now()
+}
+
+func (x *explanation) end(stage, handler string, begun time.Time, err error) {
+	if x == nil {
+		return
+	}
+	step := Step{Stage: stage, Handler: handler, Outcome: Passed}
+	if x.now != nil {
+		step.Took = x.now().Sub(begun)
+	}
+	if err != nil {
+		f := fault.From(err)
+		step.Reason = f.Message
+		switch {
+		case errors.Is(err, ErrNotResponsible):
+			step.Outcome = Skipped
+		case f.Kind == fault.Internal || f.Kind == fault.Unavailable:
+			step.Outcome = Failed
+		default:
+			step.Outcome = Refused
+		}
+	}
+	x.steps = append(x.steps, step)
+}
+
+// maxCandidates bounds how many rules that did not match are named.
+const maxCandidates = 20
+
+// candidate notes the rules that were looked at.
+func (x *explanation) candidate(s *search) func(*entry, bool) {
+	return func(e *entry, matched bool) {
+		step := Step{Stage: "match", Handler: e.rule.name(), Outcome: Passed}
+		if !matched {
+			if len(x.steps) >= maxCandidates {
+				return
+			}
+			step.Outcome, step.Reason = Skipped, "The pattern does not match."
+			if e.pattern.matchesURL(s.url()) {
+				step.Reason = "The pattern matches, but a header or a query parameter that the rule asks for does not."
+			}
+		}
+		x.steps = append(x.steps, step)
+	}
+}
+
+// whyNone names rules that would match the request if it had another method or scheme.
+func (x *explanation) whyNone(set *ruleSet, r *Request) {
+	if r.Target.Path == "" || len(set.rules) == 0 {
+		x.steps = append(x.steps, Step{Stage: "match", Outcome: Refused, Reason: "There are no rules, or the request has no path."})
+		return
+	}
+	other := *r
+	for method := range set.index {
+		for _, scheme := range []string{"http", "https"} {
+			other.Method, other.Target.Scheme = method, scheme
+			if method == r.Method && scheme == r.Target.Scheme {
+				continue
+			}
+			s := search{request: &other, path: unescape(other.Target.Path)}
+			if set.index.find(&s); s.best != nil && len(x.steps) < 2*maxCandidates {
+				x.steps = append(x.steps, Step{Stage: "match", Handler: s.best.rule.name(), Outcome: Skipped,
+					Reason: fmt.Sprintf("The rule matches %s %s://%s%s, which is another method or scheme.", method, scheme, other.Target.Host, other.Target.Path)})
+			}
+		}
+	}
+}

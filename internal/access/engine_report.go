@@ -1,0 +1,137 @@
+package access
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// Report is what there is to know about a set of rules that can be loaded.
+type Report struct {
+	// Rules are in the order in which they were given.
+	Rules []RuleReport `json:"rules"`
+	// Conflicts are pairs of rules of equal priority that both match some request, where the configuration accepts them.
+	Conflicts []Conflict `json:"conflicts,omitempty"`
+	// Undecided are pairs of rules of equal priority of which it could not be found out whether they can match one request;
+	// a request that both match is answered with ErrManyRules.
+	Undecided []Conflict `json:"undecided,omitempty"`
+}
+
+// RuleReport says how one rule is found.
+type RuleReport struct {
+	Tenant tenant.ID `json:"tenant"`
+	ID     string    `json:"id"`
+	Source string    `json:"source,omitempty"`
+	// Cost says in words what finding the rule takes.
+	Cost string `json:"cost"`
+	// Scanned tells that the rule is looked at for every request of its methods, because its pattern says nothing about
+	// host and path that could be looked up.
+	Scanned bool `json:"scanned,omitempty"`
+	// Warnings say why the rule may not do what it was written for, for example because it matches nothing.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Conflict is a pair of rules of equal priority.
+type Conflict struct {
+	// A and B name the rules, by "tenant/id" where they are not of the default tenant.
+	A string `json:"a"`
+	B string `json:"b"`
+	// Request is one that both match, such as "GET https://example.com/a"; empty where none was found.
+	Request string `json:"request,omitempty"`
+}
+
+func (c *compiled) report() RuleReport {
+	r := RuleReport{Tenant: c.tenant, ID: c.rule.ID, Source: c.rule.Source}
+	var costs []string
+	for _, e := range c.entries {
+		cost := e.pattern.cost()
+		if !slices.Contains(costs, cost) {
+			costs = append(costs, cost)
+		}
+		if e.pattern.key.scanned {
+			r.Scanned = true
+		}
+		if e.pattern.never != "" {
+			r.Warnings = append(r.Warnings, "match.url: no request can match: "+e.pattern.never)
+		}
+	}
+	r.Cost = strings.Join(costs, "; ")
+	if len(c.methods) == 0 {
+		r.Warnings = append(r.Warnings, "match.methods: no request can match: the list of methods is empty")
+	}
+	if before, _, _ := strings.Cut(c.rule.Match.URL, "<"); strings.Contains(before, "?") {
+		r.Warnings = append(r.Warnings, "match.url: the query is no part of what is compared: use match.query")
+	}
+	return r
+}
+
+// cost says in words what finding the pattern takes.
+func (p *pattern) cost() string {
+	k := p.key
+	if k.scanned {
+		return "scanned for every request: an expression before the path can match a slash, so that neither host nor path can be looked up"
+	}
+	words := []string{[...]string{hostIs: "host", hostEnds: "end of the host", hostAny: "any host"}[k.hostKind]}
+	named, wilds := 0, 0
+	for _, s := range k.segments {
+		if s.wild {
+			wilds++
+		} else {
+			named++
+		}
+	}
+	count := func(n int, what string) {
+		if n == 1 {
+			words = append(words, "1 "+what)
+		} else if n > 1 {
+			words = append(words, fmt.Sprintf("%d %ss", n, what))
+		}
+	}
+	count(named, "segment")
+	count(wilds, "open segment")
+	if k.rest && k.prefix != "" {
+		words = append(words, "a prefix")
+	} else if k.rest {
+		words = append(words, "any rest")
+	}
+	switch {
+	case p.whole != nil && p.whole.foreign != nil:
+		words = append(words, "then an expression by backtracking")
+	case p.whole != nil:
+		words = append(words, "then an expression over all of it")
+	default:
+		count(p.expressions(), "expression")
+	}
+	return strings.Join(words, ", ")
+}
+
+func (p *pattern) expressions() int {
+	n := 0
+	for _, t := range append([]text{p.scheme, p.host}, p.segments...) {
+		if t.kind == textRegexp {
+			n++
+		}
+	}
+	if p.rest != nil && p.rest.kind == textRegexp {
+		n++
+	}
+	return n
+}
+
+// sortConflicts puts pairs in the order of the rules.
+func sortConflicts(list []conflict) {
+	slices.SortFunc(list, func(x, y conflict) int {
+		return cmp.Or(cmp.Compare(x.a.rule.place, y.a.rule.place), cmp.Compare(x.b.rule.place, y.b.rule.place))
+	})
+}
+
+func reports(list []conflict) []Conflict {
+	var all []Conflict
+	for _, c := range list {
+		all = append(all, c.report())
+	}
+	return all
+}

@@ -1,0 +1,279 @@
+package access
+
+import (
+	"slices"
+	"strings"
+)
+
+// entry is one pattern of a rule in the index.
+type entry struct {
+	rule    *compiled
+	pattern *pattern
+}
+
+// index finds the rules that can match a request. It is made once and only read then.
+type index map[string]*methodIndex
+
+// methodIndex holds the rules for one method.
+type methodIndex struct {
+	// hosts are those of rules for one host; ends those of rules for hosts below another, by that other; any is for rules
+	// that do not say which host.
+	hosts map[string]*node
+	ends  map[string]*node
+	any   *node
+	// scanned are rules that nothing can be looked up of.
+	scanned []*entry
+}
+
+// node is a place in a path, behind a slash.
+type node struct {
+	// next are places behind a literal segment; wild is the place behind a segment of rules that do not say which.
+	next map[string]*node
+	wild *node
+	// here are rules that end with the segment before this place.
+	here []*entry
+	// rests are rules for whatever follows, by the text with which it begins; lengths are those of these texts.
+	rests   map[string][]*entry
+	lengths []int
+}
+
+func (x index) add(method string, e *entry) {
+	m := x[method]
+	if m == nil {
+		m = &methodIndex{hosts: make(map[string]*node), ends: make(map[string]*node), any: &node{}}
+		x[method] = m
+	}
+	k := e.pattern.key
+	if k.scanned {
+		m.scanned = append(m.scanned, e)
+		return
+	}
+	at := m.any
+	switch k.hostKind {
+	case hostIs:
+		at = child(m.hosts, k.host)
+	case hostEnds:
+		at = child(m.ends, k.host)
+	}
+	at.add(k, e)
+}
+
+func child(of map[string]*node, name string) *node {
+	n := of[name]
+	if n == nil {
+		n = &node{}
+		of[name] = n
+	}
+	return n
+}
+
+func (n *node) add(k key, e *entry) {
+	for _, s := range k.segments {
+		if s.wild {
+			if n.wild == nil {
+				n.wild = &node{}
+			}
+			n = n.wild
+			continue
+		}
+		if n.next == nil {
+			n.next = make(map[string]*node)
+		}
+		n = child(n.next, s.literal)
+	}
+	if !k.rest {
+		n.here = append(n.here, e)
+		return
+	}
+	if n.rests == nil {
+		n.rests = make(map[string][]*entry)
+	}
+	n.rests[k.prefix] = append(n.rests[k.prefix], e)
+	if !slices.Contains(n.lengths, len(k.prefix)) {
+		n.lengths = append(n.lengths, len(k.prefix))
+		slices.Sort(n.lengths)
+	}
+}
+
+// search is one look into the index. It lives on the stack.
+type search struct {
+	request *Request
+	// path is the target's without percent-encodings.
+	path string
+	// full is scheme://host/path, once a pattern needs it.
+	full string
+	// best is the rule of the highest priority that matched, tie another one of that priority.
+	best, tie *entry
+	err       error
+	// seen gets every candidate and whether it matched, where somebody wants to know.
+	seen func(e *entry, matched bool)
+}
+
+// find looks for the request's rule: best, unless there is a tie or an error.
+func (x index) find(s *search) {
+	m := x[s.request.Method]
+	if m == nil {
+		return
+	}
+	host := s.request.Target.Host
+	if n := m.hosts[host]; n != nil {
+		n.walk(s, s.path[1:], true)
+	}
+	if len(m.ends) > 0 {
+		for end := host; ; {
+			_, below, found := strings.Cut(end, ".")
+			if !found {
+				break
+			}
+			if n := m.ends[below]; n != nil {
+				n.walk(s, s.path[1:], true)
+			}
+			end = below
+		}
+	}
+	m.any.walk(s, s.path[1:], true)
+	for _, e := range m.scanned {
+		s.offer(e)
+	}
+}
+
+// walk offers the rules of the place and of the places below. more tells that a segment follows, which may be empty.
+func (n *node) walk(s *search, path string, more bool) {
+	if !more {
+		for _, e := range n.here {
+			s.offer(e)
+		}
+		return
+	}
+	for _, length := range n.lengths {
+		if length > len(path) {
+			break
+		}
+		for _, e := range n.rests[path[:length]] {
+			s.offer(e)
+		}
+	}
+	if n.next == nil && n.wild == nil {
+		return
+	}
+	segment, behind, more := strings.Cut(path, "/")
+	if below := n.next[segment]; below != nil {
+		below.walk(s, behind, more)
+	}
+	if n.wild != nil {
+		n.wild.walk(s, behind, more)
+	}
+}
+
+// offer compares a candidate with the request, unless a rule of higher priority was found already.
+func (s *search) offer(e *entry) {
+	if s.best != nil && (e.rule.priority < s.best.rule.priority || e.rule == s.best.rule) && s.seen == nil {
+		return
+	}
+	matched := s.matches(e)
+	if s.seen != nil {
+		s.seen(e, matched)
+	}
+	if !matched {
+		return
+	}
+	switch {
+	case s.best == nil || e.rule.priority > s.best.rule.priority:
+		s.best, s.tie = e, nil
+	case e.rule.priority == s.best.rule.priority && e.rule != s.best.rule:
+		s.tie = e
+	}
+}
+
+func (s *search) matches(e *entry) bool {
+	p := e.pattern
+	switch {
+	case p.never != "":
+		return false
+	case p.whole != nil:
+		matched, err := p.whole.match(s.url())
+		if err != nil {
+			s.err = err
+		}
+		if !matched {
+			return false
+		}
+	case !p.matchParts(&s.request.Target, s.path):
+		return false
+	}
+	return e.rule.conditions.hold(s.request)
+}
+
+// url gives what a pattern in one piece is compared with.
+func (s *search) url() string {
+	if s.full == "" {
+		t := &s.request.Target
+		s.full = t.Scheme + "://" + t.Host + s.path
+	}
+	return s.full
+}
+
+// matchParts compares part by part.
+func (p *pattern) matchParts(t *Target, path string) bool {
+	if !p.scheme.match(t.Scheme) || !p.host.match(t.Host) {
+		return false
+	}
+	path, more := path[1:], true
+	for i := range p.segments {
+		if !more {
+			return false
+		}
+		var segment string
+		segment, path, more = strings.Cut(path, "/")
+		if !p.segments[i].match(segment) {
+			return false
+		}
+	}
+	if p.rest == nil {
+		return !more
+	}
+	return more && p.rest.match(path)
+}
+
+// captures appends what the pattern's groups matched, in their order, to a target that matched.
+func (p *pattern) captures(s *search, to []string) []string {
+	if p.whole != nil {
+		return p.whole.captures(s.url(), to)
+	}
+	to = p.scheme.captures(s.request.Target.Scheme, to)
+	to = p.host.captures(s.request.Target.Host, to)
+	path := s.path[1:]
+	for i := range p.segments {
+		var segment string
+		segment, path, _ = strings.Cut(path, "/")
+		to = p.segments[i].captures(segment, to)
+	}
+	if p.rest != nil {
+		to = p.rest.captures(path, to)
+	}
+	return to
+}
+
+// named gives what the named parts of a path template matched; nil where there are none.
+func (p *pattern) named(path string) map[string]string {
+	var m map[string]string
+	put := func(name, value string) {
+		if name == "" {
+			return
+		}
+		if m == nil {
+			m = make(map[string]string)
+		}
+		m[name] = value
+	}
+	path = path[1:]
+	for i := range p.segments {
+		var segment string
+		segment, path, _ = strings.Cut(path, "/")
+		put(p.segments[i].name, segment)
+	}
+	if p.rest != nil {
+		put(p.rest.name, path)
+	}
+	return m
+}

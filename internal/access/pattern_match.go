@@ -1,0 +1,427 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+)
+
+// pattern is one reading of a rule's match for scheme, host and path: a rule that lists several hosts has several.
+type pattern struct {
+	// scheme, host, segments and rest match the parts of a target, unless whole does it in one piece.
+	scheme, host text
+	segments     []text
+	// rest matches what comes after the segments and a slash; nil where the segments are all.
+	rest  *text
+	whole *whole
+
+	key key
+	// source is the pattern as one regular expression of Go's. Where exact is false it matches more.
+	source string
+	exact  bool
+	// hints are the characters that source says nothing about, though the pattern does.
+	hints string
+	// never says why no request can match; empty where one can.
+	never string
+}
+
+// key is what of a pattern can be looked up. It is never narrower than the pattern.
+type key struct {
+	// scanned tells that nothing can be looked up.
+	scanned bool
+	// host is a host, or the end of one behind a dot, or nothing.
+	host     string
+	hostKind hostKind
+	// segments are literal ones, or wild where empty and so marked.
+	segments []keySegment
+	// rest tells that anything may follow the segments that begins with prefix.
+	rest   bool
+	prefix string
+}
+
+type hostKind uint8
+
+const (
+	hostIs hostKind = iota
+	hostEnds
+	hostAny
+)
+
+type keySegment struct {
+	literal string
+	wild    bool
+}
+
+// compileURL reads match.url.
+func compileURL(url string, strategy string) (*pattern, error) {
+	read := readRegexp
+	if strategy == "glob" {
+		read = readGlob
+	}
+	pieces, err := splitPattern(url, read)
+	if err != nil {
+		return nil, err
+	}
+	p, err := compilePieces(lowerHost(pieces))
+	if err != nil {
+		return nil, err
+	}
+	if strategy == "glob" {
+		p.forgetGroups()
+	}
+	return p, nil
+}
+
+// forgetGroups makes a pattern of the strategy glob, which has no capture groups.
+func (p *pattern) forgetGroups() {
+	p.scheme.groups, p.host.groups = 0, 0
+	for i := range p.segments {
+		p.segments[i].groups = 0
+	}
+	if p.rest != nil {
+		p.rest.groups = 0
+	}
+	if p.whole != nil {
+		p.whole.order = nil
+	}
+}
+
+// lowerHost writes what is text of scheme and host in the one way that targets have: in lower case, without the scheme's
+// own port.
+func lowerHost(pieces []piece) []piece {
+	slashes := 0
+	lowered := make([]piece, 0, len(pieces))
+	for _, p := range pieces {
+		if p.expr != nil || slashes > 2 {
+			lowered = append(lowered, p)
+			if p.expr != nil && slashes < 2 && p.expr.matchesRune('/') {
+				slashes = 3
+			}
+			continue
+		}
+		end := 0
+		for ; end < len(p.literal) && slashes < 3; end++ {
+			if p.literal[end] == '/' {
+				slashes++
+			}
+		}
+		lowered = append(lowered, piece{literal: lowerASCII(p.literal[:end]) + p.literal[end:]})
+	}
+	if len(lowered) > 0 && lowered[0].expr == nil {
+		for scheme, port := range map[string]string{"http": ":80", "https": ":443"} {
+			host, found := strings.CutPrefix(lowered[0].literal, scheme+"://")
+			if name, path, cut := strings.Cut(host, "/"); found && cut && strings.HasSuffix(name, port) {
+				lowered[0].literal = scheme + "://" + strings.TrimSuffix(name, port) + "/" + path
+			}
+		}
+	}
+	return lowered
+}
+
+// parts are pieces cut at the slashes of their text, up to the first expression that could match a slash itself.
+type parts struct {
+	parts [][]piece
+	// rest is the part with that expression and all that follows it.
+	rest   []piece
+	isRest bool
+}
+
+func cutParts(pieces []piece) parts {
+	var c parts
+	var current []piece
+	for i, p := range pieces {
+		if p.expr != nil {
+			if p.expr.matchesRune('/') {
+				c.rest, c.isRest = append(current, pieces[i:]...), true
+				return c
+			}
+			current = append(current, p)
+			continue
+		}
+		for n, s := range strings.Split(p.literal, "/") {
+			if n > 0 {
+				c.parts = append(c.parts, current)
+				current = nil
+			}
+			current = appendText(current, s)
+		}
+	}
+	c.parts = append(c.parts, current)
+	return c
+}
+
+// compilePieces makes a pattern for "scheme://host/path".
+func compilePieces(pieces []piece) (*pattern, error) {
+	c := cutParts(pieces)
+	p := &pattern{exact: true, source: relaxedSource(pieces)}
+	foreign, depends := false, false
+	for _, one := range pieces {
+		if one.expr != nil {
+			foreign = foreign || one.expr.foreign
+			depends = depends || one.expr.depends()
+			if one.expr.foreign {
+				p.hints += one.expr.source
+			}
+		}
+	}
+	p.exact = !foreign
+	p.never = c.impossible()
+	p.key = c.key()
+	if depends || p.key.scanned {
+		var err error
+		p.whole, err = newWhole(pieces, foreign)
+		return p, err
+	}
+	if p.never != "" {
+		return p, nil
+	}
+	return p, p.compileParts(c)
+}
+
+func (p *pattern) compileParts(c parts) error {
+	scheme := c.parts[0]
+	last := len(scheme) - 1
+	scheme = append(append([]piece(nil), scheme[:last]...), appendText(nil, strings.TrimSuffix(scheme[last].literal, ":"))...)
+	var faults [4]error
+	p.scheme, faults[0] = newText(scheme, false)
+	p.host, faults[1] = newText(c.parts[2], false)
+	for _, s := range c.parts[3:] {
+		t, err := newText(s, false)
+		if err != nil {
+			faults[2] = err
+		}
+		p.segments = append(p.segments, t)
+	}
+	if c.isRest {
+		t, err := newText(c.rest, true)
+		faults[3] = err
+		p.rest = &t
+	}
+	return errors.Join(faults[:]...)
+}
+
+// impossible says why no target matches.
+func (c parts) impossible() string {
+	switch {
+	case c.isRest && len(c.parts) < 3:
+		return ""
+	case len(c.parts) < 3 || len(c.parts[1]) > 0 || len(c.parts[0]) == 0 || !endsInColon(c.parts[0]):
+		return "it does not begin with a scheme, such as https:// or <https?>://, and scheme://host/path is what it is compared with"
+	case len(c.parts) == 3 && !c.isRest:
+		return "it has no path, and the path of a request is at least a slash: end it with / or with /<.*>"
+	}
+	for i, s := range c.parts[3:] {
+		if len(s) == 0 && (c.isRest || i < len(c.parts)-4) {
+			return "it has two slashes in a row, which are one in the path of a request"
+		}
+		if len(s) == 1 && s[0].expr == nil && (s[0].literal == "." || s[0].literal == "..") {
+			return "it has a dot segment, which the path of a request does not have"
+		}
+	}
+	return ""
+}
+
+func endsInColon(part []piece) bool {
+	last := part[len(part)-1]
+	return last.expr == nil && strings.HasSuffix(last.literal, ":")
+}
+
+// key gives what can be looked up of the parts.
+func (c parts) key() key {
+	if len(c.parts) < 3 {
+		return key{scanned: true}
+	}
+	k := key{rest: c.isRest, hostKind: hostAny}
+	k.host, k.hostKind = hostKey(c.parts[2])
+	for _, s := range c.parts[3:] {
+		switch {
+		case len(s) == 0:
+			k.segments = append(k.segments, keySegment{})
+		case len(s) == 1 && s[0].expr == nil:
+			k.segments = append(k.segments, keySegment{literal: s[0].literal})
+		default:
+			k.segments = append(k.segments, keySegment{wild: true})
+		}
+	}
+	if c.isRest && c.rest[0].expr == nil {
+		k.prefix = c.rest[0].literal
+	}
+	return k
+}
+
+// hostKey gives a host, or as many whole labels at its end as are text.
+func hostKey(host []piece) (string, hostKind) {
+	if len(host) == 0 {
+		return "", hostIs
+	}
+	last := host[len(host)-1]
+	switch {
+	case last.expr != nil:
+		return "", hostAny
+	case len(host) == 1:
+		return last.literal, hostIs
+	}
+	if _, end, found := strings.Cut(last.literal, "."); found && end != "" {
+		return end, hostEnds
+	}
+	return "", hostAny
+}
+
+// relaxedSource writes pieces as a regular expression of Go's that matches at least what they match.
+func relaxedSource(pieces []piece) string {
+	var b strings.Builder
+	for _, p := range pieces {
+		if p.expr == nil {
+			b.WriteString(regexp.QuoteMeta(p.literal))
+			continue
+		}
+		b.WriteString("(?:" + p.expr.tree.String() + ")")
+	}
+	return b.String()
+}
+
+// compileTemplate makes a pattern of a host of match.hosts (empty for any) and match.path (empty for any).
+func compileTemplate(host, path string) (*pattern, error) {
+	hostPieces, err := hostTemplate(host)
+	if err != nil {
+		return nil, err
+	}
+	pathPieces, names, err := pathTemplate(path)
+	if err != nil {
+		return nil, err
+	}
+	pieces := []piece{wild("https?"), {literal: "://"}}
+	pieces = append(append(pieces, hostPieces...), pathPieces...)
+	p, err := compilePieces(mergeText(pieces))
+	if err != nil {
+		return nil, err
+	}
+	p.scheme.groups, p.host.groups = 0, 0
+	for i := range p.segments {
+		p.segments[i].name = names[i]
+	}
+	if p.rest != nil {
+		p.rest.name = names[len(p.segments)]
+	}
+	return p, nil
+}
+
+// wild makes an expression of our own.
+func wild(source string) piece {
+	tree, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		panic("access: " + source + ": " + err.Error())
+	}
+	return piece{expr: &expression{source: source, tree: tree}}
+}
+
+func mergeText(pieces []piece) []piece {
+	var merged []piece
+	for _, p := range pieces {
+		if n := len(merged); n > 0 && p.expr == nil && merged[n-1].expr == nil {
+			merged[n-1].literal += p.literal
+			continue
+		}
+		merged = append(merged, p)
+	}
+	return merged
+}
+
+func hostTemplate(host string) ([]piece, error) {
+	name := lowerASCII(host)
+	switch {
+	case host == "" || host == "**" || host == "*":
+		return []piece{wild("[^/]+")}, nil
+	case strings.HasPrefix(name, "**."):
+		name = name[3:]
+		if err := checkHost(name); err != nil {
+			return nil, err
+		}
+		return []piece{wild("[^/]+"), {literal: "." + name}}, nil
+	case strings.HasPrefix(name, "*."):
+		name = name[2:]
+		if err := checkHost(name); err != nil {
+			return nil, err
+		}
+		return []piece{wild("[^/.]+"), {literal: "." + name}}, nil
+	}
+	if err := checkHost(name); err != nil {
+		return nil, err
+	}
+	return []piece{{literal: strings.TrimSuffix(name, ".")}}, nil
+}
+
+func checkHost(name string) error {
+	if _, err := normalHost("", name); err != nil {
+		return fmt.Errorf("%q is not a host name; * stands for one label at its beginning, ** for any number: *.example.com", name)
+	}
+	if strings.HasSuffix(name, ":80") || strings.HasSuffix(name, ":443") {
+		return fmt.Errorf("%q: leave the port out: the host of a request has none where it is its scheme's own", name)
+	}
+	return nil
+}
+
+// pathTemplate reads match.path; names has one for each segment and the rest, empty where there is none.
+func pathTemplate(path string) (pieces []piece, names []string, err error) {
+	if path == "" {
+		return []piece{{literal: "/"}, wild(".*")}, []string{""}, nil
+	}
+	if path[0] != '/' {
+		return nil, nil, errors.New("must begin with a slash")
+	}
+	segments := strings.Split(path[1:], "/")
+	seen := make(map[string]bool)
+	for i, s := range segments {
+		pieces = append(pieces, piece{literal: "/"})
+		name, kind, err := segmentTemplate(s)
+		if err != nil {
+			return nil, nil, err
+		}
+		if kind == ".*" && i < len(segments)-1 {
+			return nil, nil, fmt.Errorf("has %s before its end: only the last segment can stand for any rest", s)
+		}
+		if name != "" && seen[name] {
+			return nil, nil, fmt.Errorf("has {%s} twice", name)
+		}
+		seen[name] = true
+		if kind != "" {
+			pieces, names = append(pieces, wild(kind)), append(names, name)
+			continue
+		}
+		if (s == "" && i < len(segments)-1) || s == "." || s == ".." {
+			return nil, nil, errors.New("has an empty segment or a dot segment, which the path of a request does not have")
+		}
+		pieces, names = appendText(pieces, unescape(s)), append(names, "")
+	}
+	return pieces, names, nil
+}
+
+// segmentTemplate gives the name and the expression of a segment, both empty for text.
+func segmentTemplate(s string) (name, expr string, err error) {
+	switch {
+	case s == "*":
+		return "", "[^/]+", nil
+	case s == "**":
+		return "", ".*", nil
+	case !strings.ContainsAny(s, "{}*"):
+		return "", "", nil
+	}
+	name, open := strings.CutPrefix(s, "{")
+	name, closed := strings.CutSuffix(name, "}")
+	name, rest := strings.CutSuffix(name, "**")
+	expr = "[^/]+"
+	if rest {
+		expr = ".*"
+	}
+	if name == "*" && !rest {
+		name = ""
+	} else if name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" || name == "" && !rest {
+		open = false
+	}
+	if !open || !closed {
+		return "", "", fmt.Errorf("the segment %q is neither text nor {name}, {name**}, {*}, {**}, * or **", s)
+	}
+	return name, expr, nil
+}
