@@ -213,7 +213,7 @@ func changed(c *RuleChange, err error) (web.Reply[*RuleChange], error) {
 	if err != nil {
 		return web.Reply[*RuleChange]{}, err
 	}
-	reply := web.Reply[*RuleChange]{Header: http.Header{"Etag": {c.etag}}, Body: c}
+	reply := web.Reply[*RuleChange]{Header: http.Header{"Etag": {c.ETag}}, Body: c}
 	if c.created {
 		reply.Status = http.StatusCreated
 	}

@@ -83,6 +83,8 @@ func bucketError(err error) error {
 		return fetch.WithoutURL(err)
 	case said.StatusCode == http.StatusNotModified:
 		return errUnchanged
+	case said.StatusCode == 0:
+		return fmt.Errorf("the object store's answer cannot be read: %s", said.Message)
 	default:
 		return fmt.Errorf("the object store answers %d %s", said.StatusCode, said.Code)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -44,7 +45,9 @@ type RuleChange struct {
 	// Notes are rules that take longer than others to be found, and pairs that may be in each other's way.
 	Notes []string `json:"notes,omitempty"`
 
-	etag    string // of the set, or of the one rule
+	// ETag names what is there now, the set or the one rule: for If-Match.
+	ETag string `json:"etag"`
+
 	created bool
 }
 
@@ -80,7 +83,7 @@ func (b *Rulebook) Replace(ctx context.Context, set string, rules []Rule, p Prec
 				have.drop(o.rule.ID, c, done)
 			}
 		}
-		done.etag = etagOf(have.set(set))
+		done.ETag = etagOf(have.set(set))
 		return c, done, nil
 	})
 }
@@ -109,7 +112,7 @@ func (b *Rulebook) Put(ctx context.Context, set string, rule Rule, fresh bool, p
 		if err := have.put(next, c, done); err != nil {
 			return nil, nil, err
 		}
-		done.Rules, done.etag, done.created = len(have.set(next.set)), next.etag(), old == nil
+		done.Rules, done.ETag, done.created = len(have.set(next.set)), next.etag(), old == nil
 		return c, done, nil
 	})
 }
@@ -205,7 +208,14 @@ func (b *Rulebook) compile(rules []Rule) (*Report, error) {
 
 // refusal is the fault that tells everything that is wrong.
 func refusal(faults Faults) error {
-	return ErrRulesRefused.With(ErrRulesRefused.Message+"\n"+faults.Error()).WithDetail("faults", faults)
+	message := ErrRulesRefused.Message
+	if len(faults) > 0 {
+		message += " " + faults[0].Error()
+	}
+	if more := len(faults) - 1; more > 0 {
+		message += fmt.Sprintf(" (and %d more, see details.faults)", more)
+	}
+	return ErrRulesRefused.With(message).WithDetail("faults", faults)
 }
 
 // claim makes the rules those of the context's tenant and of a set.

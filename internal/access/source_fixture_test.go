@@ -1,0 +1,127 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+)
+
+// The handlers of the tests of sources: rules need some.
+type (
+	sourceNobody struct{}
+	sourceTeller struct{}
+)
+
+func (sourceNobody) Authenticate(_ context.Context, r *Request) (*Principal, error) {
+	if r.Header.Get("Authorization") == "Bearer bad" {
+		return nil, ErrUnauthorized
+	}
+	return &Principal{Subject: "nobody"}, nil
+}
+
+func (sourceNobody) Authorize(context.Context, *Request, *Principal) error { return nil }
+
+func (sourceTeller) Mutate(_ context.Context, _ *Request, p *Principal) error {
+	p.Header = Header{"X-User": {p.Subject}, "Authorization": {"Bearer a-fresh-token"}}
+	return nil
+}
+
+func sourceEngine() *Engine {
+	return NewEngine(Options{
+		Kinds: Kinds{
+			Authenticators: map[string]Kind[Authenticator]{"noop": func(Settings) (Authenticator, error) { return sourceNobody{}, nil }},
+			Authorizers:    map[string]Kind[Authorizer]{"allow": func(Settings) (Authorizer, error) { return sourceNobody{}, nil }},
+			Mutators:       map[string]Kind[Mutator]{"tell": func(Settings) (Mutator, error) { return sourceTeller{}, nil }},
+		},
+		Now: (&testkit.Clock{}).Now,
+	})
+}
+
+// ruleText is a rule for GET below a path of app.example.com.
+func ruleText(id, path string) string {
+	return fmt.Sprintf(`{"id":%q,"match":{"url":"https://app.example.com%s","methods":["GET"]},
+		"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[{"handler":"tell"}],
+		"upstream":{"url":"https://backend.example.com/base"}}`, id, path)
+}
+
+func rulesText(ids ...string) string {
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = ruleText(id, "/"+id)
+	}
+	return "[" + strings.Join(list, ",\n") + "]"
+}
+
+// ids names the rules in force.
+func ids(e *Engine) string {
+	var list []string
+	for _, r := range e.Rules() {
+		list = append(list, r.ID)
+	}
+	return strings.Join(list, " ")
+}
+
+// logBuffer keeps what is logged; many may write.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// bookOf starts a Rulebook without a store and follows its sources for the length of the test.
+func bookOf(t *testing.T, c SourcesConfig) (*Rulebook, *Engine, *logBuffer) {
+	t.Helper()
+	e, log := sourceEngine(), &logBuffer{}
+	b, err := NewRulebook(RulebookOptions{Engine: e, Config: c, Now: (&testkit.Clock{}).Now, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Start(t.Context())
+	run(t, b)
+	return b, e, log
+}
+
+func run(t *testing.T, b *Rulebook) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = b.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+}
+
+// fast is a configuration for tests, which have no time.
+func fast(repositories ...string) SourcesConfig {
+	c := DefaultSourcesConfig()
+	c.Repositories, c.FilePoll, c.RemotePoll = repositories, 5*time.Millisecond, 5*time.Millisecond
+	return c
+}
+
+// eventually waits for something that happens in the background.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+func stateOf(b *Rulebook, i int) SourceState { return b.Status()[i].State }

@@ -1,0 +1,211 @@
+package access
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+func inline(text string) string { return "inline://" + base64.StdEncoding.EncodeToString([]byte(text)) }
+
+func TestInlineRulesBelongToTheirTenant(t *testing.T) {
+	c := fast(inline(rulesText("a", "b")))
+	c.Sources = []SourceConfig{{URL: inline(ruleText("c", "/c")), Tenant: "acme"}}
+	b, e, _ := bookOf(t, c)
+	if ids(e) != "a b c" || b.Ready() != nil {
+		t.Fatalf("in force are %q, %v", ids(e), b.Ready())
+	}
+	if r := e.Rules(); r[0].Tenant != tenant.Default || r[2].Tenant != "acme" || r[0].Source != "inline://" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestNothingIsInForceBeforeEverySourceWasRead(t *testing.T) {
+	site := serveRules(t)
+	site.answer(500, "")
+	b, e, _ := bookOf(t, fast(inline(rulesText("a")), site.URL))
+	if ids(e) != "" || b.Ready() == nil || stateOf(b, 0) != SourceWaiting || stateOf(b, 1) != SourceUnreachable {
+		t.Fatalf("%q in force, %v, %+v", ids(e), b.Ready(), b.Status())
+	}
+	site.answer(200, rulesText("b"))
+	eventually(t, "both are in force", func() bool { return ids(e) == "a b" })
+	if b.Ready() != nil || stateOf(b, 0) != SourceLoaded || stateOf(b, 1) != SourceLoaded {
+		t.Errorf("%v, %+v", b.Ready(), b.Status())
+	}
+}
+
+func TestNoSourcesAndNoRulesAreReady(t *testing.T) {
+	for _, c := range []SourcesConfig{fast(), fast(inline("[]"))} {
+		b, e, _ := bookOf(t, c)
+		if b.Ready() != nil || ids(e) != "" {
+			t.Errorf("%v, %q", b.Ready(), ids(e))
+		}
+	}
+}
+
+// Two sources that are only good apart: the one that came later is refused, the other goes on, and when the reason is
+// gone both are loaded.
+func TestSourcesAreOneSet(t *testing.T) {
+	one, two := serveRules(t), serveRules(t)
+	one.answer(200, rulesText("a"))
+	two.answer(200, rulesText("b"))
+	b, e, log := bookOf(t, fast(one.URL, two.URL))
+	if ids(e) != "a b" {
+		t.Fatalf("in force are %q: %+v", ids(e), b.Status())
+	}
+	two.answer(200, rulesText("b", "a"))
+	eventually(t, "a second rule a is refused", func() bool { return stateOf(b, 1) == SourceRefused })
+	if ids(e) != "a b" || stateOf(b, 0) != SourceLoaded || b.Ready() != nil {
+		t.Errorf("%q in force, %+v", ids(e), b.Status())
+	}
+	if s := b.Status()[1]; len(s.Faults) == 0 || !strings.Contains(s.Error, "rule a") || s.Rules != 1 || s.Refusals != 1 {
+		t.Errorf("%+v", s)
+	}
+	if n := strings.Count(log.String(), "access rules refused"); n != 1 {
+		t.Errorf("%d times in the log:\n%s", n, log)
+	}
+	// The first source goes on beside the refused one.
+	one.answer(200, rulesText("a", "c"))
+	eventually(t, "the first source goes on", func() bool { return ids(e) == "a c b" })
+	if stateOf(b, 1) != SourceRefused {
+		t.Errorf("%+v", b.Status())
+	}
+	one.answer(200, rulesText("c"))
+	eventually(t, "what waited is loaded", func() bool { return ids(e) == "c b a" })
+	if stateOf(b, 1) != SourceLoaded {
+		t.Errorf("%+v", b.Status())
+	}
+}
+
+func TestAtTheStartWhoIsWrongIsBlamed(t *testing.T) {
+	b, e, _ := bookOf(t, fast(inline(rulesText("a")), inline(`[{"id":"broken"}]`), inline(`[{"nonsense":1}]`)))
+	if ids(e) != "" || b.Ready() == nil {
+		t.Fatalf("%q in force, %v", ids(e), b.Ready())
+	}
+	if stateOf(b, 0) != SourceWaiting || stateOf(b, 2) != SourceRefused {
+		t.Errorf("%+v", b.Status())
+	}
+	b, e, _ = bookOf(t, fast(inline(rulesText("a")), inline(strings.ReplaceAll(rulesText("b"), `"allow"`, `"unheard-of"`))))
+	if ids(e) != "" || stateOf(b, 0) != SourceWaiting || stateOf(b, 1) != SourceRefused {
+		t.Errorf("%q in force, %+v", ids(e), b.Status())
+	}
+}
+
+// What is broken after it waited must not come into force by what it was before.
+func TestWhatIsGoneIsNotLoaded(t *testing.T) {
+	one, two := serveRules(t), serveRules(t)
+	one.answer(200, rulesText("a"))
+	two.answer(200, rulesText("b"))
+	b, e, _ := bookOf(t, fast(one.URL, two.URL))
+	two.answer(200, rulesText("a", "x"))
+	eventually(t, "it is refused", func() bool { return stateOf(b, 1) == SourceRefused })
+	two.answer(200, "[{")
+	eventually(t, "it is refused as no rules", func() bool { return b.Status()[1].Refusals == 2 })
+	one.answer(200, rulesText("c"))
+	eventually(t, "the first source goes on", func() bool { return strings.HasPrefix(ids(e), "c") })
+	if ids(e) != "c b" || stateOf(b, 1) != SourceRefused {
+		t.Errorf("%q in force, %+v", ids(e), b.Status())
+	}
+}
+
+func TestPausesGrow(t *testing.T) {
+	s := &source{every: 30 * time.Second, most: 300 * time.Second}
+	for failures, want := range map[int]time.Duration{0: 30 * time.Second, 1: time.Second, 2: 2 * time.Second, 6: 32 * time.Second, 9: 256 * time.Second, 10: 300 * time.Second, 1000: 300 * time.Second} {
+		if got := s.pause(failures); got != want {
+			t.Errorf("after %d failures %s, want %s", failures, got, want)
+		}
+	}
+}
+
+func TestLocations(t *testing.T) {
+	for uri, want := range map[string]location{
+		"file:///etc/rules.json":             {kind: kindFile, name: "file:///etc/rules.json", path: "/etc/rules.json"},
+		"file://path/to/rules.json":          {kind: kindFile, name: "file://path/to/rules.json", path: "path/to/rules.json"},
+		"inline://W10=":                      {kind: kindInline, name: "inline://", text: []byte("[]")},
+		"inline://W10":                       {kind: kindInline, name: "inline://", text: []byte("[]")},
+		"https://example.com/r.json?key=xyz": {kind: kindHTTP, name: "https://example.com/r.json", url: "https://example.com/r.json?key=xyz"},
+		"s3://rules/a/b.json":                {kind: kindS3, name: "s3://rules/a/b.json", s3: bucket{name: "rules", key: "a/b.json", endpoint: defaultEndpoint}},
+		"s3://rules/b.json?endpoint=minio.example.com:9000&region=eu-1&disableSSL=true&s3ForcePathStyle=true": {kind: kindS3, name: "s3://rules/b.json",
+			s3: bucket{name: "rules", key: "b.json", region: "eu-1", endpoint: "minio.example.com:9000", insecure: true, pathStyle: true}},
+		"s3://rules/b.json?endpoint=http://minio:9000": {kind: kindS3, name: "s3://rules/b.json",
+			s3: bucket{name: "rules", key: "b.json", endpoint: "minio:9000", insecure: true}},
+	} {
+		got, err := parseLocation(uri)
+		if err != nil || got.kind != want.kind || got.name != want.name || got.path != want.path || string(got.text) != string(want.text) || got.url != want.url || got.s3 != want.s3 {
+			t.Errorf("%s is %+v, %v; want %+v", uri, got, err, want)
+		}
+	}
+	for _, uri := range []string{
+		"", "rules.json", "file://", "inline://", "inline://***", "ftp://example.com/", "https://", "https://user:pw@example.com/r", "s3://bucket",
+		"s3://bucket/", "s3:///key", "s3://bucket/key?secret=1", "s3://bucket/key?endpoint=a/b", "s3://bucket/key?disableSSL=perhaps", "gs://bucket/key", "s3://b/k?%zz",
+	} {
+		if got, err := parseLocation(uri); err == nil {
+			t.Errorf("%q is taken for %+v", uri, got)
+		} else if strings.Contains(err.Error(), "pw") {
+			t.Errorf("%q: the error repeats a secret: %v", uri, err)
+		}
+	}
+}
+
+func FuzzLocation(f *testing.F) {
+	for _, uri := range []string{"file:///a", "inline://W10", "https://example.com/a?b", "s3://b/k?endpoint=e&region=r", "s3://b/k?disable_https=1"} {
+		f.Add(uri)
+	}
+	f.Fuzz(func(t *testing.T, uri string) {
+		at, err := parseLocation(uri)
+		if err != nil {
+			return
+		}
+		switch at.kind {
+		case kindFile:
+			if at.path == "" {
+				t.Error("no path")
+			}
+		case kindInline:
+			if len(at.text) == 0 || strings.Contains(at.name, uri) && uri != at.name {
+				t.Errorf("%+v", at)
+			}
+		case kindHTTP:
+			if strings.Contains(at.name, "?") {
+				t.Errorf("the name %q shows the query", at.name)
+			}
+		case kindS3:
+			if at.s3.name == "" || at.s3.key == "" || at.s3.endpoint == "" {
+				t.Errorf("%+v", at.s3)
+			}
+		default:
+			t.Errorf("kind %q", at.kind)
+		}
+	})
+}
+
+func TestSourcesConfigValidate(t *testing.T) {
+	good := DefaultSourcesConfig()
+	good.Repositories = []string{"file:///etc/rules.json", "s3://b/k"}
+	good.Sources = []SourceConfig{
+		{URL: "https://example.com/rules", Headers: map[string]secret.String{"X-Key": "v"}, Auth: fetch.AuthConfig{Type: "basic_auth", Config: fetch.AuthValues{User: "u", Password: "p"}}},
+		{URL: "s3://b/k", Tenant: "acme", S3: S3Config{AccessKeyID: "id", SecretAccessKey: "key"}},
+	}
+	if faults := good.Validate(); len(faults) != 0 {
+		t.Errorf("%v", faults)
+	}
+	bad := SourcesConfig{Repositories: []string{"nowhere"}, Sources: []SourceConfig{
+		{URL: "file:///a", Headers: map[string]secret.String{"X-Key": "v"}, Tenant: "No Tenant"},
+		{URL: "https://example.com", S3: S3Config{AccessKeyID: "id"}},
+		{URL: "s3://b/k", S3: S3Config{AccessKeyID: "id"}},
+	}}
+	var text strings.Builder
+	for _, f := range bad.Validate() {
+		text.WriteString(f.Error() + "\n")
+	}
+	for _, key := range []string{"repositories[0]: ", "sources[0].headers: ", "sources[0].tenant: ", "sources[1].s3: ", "sources[2].s3: ", "file_poll: ", "remote_poll: ", "timeout: ", "max_bytes: "} {
+		if !strings.Contains(text.String(), key) {
+			t.Errorf("no fault of %s in\n%s", key, &text)
+		}
+	}
+}

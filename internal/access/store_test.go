@@ -1,0 +1,384 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+)
+
+// replica is one server on a database.
+type replica struct {
+	book   *Rulebook
+	engine *Engine
+	store  *Store
+}
+
+// replicas makes servers that share a database, and their rules with it.
+func replicas(t *testing.T, db *sqldb.DB, n int, repositories ...string) []replica {
+	t.Helper()
+	var list []replica
+	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	t.Cleanup(func() { stop(); running.Wait() })
+	for i := range n {
+		if i > 0 && db.Dialect() != sqldb.SQLite { // there, one process is all there is
+			feed = sqldb.NewFeed(db, sqldb.FeedOptions{})
+		}
+		r := replica{engine: sourceEngine(), store: NewStore(db, feed, (&testkit.Clock{}).Now)}
+		var err error
+		r.book, err = NewRulebook(RulebookOptions{Engine: r.engine, Config: fast(repositories...), Store: r.store, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 || db.Dialect() != sqldb.SQLite {
+			running.Go(func() { _ = feed.Run(ctx) })
+		}
+		r.book.Start(ctx)
+		running.Go(func() { _ = r.book.Run(ctx) })
+		list = append(list, r)
+	}
+	return list
+}
+
+func rulesOf(t *testing.T, text string) []Rule {
+	t.Helper()
+	rules, err := ParseRules([]byte(text), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
+}
+
+func TestASetIsReplacedAsAWhole(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		one := replicas(t, db, 1)[0]
+		ctx := testkit.Context(t)
+		if one.book.Ready() != nil {
+			t.Fatalf("%+v", one.book.Status())
+		}
+		done, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a", "b", "c")), Precondition{})
+		if err != nil || cmp.Diff([]string{"a", "b", "c"}, done.Added) != "" || done.Rules != 3 || ids(one.engine) != "a b c" {
+			t.Fatalf("%+v, %v; in force are %q", done, err, ids(one.engine))
+		}
+		stored, etag, err := one.book.Set(ctx, "team")
+		if err != nil || len(stored) != 3 || etag != done.ETag || stored[0].Source != "api:team" {
+			t.Errorf("%d rules with %s, %v", len(stored), etag, err)
+		}
+		changed := strings.Replace(rulesText("c", "b", "d"), `"id":"b"`, `"id":"b","description":"new"`, 1)
+		done, err = one.book.Replace(ctx, "team", rulesOf(t, changed), Precondition{Match: etag})
+		want := &RuleChange{Set: "team", Rules: 3, Added: []string{"d"}, Changed: []string{"b"}, Removed: []string{"a"}}
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.ETag = done.ETag
+		if diff := cmp.Diff(want, done, cmp.AllowUnexported(RuleChange{})); diff != "" || ids(one.engine) != "c b d" {
+			t.Errorf("in force are %q (-want +got):\n%s", ids(one.engine), diff)
+		}
+		if _, err := one.book.Replace(ctx, "team", nil, Precondition{Match: etag}); !errors.Is(err, ErrRulesStale) {
+			t.Errorf("a set that has changed is replaced: %v", err)
+		}
+		if done, err = one.book.Replace(ctx, "team", nil, Precondition{Match: "*"}); err != nil || len(done.Removed) != 3 || ids(one.engine) != "" {
+			t.Errorf("%+v, %v; in force are %q", done, err, ids(one.engine))
+		}
+	})
+}
+
+func TestStatementsOfAChange(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		store := NewStore(db, sqldb.NewFeed(db, sqldb.FeedOptions{}), (&testkit.Clock{}).Now)
+		book, err := NewRulebook(RulebookOptions{Engine: sourceEngine(), Config: fast(), Store: store, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := testkit.Context(t)
+		costs := func(what string, most uint64, do func() error) {
+			t.Helper()
+			before := db.Statements()
+			if err := do(); err != nil {
+				t.Fatal(err)
+			}
+			if n := db.Statements() - before; n > most {
+				t.Errorf("%s costs %d statements, and %d are enough", what, n, most)
+			}
+		}
+		var many []string
+		for i := range 100 {
+			many = append(many, fmt.Sprint("rule-", i))
+		}
+		read := func() error { book.check(ctx, book.api); return book.Ready() }
+		costs("the first reading", 2, read)
+		costs("a reading of what is known", 1, read)
+		// Read revision and rules; raise the one, write the others (in three pieces, but on PostgreSQL), tell the feed; read again.
+		costs("a new set of a hundred rules", 10, func() error {
+			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many...)), Precondition{})
+			return err
+		})
+		costs("the same set again", 2, func() error {
+			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many...)), Precondition{})
+			return err
+		})
+		costs("a changed set, all of whose rules move up", 12, func() error {
+			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many[1:]...)), Precondition{})
+			return err
+		})
+		costs("another rule", 8, func() error {
+			_, err := book.Put(ctx, "many", rulesOf(t, ruleText("one", "/one"))[0], true, Precondition{})
+			return err
+		})
+		costs("a removed rule", 8, func() error {
+			_, err := book.Remove(ctx, "one", Precondition{})
+			return err
+		})
+	})
+}
+
+func TestOtherReplicasFollowWithinASecond(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		all := replicas(t, db, 2)
+		ctx := testkit.Context(t)
+		eventually(t, "both are ready", func() bool { return all[0].book.Ready() == nil && all[1].book.Ready() == nil })
+		time.Sleep(500 * time.Millisecond) // the feeds have begun
+		for i := range 3 {
+			begin := time.Now()
+			if _, err := all[i%2].book.Replace(ctx, "team", rulesOf(t, rulesText(fmt.Sprint("rule-", i))), Precondition{}); err != nil {
+				t.Fatal(err)
+			}
+			want := fmt.Sprint("rule-", i)
+			if got := ids(all[i%2].engine); got != want {
+				t.Errorf("the server that was told has %q in force, and not %q", got, want)
+			}
+			eventually(t, "the other one follows", func() bool { return ids(all[(i+1)%2].engine) == want })
+			if took := time.Since(begin); took > time.Second {
+				t.Errorf("it took %s", took)
+			}
+		}
+	})
+}
+
+func TestOneRuleIsWritten(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		one := replicas(t, db, 1)[0]
+		ctx := testkit.Context(t)
+		a := rulesOf(t, ruleText("a", "/a"))[0]
+		made, err := one.book.Put(ctx, "default", a, true, Precondition{})
+		if err != nil || !made.created {
+			t.Fatalf("%+v, %v", made, err)
+		}
+		if _, err := one.book.Put(ctx, "default", a, true, Precondition{}); !errors.Is(err, ErrRuleExists) {
+			t.Errorf("it is made twice: %v", err)
+		}
+		if _, err := one.book.Put(ctx, "default", a, false, Precondition{None: "*"}); !errors.Is(err, ErrRulesStale) {
+			t.Errorf("If-None-Match: *: %v", err)
+		}
+		a.Description = "changed"
+		next, err := one.book.Put(ctx, "elsewhere", a, false, Precondition{Match: made.ETag})
+		if err != nil || next.created || next.Set != "default" || len(next.Changed) != 1 || one.engine.Rules()[0].Description != "changed" {
+			t.Errorf("%+v, %v", next, err)
+		}
+		if _, err := one.book.Remove(ctx, "a", Precondition{Match: made.ETag}); !errors.Is(err, ErrRulesStale) {
+			t.Errorf("a rule that has changed is removed: %v", err)
+		}
+		if _, err := one.book.Remove(ctx, "a", Precondition{Match: next.ETag}); err != nil || ids(one.engine) != "" {
+			t.Errorf("%v; in force are %q", err, ids(one.engine))
+		}
+		if _, err := one.book.Remove(ctx, "a", Precondition{}); !errors.Is(err, ErrRuleUnknown) {
+			t.Errorf("it is removed twice: %v", err)
+		}
+	})
+}
+
+func TestARefusedChangeChangesNothing(t *testing.T) {
+	one := replicas(t, testkit.SQLite(t, "management"), 1, inline(rulesText("file")))[0]
+	ctx := testkit.Context(t)
+	if _, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a")), Precondition{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"an unknown handler":       strings.Replace(rulesText("b", "c"), `"allow"`, `"unheard-of"`, 1),
+		"an id of another source":  rulesText("b", "file"),
+		"the same id twice":        rulesText("b", "b"),
+		"an id of another set":     rulesText("b", "a"),
+		"an id that is too long":   rulesText("b", strings.Repeat("x", 191)),
+		"an id with a line break":  rulesText("b\nc"),
+		"an invalid name of a set": "",
+	} {
+		set := "other"
+		if text == "" {
+			set, text = "Other Set", "[]"
+		}
+		done, err := one.book.Replace(ctx, set, rulesOf(t, text), Precondition{})
+		if err == nil {
+			t.Errorf("%s is taken: %+v", name, done)
+		}
+		if _, err := one.book.Try(ctx, set, rulesOf(t, text)); err == nil {
+			t.Errorf("%s: the check says nothing", name)
+		}
+		if got := ids(one.engine); got != "file a" {
+			t.Errorf("%s: in force are %q", name, got)
+		}
+	}
+	if report, err := one.book.Try(ctx, "team", rulesOf(t, rulesText("b"))); err != nil || len(report.Rules) != 2 || ids(one.engine) != "file a" {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestTenantsDoNotSeeEachOthersRules(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		one := replicas(t, db, 1)[0]
+		ours, theirs := testkit.Context(t), tenant.With(t.Context(), "acme")
+		for ctx, path := range map[context.Context]string{ours: "/ours", theirs: "/theirs"} {
+			if _, err := one.book.Replace(ctx, "team", rulesOf(t, "["+ruleText("a", path)+"]"), Precondition{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if ids(one.engine) != "a a" {
+			t.Fatalf("in force are %q", ids(one.engine))
+		}
+		if _, err := one.book.Replace(ours, "team", nil, Precondition{}); err != nil {
+			t.Fatal(err)
+		}
+		if r := one.engine.Rules(); len(r) != 1 || r[0].Tenant != "acme" {
+			t.Errorf("%+v", r)
+		}
+		if _, err := one.book.Remove(ours, "a", Precondition{}); !errors.Is(err, ErrRuleUnknown) {
+			t.Errorf("another tenant's rule is removed: %v", err)
+		}
+	})
+}
+
+// Two writers whose rules are only good apart: one comes through, whoever it is, on one server or on two.
+func TestOfTwoWritersThatConflictOneWins(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		all := replicas(t, db, 2)
+		ctx := testkit.Context(t)
+		for round := range 5 {
+			id := fmt.Sprint("rule-", round)
+			var won, lost atomic.Int32
+			var writers sync.WaitGroup
+			for i := range 4 {
+				rules := rulesOf(t, rulesText(id))
+				writers.Go(func() {
+					_, err := all[i%2].book.Replace(ctx, fmt.Sprint("set-", round, "-", i), rules, Precondition{})
+					switch {
+					case err == nil:
+						won.Add(1)
+					case errors.Is(err, ErrRuleExists):
+						lost.Add(1)
+					default:
+						t.Errorf("%v", err)
+					}
+				})
+			}
+			writers.Wait()
+			if won.Load() != 1 || lost.Load() != 3 {
+				t.Errorf("%d won, %d lost", won.Load(), lost.Load())
+			}
+		}
+	})
+}
+
+// Of writers that all have read the same set, one may replace it.
+func TestOfWritersWithOneTagOneWins(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		all := replicas(t, db, 2)
+		ctx := testkit.Context(t)
+		tag := ""
+		for round := range 5 {
+			var won, stale atomic.Int32
+			var writers sync.WaitGroup
+			next := make(chan string, 4)
+			for i := range 4 {
+				rules := rulesOf(t, rulesText(fmt.Sprint("rule-", round, "-", i)))
+				writers.Go(func() {
+					p := Precondition{Match: tag}
+					if tag == "" {
+						p = Precondition{None: "*"}
+					}
+					done, err := all[i%2].book.Replace(ctx, "team", rules, p)
+					switch {
+					case err == nil:
+						won.Add(1)
+						next <- done.ETag
+					case errors.Is(err, ErrRulesStale):
+						stale.Add(1)
+					default:
+						t.Errorf("%v", err)
+					}
+				})
+			}
+			writers.Wait()
+			if won.Load() != 1 || stale.Load() != 3 {
+				t.Fatalf("%d won, %d came too late", won.Load(), stale.Load())
+			}
+			tag = <-next
+		}
+	})
+}
+
+// Writers that have nothing to do with each other all come through.
+func TestWritersOfSeveralSetsAllWin(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		all := replicas(t, db, 2)
+		ctx := testkit.Context(t)
+		var writers sync.WaitGroup
+		for i := range 4 {
+			rules := rulesOf(t, rulesText(fmt.Sprint("rule-", i)))
+			writers.Go(func() {
+				if _, err := all[i%2].book.Replace(ctx, fmt.Sprint("set-", i), rules, Precondition{}); err != nil {
+					t.Errorf("%v", err)
+				}
+			})
+		}
+		writers.Wait()
+		for _, r := range all {
+			eventually(t, "all are in force", func() bool { return len(r.engine.Rules()) == 4 })
+		}
+	})
+}
+
+func TestARuleComesOutAsItWentIn(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		one := replicas(t, db, 1)[0]
+		in := rulesOf(t, `{"id":"ünï/cödé","description":"<&> \" ' 🙂","match":{"url":"https://app.example.com/<.*>","methods":["GET"]},
+			"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[{"handler":"tell"}],"upstream":{"url":"https://b.example.com"}}`)
+		if _, err := one.book.Replace(testkit.Context(t), "team", in, Precondition{}); err != nil {
+			t.Fatal(err)
+		}
+		want, _ := json.Marshal(in[0])
+		got, _ := json.Marshal(one.engine.Rules()[0])
+		if string(want) != string(got) {
+			t.Errorf("%s\n%s", want, got)
+		}
+	})
+}
+
+func TestPrecondition(t *testing.T) {
+	for _, c := range []struct {
+		p      Precondition
+		exists bool
+		want   bool
+	}{
+		{Precondition{}, true, true}, {Precondition{}, false, true},
+		{Precondition{Match: `"a"`}, true, true}, {Precondition{Match: `"b"`}, true, false}, {Precondition{Match: `"b", "a"`}, true, true},
+		{Precondition{Match: `W/"a"`}, true, false}, {Precondition{Match: "*"}, true, true}, {Precondition{Match: "*"}, false, false},
+		{Precondition{Match: `"a"`}, false, false}, {Precondition{None: "*"}, true, false}, {Precondition{None: "*"}, false, true},
+	} {
+		if got := c.p.holds(`"a"`, c.exists); got != c.want {
+			t.Errorf("%+v, exists %v: %v", c.p, c.exists, got)
+		}
+	}
+}
