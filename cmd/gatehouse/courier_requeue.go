@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/spf13/cobra"
@@ -29,7 +28,7 @@ Messages whose code or link has expired are left alone: they would help nobody.`
 					return err
 				}
 			}
-			return a.requeue(cmd, ids)
+			return messages.each(cmd, a, ids, http.MethodPost, "/requeue", "queued again")
 		},
 	}
 	cmd.Flags().Bool("abandoned", false, "all messages that were abandoned")
@@ -49,23 +48,4 @@ func (a *api) abandoned(cmd *cobra.Command) ([]string, error) {
 		}
 	}
 	return ids, nil
-}
-
-// requeue queues one after another, and goes on after one that cannot be.
-func (a *api) requeue(cmd *cobra.Command, ids []string) error {
-	failed := 0
-	for _, id := range ids {
-		if _, err := a.send(cmd.Context(), http.MethodPost, messages.at(id)+"/requeue", nil, nil); err != nil {
-			failed++
-			fmt.Fprintf(cmd.ErrOrStderr(), "%v\n", messages.about(id, err))
-			continue
-		}
-		if _, err := fmt.Fprintln(cmd.OutOrStdout(), printable(id)); err != nil {
-			return err
-		}
-	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d %s were not queued again", failed, len(ids), messages.many)
-	}
-	return nil
 }

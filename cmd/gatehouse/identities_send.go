@@ -37,12 +37,7 @@ func (in *importing) create(ctx context.Context, errs io.Writer, a *api, part []
 	for i, e := range part {
 		body.Identities[i].Create = e.text
 	}
-	var answer struct {
-		Identities []struct {
-			Action string
-			Error  struct{ Message, Reason string }
-		}
-	}
+	var answer importAnswer
 	_, err := a.send(ctx, http.MethodPatch, identities.path, body, &answer)
 	if no, ok := errors.AsType[*refusal](err); ok {
 		switch {
@@ -55,6 +50,19 @@ func (in *importing) create(ctx context.Context, errs io.Writer, a *api, part []
 	if err != nil {
 		return fmt.Errorf("lines %d to %d: %w", part[0].line, part[len(part)-1].line, err)
 	}
+	return in.tally(errs, part, answer)
+}
+
+// importAnswer is what became of each identity of a batch.
+type importAnswer struct {
+	Identities []struct {
+		Action string
+		Error  struct{ Message, Reason string }
+	}
+}
+
+// tally counts what was created and reports what was refused.
+func (in *importing) tally(errs io.Writer, part []importEntry, answer importAnswer) error {
 	if len(answer.Identities) != len(part) {
 		return fmt.Errorf("the server answered for %d of %d identities; is --endpoint right?", len(answer.Identities), len(part))
 	}

@@ -81,15 +81,21 @@ func (a *api) pages(ctx context.Context, path, query string) ([]document, error)
 	return all, nil
 }
 
-// deleteAll deletes one after another, and goes on after one that cannot be deleted.
+// deleteAll deletes those of the ids.
 func (r resource) deleteAll(cmd *cobra.Command, ids []string) error {
 	a, err := newAPI(cmd)
 	if err != nil {
 		return err
 	}
+	return r.each(cmd, a, ids, http.MethodDelete, "", "deleted")
+}
+
+// each makes a call for one id after another, to a path below theirs, and goes on after one that fails. done is what then did
+// not happen to it.
+func (r resource) each(cmd *cobra.Command, a *api, ids []string, method, below, done string) error {
 	failed := 0
 	for _, id := range ids {
-		if _, err := a.send(cmd.Context(), http.MethodDelete, r.at(id), nil, nil); err != nil {
+		if _, err := a.send(cmd.Context(), method, r.at(id)+below, nil, nil); err != nil {
 			failed++
 			fmt.Fprintf(cmd.ErrOrStderr(), "%v\n", r.about(id, err))
 			continue
@@ -99,7 +105,7 @@ func (r resource) deleteAll(cmd *cobra.Command, ids []string) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d %s were not deleted", failed, len(ids), r.many)
+		return fmt.Errorf("%d of %d %s were not %s", failed, len(ids), r.many, done)
 	}
 	return nil
 }
