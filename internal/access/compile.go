@@ -27,6 +27,7 @@ type compiled struct {
 	authorizer     named[Authorizer]
 	mutators       []named[Mutator]
 	errors         *ErrorHandlers
+	upstream       *url.URL // nil where the rule names none
 	strip          []string
 	stripCookies   []string
 }
@@ -157,7 +158,7 @@ func (c *compiler) compile(place int) *compiled {
 		c.fault(f.Path, "%s", f.Message)
 	}
 	c.handlers(one)
-	c.checkUpstream()
+	one.upstream = c.upstream()
 	return one
 }
 
@@ -232,17 +233,20 @@ func (c *compiler) pattern(path string, make func() (*pattern, error)) []*patter
 	return []*pattern{p}
 }
 
-// checkUpstream checks where the proxy would send requests; a rule for the decision doors needs no upstream.
-func (c *compiler) checkUpstream() {
-	u := c.rule.Upstream
-	if u.URL != "" {
-		parsed, err := url.Parse(u.URL)
-		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" && parsed.Scheme != "h2c" {
-			c.fault("upstream.url", "must be an http, https or h2c URL with a host, such as http://backend:8080")
-		} else if parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil {
-			c.fault("upstream.url", "must not have a query, a fragment or a user")
-		}
+// upstream reads where the proxy sends requests; a rule for the decision doors needs no upstream.
+func (c *compiler) upstream() *url.URL {
+	text := c.rule.Upstream.URL
+	if text == "" {
+		return nil
 	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c":
+		c.fault("upstream.url", "must be an http, https or h2c URL with a host, such as http://backend:8080")
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		c.fault("upstream.url", "must not have a query, a fragment or a user")
+	}
+	return u
 }
 
 // handlers makes the handlers that the rule names.

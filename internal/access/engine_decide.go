@@ -36,8 +36,9 @@ func (c *tenantContext) Value(key any) any {
 // decide makes a decision; x is nil where nobody wants to know why.
 func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Decision {
 	w := &work{}
+	w.errors = set.errors
 	if r.Target.Path == "" || r.Target.Path[0] != '/' {
-		w.refuse(set.errors, r, ErrNoRule)
+		w.refuse(r, ErrNoRule)
 		return &w.Decision
 	}
 	s := search{request: r, path: unescape(r.Target.Path)}
@@ -47,11 +48,11 @@ func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Dec
 	set.index.find(&s)
 	switch {
 	case s.err != nil: // a pattern took too long: another rule may be the one
-		w.refuse(set.errors, r, ErrUnavailable.Because(s.err))
+		w.refuse(r, ErrUnavailable.Because(s.err))
 	case s.best == nil:
-		w.refuse(set.errors, r, ErrNoRule)
+		w.refuse(r, ErrNoRule)
 	case s.tie != nil:
-		w.refuse(set.errors, r, ErrManyRules.Because(fmt.Errorf("access: the rules %s and %s match", s.best.rule.name(), s.tie.rule.name())))
+		w.refuse(r, ErrManyRules.Because(fmt.Errorf("access: the rules %s and %s match", s.best.rule.name(), s.tie.rule.name())))
 	default:
 		w.follow(ctx, r, &s, x)
 	}
@@ -59,18 +60,19 @@ func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Dec
 }
 
 // refuse turns the request away.
-func (w *work) refuse(handlers *ErrorHandlers, r *Request, err error) {
+func (w *work) refuse(r *Request, err error) {
 	w.Err = fault.From(err)
-	w.Answer = handlers.Choose(w.Err.Kind.Status(), r)
+	w.Answer = w.errors.Choose(w.Err.Kind.Status(), r)
 }
 
 // follow asks the handlers of the rule that matched.
 func (w *work) follow(ctx context.Context, r *Request, s *search, x *explanation) {
 	rule := s.best.rule
 	w.Rule, w.Tenant, w.Strip, w.StripCookies = rule.rule, rule.tenant, rule.strip, rule.stripCookies
+	w.upstream, w.errors = rule.upstream, rule.errors
 	w.context = tenantContext{ctx, &rule.tenant}
 	if err := w.ask(&w.context, r, s, rule, x); err != nil {
-		w.refuse(rule.errors, r, err)
+		w.refuse(r, err)
 	}
 }
 
