@@ -228,7 +228,7 @@ func TestRefusals(t *testing.T) {
 	}
 	delete(body["error"], "request")
 	want := map[string]map[string]any{"error": {"code": 401.0, "status": "Unauthorized", "message": "The request could not be authorized"}}
-	if d := cmp.Diff(want, body); d != "" || rec.Header().Get("WWW-Authenticate") != "Bearer" || rec.Header().Get("Content-Type") != "application/json" {
+	if d := cmp.Diff(want, body); d != "" || rec.Header().Get("WWW-Authenticate") != "Bearer" || rec.Header().Get("Content-Type") != web.JSON {
 		t.Error(d, rec.Header())
 	}
 	if rec := ask("/closed", "Authorization", "often"); rec.Header().Get("Retry-After") != "90" {
