@@ -42,7 +42,7 @@ type RuleChange struct {
 	Added   []string `json:"added"`
 	Changed []string `json:"changed"`
 	Removed []string `json:"removed"`
-	// Notes are rules that take longer than others to be found, and pairs that may be in each other's way.
+	// Notes say which rules of the set take longer than others to be found, and which may not do what they were written for.
 	Notes []string `json:"notes,omitempty"`
 
 	// ETag names what is there now, the set or the one rule: for If-Match.
@@ -333,7 +333,7 @@ func (t *tenantRules) put(next storedRule, c *change, done *RuleChange) error {
 		done.Added = append(done.Added, id)
 	case old.set != next.set:
 		return inOtherSet(&old)
-	case old.document == next.document && old.position == next.position:
+	case old.document == next.document && old.position == next.position && !old.stale:
 		return nil
 	default:
 		if old.document != next.document {
@@ -362,8 +362,14 @@ func (t *tenantRules) drop(id string, c *change, done *RuleChange) {
 func (r *Report) notes(ctx context.Context, done *RuleChange) (notes []string) {
 	id, _ := tenant.From(ctx)
 	for _, one := range r.Rules {
-		if one.Scanned && one.Tenant == id && one.Source == sourceOfSet(done.Set) {
+		if one.Tenant != id || one.Source != sourceOfSet(done.Set) {
+			continue
+		}
+		if one.Scanned {
 			notes = append(notes, "rule "+one.ID+": "+one.Cost)
+		}
+		for _, warning := range one.Warnings {
+			notes = append(notes, "rule "+one.ID+": "+warning)
 		}
 	}
 	return notes

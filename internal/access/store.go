@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -15,16 +16,18 @@ import (
 // Topic is the change feed's topic of access rules. The key is of no meaning: whoever hears of it reads all rules anew.
 const Topic = "access_rule"
 
-// Store keeps the rules that the admin API was given, in the management database. Make it with NewStore.
+// Store keeps the rules that the admin API was given, in the management database. They are sealed: the settings of handlers
+// hold passwords of other services. Make it with NewStore.
 type Store struct {
 	db   *sqldb.DB
 	feed *sqldb.Feed
+	ring *secret.Ring
 	now  func() time.Time
 }
 
-// NewStore returns a store of rules.
-func NewStore(db *sqldb.DB, feed *sqldb.Feed, now func() time.Time) *Store {
-	return &Store{db: db, feed: feed, now: now}
+// NewStore returns a store of rules that seals with the ring: give it one of its own purpose.
+func NewStore(db *sqldb.DB, feed *sqldb.Feed, ring *secret.Ring, now func() time.Time) *Store {
+	return &Store{db: db, feed: feed, ring: ring, now: now}
 }
 
 // watch calls fn for each change of any tenant's rules, also for those of other servers.
@@ -35,7 +38,8 @@ type storedRule struct {
 	rule     Rule
 	set      string
 	position int64
-	document string
+	document string // as JSON, not sealed
+	stale    bool   // it was sealed with a secret that is not the first any more
 	created  time.Time
 }
 
@@ -71,13 +75,18 @@ func (s *Store) load(ctx context.Context) (*snapshot, error) {
 	for rows.Next() {
 		var r storedRule
 		var of tenant.ID
-		var id string
-		if err := rows.Scan(&of, &id, &r.set, &r.position, &r.document, &r.created); err != nil {
+		var id, sealed string
+		if err := rows.Scan(&of, &id, &r.set, &r.position, &sealed, &r.created); err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal([]byte(r.document), &r.rule); err != nil {
+		plain, err := s.ring.Open(sealed, binding(of, id))
+		if err != nil {
+			return nil, fmt.Errorf("the stored access rule %s of tenant %s cannot be opened; was secrets.system changed without keeping the earlier value? %w", id, of, err)
+		}
+		if err := json.Unmarshal(plain, &r.rule); err != nil {
 			return nil, fmt.Errorf("the stored access rule %s of tenant %s is damaged: %w", id, of, err)
 		}
+		r.document, r.stale = string(plain), s.ring.Stale(sealed)
 		r.rule.ID, r.rule.Tenant, r.rule.Source = id, of, sourceOfSet(r.set)
 		snap.rules = append(snap.rules, r)
 	}
@@ -126,12 +135,19 @@ func (s *Store) insert(ctx context.Context, tx *sqldb.Tx, rules []storedRule) er
 		if created.IsZero() {
 			created = now
 		}
-		rows[i] = []any{id, r.rule.ID, r.set, r.position, r.document, created, now}
+		sealed, err := s.ring.Seal([]byte(r.document), binding(id, r.rule.ID))
+		if err != nil {
+			return err
+		}
+		rows[i] = []any{id, r.rule.ID, r.set, r.position, sealed, created, now}
 	}
 	_, err := tx.InsertRows(ctx, "access_rule",
 		[]string{"tenant_id", "rule_id", "set_name", "position", "document", "created_at", "updated_at"}, rows)
 	return err
 }
+
+// binding is the additional data of a sealed rule, so that rows cannot be swapped. A tenant's id has no blank.
+func binding(of tenant.ID, id string) []byte { return []byte(string(of) + " " + id) }
 
 // storeReader is the source of the rules that the admin API was given.
 type storeReader struct {

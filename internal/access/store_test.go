@@ -38,7 +38,7 @@ func replicas(t *testing.T, db *sqldb.DB, n int, repositories ...string) []repli
 		if i > 0 && db.Dialect() != sqldb.SQLite { // there, one process is all there is
 			feed = sqldb.NewFeed(db, sqldb.FeedOptions{})
 		}
-		r := replica{engine: sourceEngine(), store: NewStore(db, feed, (&testkit.Clock{}).Now)}
+		r := replica{engine: sourceEngine(), store: NewStore(db, feed, testkit.Ring(t), (&testkit.Clock{}).Now)}
 		var err error
 		r.book, err = NewRulebook(RulebookOptions{Engine: r.engine, Config: fast(repositories...), Store: r.store, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
@@ -99,7 +99,7 @@ func TestASetIsReplacedAsAWhole(t *testing.T) {
 
 func TestStatementsOfAChange(t *testing.T) {
 	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
-		store := NewStore(db, sqldb.NewFeed(db, sqldb.FeedOptions{}), (&testkit.Clock{}).Now)
+		store := NewStore(db, sqldb.NewFeed(db, sqldb.FeedOptions{}), testkit.Ring(t), (&testkit.Clock{}).Now)
 		book, err := NewRulebook(RulebookOptions{Engine: sourceEngine(), Config: fast(), Store: store, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
@@ -364,6 +364,26 @@ func TestARuleComesOutAsItWentIn(t *testing.T) {
 			t.Errorf("%s\n%s", want, got)
 		}
 	})
+}
+
+func TestStoredRulesAreSealed(t *testing.T) {
+	db := testkit.SQLite(t, "management")
+	one := replicas(t, db, 1)[0]
+	ctx := testkit.Context(t)
+	if _, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a", "b")), Precondition{}); err != nil {
+		t.Fatal(err)
+	}
+	var document string
+	if err := db.QueryRow(ctx, `SELECT document FROM access_rule WHERE tenant_id = :tenant AND rule_id = 'a'`).Scan(&document); err != nil || strings.Contains(document, "backend") {
+		t.Errorf("%q, %v", document, err)
+	}
+	// A row with another one's rule is not believed.
+	if _, err := db.Exec(ctx, `UPDATE access_rule SET document = ? WHERE tenant_id = :tenant AND rule_id = 'b'`, document); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.store.load(ctx); err == nil || !strings.Contains(err.Error(), "rule b") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestPrecondition(t *testing.T) {

@@ -1,11 +1,11 @@
 -- Access rules that were given by the admin API. set_name is the set with which a rule is replaced, position its place in
--- there, document the rule in Oathkeeper's format.
+-- there, document the rule in Oathkeeper's format, sealed: settings of handlers hold passwords.
 CREATE TABLE access_rule (
     tenant_id  {{key}}  NOT NULL,
     rule_id    {{key}}  NOT NULL,
     set_name   {{key}}  NOT NULL,
     position   {{int}}  NOT NULL,
-    document   {{json}} NOT NULL,
+    document   {{text}} NOT NULL,
     created_at {{time}} NOT NULL,
     updated_at {{time}} NOT NULL,
     PRIMARY KEY (tenant_id, rule_id)

@@ -197,7 +197,7 @@ CREATE INDEX identity_end_due ON identity_end (due_at);
 -- management/0008_access_rule
 
 -- Access rules that were given by the admin API. set_name is the set with which a rule is replaced, position its place in
--- there, document the rule in Oathkeeper's format.
+-- there, document the rule in Oathkeeper's format, sealed: settings of handlers hold passwords.
 CREATE TABLE access_rule (
     tenant_id  text COLLATE "C"  NOT NULL,
     rule_id    text COLLATE "C"  NOT NULL,

@@ -197,13 +197,13 @@ CREATE INDEX identity_end_due ON identity_end (due_at);
 -- management/0008_access_rule
 
 -- Access rules that were given by the admin API. set_name is the set with which a rule is replaced, position its place in
--- there, document the rule in Oathkeeper's format.
+-- there, document the rule in Oathkeeper's format, sealed: settings of handlers hold passwords.
 CREATE TABLE access_rule (
     tenant_id  varbinary(764)  NOT NULL,
     rule_id    varbinary(764)  NOT NULL,
     set_name   varbinary(764)  NOT NULL,
     position   bigint  NOT NULL,
-    document   longtext NOT NULL,
+    document   mediumtext NOT NULL,
     created_at datetime(6) NOT NULL,
     updated_at datetime(6) NOT NULL,
     PRIMARY KEY (tenant_id, rule_id)
