@@ -1,12 +1,14 @@
 package access
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 // Config says how requests to applications are let through or turned away. Keys that Ory Oathkeeper has too have its
@@ -47,22 +49,15 @@ type HandlerConfig struct {
 // RawSettings are settings whose form only the handler knows. They are never shown: there may be secrets among them.
 type RawSettings struct{ raw json.RawMessage }
 
-// NewRawSettings takes settings as a JSON object.
+// NewRawSettings takes settings as a JSON object, or as YAML.
 func NewRawSettings(text string) (RawSettings, error) {
 	var r RawSettings
-	return r, r.UnmarshalText([]byte(text))
-}
-
-// UnmarshalText reads settings from JSON or YAML.
-func (r *RawSettings) UnmarshalText(text []byte) error {
-	tree, err := readTree(text)
+	tree, err := readTree([]byte(text))
 	if err != nil {
-		return err
+		return r, err
 	}
-	if _, ok := tree.(map[string]any); !ok && tree != nil {
-		return fmt.Errorf("must be a group of settings")
-	}
-	return r.SetTree(tree)
+	err = r.SetTree(tree)
+	return r, err
 }
 
 // SetTree takes settings as a tree of JSON's values.
@@ -72,20 +67,26 @@ func (r *RawSettings) SetTree(tree any) error {
 		return nil
 	}
 	if _, ok := tree.(map[string]any); !ok {
-		return fmt.Errorf("must be a group of settings")
+		return errors.New("must be a group of settings")
 	}
 	raw, err := json.Marshal(tree)
 	r.raw = raw
 	return err
 }
 
+// Written reports whether there are any.
+func (r RawSettings) Written() bool { return len(r.raw) > 0 }
+
 // String says only whether something was written.
 func (r RawSettings) String() string {
-	if len(bytes.TrimSpace(r.raw)) == 0 {
+	if !r.Written() {
 		return ""
 	}
-	return "[settings]"
+	return secret.Redacted
 }
+
+// GoString is String.
+func (r RawSettings) GoString() string { return r.String() }
 
 // ErrorsConfig says how errors leave.
 type ErrorsConfig struct {

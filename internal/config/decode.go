@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -50,11 +51,15 @@ func (d *decoder) value(path string, n *node, into reflect.Value) {
 	switch {
 	case f == group && n.kind == mapping:
 		d.group(path, n, into)
+	case f == free && n.kind == mapping:
+		if err := into.Addr().Interface().(treeSetter).SetTree(n.tree()); err != nil {
+			d.faults.add(path, n.from, "%s", err)
+		}
 	case f == mapOf && n.kind == mapping:
 		d.entries(path, n, into)
 	case f == listOf && n.kind == list:
 		d.items(path, n, into)
-	case n.kind == scalar && f != group && f != mapOf && f != listOf:
+	case n.kind == scalar && f != group && f != mapOf && f != listOf && f != free:
 		if wrong := setScalar(f, n, into); wrong != "" {
 			d.faults.add(path, n.from, "%s", wrong)
 		}
@@ -94,6 +99,35 @@ func (d *decoder) entries(path string, n *node, into reflect.Value) {
 		fresh.SetMapIndex(reflect.ValueOf(name).Convert(t.Key()), value)
 	}
 	into.Set(fresh)
+}
+
+// tree gives a value without types of ours. Numbers are as they were written, so that none loses digits.
+func (n *node) tree() any {
+	switch n.kind {
+	case mapping:
+		m := make(map[string]any, len(n.keys))
+		for _, name := range n.keys {
+			m[name] = n.entries[name].tree()
+		}
+		return m
+	case list:
+		items := make([]any, len(n.items))
+		for i, item := range n.items {
+			items[i] = item.tree()
+		}
+		return items
+	case absent:
+		return nil
+	}
+	switch n.tag {
+	case "!!bool":
+		return n.text == "true"
+	case "!!int", "!!float":
+		if json.Valid([]byte(n.text)) {
+			return json.Number(n.text)
+		}
+	}
+	return n.text
 }
 
 // describe names what was found, without the value: it may be a secret in the wrong place.

@@ -92,6 +92,11 @@ func written(v reflect.Value) string {
 		return written(v.Elem())
 	}
 	switch value := v.Interface().(type) {
+	case interface{ Written() bool }:
+		if value.Written() {
+			return secret.Redacted
+		}
+		return ""
 	case secret.String:
 		if value == "" {
 			return ""

@@ -25,7 +25,11 @@ const (
 	listOf
 	mapOf
 	group
+	free // a group whose keys only the type knows (treeSetter); never shown
 )
+
+// treeSetter is a type that reads a whole group itself: maps, lists, texts, truths and json.Numbers.
+type treeSetter interface{ SetTree(tree any) error }
 
 // expected says in a fault what should have been written.
 func (f form) expected() string {
@@ -44,7 +48,7 @@ func (f form) expected() string {
 		return "a duration with its unit, such as 30s, 15m or 720h"
 	case listOf:
 		return "a list"
-	case mapOf, group:
+	case mapOf, group, free:
 		return "a group of keys"
 	}
 	return "nothing"
@@ -60,6 +64,9 @@ func formOf(t reflect.Type) form {
 		return secretText
 	case reflect.TypeFor[time.Duration]():
 		return duration
+	}
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[treeSetter]()) {
+		return free
 	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
 		return parsed

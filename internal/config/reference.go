@@ -187,6 +187,8 @@ func typeWords(t reflect.Type) string {
 		return "duration"
 	case truth:
 		return "true or false"
+	case free:
+		return "a group of keys"
 	}
 	return "text"
 }

@@ -64,6 +64,9 @@ func (s schemaMaker) value(t reflect.Type, defaults reflect.Value) object {
 	case mapOf:
 		p["type"], p["additionalProperties"] = "object", s.value(t.Elem(), reflect.Value{})
 		return p
+	case free:
+		p["type"] = "object"
+		return p
 	case secretText:
 		p["type"], p["writeOnly"] = "string", true
 		return p
