@@ -53,6 +53,13 @@ var german = map[string]string{
 	"Not you?":                            "Nicht Sie?",
 	"The Corner Shop":                     "The Corner Shop",
 	"Somebody else is signed in":          "Jemand anderes ist angemeldet",
+	"Send me a code":                      "Code zuschicken",
+	"Username or e-mail address":          "Benutzername oder E-Mail-Adresse",
+	"Login code":                          "Code zum Anmelden",
+	"Registration code":                   "Code zum Registrieren",
+	"Check your messages":                 "Sehen Sie in Ihre Nachrichten",
+	"There is nothing here":               "Hier ist nichts",
+	"That did not work":                   "Das hat nicht geklappt",
 }
 
 // word gives the words that the person's pages have for English ones.
