@@ -26,7 +26,7 @@ func identitiesCommand() *cobra.Command {
 		`  gatehouse identities list --trait email=ann@example.com
   gatehouse identities import people.jsonl
   gatehouse identities delete ID`,
-		getIdentity(), listIdentities(), deleteIdentities(), importIdentities(), validateIdentities())
+		getIdentity(), listIdentities(), deleteIdentities(), importIdentities(), validateIdentities(), reindexIdentities())
 	addEndpointFlags(cmd)
 	addFormatFlag(cmd)
 	return cmd

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -147,6 +148,39 @@ func TestIdentitiesValidate(t *testing.T) {
 	bad := `{"traits":{"email":"nobody"}}` + "\n" + `{"schema_id":"other","traits":{}}` + "\n7\n"
 	fails(t, call(t, bad, "identities", "validate", "-"), 1, "- line 1: traits.email:", `- line 2: schema_id "other"`, "- line 3: it is not an identity", "3 of 3 identities are not valid")
 	fails(t, call(t, "", "identities", "validate", "none.jsonl"), 1, "none.jsonl")
+}
+
+// After a change of the schema people sign in with what the new one says.
+func TestIdentitiesReindex(t *testing.T) {
+	dir := t.TempDir()
+	under := func(username string) string {
+		text := `{"type":"object","properties":{"traits":{"type":"object","properties":{"username":{"type":"string"` + username + `}}}}}`
+		return fmt.Sprintf("data_dir: %q\nidentity: {schemas: [{id: default, url: \"base64://%s\"}]}\n", dir, base64.StdEncoding.EncodeToString([]byte(text)))
+	}
+	t.Run("before", func(t *testing.T) {
+		s := start(t, under(""))
+		people := `{"traits":{"username":"ann"}}` + "\n" + `{"traits":{"username":"ben"}}` + "\n" + `{"traits":{"username":"Ann"}}` + "\n"
+		works(t, "", "identities", "import", write(t, t.TempDir(), "people.jsonl", people), "--endpoint", s.admin)
+		if r := call(t, "", "identities", "reindex", "--endpoint", s.admin); r.status != 0 || !strings.Contains(r.errs, "3 looked at, 0 changed, 0 refused") {
+			t.Errorf("%d %s", r.status, r.errs)
+		}
+	})
+	t.Run("after", func(t *testing.T) {
+		s := start(t, under(`,"ory.sh/kratos":{"credentials":{"password":{"identifier":true}}}`))
+		if r := call(t, "", "identities", "reindex", "--dry-run", "--endpoint", s.admin); r.status != 0 || !strings.Contains(r.errs, "3 looked at, 3 to change, 0 refused") {
+			t.Errorf("%d %s", r.status, r.errs)
+		}
+		fails(t, call(t, "", "identities", "reindex", "--endpoint", s.admin), 1, "3 looked at, 2 changed, 1 refused", "identity 0", "1 of 3 identities")
+		found := asJSON[[]document](t, works(t, "", "identities", "list", "--credentials-identifier", "ben", "--endpoint", s.admin, "--format", "json"))
+		if len(found) != 1 {
+			t.Errorf("who has the user name: %v", found)
+		}
+		first := found[0]["id"].(string)
+		if r := call(t, "", "identities", "reindex", "--after", first, "--endpoint", s.admin); r.status != 1 || !strings.Contains(r.errs, "1 looked at") {
+			t.Errorf("%d %s", r.status, r.errs)
+		}
+		fails(t, call(t, "", "identities", "reindex", "--after", "x", "--endpoint", s.admin), 1, "HTTP 400", "after")
+	})
 }
 
 // What the server sends can be seen where no mail server is configured.

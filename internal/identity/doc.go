@@ -8,6 +8,7 @@
 //	GET    /admin/identities                       list, find, search
 //	POST   /admin/identities                       create, with imported credentials
 //	PATCH  /admin/identities                       create up to 1,000, each on its own merits
+//	POST   /admin/identities/reindex               find again what a changed schema says; not Ory's
 //	GET    /admin/identities/{id}                  read
 //	GET    /admin/identities/by/external/{id}      read by the operator's own id
 //	PUT    /admin/identities/{id}                  replace traits, state and metadata, add credentials

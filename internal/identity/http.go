@@ -26,6 +26,7 @@ func (h *Handler) MountAdmin(mux *web.Mux) {
 	m.Handle("GET "+route, web.Call(h.list))
 	m.Handle("POST "+route, web.Call(h.create))
 	m.Handle("PATCH "+route, web.Call(h.batch))
+	m.Handle("POST "+route+"/reindex", web.Call(h.reindex))
 	m.Handle("GET "+route+"/{id}", web.Call(h.get))
 	m.Handle("GET "+route+"/by/external/{id}", web.Call(h.getExternal))
 	m.Handle("PUT "+route+"/{id}", web.Call(h.put))

@@ -31,6 +31,7 @@ type stored struct {
 	credentials map[string]Credential // those that were read
 	complete    bool                  // all were
 	cut         bool                  // this copy lacks what the database has
+	stale       bool                  // the handles are other than what the schema finds today
 }
 
 // current reports whether the traits are still those that were prepared.

@@ -86,7 +86,7 @@ func (s *Store) changes(ctx context.Context, tx *sqldb.Tx, id *Identity) (*chang
 		c.after = copyCredentials(before)
 	}
 	// Addresses differ from those that were read also where the schema was changed meanwhile.
-	c.handles = id.stored.schemaID != id.SchemaID || id.stored.externalID != id.ExternalID ||
+	c.handles = id.stored.stale || id.stored.schemaID != id.SchemaID || id.stored.externalID != id.ExternalID ||
 		!bytes.Equal(id.stored.traits, id.Traits) || !slices.Equal(id.stored.addresses, id.addressHandles())
 	if !c.handles && len(differing(before, c.after)) == 0 && len(missing(before, c.after)) == 0 {
 		return c, nil
