@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -120,45 +119,12 @@ func parseProof(text string) (*proofClaims, [sha256.Size]byte, error) {
 }
 
 // sameTarget compares htu with where the request goes, without query and fragment, after the normalizations of RFC 3986 §6.2.2
-// and §6.2.3 (RFC 9449 §4.3).
+// and §6.2.3 (RFC 9449 §4.3), which are those of every target.
 func sameTarget(htu string, t *access.Target) bool {
 	u, err := url.Parse(htu)
-	if err != nil || u.User != nil || u.Opaque != "" {
+	if err != nil || u.User != nil || u.Opaque != "" || u.Host == "" {
 		return false
 	}
-	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if port := u.Port(); port != "" && (u.Scheme != "https" || port != "443") && (u.Scheme != "http" || port != "80") {
-		host += ":" + port
-	}
-	return strings.EqualFold(u.Scheme, t.Scheme) && host == t.Host && samePath(u, t.Path)
-}
-
-// samePath compares paths by what they decode to, and by where encoded slashes stand.
-func samePath(u *url.URL, path string) bool {
-	got := u.EscapedPath()
-	if got == "" {
-		got = "/"
-	}
-	if got == path {
-		return true
-	}
-	a, errA := normalPath(got)
-	b, errB := normalPath(path)
-	return errA == nil && errB == nil && a == b
-}
-
-// normalPath decodes each segment of a path and encodes it again.
-func normalPath(path string) (string, error) {
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
-		plain, err := url.PathUnescape(s)
-		if err != nil {
-			return "", err
-		}
-		segments[i] = url.PathEscape(plain)
-	}
-	return strings.Join(segments, "/"), nil
+	named, err := access.ParseTarget(u.Scheme, u.Host, u.EscapedPath(), "", access.TargetOptions{})
+	return err == nil && named.Scheme == t.Scheme && named.Host == t.Host && named.Path == t.Path
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -19,7 +20,7 @@ func (j *jwts) own(where location, want demands, algorithms []string) (access.Au
 	if j.o.Keys == nil || j.o.Tokens == nil {
 		return nil, errors.New("jwks_urls: is missing, and this server signs no tokens of its own")
 	}
-	a := &ownJWT{jwts: j, where: where, want: want, algorithms: proofAlgorithms()}
+	a := &ownJWT{jwts: j, where: where, want: want, algorithms: proofAlgorithms(), scope: "own\n" + strings.Join(algorithms, " ") + "\n"}
 	if len(algorithms) > 0 {
 		var err error
 		if a.algorithms, err = algorithmsOf(algorithms); err != nil {
@@ -35,6 +36,7 @@ type ownJWT struct {
 	where      location
 	want       demands
 	algorithms []jose.SignatureAlgorithm
+	scope      string // what makes a verified token good for this handler
 }
 
 // Authenticate verifies the token. An ID token is made for a client and not for an API; it is accepted where target_audience
@@ -71,7 +73,7 @@ func (a *ownJWT) known(ctx context.Context, token string) (*verified, error) {
 	if err != nil {
 		return nil, access.ErrUnavailable.Because(err)
 	}
-	sum := sha256.Sum256([]byte("own\n" + token))
+	sum := sha256.Sum256([]byte(a.scope + token))
 	key := string(sum[:])
 	if v, ok := a.verified.Get(ctx, key); ok && published(set, v.print) {
 		return v, nil
