@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,7 +107,8 @@ func (f *Feed) Publish(ctx context.Context, tx *Tx, topic, key string) error {
 // write puts the changes of a transaction into the table and has them told here after the commit.
 func (f *Feed) write(ctx context.Context, tx *Tx) error {
 	events := tx.events
-	tx.AfterCommit(func() {
+	// Before all else that comes after the commit, which may take its time: until then caches give out what was changed.
+	tx.after = slices.Insert(tx.after, 0, func() {
 		f.tellEach(events)
 		wake(f.changed)
 	})

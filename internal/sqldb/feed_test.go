@@ -219,6 +219,25 @@ func TestFeedAlone(t *testing.T) {
 	}
 }
 
+// What comes after a commit may take its time. Caches are told before, whatever was asked for first.
+func TestFeedTellsFirst(t *testing.T) {
+	db := testkit.SQLite(t, "oauth")
+	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
+	told := false
+	feed.Subscribe("client", func(tenant.ID, string) { told = true })
+	err := db.InTx(tenant.With(t.Context(), tenant.Default), func(ctx context.Context, tx *sqldb.Tx) error {
+		tx.AfterCommit(func() {
+			if !told {
+				t.Error("something else comes before caches are told")
+			}
+		})
+		return feed.Publish(ctx, tx, "client", "a")
+	})
+	if err != nil || !told {
+		t.Errorf("told: %v, %v", told, err)
+	}
+}
+
 // Old rows go from the table after ten minutes, and from the reader's mind when none before them can be committed any more.
 func TestFeedForgets(t *testing.T) {
 	servers(t, func(t *testing.T, dsn string) {
