@@ -3,9 +3,12 @@ package selfservice_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/hook"
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -65,6 +68,69 @@ func TestSigningInByCodeToAnAccountOfOnesOwnKeepsThePassword(t *testing.T) {
 		expect(t, "methods", b.methods(), []string{"password", "code"})
 		expect(t, "login", s.browserLogin("ada@example.com", goodPassword).status, http.StatusSeeOther)
 	})
+}
+
+// TestALoginThatIsOvertaken: somebody keeps on signing in with a password that they know while its owner takes the account back.
+// What was proved before must not open a session afterwards.
+func TestALoginThatIsOvertaken(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(s *server, who *identity.Identity) error
+		status int
+	}{
+		"another password": {func(s *server, who *identity.Identity) error {
+			_, err := s.people.Change(s.ctx, who.ID, func(id *identity.Identity) error {
+				id.SetCredential(identity.Credential{Type: identity.Password, Config: []byte(`{"hashed_password":"$md5$CY9rzUYh03PK3k6DJie09g=="}`)})
+				return nil
+			})
+			if err == nil {
+				_, err = s.sessions.RevokeAll(s.ctx, who.ID)
+			}
+			return err
+		}, http.StatusUnauthorized},
+		"none": {func(s *server, who *identity.Identity) error {
+			_, err := s.people.Change(s.ctx, who.ID, func(id *identity.Identity) error {
+				delete(id.Credentials, identity.Password)
+				return nil
+			})
+			return err
+		}, http.StatusUnauthorized},
+		"deleted": {func(s *server, who *identity.Identity) error { return s.people.Delete(s.ctx, who.ID) }, http.StatusUnauthorized},
+		"other news": {func(s *server, who *identity.Identity) error {
+			return s.people.MarkVerified(s.ctx, who.ID, identity.ViaEmail, "ada@example.com", s.clock.Now())
+		}, http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			during := func() error { return nil }
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if err := during(); err != nil {
+					t.Error(err)
+				}
+				w.WriteHeader(http.StatusNoContent)
+			}))
+			t.Cleanup(srv.Close)
+			s := hooked(t, func(c *selfservice.Config) {
+				c.Flows.Login.After.Hooks = []selfservice.HookConfig{{Hook: "web_hook", Config: hook.Config{
+					URL: srv.URL, Method: http.MethodPost, CanInterrupt: true, Timeout: 5e9, MaxRetries: -1,
+				}}}
+			})
+			who := s.person("ada@example.com", goodPassword)
+			during = func() error { return tc.change(s, who) }
+			app := s.app()
+			a := app.submit(app.begin("login", ""), map[string]any{"method": "password", "identifier": "ada@example.com", "password": goodPassword})
+			expect(t, "status", a.status, tc.status)
+			if tc.status == http.StatusOK {
+				return
+			}
+			var open int
+			if err := s.db.QueryRow(s.ctx, `SELECT COUNT(*) FROM session s JOIN identity i ON i.tenant_id = s.tenant_id AND i.id = s.identity_id
+				WHERE s.tenant_id = :tenant AND s.active = ?`, true).Scan(&open); err != nil || open > 1 { // that of the registration
+				t.Errorf("%d sessions, %v", open, err)
+			}
+			if strings.Contains(a.body, "gh_st_") {
+				t.Error("a session token was given out")
+			}
+		})
+	}
 }
 
 // TestARegistrationCountsTheSameWhoeverHasTheAddress: what may still be sent to an address must not tell whether somebody had it.

@@ -161,6 +161,7 @@ func (h *Handler) submitLogin(ctx context.Context, f *Flow, in *Submission) (*An
 		in.Method = ""
 		return nil, ui.Reject(ui.NoMethod(KindLogin))
 	}
+	in.moment = h.SessionStore.Moment()
 	who, err := m.Login(ctx, f, in)
 	if err != nil {
 		if attempted(err) {
@@ -252,6 +253,9 @@ func (h *Handler) signIn(ctx context.Context, f *Flow, in *Submission, who *Iden
 	f.Form.Clear()
 	w.Exchange = f.ExchangeCode != "" && w.Insert != nil
 	if err := h.Store.Finish(ctx, w); err != nil {
+		return nil, err
+	}
+	if err := h.stillGood(ctx, in, who, s); err != nil {
 		return nil, err
 	}
 	if who.Upgrade != nil {
