@@ -116,7 +116,10 @@ func passwordFirst(forms []form) []form {
 func stepOf(f *ui.Flow, kind string) string {
 	switch {
 	case f.State == ui.StateSentEmail || f.State == ui.StateAwaitingCode:
-		if n := f.UI.Node("code"); n == nil && kind != string(ui.Login) {
+		switch n := f.UI.Node("code"); {
+		case f.UI.Node("token") != nil, n != nil && n.Attributes.Type == ui.KindHidden:
+			return "opened"
+		case n == nil && kind != string(ui.Login):
 			return "link"
 		}
 		return "code"

@@ -82,8 +82,7 @@ func byLink(t *testing.T, p, other *person, address string) {
 	p.presses("Continue")
 	p.at("recovery link", "Check your messages")
 	other.opens(recoveryLink.FindString(p.site.post.take(t, address).text))
-	other.photographed("recovery link opened")
-	other.audited("recovery link opened")
+	other.at("recovery link opened", "Recover your account")
 	other.presses("Continue")
 	other.at("recovered by link", "Settings")
 }
