@@ -1,0 +1,121 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// asked is what a command asked a server.
+type asked struct {
+	method, path, media, match, body string
+}
+
+// listening starts a server that gives one answer to everything and keeps what it was asked.
+func listening(t *testing.T, status int, answer string) (address string, last *asked) {
+	t.Helper()
+	last = &asked{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		*last = asked{r.Method, r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("If-Match"), string(body)}
+		w.Header().Set("Gatehouse-Rule-Source", "file:///etc/rules.yaml")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(answer))
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, last
+}
+
+func TestRulesAreSentAsTheyAreWritten(t *testing.T) {
+	server, last := listening(t, 200, `{"set":"team","rules":1,"added":["a"],"etag":"\"x\""}`)
+	dir := t.TempDir()
+	file := write(t, dir, "rules.yaml", "- id: a # a comment\n")
+	out := works(t, "", "rules", "apply", file, "--set", "team", "--if-match", `"w"`, "--endpoint", server)
+	if want := (asked{"PUT", "/admin/rules?set=team", "application/yaml", `"w"`, "- id: a # a comment\n"}); *last != want {
+		t.Errorf("%+v", *last)
+	}
+	if !strings.Contains(out, "ADDED  a") {
+		t.Errorf("%s", out)
+	}
+	works(t, `[{"id":"b"}]`, "rules", "apply", "-", "--endpoint", server)
+	if last.media != "application/json" || last.path != "/admin/rules?set=default" || last.body != `[{"id":"b"}]` {
+		t.Errorf("%+v", *last)
+	}
+	works(t, "", "rules", "apply", "--dry-run", file, "--endpoint", server)
+	if last.method != "POST" || last.path != "/admin/rules/check?set=default" {
+		t.Errorf("%+v", *last)
+	}
+}
+
+func TestRulesOfADirectoryAreOneList(t *testing.T) {
+	server, last := listening(t, 200, `{}`)
+	dir := t.TempDir()
+	write(t, dir, "1.yaml", "- id: a\n- id: b\n")
+	write(t, dir, "2.json", `{"id":"c"}`)
+	write(t, dir, "notes.txt", "nothing")
+	works(t, "", "rules", "apply", dir, "--endpoint", server)
+	if last.body != `[{"id":"a"},{"id":"b"},{"id":"c"}]` || last.media != "application/json" {
+		t.Errorf("%+v", *last)
+	}
+	empty := filepath.Join(dir, "empty")
+	if err := os.Mkdir(empty, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, call(t, "", "rules", "apply", empty, "--endpoint", server), 1, empty, ".yaml")
+	write(t, dir, "3.yaml", "just words")
+	fails(t, call(t, "", "rules", "apply", dir, "--endpoint", server), 1, "3.yaml", "neither a list of rules nor a rule")
+	fails(t, call(t, "", "rules", "apply", "nowhere.yaml", "--endpoint", server), 1, "nowhere.yaml")
+}
+
+func TestAllFaultsOfRulesAreTold(t *testing.T) {
+	server, _ := listening(t, 400, `{"error":{"code":400,"message":"No.","reason":"The rules are refused. (and 1 more)","details":{"faults":[
+		{"rule":"a","path":"match.url","message":"is missing"},{"source":"file:///r","rule":"b","message":"is there twice"}]}}}`)
+	r := call(t, "[]", "rules", "apply", "-", "--endpoint", server)
+	fails(t, r, 1, "a: match.url: is missing\n", "file:///r: b: is there twice\n", "refused")
+}
+
+func TestRulesArePrinted(t *testing.T) {
+	rule := `{"id":"a","match":{"url":"https://x/<.*>","methods":["GET","PUT"]},"authenticators":[{"handler":"noop"},{"handler":"jwt"}],
+		"authorizer":{"handler":"allow"},"upstream":{"url":"https://up"}}`
+	server, _ := listening(t, 200, "["+rule+"]")
+	if out := works(t, "", "rules", "list", "--endpoint", server); !strings.Contains(out, "a   GET PUT  https://x/<.*>  noop jwt        allow       https://up") {
+		t.Errorf("%s", out)
+	}
+	if got := asJSON[[]document](t, works(t, "", "rules", "list", "--format", "json", "--endpoint", server)); got[0]["match"] == nil {
+		t.Errorf("%v", got) // it is a list that can be applied
+	}
+	server, last := listening(t, 200, rule)
+	if out := works(t, "", "rules", "get", "a/b", "--endpoint", server); !strings.Contains(out, "file:///etc/rules.yaml") || last.path != "/admin/rules/a%2Fb" {
+		t.Errorf("%s %s", last.path, out)
+	}
+	if got := asJSON[document](t, works(t, "", "rules", "get", "a", "--format", "json", "--endpoint", server)); got["source"] != nil {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestARequestIsTestedByTheCommand(t *testing.T) {
+	server, last := listening(t, 200, `{"allowed":false,"status":403,"error":{"id":"forbidden","message":"You may not."},"target":{"url":"https://x/a"},
+		"rule":{"id":"a"},"steps":[{"stage":"authorizer","handler":"deny","outcome":"refused","reason":"denies all"}],
+		"upstream":{"url":"https://up/a","headers":{"X-User":"ann"}}}`)
+	out := works(t, "the-token\n", "rules", "test", "GET", "https://x/a", "-H", "X-A: b", "--token-file", "-", "--remote-ip", "192.0.2.1", "--endpoint", server)
+	got := asJSON[document](t, last.body)
+	headers, _ := got["headers"].(map[string]any)
+	if got["method"] != "GET" || got["url"] != "https://x/a" || got["token"] != "the-token" || got["remote_ip"] != "192.0.2.1" || headers["X-A"] != "b" {
+		t.Errorf("%s", last.body)
+	}
+	for _, line := range []string{"ALLOWED   false", "BECAUSE   You may not.", "HEADER    X-User: ann", "authorizer  deny     refused  denies all"} {
+		if !strings.Contains(out, line) {
+			t.Errorf("no line %q in\n%s", line, out)
+		}
+	}
+	works(t, "", "rules", "test", "GET", "https://x/a", "--expect", "403", "--endpoint", server)
+	fails(t, call(t, "", "rules", "test", "GET", "https://x/a", "--expect", "200", "--endpoint", server), 1, "403")
+	fails(t, call(t, "", "rules", "test", "GET"), 2, "METHOD and URL")
+	fails(t, call(t, "", "rules", "test", "GET", "https://x/a", "-H", "secret"), 2, "Name: value")
+	fails(t, call(t, "", "rules", "test", "GET", "https://x/a", "--token-file", "-", "--session-file", "-"), 2, "standard input")
+	fails(t, call(t, " ", "rules", "test", "GET", "https://x/a", "--token-file", "-"), 1, "empty")
+}
