@@ -125,10 +125,11 @@ func (b sessionBridge) EndAll(ctx context.Context, subject string) error {
 }
 
 // endTokens takes back what applications hold of somebody who was deleted or disabled: what they were allowed, and with it their
-// tokens, which would be refreshed for as long as they like.
+// tokens, which would be refreshed for as long as they like; and the logins that browsers are remembered by, for those that an
+// operator accepted by the admin API came of no session that would end with the person.
 func endTokens(flows *authorize.Flows, log *slog.Logger) identity.End {
 	return func(ctx context.Context, subject string) error {
-		err := flows.RevokeConsents(ctx, subject, "", "", true)
+		err := errors.Join(flows.Store.EndSessions(ctx, subject), flows.RevokeConsents(ctx, subject, "", "", true))
 		if err != nil {
 			log.ErrorContext(ctx, "the tokens of an identity that has ended could not be revoked; it is tried again until they are",
 				"identity_id", subject, "error", err)

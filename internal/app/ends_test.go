@@ -23,6 +23,7 @@ type caller struct {
 	app     *App
 	host    string
 	key     string // of the admin listener
+	client  string // the application
 	cookies map[string]string
 }
 
@@ -93,16 +94,15 @@ func (c *caller) follow(address string) *url.URL {
 func (c *caller) tokens(subject string) (access, refresh string) {
 	c.Helper()
 	const pkce = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636 appendix B
-	made := c.call(http.MethodPost, "/admin/clients", `{"token_endpoint_auth_method":"none","scope":"openid offline_access",
-		"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"redirect_uris":["http://127.0.0.1/cb"]}`, http.StatusCreated)
-	id, _ := made["client_id"].(string)
-	ask := url.Values{
-		"client_id": {id}, "response_type": {"code"}, "scope": {"openid offline_access"}, "redirect_uri": {"http://127.0.0.1/cb"},
-		"state": {"state-0123456789"}, "code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
+	if c.client == "" {
+		made := c.call(http.MethodPost, "/admin/clients", `{"token_endpoint_auth_method":"none","scope":"openid offline_access",
+			"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"redirect_uris":["http://127.0.0.1/cb"]}`, http.StatusCreated)
+		c.client, _ = made["client_id"].(string)
 	}
-	to := c.follow("/oauth2/auth?" + ask.Encode())
+	id := c.client
+	to := c.ask()
 	for _, step := range []struct{ name, answer string }{
-		{"login", `{"subject":"` + subject + `"}`}, {"consent", `{"grant_scope":["openid","offline_access"]}`},
+		{"login", `{"subject":"` + subject + `","remember":true}`}, {"consent", `{"grant_scope":["openid","offline_access"]}`},
 	} {
 		challenge := to.Query().Get(step.name + "_challenge")
 		next := c.call(http.MethodPut, "/admin/oauth2/auth/requests/"+step.name+"/accept?"+step.name+"_challenge="+url.QueryEscape(challenge),
@@ -117,6 +117,24 @@ func (c *caller) tokens(subject string) (access, refresh string) {
 	access, _ = got["access_token"].(string)
 	refresh, _ = got["refresh_token"].(string)
 	return access, refresh
+}
+
+// ask begins an authorization request of the application.
+func (c *caller) ask() *url.URL {
+	c.Helper()
+	ask := url.Values{
+		"client_id": {c.client}, "response_type": {"code"}, "scope": {"openid offline_access"}, "redirect_uri": {"http://127.0.0.1/cb"},
+		"state": {"state-0123456789"}, "code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
+	}
+	return c.follow("/oauth2/auth?" + ask.Encode())
+}
+
+// remembered tells whether the browser would be let in without being asked.
+func (c *caller) remembered() bool {
+	c.Helper()
+	challenge := c.ask().Query().Get("login_challenge")
+	skip, _ := c.call(http.MethodGet, "/admin/oauth2/auth/requests/login?login_challenge="+url.QueryEscape(challenge), "", http.StatusOK)["skip"].(bool)
+	return skip
 }
 
 // active tells which tokens are good.
@@ -156,7 +174,13 @@ func TestTokensEndWithTheIdentity(t *testing.T) {
 		if diff := cmp.Diff([]bool{true, true}, c.active(access, refresh)); diff != "" {
 			t.Fatal(name, diff)
 		}
+		if !c.remembered() {
+			t.Error(name, "the browser is asked again although its login is remembered")
+		}
 		end(id)
+		if c.remembered() {
+			t.Error(name, "the browser is let in still")
+		}
 		if diff := cmp.Diff([]bool{false, false}, c.active(access, refresh)); diff != "" {
 			t.Error(name, diff)
 		}

@@ -111,7 +111,6 @@ func TestReindex(t *testing.T) {
 		if err != nil || len(got.VerifiableAddresses) != 2 || !got.VerifiableAddresses[0].Verified || got.VerifiableAddresses[1].Verified || len(got.RecoveryAddresses) != 1 {
 			t.Errorf("the addresses are %+v, %+v: %v", got.VerifiableAddresses, got.RecoveryAddresses, err)
 		}
-		before = db.Statements()
 		if changed, failed := run(false); changed != 0 || len(failed) != 2 {
 			t.Errorf("again: %d, %v", changed, failed)
 		}
