@@ -253,10 +253,10 @@ func tidy(e Event) Event {
 func fit(s string, n int) string {
 	if len(s) > n {
 		s = s[:n]
-		for len(s) > 0 && !utf8.RuneStart(s[len(s)-1]) {
+		for s != "" && !utf8.RuneStart(s[len(s)-1]) {
 			s = s[:len(s)-1]
 		}
-		if len(s) > 0 && s[len(s)-1] >= utf8.RuneSelf { // the beginning of a character whose end is cut off
+		if s != "" && s[len(s)-1] >= utf8.RuneSelf { // the beginning of a character whose end is cut off
 			s = s[:len(s)-1]
 		}
 	}
