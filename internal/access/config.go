@@ -33,7 +33,7 @@ type Config struct {
 	Authorizers map[string]HandlerConfig `yaml:"authorizers"`
 	// The mutators, by name.
 	Mutators map[string]HandlerConfig `yaml:"mutators"`
-	// How errors leave.
+	// How errors leave where a rule does not say.
 	Errors ErrorsConfig `yaml:"errors"`
 }
 

@@ -50,7 +50,7 @@ type SourceConfig struct {
 type S3Config struct {
 	// The access key's id.
 	AccessKeyID string `yaml:"access_key_id"`
-	// The access key.
+	// The secret that belongs to the access key.
 	SecretAccessKey secret.String `yaml:"secret_access_key"`
 	// The session token of temporary keys.
 	SessionToken secret.String `yaml:"session_token"`

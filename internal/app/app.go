@@ -70,7 +70,11 @@ func (a *App) assemble(ctx context.Context, version string) error {
 	a.features = f
 	a.health = &web.Health{Version: version, Checks: a.checks, Log: a.log}
 	a.measureDatabases()
-	a.listeners = a.newListeners()
+	a.features.doors.book.Start(ctx)
+	a.warnOfUnusedRules(ctx)
+	if a.listeners, err = a.newListeners(); err != nil {
+		return err
+	}
 	for _, l := range a.listeners {
 		if err := l.Open(ctx); err != nil {
 			return errors.Join(err, a.closeListeners())
@@ -100,6 +104,11 @@ func (a *App) checks(ctx context.Context) map[string]error {
 			if err := migrations.Check(ctx, p.db, logical); err != nil {
 				wrong["migrations"] = notMigrated.With(err.Error())
 			}
+		}
+	}
+	if a.doorsOpen() {
+		if err := a.features.doors.book.Ready(); err != nil {
+			wrong["access rules"] = err
 		}
 	}
 	return wrong

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/authorize"
@@ -37,6 +38,7 @@ type features struct {
 	keys     *keys.Keys
 	courier  *courier.Courier
 	people   *people
+	doors    *doors
 	clients  *client.Store
 	public   []public
 	admin    []admin
@@ -88,7 +90,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	documents := fetch.New(fetch.Options{AllowPrivate: cfg.OAuth.Clients.PrivateAddresses(development), AllowHTTP: development})
 
 	signing := keys.New(keys.Options{
-		Store: keys.NewStore(db, feed, system.For("keys")), Config: cfg.Keys, Tenants: cfg.Tenants.IDs(),
+		Store: keys.NewStore(db, feed, system.For("keys")), Config: withDoorKeys(cfg.Keys, a.doorsOpen()), Tenants: cfg.Tenants.IDs(),
 		LongestToken: max(cfg.OAuth.Lifespans.AccessToken, cfg.OAuth.Lifespans.IDToken), Now: now, Log: a.log,
 	})
 	people, err := newPeople(ctx, a, peopleOptions{system: system, cookie: cookie, hasher: hasher, signing: signing, base: base, bases: bases})
@@ -156,14 +158,23 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 		},
 	}
 
+	doors, err := newDoors(a, doorOptions{
+		system: system, signing: signing, sessions: doorSessions{people.sessionHandler}, tokens: doorTokens{tokens, now},
+		clients: doorClients{authenticator, cfg.OAuth.ScopeStrategy}, issuer: issuing.URL,
+	})
+	if err != nil {
+		return nil, err
+	}
+
 	return &features{
 		keys: signing, clients: clients,
 		public: append([]public{signing, tokenHandler, inspectHandler, authorizeHandler, logoutHandler, discoveryHandler}, people.public()...),
-		admin:  append([]admin{signing, clientHandler, inspectHandler, authorizeHandler, logoutHandler}, people.admin()...),
+		admin:  append([]admin{signing, clientHandler, inspectHandler, authorizeHandler, logoutHandler, doors.admin, &flow.Handler{Store: doors.store}}, people.admin()...),
 		sweepers: append([]sweeper{
 			{"tokens", tokens.Sweep}, {"authorization flows", flowStore.Sweep}, {"client assertions", clients.Sweep}, {"logouts", logoutStore.Sweep},
+			{"decisions", doors.store.Sweep},
 		}, people.sweepers()...),
-		closers: []func(){flowStore.Close, tokens.Close, clients.Close, people.close},
-		courier: people.courier, people: people,
+		closers: []func(){flowStore.Close, tokens.Close, clients.Close, people.close, doors.close},
+		courier: people.courier, people: people, doors: doors,
 	}, nil
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // newListeners gives each feature its routes and puts the listeners together.
-func (a *App) newListeners() []*web.Listener {
+func (a *App) newListeners() ([]*web.Listener, error) {
 	forPublic := a.options("public", a.cfg.Serve.Public)
 	forPublic.AllowOrigin = a.features.clients.AllowOrigin
 	forPublic.OneLoopbackName = true
@@ -24,10 +24,11 @@ func (a *App) newListeners() []*web.Listener {
 	a.health.MountVersion(admin)
 	admin.Handle("GET /admin/metrics/prometheus", web.Plain(a.metrics.Handler()))
 	a.features.mount(public, admin)
-	return []*web.Listener{
+	doors, err := a.doorListeners()
+	return append([]*web.Listener{
 		{Name: "public", Config: a.cfg.Serve.Public, Handler: public, Log: a.log},
 		{Name: "admin", Config: a.cfg.Serve.Admin, Handler: admin, Log: a.log},
-	}
+	}, doors...), err
 }
 
 func (a *App) options(name string, c web.Config) web.Options {

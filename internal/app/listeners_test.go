@@ -85,7 +85,11 @@ func TestPreflightsNeedNoAdminKey(t *testing.T) {
 	for _, enabled := range []bool{false, true} {
 		cors.CORS.Enabled, cors.CORS.AllowedOrigins = enabled, []string{"https://console.example.com"}
 		a.cfg.Serve.Admin = cors
-		handler := a.newListeners()[1].Handler
+		listeners, err := a.newListeners()
+		if err != nil {
+			t.Fatal(err)
+		}
+		handler := listeners[1].Handler
 		for method, want := range map[string]int{http.MethodOptions: http.StatusNoContent, http.MethodGet: http.StatusUnauthorized} {
 			if !enabled {
 				want = http.StatusUnauthorized

@@ -65,6 +65,9 @@ type Config struct {
 	Limits limit.Config `yaml:"limits"`
 	// Account are the pages that people see.
 	Account account.Config `yaml:"account"`
+	// Access says which requests to applications are let through: the rules, and what they may ask. Requests come in by
+	// serve.proxy, serve.decisions and serve.ext_authz.
+	Access Access `yaml:"access"`
 
 	origins map[string]origin // of every value that was written
 	derived map[string]string // what a value that was not written follows from
@@ -79,6 +82,15 @@ type Serve struct {
 	// Admin is the listener of the administration APIs and of the metrics. It binds to this machine unless told
 	// otherwise. Where its base_url is not written, it is the address as this machine reaches it.
 	Admin web.Config `yaml:"admin"`
+	// Proxy is the listener that applications stand behind: requests that the access rules let pass are sent to them. In the
+	// development profile it binds to this machine unless told otherwise.
+	Proxy Door `yaml:"proxy"`
+	// Decisions is the listener at which other proxies ask before they pass a request on: nginx, Caddy, Traefik, Envoy. Their
+	// X-Forwarded- headers say what they ask about and are believed from trusted_proxies alone; in the development profile these
+	// are this machine unless told otherwise.
+	Decisions Door `yaml:"decisions"`
+	// ExtAuthz is the listener for Envoy's external authorization over gRPC (HTTP/2, in the clear or by TLS).
+	ExtAuthz Door `yaml:"ext_authz"`
 	// StopDelay is how long a server that is told to stop still accepts requests while it already reports that it is
 	// not ready, so that load balancers notice before connections are refused. Unit: duration. Default: 0s; in
 	// Kubernetes 5s is a good value. The whole stop takes 30s at most.
@@ -216,7 +228,9 @@ func Defaults(p Profile) Config {
 		Courier:   courier.DefaultConfig(),
 		Limits:    limit.DefaultConfig(),
 		Account:   account.DefaultConfig(),
+		Access:    defaultAccess(),
 	}
+	c.Serve.defaultDoors(p)
 	c.SelfService = defaultSelfservice()
 	c.Serve.Admin.MaxBody = adminBody
 	tokens := token.DefaultConfig()
@@ -253,6 +267,9 @@ func (c *Config) derive() {
 	}
 	c.deriveBase("serve.public", &c.Serve.Public, c.Development())
 	c.deriveBase("serve.admin", &c.Serve.Admin, true)
+	for name, door := range c.Serve.doors() {
+		c.deriveBase("serve."+name, &door.Config, true)
+	}
 	if c.OAuth.Issuer == "" && c.Serve.Public.BaseURL != "" {
 		c.OAuth.Issuer = c.Serve.Public.BaseURL
 		c.derived["oauth.issuer"] = "serve.public.base_url"

@@ -140,7 +140,7 @@ func (p *packageComments) declaration(d *ast.GenDecl) {
 		if doc == nil {
 			doc = d.Doc
 		}
-		p.docs[s.Name.Name] = flow(doc)
+		p.docs[s.Name.Name] = joined(doc)
 		if st, ok := s.Type.(*ast.StructType); ok {
 			p.structs[s.Name.Name] = st
 		}
@@ -161,14 +161,14 @@ func (p *packageComments) take(c comments, typ reflect.Type) {
 		}
 		for _, name := range f.Names {
 			if f.Tag != nil && name.IsExported() {
-				c[typeName(typ)+"."+name.Name] = flow(doc)
+				c[typeName(typ)+"."+name.Name] = joined(doc)
 			}
 		}
 	}
 }
 
-// flow joins the lines of each paragraph.
-func flow(doc *ast.CommentGroup) string {
+// joined joins the lines of each paragraph.
+func joined(doc *ast.CommentGroup) string {
 	if doc == nil {
 		return ""
 	}

@@ -1,0 +1,188 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/authn"
+	"github.com/gatehouse-iam/gatehouse/internal/access/authz"
+	"github.com/gatehouse-iam/gatehouse/internal/access/extauthz"
+	"github.com/gatehouse-iam/gatehouse/internal/access/mutate"
+	"github.com/gatehouse-iam/gatehouse/internal/config"
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/flow"
+	"github.com/gatehouse-iam/gatehouse/internal/keys"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// doors are the features that let requests to applications through or turn them away.
+type doors struct {
+	engine  *access.Engine
+	book    *access.Rulebook
+	geo     *authz.Geo
+	events  *flow.Flow
+	store   *flow.Store
+	admin   *access.Admin
+	metrics *doorMetrics
+}
+
+// doorKeys is the key set that signs what the mutator id_token tells applications.
+const doorKeys = "gatehouse.access.id-token"
+
+// withDoorKeys adds the doors' key set to those that are made and published, unless the operator has said how it is to be.
+func withDoorKeys(c keys.Config, open bool) keys.Config {
+	if !open {
+		return c
+	}
+	if !slices.ContainsFunc(c.Sets, func(s keys.NamedSet) bool { return s.Name == doorKeys }) {
+		c.Sets = append(slices.Clone(c.Sets), keys.NamedSet{Name: doorKeys, Algorithm: "ES256"})
+	}
+	if !slices.Contains(c.Broadcast, doorKeys) {
+		c.Broadcast = append(slices.Clone(c.Broadcast), doorKeys)
+	}
+	return c
+}
+
+// doorOptions are what the doors share with the other features.
+type doorOptions struct {
+	system   *secret.Ring
+	signing  *keys.Keys
+	sessions authn.Sessions
+	tokens   authn.Tokens
+	clients  authn.Clients
+	issuer   func(context.Context) string
+}
+
+// newDoors makes the features of the doors wing.
+func newDoors(a *App, o doorOptions) (*doors, error) {
+	cfg := a.cfg.Access
+	// Rules name services beside the applications; link-local addresses, where clouds keep their secrets, stay out of reach.
+	ask := fetch.NewAsker(fetch.Bounds{Private: true})
+	d := &doors{metrics: newDoorMetrics()}
+	d.geo = authz.NewGeo(authz.GeoOptions{Config: cfg.GeoIP, Dir: filepath.Join(a.cfg.DataDir, "geoip"), Ask: ask, Now: now, Log: a.log})
+	d.engine = access.NewEngine(access.Options{
+		Config: cfg.Config, Now: now, Log: a.log,
+		Kinds: access.Kinds{
+			Authenticators: authn.Kinds(authn.Options{
+				Sessions: o.sessions, Tokens: o.tokens, Clients: o.clients, Keys: o.signing, Issuer: o.issuer,
+				Scopes: a.cfg.OAuth.ScopeStrategy, Ask: ask, ReadFile: os.ReadFile, Now: now, Log: a.log,
+			}),
+			Authorizers: authz.Kinds(authz.Options{Ask: ask, Geo: d.geo, Now: now}),
+			Mutators:    mutate.Kinds(mutate.Options{Keys: o.signing, KeySet: doorKeys, Ask: ask, Now: now}),
+		},
+	})
+	management := "management"
+	var err error
+	d.book, err = access.NewRulebook(access.RulebookOptions{
+		Engine: d.engine, Config: cfg.Rules, Now: now, Log: a.log,
+		Store: access.NewStore(a.databases.byName[management], a.databases.feeds[management], o.system.For("access rules"), now),
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.store = flow.NewStore(a.databases.byName["flow"], cfg.Events.Retention)
+	d.events = flow.New(flow.Options{Config: cfg.Events, Store: d.store, Chance: rand.Float64, Log: a.log})
+	d.admin = &access.Admin{Book: d.book, Engine: d.engine, SessionCookie: a.cfg.Session.Cookie.Name}
+	a.measureDoors(d)
+	return d, nil
+}
+
+// locate keeps the databases of countries up to date.
+func (d *doors) locate(ctx context.Context) error {
+	d.geo.Run(ctx)
+	return ctx.Err()
+}
+
+func (d *doors) close() {
+	d.store.Close()
+	d.geo.Close()
+}
+
+// doorsOpen tells whether requests come in by one of the doors.
+func (a *App) doorsOpen() bool {
+	s := a.cfg.Serve
+	return s.Proxy.Enabled || s.Decisions.Enabled || s.ExtAuthz.Enabled
+}
+
+// door is what the ways in share.
+func (a *App) door(name string) access.Door {
+	d := a.features.doors
+	door := access.Door{Name: name, Engine: d.engine, Observe: d.metrics.observe, Strip: a.cfg.Access.Stripped(), Now: now}
+	door.Normalized = a.cfg.Access.Unnormalized == "normalize"
+	if d.events.Enabled() {
+		door.Record = d.events.Record
+	}
+	return door
+}
+
+// doorListeners are the listeners of the doors that are enabled.
+func (a *App) doorListeners() ([]*web.Listener, error) {
+	var list []*web.Listener
+	add := func(name string, c config.Door, h func() (http.Handler, error)) error {
+		if !c.Enabled {
+			return nil
+		}
+		handler, err := h()
+		list = append(list, &web.Listener{Name: name, Config: c.Config, Handler: handler, Log: a.log, H2C: true})
+		return err
+	}
+	s := a.cfg.Serve
+	if err := add("proxy", s.Proxy, a.proxy); err != nil {
+		return nil, err
+	}
+	if err := add("decisions", s.Decisions, a.decisions); err != nil {
+		return nil, err
+	}
+	return list, add("ext_authz", s.ExtAuthz, a.extAuthz)
+}
+
+func (a *App) proxy() (http.Handler, error) {
+	door := a.door("proxy")
+	door.Normalized = true // it passes on what it decided about
+	p, err := access.NewProxy(door, a.cfg.Access.Upstream, a.log)
+	if err != nil {
+		return nil, err
+	}
+	options := a.options("proxy", a.cfg.Serve.Proxy.Config)
+	options.Tenant = nil // the host is an application's; the rule says whose it is
+	return web.NewRaw("proxy", web.KratosErrors, options, p.Serve), nil
+}
+
+// decisions answers questions, and besides them what Ory Oathkeeper's API does: keys, health and version.
+func (a *App) decisions() (http.Handler, error) {
+	options := a.options("decisions", a.cfg.Serve.Decisions.Config)
+	options.Tenant, options.RequireHTTPS = nil, false
+	ask := web.NewRaw("decisions", web.KratosErrors, options, (&access.Decisions{Door: a.door("decisions")}).Serve)
+	other := web.NewMux(web.KratosErrors, options)
+	a.health.Mount(other)
+	a.health.MountVersion(other)
+	a.features.keys.MountPublic(other)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest, ok := strings.CutPrefix(r.URL.Path, access.DecisionsPath); ok && (rest == "" || rest[0] == '/') {
+			ask.ServeHTTP(w, r)
+			return
+		}
+		other.ServeHTTP(w, r)
+	}), nil
+}
+
+func (a *App) extAuthz() (http.Handler, error) {
+	options := a.options("ext_authz", a.cfg.Serve.ExtAuthz.Config)
+	options.Tenant, options.RequireHTTPS = nil, false
+	return web.NewRaw("ext_authz", web.KratosErrors, options, (&extauthz.Handler{Door: a.door("ext_authz")}).Serve()), nil
+}
+
+// warnOfUnusedRules tells an operator who configured rules and no door.
+func (a *App) warnOfUnusedRules(ctx context.Context) {
+	if rules := a.cfg.Access.Rules; !a.doorsOpen() && len(rules.Repositories)+len(rules.Sources) > 0 {
+		a.log.LogAttrs(ctx, slog.LevelWarn, "access rules are configured, but nothing asks them: enable serve.proxy, serve.decisions or serve.ext_authz")
+	}
+}
