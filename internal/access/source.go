@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -81,8 +82,16 @@ const apiPoll = time.Minute
 // NewRulebook returns a Rulebook that has read nothing yet: Start it.
 func NewRulebook(o RulebookOptions) (*Rulebook, error) {
 	b := &Rulebook{engine: o.Engine, store: o.Store, now: o.Now, log: o.Log}
+	named := map[string]int{}
 	for _, c := range o.Config.all() {
-		s, err := newSource(c, o.Config)
+		at, err := parseLocation(c.URL)
+		if err != nil {
+			return nil, err
+		}
+		if named[at.name]++; named[at.name] > 1 { // metrics need names of their own, and so do readers of logs
+			at.name += fmt.Sprintf("#%d", named[at.name])
+		}
+		s, err := newSource(at, c, o.Config)
 		if err != nil {
 			return nil, err
 		}
@@ -102,18 +111,14 @@ func NewRulebook(o RulebookOptions) (*Rulebook, error) {
 }
 
 // newSource makes a source as it is configured.
-func newSource(c SourceConfig, all SourcesConfig) (*source, error) {
-	at, err := parseLocation(c.URL)
-	if err != nil {
-		return nil, err
-	}
-	s := &source{kind: at.kind, name: at.name, tenant: c.Tenant, every: all.RemotePoll, most: 10 * all.RemotePoll, limit: all.Timeout}
+func newSource(at location, c SourceConfig, all SourcesConfig) (s *source, err error) {
+	s = &source{kind: at.kind, name: at.name, tenant: c.Tenant, every: all.RemotePoll, most: 10 * all.RemotePoll, limit: all.Timeout}
 	switch at.kind {
 	case kindFile:
 		s.reader = &fileReader{name: at.name, path: at.path, limit: all.MaxBytes, first: min(all.FilePoll, 100*time.Millisecond)}
 		s.every, s.most, s.limit = all.FilePoll, all.FilePoll, 0
 	case kindInline:
-		s.reader = &inlineReader{text: at.text}
+		s.reader = &inlineReader{name: at.name, text: at.text}
 		s.every, s.most = 24*time.Hour, 24*time.Hour
 	case kindS3:
 		s.reader, err = newBucketReader(at, c.S3, all.MaxBytes)
@@ -385,6 +390,7 @@ func (b *Rulebook) Ready() error {
 
 // inlineReader has its rules from the configuration.
 type inlineReader struct {
+	name string
 	text []byte
 	done bool
 }
@@ -394,7 +400,7 @@ func (r *inlineReader) read(context.Context) ([]Rule, error) {
 		return nil, errUnchanged
 	}
 	r.done = true
-	return parseDocument(r.text, "inline://")
+	return parseDocument(r.text, r.name)
 }
 
 // parseDocument is ParseRules for what a source has. Nothing at all is what a file that is just being written has, and

@@ -20,7 +20,10 @@ func TestInlineRulesBelongToTheirTenant(t *testing.T) {
 	if ids(e) != "a b c" || b.Ready() != nil {
 		t.Fatalf("in force are %q, %v", ids(e), b.Ready())
 	}
-	if r := e.Rules(); r[0].Tenant != tenant.Default || r[2].Tenant != "acme" || r[0].Source != "inline://" {
+	if s := b.Status(); s[0].Name != "inline://" || s[1].Name != "inline://#2" { // two of one name would break the metrics
+		t.Errorf("%+v", s)
+	}
+	if r := e.Rules(); r[0].Tenant != tenant.Default || r[2].Tenant != "acme" || r[0].Source != "inline://" || r[2].Source != "inline://#2" {
 		t.Errorf("%+v", r)
 	}
 }
