@@ -104,6 +104,7 @@ func (h *Handler) identifierOf(who *identity.Identity) string {
 func (h *Handler) askLogin(ctx context.Context, f *Flow) error {
 	f.Form.Nodes = slices.DeleteFunc(f.Form.Nodes, func(n *ui.Node) bool { return n.Key() != csrfField })
 	first := h.Config.Flows.Login.Style == StyleIdentifierFirst && f.Identifier == "" && f.AAL == session.AAL1
+	label := ui.LabelID() // or what a method that asks for an identifier calls it
 	for _, m := range h.Methods {
 		lm, ok := m.(LoginMethod)
 		if !ok {
@@ -116,13 +117,15 @@ func (h *Handler) askLogin(ctx context.Context, f *Flow) error {
 		for _, n := range nodes {
 			if !first || n.Group != ui.GroupPassword && n.Group != ui.GroupCode && n.Key() != fieldIdentifier {
 				f.Form.Upsert(n)
+			} else if own := n.Meta.Label; n.Key() == fieldIdentifier && own != nil && own.ID != ui.LabelID().ID {
+				label = *own
 			}
 		}
 	}
 	switch {
 	case first:
 		f.Form.Add(
-			ui.Input(ui.GroupDefault, fieldIdentifier, ui.KindText, ui.WithRequired(), ui.WithAutocomplete("username"), ui.WithLabel(ui.LabelID())),
+			ui.Input(ui.GroupIdentifierFirst, fieldIdentifier, ui.KindText, ui.WithRequired(), ui.WithAutocomplete("username"), ui.WithLabel(label)),
 			ui.Submit(ui.GroupIdentifierFirst, "method", methodIdentifierFirst, ui.LoginContinue()),
 		)
 	case f.Identifier != "":

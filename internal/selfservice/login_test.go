@@ -2,6 +2,7 @@ package selfservice_test
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -138,6 +139,9 @@ func TestIdentifierFirst(t *testing.T) {
 		f := app.begin("login", "")
 		if _, asks := f.node("password"); asks {
 			t.Error("the first step asks for a password")
+		}
+		if !regexp.MustCompile(`"group":"identifier_first","attributes":\{"name":"identifier",[^}]*\},"messages":\[\],"meta":\{"label":\{"id":1070002,`).MatchString(string(f.body)) {
+			t.Errorf("the first step does not ask for what the schema calls it: %s", f.body)
 		}
 		second := app.submit(f, map[string]any{"method": "identifier_first", "identifier": who})
 		if _, asks := second.node("password"); !asks || second.status != http.StatusBadRequest {

@@ -36,7 +36,7 @@ func identifierFirst(t *testing.T, p *person, address string) {
 	p.site.account(t, address)
 	p.opens(p.site.Public + "/account/login")
 	p.at("login identifier", "Sign in")
-	p.fills("Username or e-mail address", address)
+	p.fills("E-mail address", address)
 	p.presses("Continue")
 	p.at("login credential", "Sign in")
 	for range 2 {

@@ -54,7 +54,6 @@ var german = map[string]string{
 	"The Corner Shop":                     "The Corner Shop",
 	"Somebody else is signed in":          "Jemand anderes ist angemeldet",
 	"Send me a code":                      "Code zuschicken",
-	"Username or e-mail address":          "Benutzername oder E-Mail-Adresse",
 	"Login code":                          "Code zum Anmelden",
 	"Registration code":                   "Code zum Registrieren",
 	"Check your messages":                 "Sehen Sie in Ihre Nachrichten",
