@@ -140,7 +140,7 @@ func TestIdentifierFirst(t *testing.T) {
 		if _, asks := f.node("password"); asks {
 			t.Error("the first step asks for a password")
 		}
-		if !regexp.MustCompile(`"group":"identifier_first","attributes":\{"name":"identifier",[^}]*\},"messages":\[\],"meta":\{"label":\{"id":1070002,`).MatchString(string(f.body)) {
+		if !regexp.MustCompile(`"group":"identifier_first","attributes":\{"name":"identifier",[^}]*\},"messages":\[\],"meta":\{"label":\{"id":1070002,`).MatchString(f.body) {
 			t.Errorf("the first step does not ask for what the schema calls it: %s", f.body)
 		}
 		second := app.submit(f, map[string]any{"method": "identifier_first", "identifier": who})
