@@ -17,7 +17,8 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
-// Token is an access token of this server, as its introspection endpoint would tell it. It does not change.
+// Token is an access token of this server, as its introspection endpoint would tell it. It does not change. It remembers what was
+// made of it, so give out one and the same for as long as the stored token is the same.
 type Token struct {
 	// Subject is who granted it; empty for a client on its own behalf. ClientID is whom it was issued to.
 	Subject, ClientID string
@@ -34,7 +35,8 @@ type Token struct {
 	// Ext are further claims.
 	Ext map[string]any
 
-	extra atomic.Pointer[map[string]any]
+	extra  atomic.Pointer[map[string]any]
+	signed atomic.Pointer[verified] // what it says as a JWT
 }
 
 // shown is what templates see of the token: the further claims, and about the token what Oathkeeper tells.

@@ -64,6 +64,7 @@ type verified struct {
 	scopes []string
 	typ    string // the header typ in lower case
 	print  string // of the key
+	alg    jose.SignatureAlgorithm
 }
 
 // make makes a jwt.
@@ -112,7 +113,7 @@ func (j *jwts) make(from access.Settings) (access.Authenticator, error) {
 		}
 		a.sets = append(a.sets, set)
 	}
-	a.scope = strings.Join(settings.JWKSURLs, " ") + "\n" + strings.Join(settings.AllowedAlgorithms, " ") + "\n"
+	a.scope = newScopeKey(strings.Join(settings.JWKSURLs, " "), settings.AllowedAlgorithms)
 	return a, nil
 }
 
@@ -138,7 +139,24 @@ type foreignJWT struct {
 	algorithms []jose.SignatureAlgorithm
 	sets       []*keySet
 	ttl, wait  time.Duration
-	scope      string // what makes a verified token good for this handler: keys and algorithms
+	scope      scopeKey // what makes a verified token good for this handler: keys and algorithms
+}
+
+// scopeKey keeps apart in one cache what was verified under different conditions.
+type scopeKey [16]byte
+
+func newScopeKey(keys string, algorithms []string) scopeKey {
+	sum := sha256.Sum256([]byte(keys + "\n" + strings.Join(algorithms, " ")))
+	return scopeKey(sum[:16])
+}
+
+// keyOf is the key of a token in the cache: not the token itself, which a dump of the memory should not show.
+func keyOf(scope *scopeKey, token string) string {
+	var key [len(scope) + sha256.Size]byte
+	copy(key[:], scope[:])
+	sum := sha256.Sum256([]byte(token))
+	copy(key[len(scope):], sum[:])
+	return string(key[:])
 }
 
 // Authenticate verifies the token, or remembers that it did.
@@ -150,8 +168,7 @@ func (a *foreignJWT) Authenticate(ctx context.Context, r *access.Request) (*acce
 	if !jwtShaped(c.token) {
 		return nil, access.ErrNotResponsible
 	}
-	sum := sha256.Sum256([]byte(a.scope + c.token))
-	key := string(sum[:])
+	key := keyOf(&a.scope, c.token)
 	v, ok := a.verified.Get(ctx, key)
 	if !ok || !a.standing(ctx, v) {
 		if v, err = a.verify(ctx, c.token); err != nil {

@@ -2,10 +2,8 @@ package authn
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -20,7 +18,7 @@ func (j *jwts) own(where location, want demands, algorithms []string) (access.Au
 	if j.o.Keys == nil || j.o.Tokens == nil {
 		return nil, errors.New("jwks_urls: is missing, and this server signs no tokens of its own")
 	}
-	a := &ownJWT{jwts: j, where: where, want: want, algorithms: proofAlgorithms(), scope: "own\n" + strings.Join(algorithms, " ") + "\n"}
+	a := &ownJWT{jwts: j, where: where, want: want, algorithms: proofAlgorithms(), scope: newScopeKey("own", algorithms)}
 	if len(algorithms) > 0 {
 		var err error
 		if a.algorithms, err = algorithmsOf(algorithms); err != nil {
@@ -30,17 +28,18 @@ func (j *jwts) own(where location, want demands, algorithms []string) (access.Au
 	return a, nil
 }
 
-// ownJWT checks JWTs that this server signed. Access tokens are looked up besides, so that a revoked one is refused.
+// ownJWT checks JWTs that this server signed.
 type ownJWT struct {
 	*jwts
 	where      location
 	want       demands
 	algorithms []jose.SignatureAlgorithm
-	scope      string // what makes a verified token good for this handler
+	scope      scopeKey // what makes a verified token good for this handler
 }
 
-// Authenticate verifies the token. An ID token is made for a client and not for an API; it is accepted where target_audience
-// names that client, and nowhere else.
+// Authenticate looks the token up where it is an access token, so that a revoked one is refused, and verifies it where it is
+// not. An ID token is made for a client and not for an API; it is accepted where target_audience names that client, and nowhere
+// else.
 func (a *ownJWT) Authenticate(ctx context.Context, r *access.Request) (*access.Principal, error) {
 	c, err := a.where.find(r)
 	if err != nil {
@@ -49,22 +48,45 @@ func (a *ownJWT) Authenticate(ctx context.Context, r *access.Request) (*access.P
 	if !jwtShaped(c.token) {
 		return nil, access.ErrNotResponsible
 	}
-	v, err := a.known(ctx, c.token)
+	var v *verified
+	t, err := a.o.Tokens.Active(ctx, c.token)
+	switch {
+	case err == nil:
+		v, err = t.asJWT(c.token, a.algorithms)
+	case errors.Is(err, ErrForeign), errors.Is(err, ErrUnknown):
+		v, err = a.known(ctx, c.token)
+		if err == nil && (v.typ == accessTokenType || len(a.want.audiences) == 0 || v.Expires.IsZero()) {
+			err = access.ErrUnauthorized.Because(errType)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	if a.o.Issuer != nil && v.Issuer != a.o.Issuer(ctx) {
 		return nil, access.ErrUnauthorized.Because(errors.New("iss is another issuer's"))
 	}
-	if v.typ != accessTokenType && (len(a.want.audiences) == 0 || v.Expires.IsZero()) {
-		return nil, access.ErrUnauthorized.Because(errType)
-	}
-	if v.typ == accessTokenType {
-		if _, err := a.o.Tokens.Active(ctx, c.token); err != nil {
-			return nil, refused(err)
-		}
-	}
 	return a.principal(ctx, r, c, v, &a.want)
+}
+
+// asJWT reads the claims of a token whose signature was checked when it was looked up, once.
+func (t *Token) asJWT(text string, algorithms []jose.SignatureAlgorithm) (*verified, error) {
+	v := t.signed.Load()
+	if v == nil {
+		jws, err := parseJWT(text, proofAlgorithms())
+		if err != nil {
+			return nil, err
+		}
+		if v, err = readVerified(jws.UnsafePayloadWithoutVerification(), typeOf(jws), ""); err != nil {
+			return nil, access.ErrUnauthorized.Because(err)
+		}
+		v.alg = jose.SignatureAlgorithm(jws.Signatures[0].Protected.Algorithm)
+		v.Confirmation = t.Confirmation
+		t.signed.Store(v)
+	}
+	if !slices.Contains(algorithms, v.alg) {
+		return nil, access.ErrUnauthorized.Because(errors.New("the algorithm is not one that is allowed"))
+	}
+	return v, nil
 }
 
 // known returns the verified token, from memory as long as its key is published.
@@ -73,8 +95,7 @@ func (a *ownJWT) known(ctx context.Context, token string) (*verified, error) {
 	if err != nil {
 		return nil, access.ErrUnavailable.Because(err)
 	}
-	sum := sha256.Sum256([]byte(a.scope + token))
-	key := string(sum[:])
+	key := keyOf(&a.scope, token)
 	if v, ok := a.verified.Get(ctx, key); ok && published(set, v.print) {
 		return v, nil
 	}

@@ -366,6 +366,7 @@ func TestOwnJWT(t *testing.T) {
 	if p := w.pass(a, bearer(token)); p.Subject != "alice" || !cmp.Equal(p.Scopes, []string{"a", "b"}) {
 		t.Errorf("got %+v", p)
 	}
+	w.refuse(w.make("jwt", `{"allowed_algorithms":["RS256"]}`), bearer(token), access.ErrUnauthorized)
 	delete(issued, token) // revoked
 	w.refuse(a, bearer(token), access.ErrUnauthorized)
 
