@@ -45,8 +45,9 @@ func rulesCommand() *cobra.Command {
 	cmd := group("rules", "Say who may make which requests to applications",
 		`  gatehouse rules apply rules.yaml
   gatehouse rules list
-  gatehouse rules test GET https://api.example.com/orders/7 --token-file token.txt`,
-		applyRules(), listRules(), getRule(), deleteRules(), testRule(), listRuleSources())
+  gatehouse rules test GET https://api.example.com/orders/7 --token-file token.txt
+  gatehouse rules check rules.yaml -c gatehouse.yaml`,
+		applyRules(), listRules(), getRule(), deleteRules(), testRule(), listRuleSources(), checkRules())
 	addEndpointFlags(cmd)
 	addFormatFlag(cmd)
 	return cmd

@@ -70,14 +70,7 @@ func newDoors(a *App, o doorOptions) (*doors, error) {
 	d.geo = authz.NewGeo(authz.GeoOptions{Config: cfg.GeoIP, Dir: filepath.Join(a.cfg.DataDir, "geoip"), Ask: ask, Now: now, Log: a.log})
 	d.engine = access.NewEngine(access.Options{
 		Config: cfg.Config, Now: now, Log: a.log,
-		Kinds: access.Kinds{
-			Authenticators: authn.Kinds(authn.Options{
-				Sessions: o.sessions, Tokens: o.tokens, Clients: o.clients, Keys: o.signing, Issuer: o.issuer,
-				Scopes: a.cfg.OAuth.ScopeStrategy, Ask: ask, ReadFile: os.ReadFile, Now: now, Log: a.log,
-			}),
-			Authorizers: authz.Kinds(authz.Options{Ask: ask, Geo: d.geo, Now: now}),
-			Mutators:    mutate.Kinds(mutate.Options{Keys: o.signing, KeySet: doorKeys, Ask: ask, Now: now}),
-		},
+		Kinds: o.kinds(a.cfg, ask, d.geo, a.log),
 	})
 	management := "management"
 	var err error
@@ -93,6 +86,18 @@ func newDoors(a *App, o doorOptions) (*doors, error) {
 	d.admin = &access.Admin{Book: d.book, Engine: d.engine, SessionCookie: a.cfg.Session.Cookie.Name}
 	a.measureDoors(d)
 	return d, nil
+}
+
+// kinds are the handlers that rules can name.
+func (o doorOptions) kinds(cfg *config.Config, ask *fetch.Asker, geo *authz.Geo, log *slog.Logger) access.Kinds {
+	return access.Kinds{
+		Authenticators: authn.Kinds(authn.Options{
+			Sessions: o.sessions, Tokens: o.tokens, Clients: o.clients, Keys: o.signing, Issuer: o.issuer,
+			Scopes: cfg.OAuth.ScopeStrategy, Ask: ask, ReadFile: os.ReadFile, Now: now, Log: log,
+		}),
+		Authorizers: authz.Kinds(authz.Options{Ask: ask, Geo: geo, Now: now}),
+		Mutators:    mutate.Kinds(mutate.Options{Keys: o.signing, KeySet: doorKeys, Ask: ask, Now: now}),
+	}
 }
 
 // locate keeps the databases of countries up to date.
