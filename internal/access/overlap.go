@@ -246,10 +246,12 @@ func rank(c rune) int {
 		return 1
 	case 'A' <= c && c <= 'Z':
 		return 2
-	case c < 0x80:
+	case c < 0x80 && (unreserved(byte(c)) || c == '/'):
 		return 3
+	case c < 0x80:
+		return 4
 	}
-	return 4
+	return 5
 }
 
 func spelled(steps []step, i int) string {

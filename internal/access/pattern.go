@@ -18,9 +18,10 @@ type piece struct {
 type expression struct {
 	// source is the expression as it was compiled, in Go's syntax, or in that of .NET where Go has no such thing.
 	source string
-	// tree is what Go makes of it. Where only .NET's syntax knows the expression, it is of one that matches all that the
-	// expression matches, and more.
-	tree *syntax.Regexp
+	// wider is source where Go can read it; else an expression of Go's that matches all that source matches, and more. tree
+	// is what Go makes of it.
+	wider string
+	tree  *syntax.Regexp
 	// foreign tells that only regexp2 can read the expression.
 	foreign bool
 }
@@ -68,15 +69,16 @@ func appendText(pieces []piece, text string) []piece {
 func readRegexp(source string) (*expression, error) {
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err == nil && !strings.Contains(source, "-[") { // [a-z-[aeiou]] is a subtraction to .NET and something else to Go
-		return &expression{source: source, tree: tree}, nil
+		return &expression{source: source, wider: source, tree: tree}, nil
 	}
 	if _, foreignErr := compileForeign(source); foreignErr != nil {
 		if err == nil {
-			return &expression{source: source, tree: tree}, nil
+			return &expression{source: source, wider: source, tree: tree}, nil
 		}
 		return nil, foreignErr
 	}
-	return &expression{source: source, tree: relax(source), foreign: true}, nil
+	wider, tree := relax(source)
+	return &expression{source: source, wider: wider, tree: tree, foreign: true}, nil
 }
 
 // matchesRune reports whether the expression can match a text with the character.

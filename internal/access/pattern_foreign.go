@@ -26,14 +26,14 @@ func compileForeign(source string) (*regexp2.Regexp, error) {
 // relax gives, for an expression of .NET's syntax, one of Go's that matches at least the same: assertions about what is
 // around are left out, references to what was matched before may be anything. Where that is not enough to make Go read it,
 // it is one that matches everything.
-func relax(source string) *syntax.Regexp {
+func relax(source string) (wider string, tree *syntax.Regexp) {
 	r := relaxer{rest: source}
 	if relaxed, ok := r.sequence(); ok {
 		if tree, err := syntax.Parse(relaxed, syntax.Perl); err == nil {
-			return tree
+			return relaxed, tree
 		}
 	}
-	return &syntax.Regexp{Op: syntax.OpStar, Sub: []*syntax.Regexp{{Op: syntax.OpAnyChar}}}
+	return `(?s:.*)`, &syntax.Regexp{Op: syntax.OpStar, Sub: []*syntax.Regexp{{Op: syntax.OpAnyChar}}}
 }
 
 type relaxer struct{ rest string }

@@ -29,7 +29,7 @@ func readGlob(source string) (*expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &expression{source: re, tree: tree}, nil
+	return &expression{source: re, wider: re, tree: tree}, nil
 }
 
 // maxGlobDepth bounds how deep { } may stand in each other.

@@ -277,7 +277,7 @@ func relaxedSource(pieces []piece) string {
 			b.WriteString(regexp.QuoteMeta(p.literal))
 			continue
 		}
-		b.WriteString("(?:" + p.expr.tree.String() + ")")
+		b.WriteString("(?:" + p.expr.wider + ")")
 	}
 	return b.String()
 }
@@ -314,7 +314,7 @@ func wild(source string) piece {
 	if err != nil {
 		panic("access: " + source + ": " + err.Error())
 	}
-	return piece{expr: &expression{source: source, tree: tree}}
+	return piece{expr: &expression{source: source, wider: source, tree: tree}}
 }
 
 func mergeText(pieces []piece) []piece {

@@ -1,0 +1,194 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The handlers of these tests: who asks is what stands in the field Authorization; the authorizer scope wants a word of it.
+
+type fixedAuthenticator struct{ subject string }
+
+func (f fixedAuthenticator) Authenticate(context.Context, *Request) (*Principal, error) {
+	return &Principal{Subject: f.subject}, nil
+}
+
+type refusingAuthenticator struct{}
+
+func (refusingAuthenticator) Authenticate(context.Context, *Request) (*Principal, error) {
+	return nil, ErrUnauthorized.With("Nobody may.")
+}
+
+type bearerAuthenticator struct{}
+
+func (bearerAuthenticator) Authenticate(_ context.Context, r *Request) (*Principal, error) {
+	token := r.Header.Get("Authorization")
+	switch {
+	case token == "":
+		return nil, ErrNotResponsible
+	case token == "bad":
+		return nil, ErrUnauthorized
+	}
+	return &Principal{Subject: strings.Fields(token)[0], Extra: map[string]any{"scope": strings.Fields(token)[1:]}}, nil
+}
+
+type coreVerdict struct{ err error }
+
+func (v coreVerdict) Authorize(context.Context, *Request, *Principal) error { return v.err }
+
+type headerMutator struct {
+	templates map[string]*Template
+}
+
+func (m headerMutator) Mutate(_ context.Context, _ *Request, p *Principal) error {
+	for name, t := range m.templates {
+		text, err := t.Execute(p)
+		if err != nil {
+			return err
+		}
+		if p.Header == nil {
+			p.Header = Header{}
+		}
+		p.Header[name] = []string{text}
+	}
+	return nil
+}
+
+func (m headerMutator) SetsHeaders() []string {
+	var names []string
+	for name := range m.templates {
+		names = append(names, name)
+	}
+	return names
+}
+
+type noMutator struct{}
+
+func (noMutator) Mutate(context.Context, *Request, *Principal) error { return nil }
+
+// kindOf makes a kind that has no settings.
+func kindOf[T any](h T) Kind[T] {
+	return func(s Settings) (T, error) { return h, s.Decode(&struct{}{}) }
+}
+
+func coreKinds() Kinds {
+	return Kinds{
+		Authenticators: map[string]Kind[Authenticator]{
+			"noop": kindOf[Authenticator](fixedAuthenticator{}), "unauthorized": kindOf[Authenticator](refusingAuthenticator{}),
+			"bearer_token": kindOf[Authenticator](bearerAuthenticator{}),
+			"anonymous": func(s Settings) (Authenticator, error) {
+				set := struct {
+					Subject string `json:"subject"`
+				}{"anonymous"}
+				err := s.Decode(&set)
+				return &fixedAuthenticator{set.Subject}, err
+			},
+		},
+		Authorizers: map[string]Kind[Authorizer]{
+			"allow": kindOf[Authorizer](coreVerdict{}), "deny": kindOf[Authorizer](coreVerdict{ErrForbidden}),
+			"broken": kindOf[Authorizer](coreVerdict{fmt.Errorf("the cable is cut")}),
+		},
+		Mutators: map[string]Kind[Mutator]{
+			"noop": kindOf[Mutator](noMutator{}),
+			"header": func(s Settings) (Mutator, error) {
+				var set struct {
+					Headers map[string]string `json:"headers"`
+				}
+				if err := s.Decode(&set); err != nil {
+					return nil, err
+				}
+				m := headerMutator{templates: make(map[string]*Template)}
+				for name, text := range set.Headers {
+					t, err := NewTemplate(text)
+					if err != nil {
+						return nil, fmt.Errorf("headers.%s: %w", name, err)
+					}
+					m.templates[name] = t
+				}
+				return m, nil
+			},
+		},
+	}
+}
+
+func coreEngine(change ...func(*Config)) *Engine {
+	c := DefaultConfig()
+	for _, f := range change {
+		f(&c)
+	}
+	return NewEngine(Options{Kinds: coreKinds(), Config: c, Now: func() time.Time { return time.Unix(0, 0) }})
+}
+
+func useGlob(c *Config)     { c.MatchingStrategy = "glob" }
+func useBoth(c *Config) { c.Conflicts = "error" }
+
+// openRule is a rule that lets all pass.
+func openRule(id string, m Match) Rule {
+	if len(m.Methods) == 0 && m.FullMethod == "" {
+		m.Methods = []string{"GET"}
+	}
+	return Rule{
+		ID: id, Match: m, Authenticators: []HandlerRef{{Handler: "noop"}}, Authorizer: HandlerRef{Handler: "allow"},
+		Mutators: []HandlerRef{{Handler: "noop"}},
+	}
+}
+
+func loadRules(t testing.TB, e *Engine, rules ...Rule) *Report {
+	t.Helper()
+	report, err := e.Load(t.Context(), rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// loadText loads rules as they stand in a file.
+func loadText(t testing.TB, e *Engine, text string) *Report {
+	t.Helper()
+	rules, err := ParseRules([]byte(text), "file:///rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loadRules(t, e, rules...)
+}
+
+// requestFor is a request for a URL.
+func requestFor(t testing.TB, method, url string, header ...string) *Request {
+	t.Helper()
+	scheme, rest, _ := strings.Cut(url, "://")
+	host, path := rest, ""
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		host, path = rest[:i], rest[i:]
+	}
+	path, query, _ := strings.Cut(path, "?")
+	target, err := ParseTarget(scheme, host, path, query, TargetOptions{})
+	if err != nil {
+		t.Fatalf("%s: %v", url, err)
+	}
+	r := &Request{Method: method, Target: target, Header: Header{}}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header[header[i]] = append(r.Header[header[i]], header[i+1])
+	}
+	return r
+}
+
+// ruleOf gives the id of the rule that a decision followed, or the code of its error.
+func ruleOf(d *Decision) string {
+	if d.Rule != nil {
+		return d.Rule.ID
+	}
+	return d.Err.Code
+}
+
+func asJSON(t testing.TB, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

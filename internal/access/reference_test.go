@@ -1,0 +1,192 @@
+package access
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/dlclark/regexp2"
+	"github.com/google/go-cmp/cmp"
+)
+
+// slowRule is the slow and obvious way to find a rule: every pattern is one regular expression over the whole URL, as
+// Oathkeeper has it, and every rule is tried on every request.
+type slowRule struct {
+	rule  Rule
+	match func(url string) (bool, []string)
+}
+
+func newSlowRule(r Rule, useGlobs bool) (slowRule, bool) {
+	source, ok := referenceSource(r.Match.URL, useGlobs)
+	if !ok {
+		return slowRule{}, false
+	}
+	if re, err := regexp.Compile(source); err == nil && !strings.Contains(source, "-[") {
+		return slowRule{r, func(url string) (bool, []string) {
+			m := re.FindStringSubmatch(url)
+			if m == nil {
+				return false, nil
+			}
+			groups := []string{}
+			for _, named := range []bool{false, true} {
+				for i, name := range re.SubexpNames()[1:] {
+					if (name != "") == named && !useGlobs {
+						groups = append(groups, m[i+1])
+					}
+				}
+			}
+			return true, groups
+		}}, true
+	}
+	re, err := regexp2.Compile(source, regexp2.RE2)
+	if err != nil {
+		return slowRule{}, false
+	}
+	re.MatchTimeout = foreignTimeout
+	return slowRule{r, func(url string) (bool, []string) {
+		m, err := re.FindStringMatch(url)
+		if err != nil || m == nil {
+			return false, nil
+		}
+		groups := []string{}
+		for _, g := range m.Groups()[1:] {
+			groups = append(groups, g.String())
+		}
+		return true, groups
+	}}, true
+}
+
+func referenceSource(pattern string, useGlobs bool) (string, bool) {
+	var source strings.Builder
+	source.WriteByte('^')
+	level, from := 0, 0
+	for i, c := range []byte(pattern) {
+		switch {
+		case c == '<':
+			if level++; level == 1 {
+				source.WriteString(regexp.QuoteMeta(pattern[from:i]))
+				from = i + 1
+			}
+		case c == '>':
+			if level--; level < 0 {
+				return "", false
+			} else if level == 0 {
+				expr := pattern[from:i]
+				if useGlobs {
+					e, err := readGlob(expr)
+					if err != nil {
+						return "", false
+					}
+					expr = e.source
+				}
+				source.WriteString("(" + expr + ")")
+				from = i + 1
+			}
+		}
+	}
+	source.WriteString(regexp.QuoteMeta(pattern[from:]) + "$")
+	return source.String(), level == 0
+}
+
+// verdictOf is what the rules say about a request, by the reference.
+func verdictOf(all []slowRule, r *Request) (rule string, groups []string) {
+	url := r.Target.Scheme + "://" + r.Target.Host + unescape(r.Target.Path)
+	best, found := 0, 0
+	for _, one := range all {
+		if !strings.EqualFold(one.rule.Match.Methods[0], r.Method) {
+			continue
+		}
+		matched, g := one.match(url)
+		switch {
+		case !matched:
+		case found == 0 || one.rule.Priority > best:
+			best, found, rule, groups = one.rule.Priority, 1, one.rule.ID, g
+		case one.rule.Priority == best:
+			found++
+		}
+	}
+	switch found {
+	case 0:
+		return "not_found", nil
+	case 1:
+		return rule, groups
+	}
+	return "many_rules", nil
+}
+
+// FuzzMatch compares the index with the reference: the same verdict and the same groups for every set of rules and every
+// request. Each line of rules is a pattern; its place decides method and priority.
+func FuzzMatch(f *testing.F) {
+	urls := []string{
+		"http://my-app/some-route/a/b", "https://a.example.com/", "http://a.b.example.com:8080/users/12/posts", "https://h/a%20b/%C3%A4/",
+		"http://127.0.0.1/api.v1/x-y_z", "https://[::1]/a", "http://h/100%25",
+	}
+	for i, rules := range []string{
+		"http://my-app/some-route/<.*>\nhttp://my-app/some-route<.*>\nhttp://my-app<.*>\n<.*>\n<https?>://<[^/]+>/<.+>",
+		"<https|http>://<[a-z]+>.example.com/<.*>\nhttps://a.example.com/\nhttps://<.*>.example.com/<a?>\nhttps://<[^/]*>example.com/",
+		"http://<.*>/users/<[0-9]+>/<(?!private).*>\nhttp://<[a-z.]+>:8080/users/<\\d+>/posts\nhttp://a.b.example.com:8080/<[^/]+>/<[^/]*>/p<.*>",
+		"https://h/a b/<[^/]+>/\nhttps://h/<a.b>/<.?>/\nhttps://h/<(?i)A.*>",
+		"http://127.0.0.1/<*>/x<?>y_z\nhttp://127.0.0.1/<**>\nhttp://<{127,128}.0.0.1>/api.<v[0-9]>/<*>\nhttp://127.0.0.1/api.<[!a]>1/<**>",
+		"https://[::1]/<a$>\nhttps://[::1]/<^a>\nhttps://<.*>/<.*>\nhttps://[::1]/<(?P<n>a)()>\nhttps://[::1]/<\\ba\\b>",
+		"http://h/100%\nhttp://h/<[[:digit:]]+>%\nhttp://h/<[0-9]{3}.>",
+	} {
+		f.Add(rules, "GET", urls[i], false)
+		f.Add(rules, "POST", urls[len(urls)-1-i], true)
+	}
+	f.Fuzz(func(t *testing.T, text, method, url string, useGlobs bool) {
+		scheme, rest, _ := strings.Cut(url, "://")
+		host, path, _ := strings.Cut(rest, "/")
+		target, err := ParseTarget(scheme, host, "/"+path, "", TargetOptions{})
+		if err != nil || len(text) > 400 {
+			return
+		}
+		request := &Request{Method: method, Target: target}
+		var rules []Rule
+		var slow []slowRule
+		for i, line := range strings.Split(text, "\n") {
+			if beforePath, _, _ := strings.Cut(strings.Replace(line, "://", "", 1), "/"); lowerASCII(beforePath) != beforePath || strings.Contains(beforePath, ":80") || strings.Contains(beforePath, ":443") {
+				continue // the index writes hosts in one way, which the reference does not
+			}
+			r := openRule(strings.Repeat("r", i+1), Match{URL: line, Methods: []string{[]string{"get", "POST"}[i%5/4]}})
+			r.Priority = i % 3 / 2
+			set, err := compile(&Options{Kinds: coreKinds(), Config: fuzzConfig(useGlobs)}, []Rule{r}, nil)
+			one, ok := newSlowRule(r, useGlobs)
+			if err != nil || !ok || len(set.rules) == 0 {
+				continue
+			}
+			rules, slow = append(rules, r), append(slow, one)
+		}
+		x := make(index)
+		c := &compiler{options: &Options{Kinds: coreKinds(), Config: fuzzConfig(useGlobs)}, made: handlers{}, errors: map[string]*ErrorHandlers{}}
+		for i := range rules {
+			c.rule = &rules[i]
+			one := c.compile(i)
+			for _, e := range one.entries {
+				x.add(one.methods[0], e)
+			}
+		}
+		set := &ruleSet{rules: rules, index: x, errors: builtInErrors()}
+		d := set.decide(t.Context(), request, nil)
+		if d.Err != nil && d.Err.Code == ErrUnavailable.Code {
+			return // an expression took too long
+		}
+		want, groups := verdictOf(slow, request)
+		if got := ruleOf(d); got != want {
+			t.Fatalf("%s %v of\n%s\nis %s by the index and %s by the reference", method, target, text, got, want)
+		}
+		if d.Rule != nil {
+			if diff := cmp.Diff(groups, d.Principal.MatchContext.RegexpCaptureGroups); diff != "" {
+				t.Fatalf("%v of %s: groups: %s", target, d.Rule.Match.URL, diff)
+			}
+		}
+	})
+}
+
+func fuzzConfig(useGlobs bool) Config {
+	c := DefaultConfig()
+	c.Conflicts = "error"
+	if useGlobs {
+		c.MatchingStrategy = "glob"
+	}
+	return c
+}
