@@ -119,3 +119,95 @@ func TestARequestIsTestedByTheCommand(t *testing.T) {
 	fails(t, call(t, "", "rules", "test", "GET", "https://x/a", "--token-file", "-", "--session-file", "-"), 2, "standard input")
 	fails(t, call(t, " ", "rules", "test", "GET", "https://x/a", "--token-file", "-"), 1, "empty")
 }
+
+const orderRules = `
+- id: orders
+  match: {url: "https://api.example.com/orders/<[0-9]+>", methods: [GET]}
+  authenticators: [{handler: oauth2_introspection, config: {required_scope: [read]}}, {handler: anonymous}]
+  authorizer: {handler: allow}
+  mutators: [{handler: header, config: {headers: {X-User: "{{ print .Subject }}"}}}]
+  upstream: {url: "https://orders.internal/v1"}
+- id: health
+  match: {url: "https://api.example.com/health", methods: [GET]}
+  authenticators: [{handler: noop}]
+  authorizer: {handler: deny}
+  mutators: [{handler: noop}]
+`
+
+func TestRulesOnAServer(t *testing.T) {
+	dir := t.TempDir()
+	fromFile := write(t, dir, "static.yaml", strings.NewReplacer("id: orders", "id: static", "id: health", "id: more", "api.example.com", "static.example.com").Replace(orderRules))
+	s := start(t, "access: {rules: {repositories: [\"file://"+fromFile+"\"]}}")
+	file := write(t, dir, "rules.yaml", orderRules)
+	if out := works(t, "", "rules", "apply", file, "--set", "shop", "-e", s.admin); !strings.Contains(out, "orders health") {
+		t.Errorf("%s", out)
+	}
+	if out := works(t, "", "rules", "list", "-e", s.admin); !strings.Contains(out, "orders") || !strings.Contains(out, "static") {
+		t.Errorf("%s", out)
+	}
+	if out := works(t, "", "rules", "get", "static", "-e", s.admin); !strings.Contains(out, "file://"+fromFile) {
+		t.Errorf("%s", out)
+	}
+	if out := works(t, "", "rules", "sources", "-e", s.admin); strings.Count(out, "loaded") < 2 {
+		t.Errorf("%s", out)
+	}
+	// What is listed can be applied.
+	list := works(t, "", "rules", "list", "--set", "shop", "--format", "yaml", "-e", s.admin)
+	if out := works(t, list, "rules", "apply", "-", "--set", "shop", "-e", s.admin); strings.Contains(out, "ADDED") || strings.Contains(out, "CHANGED") {
+		t.Errorf("%s", out)
+	}
+
+	made := asJSON[document](t, works(t, "", "clients", "create", "--grant-type", "client_credentials", "--scope", "read", "--scope", "write", "--format", "json", "-e", s.admin))
+	id := made["client_id"].(string)
+	t.Setenv(clientSecretVariable, made["client_secret"].(string))
+	token := func(scope string) string {
+		out := works(t, "", "perform", "client-credentials", "--client-id", id, "--scope", scope, "--issuer", s.public, "--format", "json")
+		return asJSON[document](t, out)["access_token"].(string)
+	}
+	test := func(token, url string, more ...string) document {
+		args := append([]string{"rules", "test", "GET", url, "--format", "json", "-e", s.admin}, more...)
+		if token != "" {
+			args = append(args, "--token-file", "-")
+		}
+		return asJSON[document](t, works(t, token, args...))
+	}
+	got := test(token("read"), "https://api.example.com/orders/7", "--expect", "200")
+	up := got["upstream"].(document)
+	if got["subject"] != id || up["url"] != "https://orders.internal/v1/orders/7" || up["headers"].(document)["X-User"] != id {
+		t.Errorf("%v", got)
+	}
+	if text := works(t, "", "rules", "test", "GET", "https://api.example.com/health", "--expect", "403", "-e", s.admin); !strings.Contains(text, "deny") {
+		t.Errorf("%s", text)
+	}
+	test("", "https://api.example.com/nowhere", "--expect", "404")
+	if got := test(token("write"), "https://api.example.com/orders/7"); got["allowed"] != false {
+		t.Errorf("a token without the scope passes: %v", got)
+	}
+
+	conflict := strings.NewReplacer("id: orders", "id: other", "id: health", "id: third").Replace(orderRules)
+	fails(t, call(t, conflict, "rules", "apply", "-", "--set", "second", "-e", s.admin), 1, "other", "orders", "refused")
+	fails(t, call(t, "", "rules", "delete", "static", "orders", "-e", s.admin), 1, "static", "1 of 2")
+	if out := works(t, "", "rules", "list", "--set", "shop", "-e", s.admin); strings.Contains(out, "orders") {
+		t.Errorf("%s", out)
+	}
+}
+
+func TestRulesAreCheckedWithoutAServer(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if out := works(t, orderRules, "rules", "check", "-"); out != "2 rules are valid\n" {
+		t.Errorf("%s", out)
+	}
+	dir := t.TempDir()
+	write(t, dir, "1.yaml", orderRules)
+	write(t, dir, "2.json", "[]")
+	works(t, "", "rules", "check", dir)
+	write(t, dir, "2.json", `[{"id":"x","nonsense":true}]`)
+	fails(t, call(t, "", "rules", "check", dir), 1, "2.json", "nonsense", "not valid")
+	write(t, dir, "2.json", strings.NewReplacer("id: orders", "id: other", "id: health", "id: third").Replace(orderRules))
+	fails(t, call(t, "", "rules", "check", dir), 1, "orders", "other")
+	for name, bad := range map[string]string{
+		"handler: deny}": "handler: denny}", "required_scope: [read]": "required_scoppe: [read]", "{{ print .Subject }}": "{{ .Subject",
+	} {
+		fails(t, call(t, strings.Replace(orderRules, name, bad, 1), "rules", "check", "-"), 1, "not valid")
+	}
+}
