@@ -76,7 +76,7 @@ func (g *Geo) fresh(edition string) bool {
 	defer g.mu.RUnlock()
 	d := g.databases[edition]
 	age := g.o.Now().Sub(d.Checked)
-	return d.reader != nil && d.Err == nil && age >= 0 && age < g.o.Config.RefreshEvery/2
+	return d.reader != nil && d.Err == nil && age.Abs() < g.o.Config.RefreshEvery/2
 }
 
 // open opens a file and reads all of it once: what is broken must not be found out by a request.
