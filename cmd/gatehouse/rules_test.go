@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
 // asked is what a command asked a server.
@@ -209,5 +215,50 @@ func TestRulesAreCheckedWithoutAServer(t *testing.T) {
 		"handler: deny}": "handler: denny}", "required_scope: [read]": "required_scoppe: [read]", "{{ print .Subject }}": "{{ .Subject",
 	} {
 		fails(t, call(t, strings.Replace(orderRules, name, bad, 1), "rules", "check", "-"), 1, "not valid")
+	}
+}
+
+func TestDecisionsAreRecorded(t *testing.T) {
+	door := process.FreeAddress(t)
+	dir := t.TempDir()
+	file := write(t, dir, "rules.yaml", orderRules)
+	s := start(t, fmt.Sprintf(`
+serve: {decisions: {enabled: true, address: %q}}
+access: {rules: {repositories: ["file://%s"]}, events: {enabled: true}}
+`, door, file))
+	ask := func(path string) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+door+"/decisions"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "api.example.com"
+		req.Header.Set("X-Forwarded-Proto", "https")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	if ok, no, none := ask("/orders/7?secret=1"), ask("/health"), ask("/nowhere"); ok != 200 || no != 403 || none != 404 {
+		t.Errorf("answered with %d, %d, %d", ok, no, none)
+	}
+	a := &api{endpoint: s.admin, http: http.DefaultClient}
+	var events []document
+	for deadline := time.Now().Add(10 * time.Second); len(events) < 3 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if _, err := a.send(t.Context(), http.MethodGet, "/admin/decisions", nil, &events); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := map[any]any{}
+	for _, e := range events {
+		got[e["path"]] = fmt.Sprint(e["verdict"], " ", e["rule"], " ", e["subject"], " ", e["host"])
+	}
+	want := map[any]any{
+		"/orders/7": "allowed orders anonymous api.example.com", "/health": "forbidden health <nil> api.example.com",
+		"/nowhere": "unmatched <nil> <nil> api.example.com",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
