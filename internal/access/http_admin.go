@@ -259,5 +259,22 @@ func (r *Report) ofTenant(ctx context.Context) *Report {
 // status lists the sources of the tenant, and the admin API itself.
 func (a *Admin) status(ctx context.Context, _ struct{}) ([]SourceStatus, error) {
 	id, _ := tenant.From(ctx)
-	return slices.DeleteFunc(a.Book.Status(), func(s SourceStatus) bool { return s.Tenant != "" && s.Tenant != id }), nil
+	list := slices.DeleteFunc(a.Book.Status(), func(s SourceStatus) bool { return s.Tenant != "" && s.Tenant != id })
+	for i := range list {
+		list[i].only(id)
+	}
+	return list, nil
+}
+
+// only leaves out what is wrong with other tenants' rules.
+func (s *SourceStatus) only(id tenant.ID) {
+	all := len(s.Faults)
+	s.Faults = slices.DeleteFunc(slices.Clone(s.Faults), func(f Fault) bool { return f.Tenant != "" && f.Tenant != id })
+	switch len(s.Faults) {
+	case all:
+	case 0:
+		s.Error = "rules of another tenant are refused"
+	default:
+		s.Error = s.Faults.Error()
+	}
 }

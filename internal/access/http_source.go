@@ -18,6 +18,7 @@ type httpReader struct {
 	limit  int64
 
 	etag, modified string // of what was read last
+	known          digest
 }
 
 func newHTTPReader(at location, c SourceConfig, limit int64) *httpReader {
@@ -59,5 +60,8 @@ func (r *httpReader) read(ctx context.Context) ([]Rule, error) {
 		return nil, err
 	}
 	r.etag, r.modified = res.Header.Get("ETag"), res.Header.Get("Last-Modified")
+	if r.known.same(text) {
+		return nil, errUnchanged
+	}
 	return parseDocument(text, r.name)
 }

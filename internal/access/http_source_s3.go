@@ -20,7 +20,8 @@ type bucketReader struct {
 	bucket bucket
 	limit  int64
 
-	etag string // of what was read last
+	etag  string // of what was read last
+	known digest
 }
 
 func newBucketReader(at location, keys S3Config, limit int64) (*bucketReader, error) {
@@ -72,6 +73,9 @@ func (r *bucketReader) read(ctx context.Context) ([]Rule, error) {
 		return nil, bucketError(err)
 	}
 	r.etag = info.ETag
+	if r.known.same(text) {
+		return nil, errUnchanged
+	}
 	return parseDocument(text, r.name)
 }
 

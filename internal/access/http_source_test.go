@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -118,6 +119,27 @@ func TestWithoutAnEntityTagTheDateIsSent(t *testing.T) {
 	eventually(t, "it is asked again, with what is known", func() bool { _, known := s.counts(); return known > 2 })
 	if full, _ := s.counts(); full != 1 || ids(e) != "a" {
 		t.Errorf("the rules are sent %d times, in force are %q", full, ids(e))
+	}
+}
+
+func TestTheSameRulesUnderAnotherTagAreNotLoadedAgain(t *testing.T) {
+	n := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n++
+		w.Header().Set("ETag", fmt.Sprintf(`"%d"`, n))
+		_, _ = w.Write([]byte(rulesText("a")))
+	}))
+	t.Cleanup(s.Close)
+	at, err := parseLocation(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newHTTPReader(at, SourceConfig{}, 1<<20)
+	if rules, err := r.read(t.Context()); err != nil || len(rules) != 1 {
+		t.Fatalf("%d rules, %v", len(rules), err)
+	}
+	if _, err := r.read(t.Context()); !errors.Is(err, errUnchanged) || n != 2 {
+		t.Errorf("%v after %d answers", err, n)
 	}
 }
 

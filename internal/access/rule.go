@@ -21,7 +21,7 @@ type Rule struct {
 	Errors         []ErrorHandler `json:"errors,omitempty"`
 	Upstream       Upstream       `json:"upstream"`
 
-	// Tenant owns the rule; Source is where it was read ("file:///…", "api"). Both are set by whoever loads it.
+	// Tenant owns the rule; Source is where it was read ("file:///…", "api:SET"). Both are set by whoever loads it.
 	Tenant tenant.ID `json:"-"`
 	Source string    `json:"-"`
 }

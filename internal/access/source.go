@@ -3,6 +3,7 @@ package access
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -421,4 +422,18 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
+}
+
+// digest remembers a document: some servers call the same one by another entity tag each time.
+type digest struct {
+	sum   [sha256.Size]byte
+	valid bool
+}
+
+// same reports whether the document is the one that was seen last, and remembers it.
+func (d *digest) same(text []byte) bool {
+	sum := sha256.Sum256(text)
+	again := d.valid && sum == d.sum
+	d.sum, d.valid = sum, true
+	return again
 }
