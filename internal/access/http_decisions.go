@@ -18,13 +18,33 @@ type Decisions struct {
 // DecisionsPath is the path below which every path is a question.
 const DecisionsPath = "/decisions"
 
+// AuthRequestPath is where nginx's auth_request asks, for which every answer but 2xx, 401 and 403 is a fault of the server that
+// it asked: a redirect is answered as 401 with its Location, and whatever else turns a request away as 403.
+const AuthRequestPath = "/auth_request"
+
 var (
 	errHalfAsked = fault.New(fault.Invalid, "half_asked", "X-Forwarded-Method and X-Forwarded-Uri come together: a proxy that sets one of them would pass its client's other one on.")
+	errNotAsked  = fault.New(fault.Invalid, "not_asked", "Nothing is asked: the proxy must set X-Forwarded-Method and X-Forwarded-Uri and be one of serve.decisions.trusted_proxies.")
 	errManyAsked = fault.New(fault.Invalid, "many_asked", "")
 )
 
 // Serve is the door's handler: 200 with the fields for the upstream, or the rule's answer.
 func (d *Decisions) Serve(w http.ResponseWriter, r *http.Request) error {
+	if r.URL.Path != AuthRequestPath {
+		return d.answer(w, r)
+	}
+	err := d.answer(&authRequestWriter{w}, r)
+	if err == nil {
+		return nil
+	}
+	f := fault.From(err)
+	if authRequestStatus(f.Kind.Status()) == http.StatusForbidden {
+		return ErrForbidden.With(f.Message).Because(err)
+	}
+	return err
+}
+
+func (d *Decisions) answer(w http.ResponseWriter, r *http.Request) error {
 	q, err := question(r)
 	if err != nil {
 		return err
@@ -60,7 +80,11 @@ func question(r *http.Request) (asked, error) {
 	if q.path == "" {
 		q.path = "/"
 	}
+	named := r.URL.Path == AuthRequestPath // by the forwarding headers alone
 	if !web.FromProxy(r.Context()) {
+		if named {
+			return asked{}, errNotAsked
+		}
 		return q, nil
 	}
 	uri := ""
@@ -79,6 +103,9 @@ func question(r *http.Request) (asked, error) {
 	if (uri != "") != (r.Header.Get("X-Forwarded-Method") != "") {
 		return asked{}, errHalfAsked
 	}
+	if uri == "" && named {
+		return asked{}, errNotAsked
+	}
 	if uri != "" {
 		q.path, q.query, _ = strings.Cut(uri, "?")
 	}
@@ -89,6 +116,26 @@ func question(r *http.Request) (asked, error) {
 		q.scheme = "https"
 	}
 	return q, nil
+}
+
+// authRequestWriter answers by those statuses that nginx's auth_request knows.
+type authRequestWriter struct{ http.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *authRequestWriter) WriteHeader(status int) {
+	w.ResponseWriter.WriteHeader(authRequestStatus(status))
+}
+
+// authRequestStatus leaves what is no refusal, such as that the database cannot be reached, as it is.
+func authRequestStatus(status int) int {
+	switch {
+	case status == http.StatusUnauthorized || status >= http.StatusInternalServerError || status < http.StatusMultipleChoices:
+		return status
+	case status < http.StatusBadRequest:
+		return http.StatusUnauthorized
+	default:
+		return http.StatusForbidden
+	}
 }
 
 // refuse answers a request that is turned away.

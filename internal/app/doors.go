@@ -171,7 +171,7 @@ func (a *App) decisions() (http.Handler, error) {
 	a.health.MountVersion(other)
 	a.features.keys.MountPublic(other)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if rest, ok := strings.CutPrefix(r.URL.Path, access.DecisionsPath); ok && (rest == "" || rest[0] == '/') {
+		if rest, ok := strings.CutPrefix(r.URL.Path, access.DecisionsPath); ok && (rest == "" || rest[0] == '/') || r.URL.Path == access.AuthRequestPath {
 			ask.ServeHTTP(w, r)
 			return
 		}
