@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/config"
@@ -30,19 +29,9 @@ type App struct {
 	listeners []*web.Listener
 }
 
-// collectLess lets the heap grow to five times what is live before it is collected, where the operator's GOGC does not say
-// otherwise. A request's garbage is small and what is live is a few megabytes, so the default would collect dozens of
-// times a second under load to save some tens of megabytes.
-func collectLess() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-}
-
 // New opens the databases, brings their schemas up to date where the configuration says so, and puts the features
 // together. It listens nowhere yet. What it opened is closed by Run, or at once when it fails.
 func New(ctx context.Context, cfg *config.Config, version string) (*App, error) {
-	collectLess()
 	log := telemetry.NewLogger(os.Stderr, cfg.Log, telemetry.ContextAttr{Key: "request_id", Value: web.RequestID})
 	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version)}
 	var err error
@@ -117,15 +106,11 @@ func (a *App) checks(ctx context.Context) map[string]error {
 // Run serves until ctx ends or a listener fails, then finishes what is in flight and closes everything. ready is
 // called once, when the server answers.
 func (a *App) Run(ctx context.Context, ready func()) error {
+	collectLess()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	idle := a.background(background)
 	a.log.InfoContext(ctx, "listening", "public", a.PublicURL(), "admin", a.AdminURL(), "profile", string(a.cfg.Profile))
 	go ready()
-	// What starting needs, the first keys included, is several times what serving does. Where others use the machine too the
-	// keys take a while, so it is given back twice.
-	settling, settled := time.AfterFunc(3*time.Second, debug.FreeOSMemory), time.AfterFunc(15*time.Second, debug.FreeOSMemory)
-	defer settling.Stop()
-	defer settled.Stop()
 	err := web.Serve(ctx, web.Grace{Health: a.health, Delay: a.cfg.Serve.StopDelay}, a.listeners...)
 	stop()
 	idle()
