@@ -30,8 +30,8 @@ type Request struct {
 	Header Header
 	// Client is the address of who asks, as far as trusted proxies vouch for it.
 	Client netip.Addr
-	// Certificate is the X.509 certificate (DER) whose key the client proved to hold in TLS, to this server or to a trusted
-	// proxy (RFC 9440); nil where there is none.
+	// Certificate is the X.509 certificate (DER) whose key the client proved to hold in TLS, to the proxy or to Envoy; nil where
+	// there is none. The decision API has none: what its callers pass on in a header (RFC 9440) their clients could have written.
 	Certificate []byte
 	// Body gives the request's body for the authorizers that forward it, at most limit bytes, and ErrBodyTooLarge beyond. Nil
 	// where the door has none. What was read still reaches the upstream.

@@ -74,7 +74,7 @@ func (teller) Mutate(_ context.Context, _ *access.Request, p *access.Principal) 
 
 func always[T any](v T) access.Kind[T] { return func(access.Settings) (T, error) { return v, nil } }
 
-func engine(t *testing.T, rules string) *access.Engine {
+func engine(t testing.TB, rules string) *access.Engine {
 	t.Helper()
 	e := access.NewEngine(access.Options{
 		Kinds: access.Kinds{

@@ -66,6 +66,9 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	request := p.ask(r, target, r.Method)
 	request.Body = keepBody(r)
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		request.Certificate = r.TLS.PeerCertificates[0].Raw
+	}
 	decision, record := p.Decide(r.Context(), request)
 	if !decision.Allowed() {
 		record(0)

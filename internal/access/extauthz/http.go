@@ -2,10 +2,12 @@ package extauthz
 
 import (
 	"context"
+	"encoding/pem"
 	"maps"
 	"net/http"
 	"net/netip"
 	"net/textproto"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -72,7 +74,21 @@ func (h *Handler) read(ctx context.Context, a *AttributeContext) (*access.Reques
 	client, _ := netip.ParseAddr(a.GetSource().GetAddress().GetSocketAddress().GetAddress()) // none where Envoy listens on a socket
 	return &access.Request{
 		Method: strings.ToUpper(held.GetMethod()), Target: target, Header: header, Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held),
+		Certificate: certificate(a.GetSource().GetCertificate()),
 	}, nil
+}
+
+// certificate reads the certificate by which the client proved to Envoy who it is.
+func certificate(escaped string) []byte {
+	text, err := url.PathUnescape(escaped)
+	if err != nil {
+		return nil
+	}
+	block, _ := pem.Decode([]byte(text))
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil
+	}
+	return block.Bytes
 }
 
 // fields gives the header by canonical names. Envoy tells it by one of two members, with HTTP/2's pseudo fields in it.

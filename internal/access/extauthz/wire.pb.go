@@ -728,6 +728,7 @@ func (x *OkHttpResponse) GetHeadersToRemove() []string {
 type AttributeContext_Peer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Address       *Address               `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	Certificate   string                 `protobuf:"bytes,5,opt,name=certificate,proto3" json:"certificate,omitempty"` // in PEM, URL-encoded, where include_peer_certificate is set
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -767,6 +768,13 @@ func (x *AttributeContext_Peer) GetAddress() *Address {
 		return x.Address
 	}
 	return nil
+}
+
+func (x *AttributeContext_Peer) GetCertificate() string {
+	if x != nil {
+		return x.Certificate
+	}
+	return ""
 }
 
 type AttributeContext_HttpRequest struct {
@@ -938,12 +946,13 @@ const file_wire_proto_rawDesc = "" +
 	"\fCheckRequest\x12D\n" +
 	"\n" +
 	"attributes\x18\x01 \x01(\v2$.gatehouse.extauthz.AttributeContextR\n" +
-	"attributes\"\xbb\x05\n" +
+	"attributes\"\xdd\x05\n" +
 	"\x10AttributeContext\x12A\n" +
 	"\x06source\x18\x01 \x01(\v2).gatehouse.extauthz.AttributeContext.PeerR\x06source\x12F\n" +
-	"\arequest\x18\x04 \x01(\v2,.gatehouse.extauthz.AttributeContext.RequestR\arequest\x1a=\n" +
+	"\arequest\x18\x04 \x01(\v2,.gatehouse.extauthz.AttributeContext.RequestR\arequest\x1a_\n" +
 	"\x04Peer\x125\n" +
-	"\aaddress\x18\x01 \x01(\v2\x1b.gatehouse.extauthz.AddressR\aaddress\x1a\x8b\x03\n" +
+	"\aaddress\x18\x01 \x01(\v2\x1b.gatehouse.extauthz.AddressR\aaddress\x12 \n" +
+	"\vcertificate\x18\x05 \x01(\tR\vcertificate\x1a\x8b\x03\n" +
 	"\vHttpRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12W\n" +
