@@ -1,0 +1,22 @@
+// Package policy has the authorizer cel: an expression in the Common Expression Language decides, over typed variables, within a
+// bound on what it may cost.
+//
+//	variable          type                        what it is
+//	subject           string                      who asks; empty for nobody in particular
+//	claims            map(string, dyn)            what came with the credential: claims, traits, introspected fields
+//	scopes            list(string)                what the credential was granted
+//	request.method    string                      in upper case
+//	request.scheme    string                      http or https
+//	request.host      string                      in lower case
+//	request.path      string                      normalized, percent-encoded
+//	request.query     map(string, list(string))   the query's parameters
+//	request.headers   map(string, string)         the first value of each field, by its name in lower case
+//	request.ip        string                      the client's address
+//	captures          map(string, string)         what named parts of the rule's path template matched
+//	now               timestamp                   the time of the decision
+//
+// An expression that fails, such as one that reads a claim that is not there, turns the request away: write has(claims.role).
+//
+// It is a package of its own, beside the other authorizers, because the library is heavy: app decides whether to have it. It owns
+// no table and no route.
+package policy
