@@ -40,7 +40,7 @@ func findConflicts(x index, rules []*compiled) *conflicts {
 	for _, r := range rules {
 		for _, method := range r.methods {
 			for _, e := range r.entries {
-				if e.pattern.never == "" && !c.near(method, e) {
+				if e.pattern.never == "" && c.index[method] != nil && !c.near(method, e) {
 					return c
 				}
 			}
@@ -53,7 +53,7 @@ func findConflicts(x index, rules []*compiled) *conflicts {
 func (c *conflicts) near(method string, e *entry) bool {
 	m := c.index[method]
 	each := func(f *entry) {
-		if f.rule.place > e.rule.place && f.rule.priority == e.rule.priority && f.pattern.never == "" && len(c.found) < maxConflicts {
+		if f.rule.place > e.rule.place && f.rule.priority == e.rule.priority && len(c.found) < maxConflicts {
 			c.compare(method, e, f)
 		}
 	}
@@ -187,7 +187,7 @@ func (c *conflicts) compare(method string, e, f *entry) {
 	for _, url := range o.found {
 		if exact || e.pattern.matchesURL(url) && f.pattern.matchesURL(url) {
 			c.looked[pair] = true
-			c.found = append(c.found, conflict{e, f, method + " " + url + e.rule.conditions.words(&f.rule.conditions)})
+			c.found = append(c.found, conflict{e, f, method + " " + sendable(url) + e.rule.conditions.words(&f.rule.conditions)})
 			return
 		}
 	}
@@ -215,6 +215,21 @@ func (p *pattern) matchesURL(url string) bool {
 		return ok && err == nil
 	}
 	return p.matchParts(&Target{Scheme: scheme, Host: host}, "/"+path)
+}
+
+// sendable writes what the grammar urlText makes as a URL.
+func sendable(url string) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	var b strings.Builder
+	for i := range len(path) {
+		if c := path[i]; c == '/' || unreserved(c) || subDelimiter(c) {
+			b.WriteByte(c)
+		} else {
+			writeEncoded(&b, c)
+		}
+	}
+	return scheme + "://" + host + "/" + b.String()
 }
 
 // words name the values that both rules ask for, as far as they are text.

@@ -51,9 +51,7 @@ func (c *compiled) report() RuleReport {
 		if !slices.Contains(costs, cost) {
 			costs = append(costs, cost)
 		}
-		if e.pattern.key.scanned {
-			r.Scanned = true
-		}
+		r.Scanned = r.Scanned || e.pattern.key.scanned && e.pattern.never == ""
 		if e.pattern.never != "" {
 			r.Warnings = append(r.Warnings, "match.url: no request can match: "+e.pattern.never)
 		}
@@ -71,6 +69,9 @@ func (c *compiled) report() RuleReport {
 // cost says in words what finding the pattern takes.
 func (p *pattern) cost() string {
 	k := p.key
+	if p.never != "" {
+		return "none: it is never looked at"
+	}
 	if k.scanned {
 		return "scanned for every request: an expression before the path can match a slash, so that neither host nor path can be looked up"
 	}

@@ -38,6 +38,9 @@ type node struct {
 }
 
 func (x index) add(method string, e *entry) {
+	if e.pattern.never != "" {
+		return
+	}
 	m := x[method]
 	if m == nil {
 		m = &methodIndex{hosts: make(map[string]*node), ends: make(map[string]*node), any: &node{}}
@@ -188,8 +191,6 @@ func (s *search) offer(e *entry) {
 func (s *search) matches(e *entry) bool {
 	p := e.pattern
 	switch {
-	case p.never != "":
-		return false
 	case p.whole != nil:
 		matched, err := p.whole.match(s.url())
 		if err != nil {

@@ -28,7 +28,7 @@ func compileForeign(source string) (*regexp2.Regexp, error) {
 // it is one that matches everything.
 func relax(source string) (wider string, tree *syntax.Regexp) {
 	r := relaxer{rest: source}
-	if relaxed, ok := r.sequence(); ok {
+	if relaxed, ok := r.sequence(); ok && r.rest == "" {
 		if tree, err := syntax.Parse(relaxed, syntax.Perl); err == nil {
 			return relaxed, tree
 		}
