@@ -108,7 +108,7 @@ func TestProxyPassesRequestsOn(t *testing.T) {
 	if ids := resp.Header.Values("X-Request-Id"); resp.StatusCode != 200 || len(ids) != 1 || ids[0] == "theirs" || resp.Header.Get("Cache-Control") != "" {
 		t.Errorf("%d %v", resp.StatusCode, resp.Header)
 	}
-	if e := recorded.last(t); e.Rule != "all" || e.Subject != "ada" || e.Bytes != int64(len(body)) || e.Path != "/a/c" {
+	if e := recorded.last(t, 1); e.Rule != "all" || e.Subject != "ada" || e.Bytes != int64(len(body)) || e.Path != "/a/c" {
 		t.Errorf("%+v", e)
 	}
 
