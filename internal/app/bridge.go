@@ -25,18 +25,18 @@ import (
 // the other's words. Nothing is decided here.
 
 // bridgedURLs are the pages that take part in OAuth flows: the operator's, and this server's own where there is none. own tells
-// whether people sign in here.
-func bridgedURLs(urls oauth.URLsConfig, base web.BaseURL) (bridged oauth.URLsConfig, own bool) {
+// whether people sign in here. This server's own pages are paths, which each tenant has under its own name.
+func bridgedURLs(urls oauth.URLsConfig) (bridged oauth.URLsConfig, own bool) {
 	if urls.Login != "" {
 		return urls, false // the login app knows its people, and asks them itself
 	}
-	urls.Login = base.Join("/self-service/login/browser")
+	urls.Login = "/self-service/login/browser"
 	for _, u := range []struct {
 		to   *string
 		path string
 	}{{&urls.Registration, "/self-service/registration/browser"}, {&urls.Consent, "/account/consent"}, {&urls.Logout, "/account/logout"}} {
 		if *u.to == "" {
-			*u.to = base.Join(u.path)
+			*u.to = u.path
 		}
 	}
 	return urls, true

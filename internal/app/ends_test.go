@@ -95,9 +95,7 @@ func (c *caller) tokens(subject string) (access, refresh string) {
 	c.Helper()
 	const pkce = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636 appendix B
 	if c.client == "" {
-		made := c.call(http.MethodPost, "/admin/clients", `{"token_endpoint_auth_method":"none","scope":"openid offline_access",
-			"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"redirect_uris":["http://127.0.0.1/cb"]}`, http.StatusCreated)
-		c.client, _ = made["client_id"].(string)
+		c.client = c.register()
 	}
 	id := c.client
 	to := c.ask()
@@ -117,6 +115,15 @@ func (c *caller) tokens(subject string) (access, refresh string) {
 	access, _ = got["access_token"].(string)
 	refresh, _ = got["refresh_token"].(string)
 	return access, refresh
+}
+
+// register registers an application and gives its id.
+func (c *caller) register() string {
+	c.Helper()
+	made := c.call(http.MethodPost, "/admin/clients", `{"token_endpoint_auth_method":"none","scope":"openid offline_access",
+		"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"redirect_uris":["http://127.0.0.1/cb"]}`, http.StatusCreated)
+	id, _ := made["client_id"].(string)
+	return id
 }
 
 // ask begins an authorization request of the application.

@@ -98,7 +98,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 		return nil, err
 	}
 	settings, own := cfg.OAuth.Config, false
-	settings.URLs, own = bridgedURLs(cfg.OAuth.URLs, base)
+	settings.URLs, own = bridgedURLs(cfg.OAuth.URLs)
 	clients := client.NewStore(client.StoreOptions{DB: db, Feed: feed, CacheSize: cfg.OAuth.Clients.CacheSize, Now: now})
 	authenticator := &client.Authenticator{
 		Store: clients, Hasher: hasher, Keys: &client.RemoteKeys{Fetch: documents.Get, Now: now},
@@ -123,7 +123,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	flowStore := authorize.NewStore(authorize.StoreOptions{DB: db, Feed: feed, Tokens: tokens, Issuer: issuing, LiveFamilies: tokens.LiveFamilies, Now: now})
 	flows := &authorize.Flows{
 		Policy: policy, Clients: clients, Issuer: issuing, Keys: signing, Store: flowStore,
-		Challenges: challenges, Public: base.Join, Now: now,
+		Challenges: challenges, Public: bases.Join, Now: now,
 	}
 	if own {
 		flows.Login = sessionBridge{people.sessions}
@@ -142,7 +142,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	logoutStore := &logout.Store{DB: db}
 	logouts := &logout.Logouts{
 		URLs: settings.URLs, Clients: clients, Sessions: flowStore, Keys: signing, Store: logoutStore, Login: flows.Login,
-		Challenges: challenges, Issuer: issuing.URL, Public: base.Join, Now: now,
+		Challenges: challenges, Issuer: issuing.URL, Public: bases.Join, Now: now,
 	}
 	logoutHandler := &logout.Handler{Browser: authorizeHandler, Logouts: logouts}
 	if own {

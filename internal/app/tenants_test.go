@@ -19,7 +19,8 @@ func TestATenantIsReachedUnderItsOwnName(t *testing.T) {
 		"127.0.0.1": base.Origin(), "login.acme.example": strings.Replace(base.Origin(), base.Host(), "login.acme.example:0", 1),
 		"www.acme.example": strings.Replace(base.Origin(), base.Host(), "login.acme.example:0", 1),
 	} {
-		c := &caller{T: t, app: a, host: host, key: key, cookies: map[string]string{}}
+		c := newCaller(t, a)
+		c.host, c.key = host, key
 		leads := func(what, address string) {
 			t.Helper()
 			if !strings.HasPrefix(address, want+"/") {
@@ -33,6 +34,8 @@ func TestATenantIsReachedUnderItsOwnName(t *testing.T) {
 		leads("the flow's address", text(t, flow, "request_url"))
 		leads("the form", text(t, flow, "ui", "action"))
 
+		c.client = c.register()
+		leads("an application's login", c.ask().String())
 		id := c.person("ada@" + host + ".example.com")
 		issued := c.call(http.MethodPost, "/admin/recovery/code", `{"identity_id":"`+id+`"}`, http.StatusCreated)
 		leads("the link of an administrator", text(t, issued, "recovery_link"))

@@ -48,8 +48,8 @@ type Flows struct {
 	Challenges Challenges
 	// Login is the login that is built into this server; nil where people sign in elsewhere.
 	Login Login
-	// Public gives the URL of a path on the public listener.
-	Public func(path string) string
+	// Public gives the URL of a path on the public listener, as the tenant of ctx is reached.
+	Public func(ctx context.Context, path string) string
 	Now    func() time.Time
 }
 
@@ -160,7 +160,7 @@ func (f *Flows) begin(ctx context.Context, p params, t target, c *client.Client,
 		return nil, err
 	}
 	challenge := f.Challenges.Make(LoginChallenge, here(ctx), flow.ID)
-	return &Next{Location: withParam(f.loginURL(r), "login_challenge", challenge), Bind: flow.ID}, nil
+	return &Next{Location: withParam(f.loginURL(ctx, r), "login_challenge", challenge), Bind: flow.ID}, nil
 }
 
 // here is the tenant of the request. Without one no statement would run, so there is none to be mistaken for.
@@ -190,22 +190,30 @@ func (f *Flows) known(ctx context.Context, sid string) (*known, error) {
 }
 
 // loginURL is where people sign in, or sign up where the client wants that.
-func (f *Flows) loginURL(r *Request) string {
+func (f *Flows) loginURL(ctx context.Context, r *Request) string {
 	if r.has("registration") && f.Policy.URLs.Registration != "" {
-		return f.Policy.URLs.Registration
+		return f.page(ctx, f.Policy.URLs.Registration)
 	}
 	if f.Policy.URLs.Login != "" {
-		return f.Policy.URLs.Login
+		return f.page(ctx, f.Policy.URLs.Login)
 	}
-	return f.Public(pathFallbackLogin)
+	return f.Public(ctx, pathFallbackLogin)
 }
 
 func (f *Flows) consentURL(ctx context.Context, flow *Flow) string {
-	to := f.Policy.URLs.Consent
-	if to == "" {
-		to = f.Public(pathFallbackConsent)
+	to := f.Public(ctx, pathFallbackConsent)
+	if f.Policy.URLs.Consent != "" {
+		to = f.page(ctx, f.Policy.URLs.Consent)
 	}
 	return withParam(to, "consent_challenge", f.Challenges.Make(ConsentChallenge, here(ctx), flow.ID))
+}
+
+// page is a page of the policy: an address, or a path of this server's own, which each tenant has under its own name.
+func (f *Flows) page(ctx context.Context, to string) string {
+	if strings.HasPrefix(to, "/") {
+		return f.Public(ctx, to)
+	}
+	return to
 }
 
 // withParam adds a parameter to the query of a URL of the configuration.

@@ -66,7 +66,7 @@ func (f *Flows) answerConsent(ctx context.Context, flow *Flow, a *ConsentAnswer)
 	if flow.Consent == nil || !flow.Consent.same(a) {
 		return "", used(flow)
 	}
-	return f.Public(pathAuth + "?consent_verifier=" + f.Challenges.Make(ConsentVerifier, here(ctx), flow.ID)), nil
+	return f.Public(ctx, pathAuth+"?consent_verifier="+f.Challenges.Make(ConsentVerifier, here(ctx), flow.ID)), nil
 }
 
 // ResumeConsent takes the browser that comes back from the consent app, and sends it to the client with the answer.

@@ -81,7 +81,7 @@ func start(t testing.TB, db *sqldb.DB, change ...func(*authorize.Policy)) *serve
 		LiveFamilies: func(context.Context, []string) (map[string]bool, error) { return nil, nil }})
 	s.handler = &authorize.Handler{
 		Flows: &authorize.Flows{Policy: policy, Clients: s.clients, Issuer: issuer, Keys: signing, Store: s.store,
-			Challenges: authorize.NewChallenges(ring), Public: base.Join, Now: s.clock.Now},
+			Challenges: authorize.NewChallenges(ring), Public: web.NewBaseURLs(base, nil).Join, Now: s.clock.Now},
 		Cookies: web.Cookies{Ring: ring.For("cookies"), Base: base},
 	}
 	s.public = web.NewMux(web.OAuthErrors, web.Options{BaseURL: base})

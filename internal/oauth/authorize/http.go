@@ -83,7 +83,7 @@ func (h *Handler) requestURL(r *http.Request, values url.Values) string {
 	if r.Method == http.MethodPost {
 		query = values.Encode()
 	}
-	return h.Flows.Public(pathAuth + "?" + query)
+	return h.Flows.Public(r.Context(), pathAuth+"?"+query)
 }
 
 // sameHost sends a browser that begins at 127.0.0.1 to localhost when that is what the server is called, or the other

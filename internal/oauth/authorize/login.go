@@ -82,7 +82,7 @@ func (f *Flows) answerLogin(ctx context.Context, flow *Flow, a *LoginAnswer) (to
 	if flow.Login == nil || flow.SignedIn != nil || !flow.Login.same(a) {
 		return "", used(flow)
 	}
-	return f.Public(pathAuth + "?login_verifier=" + f.Challenges.Make(LoginVerifier, here(ctx), flow.ID)), nil
+	return f.Public(ctx, pathAuth+"?login_verifier="+f.Challenges.Make(LoginVerifier, here(ctx), flow.ID)), nil
 }
 
 // answer adds an app's answer to a flow unless there is one already, and gives the flow with the one that stands.

@@ -46,7 +46,7 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request) error {
 		next, err = h.Logouts.Begin(r.Context(), Wish{
 			Hint: values.Get("id_token_hint"), ClientID: values.Get("client_id"),
 			RedirectURI: values.Get("post_logout_redirect_uri"), State: values.Get("state"),
-			URL: h.Logouts.Public(path) + "?" + values.Encode(),
+			URL: h.Logouts.Public(r.Context(), path) + "?" + values.Encode(),
 		}, sid)
 	}
 	if err != nil {

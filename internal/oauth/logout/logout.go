@@ -43,8 +43,8 @@ type Logouts struct {
 	Login authorize.Login
 	// Issuer gives our issuer identifier, which an id_token_hint must have.
 	Issuer func(ctx context.Context) string
-	// Public gives the URL of a path on the public listener.
-	Public func(path string) string
+	// Public gives the URL of a path on the public listener, as the tenant of ctx is reached. A page of URLs may be such a path.
+	Public func(ctx context.Context, path string) string
 	Now    func() time.Time
 }
 
@@ -83,7 +83,7 @@ func (l *Logouts) Begin(ctx context.Context, w Wish, sid string) (*Next, error) 
 	if err != nil {
 		return nil, err
 	}
-	to, err := l.destination(w, c)
+	to, err := l.destination(ctx, w, c)
 	if err != nil {
 		return nil, err
 	}
@@ -141,12 +141,12 @@ func (l *Logouts) whose(ctx context.Context, w Wish) (*authorize.Hint, *client.C
 
 // destination says where the browser goes in the end. What a request names must be registered, character by character
 // (§3.1).
-func (l *Logouts) destination(w Wish, c *client.Client) (string, error) {
+func (l *Logouts) destination(ctx context.Context, w Wish, c *client.Client) (string, error) {
 	switch {
 	case w.RedirectURI == "" && l.URLs.PostLogoutRedirect != "":
 		return l.URLs.PostLogoutRedirect, nil
 	case w.RedirectURI == "":
-		return l.Public(pathDone), nil
+		return l.Public(ctx, pathDone), nil
 	case c == nil:
 		return "", oauth.ErrInvalidRequest.With("The post_logout_redirect_uri parameter needs an id_token_hint or a client_id, to tell whose it is.")
 	case !slices.Contains(c.PostLogoutRedirectURIs, w.RedirectURI):
@@ -172,7 +172,10 @@ func (l *Logouts) session(ctx context.Context, sid string) (*authorize.Session, 
 func (l *Logouts) askURL(ctx context.Context, r *Request) string {
 	to := l.URLs.Logout
 	if to == "" {
-		to = l.Public(pathFallback)
+		to = pathFallback
+	}
+	if strings.HasPrefix(to, "/") {
+		to = l.Public(ctx, to)
 	}
 	return withParam(to, "logout_challenge", l.Challenges.Make(authorize.LogoutChallenge, here(ctx), r.ID))
 }
@@ -237,7 +240,7 @@ func (l *Logouts) Accept(ctx context.Context, challenge string) (to string, err 
 	if err != nil {
 		return "", err
 	}
-	return withParam(l.Public(path), "logout_verifier", l.Challenges.Make(authorize.LogoutVerifier, here(ctx), r.ID)), nil
+	return withParam(l.Public(ctx, path), "logout_verifier", l.Challenges.Make(authorize.LogoutVerifier, here(ctx), r.ID)), nil
 }
 
 // Reject takes the person's no.
