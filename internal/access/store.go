@@ -123,6 +123,36 @@ func (s *Store) apply(ctx context.Context, revision int64, c change) (done bool,
 	return done, err
 }
 
+// reseal writes the rules anew that were sealed with a secret which is not the first any more, so that it can go: how many. Where
+// somebody changes rules at the same time, what is left is for the next start.
+func (s *Store) reseal(ctx context.Context) (n int, err error) {
+	snap, err := s.load(ctx)
+	if err != nil {
+		return 0, err
+	}
+	of := map[tenant.ID]*change{}
+	for _, r := range snap.rules {
+		if !r.stale {
+			continue
+		}
+		c := of[r.rule.Tenant]
+		if c == nil {
+			c = &change{}
+			of[r.rule.Tenant] = c
+		}
+		c.remove, c.write = append(c.remove, r.rule.ID), append(c.write, r)
+	}
+	for id, c := range of {
+		done, err := s.apply(tenant.With(ctx, id), snap.revision, *c)
+		if err != nil || !done {
+			return n, err
+		}
+		snap.revision++
+		n += len(c.write)
+	}
+	return n, nil
+}
+
 // rowsAtOnce is how many ids one statement names.
 const rowsAtOnce = 1000
 

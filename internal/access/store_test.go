@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -384,6 +385,48 @@ func TestStoredRulesAreSealed(t *testing.T) {
 	if _, err := one.store.load(ctx); err == nil || !strings.Contains(err.Error(), "rule b") {
 		t.Errorf("%v", err)
 	}
+}
+
+func TestRulesAreSealedAnewAtTheStart(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		ring := func(secrets ...secret.String) *secret.Ring {
+			r, err := secret.NewRing(secrets)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		const before, after = "the secret that was there before", "the secret that is there now"
+		feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
+		server := func(r *secret.Ring) *Rulebook {
+			b, err := NewRulebook(RulebookOptions{
+				Engine: sourceEngine(), Config: fast(), Store: NewStore(db, feed, r, (&testkit.Clock{}).Now), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Start(t.Context())
+			return b
+		}
+		for _, id := range []tenant.ID{tenant.Default, "acme"} {
+			if _, err := server(ring(before)).Replace(tenant.With(t.Context(), id), "team", rulesOf(t, "["+ruleText("a", "/"+string(id))+"]"), Precondition{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		store := server(ring(after, before)).store
+		if n, err := store.reseal(t.Context()); n != 2 || err != nil {
+			t.Errorf("%d rules, %v", n, err)
+		}
+		if n, err := store.reseal(t.Context()); n != 0 || err != nil {
+			t.Errorf("and once more %d rules, %v", n, err)
+		}
+		if b := server(ring(after)); b.Ready() != nil || len(b.engine.Rules()) != 2 {
+			t.Errorf("%+v", b.Status())
+		}
+		if b := server(ring(before)); b.Ready() == nil || !strings.Contains(b.Status()[0].Error, "secrets.system") {
+			t.Errorf("%+v", b.Status())
+		}
+	})
 }
 
 func TestPrecondition(t *testing.T) {
