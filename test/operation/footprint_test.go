@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,15 +12,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
 const (
-	binaryLimit   = 40e6
-	residentLimit = 40 << 10 // KiB
+	binaryLimit   = 40e6 // bytes
+	residentLimit = 40e6 // bytes
+
+	// settling is how long a server is left alone before its memory is measured, once. Its start is over three seconds after
+	// the first keys were made, for which a loaded machine takes some seconds more.
+	settling = 20 * time.Second
 )
 
-// S4-30: the server stays small. The binary is measured as it is released, and memory when the start is over.
+// S4-30: the server stays small, with SQLite as well as with PostgreSQL. The binary is measured as it is released.
 func TestFootprint(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gatehouse")
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "../../cmd/gatehouse")
@@ -27,43 +33,50 @@ func TestFootprint(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	info, err := os.Stat(path)
+	binary, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("stripped binary: %.1f MB", float64(info.Size())/1e6)
-	if info.Size() > binaryLimit {
-		t.Errorf("the stripped binary has %d bytes, the limit is %.0f", info.Size(), binaryLimit)
+	t.Logf("stripped binary: %.1f MB", float64(len(binary))/1e6)
+	if len(binary) > binaryLimit {
+		t.Errorf("the stripped binary has %d bytes, the limit is %.0f", len(binary), binaryLimit)
+	}
+	// Nobody calls this method. It is in the program only when one is looked up by a name that the linker cannot know, and
+	// then so is every other.
+	if bytes.Contains(binary, []byte("reflect.Value.Methods\x00")) {
+		t.Error("the linker kept methods that nobody calls: which dependency calls reflect's Method or MethodByName? " +
+			"`go build -ldflags=-dumpdep ./cmd/gatehouse 2>&1 | grep ReflectMethod` names it")
 	}
 	if runtime.GOOS != "linux" {
 		return // the kernel's word on memory is read where there is /proc
 	}
-	s := process.Start(t, process.Options{})
-	// The start is over when the keys are made and what they took was given back; that takes longer where others work too.
-	time.Sleep(5 * time.Second)
-	var kib int
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-		if kib, err = resident(s.PID()); err != nil {
+	servers := map[string]*process.Server{
+		"sqlite":   process.Start(t, process.Options{}),
+		"postgres": process.Start(t, process.Options{DSN: testkit.Postgres(t)}),
+	}
+	time.Sleep(settling)
+	for name, s := range servers {
+		used, err := resident(s.PID())
+		if err != nil {
 			t.Fatal(err)
 		}
-		if kib <= residentLimit {
-			break
+		t.Logf("idle resident memory, %s: %.1f MB", name, used/1e6)
+		if used > residentLimit {
+			t.Errorf("%s: the idle server takes %.0f bytes, the limit is %.0f", name, used, residentLimit)
 		}
-	}
-	t.Logf("idle resident memory: %.1f MiB", float64(kib)/1024)
-	if kib > residentLimit {
-		t.Errorf("the idle server takes %d KiB, the limit is %d", kib, residentLimit)
 	}
 }
 
-func resident(pid int) (kib int, err error) {
+// resident is a process's resident memory in bytes.
+func resident(pid int) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(status)) {
 		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			return strconv.Atoi(strings.Fields(rest)[0])
+			kib, err := strconv.Atoi(strings.Fields(rest)[0])
+			return float64(kib) * 1024, err
 		}
 	}
 	return 0, fmt.Errorf("the status of process %d has no VmRSS line", pid)
