@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/textproto"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -63,14 +64,16 @@ type compiler struct {
 	options *Options
 	before  handlers
 	made    handlers
-	errors  map[string]*ErrorHandlers
-	faults  Faults
-	rule    *Rule // the one that is compiled
+	// expressions are those that were compiled, so that rules which say the same share them.
+	expressions map[string]*regexp.Regexp
+	errors      map[string]*ErrorHandlers
+	faults      Faults
+	rule        *Rule // the one that is compiled
 }
 
 // compile makes a set of rules, or says all that is wrong. Handlers that were made before are used again.
 func compile(o *Options, rules []Rule, before handlers) (*ruleSet, error) {
-	c := &compiler{options: o, before: before, made: make(handlers), errors: make(map[string]*ErrorHandlers)}
+	c := &compiler{options: o, before: before, made: make(handlers), expressions: make(map[string]*regexp.Regexp), errors: make(map[string]*ErrorHandlers)}
 	set := &ruleSet{rules: slices.Clone(rules), index: make(index), handlers: c.made}
 	if set.rules == nil {
 		set.rules = []Rule{}
@@ -230,7 +233,29 @@ func (c *compiler) pattern(path string, make func() (*pattern, error)) []*patter
 		c.fault(path, "%s", err)
 		return nil
 	}
+	c.share(p)
 	return []*pattern{p}
+}
+
+// share has the pattern use the expressions of others: ten thousand rules have few different ones.
+func (c *compiler) share(p *pattern) {
+	texts := []*text{&p.scheme, &p.host}
+	for i := range p.segments {
+		texts = append(texts, &p.segments[i])
+	}
+	if p.rest != nil {
+		texts = append(texts, p.rest)
+	}
+	for _, t := range texts {
+		if t.re == nil {
+			continue
+		}
+		if first := c.expressions[t.re.String()]; first != nil {
+			t.re = first
+		} else {
+			c.expressions[t.re.String()] = t.re
+		}
+	}
 }
 
 // upstream reads where the proxy sends requests; a rule for the decision doors needs no upstream.

@@ -41,10 +41,7 @@ func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Dec
 		w.refuse(r, ErrNoRule)
 		return &w.Decision
 	}
-	s := search{request: r, path: unescape(r.Target.Path)}
-	if x != nil {
-		s.seen = x.candidate(&s)
-	}
+	s := search{request: r, path: unescape(r.Target.Path), explanation: x}
 	set.index.find(&s)
 	switch {
 	case s.err != nil: // a pattern took too long: another rule may be the one
@@ -176,20 +173,18 @@ func (x *explanation) end(stage, handler string, begun time.Time, err error) {
 const maxCandidates = 20
 
 // candidate notes the rules that were looked at.
-func (x *explanation) candidate(s *search) func(*entry, bool) {
-	return func(e *entry, matched bool) {
-		step := Step{Stage: "match", Handler: e.rule.name(), Outcome: Passed}
-		if !matched {
-			if len(x.steps) >= maxCandidates {
-				return
-			}
-			step.Outcome, step.Reason = Skipped, "The pattern does not match."
-			if e.pattern.matchesURL(s.url()) {
-				step.Reason = "The pattern matches, but a header or a query parameter that the rule asks for does not."
-			}
+func (x *explanation) candidate(s *search, e *entry, matched bool) {
+	step := Step{Stage: "match", Handler: e.rule.name(), Outcome: Passed}
+	if !matched {
+		if len(x.steps) >= maxCandidates {
+			return
 		}
-		x.steps = append(x.steps, step)
+		step.Outcome, step.Reason = Skipped, "The pattern does not match."
+		if e.pattern.matchesURL(s.url()) {
+			step.Reason = "The pattern matches, but a header or a query parameter that the rule asks for does not."
+		}
 	}
+	x.steps = append(x.steps, step)
 }
 
 // whyNone names rules that would match the request if it had another method or scheme.

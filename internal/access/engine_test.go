@@ -119,8 +119,12 @@ func TestABadSetIsRefusedWhole(t *testing.T) {
 		bad("f", func(r *Rule) { r.Match.Methods = []string{"GE T"} }),
 		bad("g", func(r *Rule) { r.Authenticators = nil; r.Authorizer = HandlerRef{} }),
 		bad("h", func(r *Rule) { r.Authenticators[0].Handler = "nop"; r.Authorizer.Handler = "deny" }),
-		bad("i", func(r *Rule) { r.Authenticators = []HandlerRef{{Handler: "anonymous", Config: []byte(`{"subjekt":"x"}`)}} }),
-		bad("j", func(r *Rule) { r.Mutators = []HandlerRef{{Handler: "header", Config: []byte(`{"headers":{"A":"{{ .X"}}`)}} }),
+		bad("i", func(r *Rule) {
+			r.Authenticators = []HandlerRef{{Handler: "anonymous", Config: []byte(`{"subjekt":"x"}`)}}
+		}),
+		bad("j", func(r *Rule) {
+			r.Mutators = []HandlerRef{{Handler: "header", Config: []byte(`{"headers":{"A":"{{ .X"}}`)}}
+		}),
 		bad("k", func(r *Rule) { r.Mutators = []HandlerRef{{Handler: "header", Config: []byte(`[]`)}} }),
 		bad("l", func(r *Rule) { r.Errors = []ErrorHandler{{Handler: "jason"}} }),
 		bad("m", func(r *Rule) { r.Upstream.URL = "ftp://x" }),

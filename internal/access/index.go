@@ -108,8 +108,8 @@ type search struct {
 	// best is the rule of the highest priority that matched, tie another one of that priority.
 	best, tie *entry
 	err       error
-	// seen gets every candidate and whether it matched, where somebody wants to know.
-	seen func(e *entry, matched bool)
+	// explanation takes every candidate, where somebody wants to know.
+	explanation *explanation
 }
 
 // find looks for the request's rule: best, unless there is a tie or an error.
@@ -170,12 +170,12 @@ func (n *node) walk(s *search, path string, more bool) {
 
 // offer compares a candidate with the request, unless a rule of higher priority was found already.
 func (s *search) offer(e *entry) {
-	if s.best != nil && (e.rule.priority < s.best.rule.priority || e.rule == s.best.rule) && s.seen == nil {
+	if s.best != nil && (e.rule.priority < s.best.rule.priority || e.rule == s.best.rule) && s.explanation == nil {
 		return
 	}
 	matched := s.matches(e)
-	if s.seen != nil {
-		s.seen(e, matched)
+	if s.explanation != nil {
+		s.explanation.candidate(s, e, matched)
 	}
 	if !matched {
 		return

@@ -157,7 +157,7 @@ func FuzzMatch(f *testing.F) {
 			rules, slow = append(rules, r), append(slow, one)
 		}
 		x := make(index)
-		c := &compiler{options: &Options{Kinds: coreKinds(), Config: fuzzConfig(useGlobs)}, made: handlers{}, errors: map[string]*ErrorHandlers{}}
+		c := &compiler{options: &Options{Kinds: coreKinds(), Config: fuzzConfig(useGlobs)}, made: handlers{}, expressions: map[string]*regexp.Regexp{}, errors: map[string]*ErrorHandlers{}}
 		for i := range rules {
 			c.rule = &rules[i]
 			one := c.compile(i)

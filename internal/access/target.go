@@ -302,14 +302,15 @@ func splitPort(host string) (name, port string, err error) {
 	return name, port, nil
 }
 
+var errNoHost = ErrAmbiguous.With("The host is not a host name.")
+
 // checkName refuses host names that are none. What is not ASCII is written in punycode on the wire (RFC 9110 §4.2.3, RFC
 // 5891).
 func checkName(name string) error {
-	bad := ErrAmbiguous.With("The host is not a host name.")
 	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
 		inside := name[1 : len(name)-1]
 		if inside == "" || strings.Trim(inside, "0123456789abcdefABCDEF:.") != "" {
-			return bad
+			return errNoHost
 		}
 		return nil
 	}
@@ -319,17 +320,17 @@ func checkName(name string) error {
 		switch {
 		case c == '.':
 			if label == 0 {
-				return bad
+				return errNoHost
 			}
 			label = 0
 		case c == '-' || c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z':
 			label++
 		default:
-			return bad
+			return errNoHost
 		}
 	}
 	if label == 0 && !strings.HasSuffix(name, ".") || name == "" {
-		return bad
+		return errNoHost
 	}
 	return nil
 }
