@@ -72,8 +72,8 @@ type Config struct {
 	// application/x-www-form-urlencoded, for which the body must evaluate to an object of single values.
 	Headers map[string]secret.String `yaml:"headers"`
 	// URI (file://, https://, http:// or base64://) of the program that makes the body. It sees flow, identity, session,
-	// request_headers, request_method, request_url and request_cookies. Files are read when the server starts, URLs when the
-	// hook is first called and then each hour. Without a program the call has no body.
+	// request_headers, request_method, request_url and request_cookies, and failure in hooks on failed logins. Files are read
+	// when the server starts, URLs when the hook is first called and then each hour. Without a program the call has no body.
 	Body string `yaml:"body"`
 	// The language of body: jsonnet, a function of ctx; or gotemplate, where {{json .flow.id}} writes a value as JSON.
 	BodyFormat string `yaml:"body_format" default:"jsonnet" enum:"jsonnet,gotemplate"`

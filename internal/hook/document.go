@@ -19,13 +19,14 @@ type document struct {
 	RequestCookies map[string]string          `json:"request_cookies"`
 	Identity       map[string]json.RawMessage `json:"identity,omitempty"`
 	Session        json.RawMessage            `json:"session,omitempty"`
+	Failure        *Failure                   `json:"failure,omitempty"`
 }
 
 // newDocument puts together what programs see, of the headers only those that are allowed.
 func newDocument(c Call, allowed []string) (*document, error) {
 	d := &document{
 		RequestHeaders: make(map[string][]string, len(allowed)), RequestMethod: c.RequestMethod, RequestURL: c.RequestURL,
-		RequestCookies: c.RequestCookies,
+		RequestCookies: c.RequestCookies, Failure: c.Failure,
 	}
 	if d.RequestCookies == nil {
 		d.RequestCookies = map[string]string{}

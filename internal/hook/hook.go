@@ -80,6 +80,21 @@ type Call struct {
 	RequestCookies map[string]string
 	// TransientPayload is what the client sent for hooks; it becomes part of the flow's document.
 	TransientPayload json.RawMessage
+	// Failure is why the flow failed, for hooks that are told of failures.
+	Failure *Failure
+}
+
+// Failure is what programs see as ctx.failure.
+type Failure struct {
+	// Reason is a stable word: the code of the error, such as too_many_attempts, or rejected where the person was shown a message.
+	Reason string `json:"reason"`
+	// MessageID and Message are what the person was shown, the message in English; 0 where it was no message of the form.
+	MessageID int    `json:"message_id"`
+	Message   string `json:"message"`
+	// Method is the sign-in method that was tried.
+	Method string `json:"method"`
+	// Identifier is who they said they were, as it was typed.
+	Identifier string `json:"identifier"`
 }
 
 // Reply is what hooks answered, taken together.

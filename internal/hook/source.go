@@ -2,6 +2,7 @@ package hook
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -92,4 +93,25 @@ func (s *sources) compile(key sourceKey, text []byte) (program, error) {
 		return newTemplate(string(text), s.jsonnet)
 	}
 	return s.jsonnet.Compile("body", string(text))
+}
+
+// Check compiles a hook's program, where it is in a file or in the configuration itself, and says what is wrong with it below the
+// hook's `config`. One at a URL is read when it is needed.
+func (j *Jsonnet) Check(c Config) error {
+	c = c.withDefaults()
+	from, err := bodySource(c.Body)
+	if c.Body == "" || err == nil && from.URL != "" {
+		return nil
+	}
+	var text []byte
+	if err == nil {
+		text, err = from.Local(maxSource)
+	}
+	if err == nil {
+		_, err = (&sources{jsonnet: j}).compile(sourceKey{c.Body, c.BodyFormat}, text)
+	}
+	if err != nil {
+		return fmt.Errorf("body: %w", err)
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
@@ -40,14 +41,17 @@ func (h *Handler) runBefore(ctx context.Context, hooks []HookConfig, f *Flow, in
 
 // call runs the web hooks among the hooks. *ui.Invalid are messages that a hook wants to be shown.
 func (h *Handler) call(ctx context.Context, hooks []HookConfig, f *Flow, in *Submission, who *identity.Identity, s *session.Session) (*hook.Reply, error) {
-	list := webHooks(hooks)
+	return h.tell(ctx, webHooks(hooks), in.Request, f, in, who, s)
+}
+
+// tell is call for hooks that are told more than others: what c already holds.
+func (h *Handler) tell(ctx context.Context, list []hook.Config, c hook.Call, f *Flow, in *Submission, who *identity.Identity, s *session.Session) (*hook.Reply, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
 	if h.Hooks == nil {
 		return nil, hook.ErrFailed
 	}
-	c := in.Request
 	c.Flow = h.document(f.copyForHook(), "", in)
 	c.TransientPayload = f.TransientPayload
 	if who != nil {
@@ -69,17 +73,6 @@ func (f *Flow) copyForHook() *Flow {
 		return opened || n.Key() == csrfField || n.Key() == fieldToken
 	})
 	return &c
-}
-
-// tellFailed tells the web hooks of failed logins, whose answers count for nothing.
-func (h *Handler) tellFailed(ctx context.Context, f *Flow, in *Submission, who *identity.Identity) {
-	if len(h.Config.Flows.Login.After.Failed.Hooks) == 0 {
-		return
-	}
-	f.typed(in) // who they claimed to be
-	if _, err := h.call(ctx, h.Config.Flows.Login.After.Failed.Hooks, f, in, who, nil); err != nil && h.Log != nil {
-		h.Log.WarnContext(ctx, "a hook on failed logins failed", "error", err)
-	}
 }
 
 // patch puts what a hook replied into an identity that is not stored yet.
@@ -120,19 +113,53 @@ func replace[T any](raw json.RawMessage, into *[]T) error {
 
 // WebHooks returns every web hook of the configuration: the server looks at their programs when it starts.
 func (c Config) WebHooks() []hook.Config {
-	f := c.Flows
 	var out []hook.Config
-	for _, b := range []BeforeConfig{
-		f.Login.Before, f.Registration.Before, f.Settings.Before, f.Recovery.Before, f.Verification.Before, f.Login.After.Failed,
-	} {
-		out = append(out, webHooks(b.Hooks)...)
-	}
-	for _, a := range []AfterConfig{
-		f.Login.After.AfterConfig, f.Registration.After, f.Settings.After, f.Recovery.After, f.Verification.After,
-	} {
-		for _, hooks := range [][]HookConfig{a.Hooks, a.Password.Hooks, a.Code.Hooks, a.Profile.Hooks} {
-			out = append(out, webHooks(hooks)...)
-		}
+	for _, l := range c.hookLists() {
+		out = append(out, webHooks(l.hooks)...)
 	}
 	return out
+}
+
+// CheckPrograms compiles the programs of web hooks that can be read without the network, and returns what is wrong, each fault
+// with the path of its field below `selfservice`.
+func (c Config) CheckPrograms(j *hook.Jsonnet) (faults []error) {
+	for _, l := range c.hookLists() {
+		for i, one := range l.hooks {
+			if one.Hook != hookWeb {
+				continue
+			}
+			if err := j.Check(one.Config); err != nil {
+				faults = append(faults, fmt.Errorf("%s[%d].config.%w", l.path, i, err))
+			}
+		}
+	}
+	return faults
+}
+
+// hookList are the hooks of one moment, and where the configuration has them.
+type hookList struct {
+	path  string
+	hooks []HookConfig
+}
+
+func (c Config) hookLists() (all []hookList) {
+	f := c.Flows
+	for _, flow := range []struct {
+		name   string
+		before BeforeConfig
+		after  AfterConfig
+	}{
+		{"login", f.Login.Before, f.Login.After.AfterConfig},
+		{"registration", f.Registration.Before, f.Registration.After},
+		{"settings", f.Settings.Before, f.Settings.After},
+		{"recovery", f.Recovery.Before, f.Recovery.After},
+		{"verification", f.Verification.Before, f.Verification.After},
+	} {
+		at := "flows." + flow.name
+		all = append(all, hookList{at + ".before.hooks", flow.before.Hooks}, hookList{at + ".after.hooks", flow.after.Hooks})
+		for _, m := range []string{"password", "code", "profile"} {
+			all = append(all, hookList{at + ".after." + m + ".hooks", flow.after.method(m).Hooks})
+		}
+	}
+	return append(all, hookList{"flows.login.after.failed.hooks", f.Login.After.Failed.Hooks})
 }

@@ -11,9 +11,15 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
+	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
+	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
 
 // listener is another service that hooks call.
@@ -59,7 +65,7 @@ func (l *listener) hook(path string, parse bool) selfservice.HookConfig {
 	const program = `function(ctx) { flow: ctx.flow.id, kind: ctx.flow.ui.action,
 		email: if "identity" in ctx && ctx.identity != null then ctx.identity.traits.email else null,
 		secret: if "identity" in ctx && ctx.identity != null then std.objectHas(ctx.identity, "credentials") else false,
-		session: "session" in ctx && ctx.session != null,
+		failure: std.get(ctx, "failure"), session: "session" in ctx && ctx.session != null,
 		address: std.get(ctx.request_headers, "True-Client-Ip"), cookies: std.get(ctx, "request_cookies"),
 		typed: [n.attributes.value for n in ctx.flow.ui.nodes if std.get(n.attributes, "name") == "identifier"],
 		csrf: [n for n in ctx.flow.ui.nodes if std.get(n.attributes, "name") == "csrf_token"] }`
@@ -117,6 +123,56 @@ func TestHooksOfLogin(t *testing.T) {
 	}
 	if len(l.heard["/failed"]) != 1 {
 		t.Errorf("%d failures were told", len(l.heard["/failed"]))
+	}
+}
+
+// Whoever watches failed logins is told why each failed, whom it claimed to be, and whose account that is.
+func TestHooksOfFailedLogins(t *testing.T) {
+	l := listen(t)
+	s := hooked(t, func(c *selfservice.Config) {
+		c.Flows.Login.After.Failed.Hooks = []selfservice.HookConfig{l.hook("/failed", false)}
+	})
+	ada := s.person("ada@example.com", goodPassword)
+	b := s.browser().asScript()
+	wrong := func(identifier string) map[string]any {
+		return map[string]any{"method": "password", "identifier": identifier, "password": "wrong-password"}
+	}
+	told := func(want map[string]any, email any) {
+		t.Helper()
+		got := l.told("/failed")
+		if diff := cmp.Diff(want, got["failure"]); diff != "" || got["email"] != email || got["secret"] != false {
+			t.Errorf("the hook was told %v: %s", got, diff)
+		}
+	}
+	refused := func(identifier string) map[string]any {
+		said := ui.InvalidCredentials()
+		return map[string]any{
+			"reason": "rejected", "message_id": float64(said.ID), "message": said.Text, "method": "password", "identifier": identifier,
+		}
+	}
+	b.submit(b.begin("login", ""), wrong("Ada@example.com"))
+	told(refused("Ada@example.com"), "ada@example.com")
+	b.submit(b.begin("login", ""), wrong("eve@example.com"))
+	told(refused("eve@example.com"), nil)
+
+	b.submit(b.begin("login", ""), map[string]any{"method": "password", "identifier": "ada@example.com"})
+	if n := len(l.heard["/failed"]); n != 2 {
+		t.Errorf("a form that was not filled in was told as a failure: %d", n)
+	}
+
+	if _, err := s.people.Change(s.ctx, ada.ID, func(id *identity.Identity) error { id.State = identity.Inactive; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	b.submit(b.begin("login", ""), clone(adasLogin))
+	if got := l.told("/failed"); got["email"] != "ada@example.com" || got["failure"].(map[string]any)["reason"] != session.ErrIdentityDisabled.Code {
+		t.Errorf("of a login to a disabled account the hook was told %v", got)
+	}
+
+	for range 20 {
+		b.submit(b.begin("login", ""), wrong("grace@example.com"))
+	}
+	if got := l.told("/failed")["failure"].(map[string]any); got["reason"] != limit.ErrLocked.Code || got["message_id"] != 0.0 {
+		t.Errorf("of one that has to wait the hook was told %v", got)
 	}
 }
 

@@ -2,10 +2,8 @@ package selfservice
 
 import (
 	"context"
-	"errors"
 	"slices"
 
-	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
@@ -164,16 +162,17 @@ func (h *Handler) submitLogin(ctx context.Context, f *Flow, in *Submission) (*An
 		in.Method = ""
 		return nil, ui.Reject(ui.NoMethod(KindLogin))
 	}
-	in.moment = h.SessionStore.Moment()
 	who, err := m.Login(ctx, f, in)
 	if err != nil {
-		if attempted(err) {
-			h.tellFailed(ctx, f, in, nil)
-		}
+		h.failed(ctx, f, in, nil, err)
 		return nil, err
 	}
 	f.Active = in.Method
-	return h.signIn(ctx, f, in, who)
+	answer, err := h.signIn(ctx, f, in, who)
+	if shut(err) {
+		h.failed(ctx, f, in, who.Identity, err)
+	}
+	return answer, err
 }
 
 // find returns the method of that name that can do what T says; the zero T where there is none.
@@ -184,16 +183,6 @@ func find[T Method](methods []Method, id string) (none T) {
 		}
 	}
 	return none
-}
-
-// attempted tells a wrong proof from a form that was not filled in.
-func attempted(err error) bool {
-	var invalid *ui.Invalid
-	if !errors.As(err, &invalid) {
-		return fault.From(err).Kind == fault.Limited
-	}
-	missing := ui.Required("").ID
-	return slices.ContainsFunc(invalid.Texts, func(t ui.FieldText) bool { return t.Text.ID != missing })
 }
 
 // identify is the first step of an identifier-first login. What follows is the same for every identifier, whether somebody has
@@ -231,7 +220,7 @@ func (h *Handler) signIn(ctx context.Context, f *Flow, in *Submission, who *Iden
 		return nil, ui.Reject(ui.AddressNotVerified())
 	}
 	if s != nil && s.IdentityID == who.Identity.ID {
-		a.Token = h.SessionStore.Renew(s, []session.AuthMethod{who.Method}, in.Client, h.Now())
+		a.Token = h.SessionStore.Renew(s, who.Identity, []session.AuthMethod{who.Method}, in.Client, h.Now())
 		w.Change = s
 	} else {
 		if f.AAL == session.AAL2 {
@@ -258,7 +247,7 @@ func (h *Handler) signIn(ctx context.Context, f *Flow, in *Submission, who *Iden
 	if err := h.Store.Finish(ctx, w); err != nil {
 		return nil, err
 	}
-	if err := h.stillGood(ctx, in, who, s); err != nil {
+	if err := h.stillGood(ctx, s, a.Token); err != nil {
 		return nil, err
 	}
 	if who.Upgrade != nil {
