@@ -62,6 +62,9 @@ func TestConfigurationsInDocuments(t *testing.T) {
 	// What the documents call /etc/gatehouse.
 	dir := t.TempDir()
 	write(t, dir, "sms.jsonnet", "function(ctx) { to: ctx.recipient, text: ctx.body }")
+	for _, schema := range []string{"customer", "staff"} {
+		write(t, dir, schema+".schema.json", `{"type": "object", "properties": {"traits": {"type": "object", "properties": {"email": {"type": "string"}}}}}`)
+	}
 	if err := os.Mkdir(filepath.Join(dir, "mails"), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -135,14 +135,18 @@ func configCommand() *cobra.Command {
 	cmd := group("config", "Check and explain a configuration",
 		"  gatehouse config validate -c gatehouse.yaml\n  gatehouse config explain -c gatehouse.yaml\n  gatehouse config schema > gatehouse.schema.json",
 		&cobra.Command{
-			Use: "validate", Short: "Check files and environment; print every fault with its place",
+			Use: "validate", Short: "Check files, environment and the programs and templates they name; print every fault with its place",
 			Example: "  gatehouse config validate -c gatehouse.yaml",
 			Args:    none,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				if _, err := loadConfig(cmd, config.Read); err != nil {
+				cfg, err := loadConfig(cmd, config.Read)
+				if err != nil {
 					return err
 				}
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "The configuration is valid.")
+				if err := cfg.CheckDocuments(); err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), "The configuration is valid.")
 				return err
 			},
 		},

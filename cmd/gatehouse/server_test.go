@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -134,6 +135,40 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	fails(t, call(t, "", "config", "validate", "-c", dir+"/none.yaml"), 1, "none.yaml")
+}
+
+// What a configuration names is looked at too, as far as that needs no network.
+func TestConfigDocuments(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string { return "file://" + write(t, dir, name, text) }
+	broken := "base64://" + base64.StdEncoding.EncodeToString([]byte("function(ctx) {"))
+	const config = `identity: {default_schema_id: person, schemas: [{id: person, url: %q}]}
+session: {whoami: {tokenizer: {templates: {app: {key_set: app, claims_mapper_url: %q}}}}}
+selfservice:
+  flows:
+    login:
+      before: {hooks: [{hook: web_hook, config: {url: "https://crm.example.com/", body: "https://crm.example.com/body.jsonnet"}}]}
+      after:
+        password: {hooks: [{hook: web_hook, config: {url: "https://crm.example.com/", body: %[3]q}}]}
+        failed: {hooks: [{hook: web_hook, config: {url: "https://crm.example.com/", body_format: gotemplate, body: %[4]q}}]}
+  methods: {password: {config: {migrate_hook: {enabled: true, config: {url: "https://old.example.com/", body: %[3]q}}}}}
+courier:
+  channels: [{id: sms, request_config: {url: "https://sms.example.com/", body: %[3]q}}]
+  templates: {recovery_code: {valid: {email: {subject: %[4]q, body: {html: %[4]q}}}}}
+`
+	const schema = `{"type": "object", "properties": {"traits": {"type": "object", "properties": {"email": {"type": "string"}}}}}`
+	program := file("good.jsonnet", "function(ctx) { id: ctx.flow.id }")
+	good := write(t, dir, "good.yaml", fmt.Sprintf(config, file("good.json", schema), program, program, file("good.gotmpl", "{{.To}}")))
+	if out := works(t, "", "config", "validate", "-c", good); out != "The configuration is valid.\n" {
+		t.Errorf("validate prints %s", out)
+	}
+	bad := write(t, dir, "bad.yaml", fmt.Sprintf(config, file("bad.json", `{"type": 7}`), broken, broken, file("bad.gotmpl", "{{.To")))
+	fails(t, call(t, "", "config", "validate", "-c", bad), 1,
+		"identity.schemas[0].url (", "session.whoami.tokenizer.templates.app.claims_mapper_url (", "bad.yaml:2",
+		"selfservice.flows.login.after.password.hooks[0].config.body (", "selfservice.flows.login.after.failed.hooks[0].config.body (",
+		"selfservice.methods.password.config.migrate_hook.config.body (", "courier.channels[0].request_config.body (",
+		"courier.templates.recovery_code.valid.email.subject (", "courier.templates.recovery_code.valid.email.body.html (",
+	)
 }
 
 func TestMigrate(t *testing.T) {

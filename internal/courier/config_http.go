@@ -212,7 +212,7 @@ func (c TemplatesConfig) validate(f *faults) {
 		for _, p := range parts {
 			if uri := named[name].uri(p); uri != "" {
 				if wrong := wrongURI(uri); wrong != "" {
-					f.add("templates."+strings.ReplaceAll(directory(name), "/", ".")+"."+p.key(), "%s", wrong)
+					f.add(templateKey(name, p), "%s", wrong)
 				}
 			}
 		}

@@ -60,6 +60,28 @@ func (c Config) Validate() []error {
 	return faults
 }
 
+// CheckSchemas reads the schemas that need no network, and returns what is wrong with them, each fault with the path of its field
+// below `identity`.
+func (c Config) CheckSchemas() (faults []error) {
+	for i, s := range c.schemas() {
+		from, err := fetch.ParseSource(s.URL)
+		if err == nil && from.URL != "" {
+			continue
+		}
+		var raw []byte
+		if err == nil {
+			raw, err = from.Local(maxSchema)
+		}
+		if err == nil {
+			_, err = ParseSchema(s.ID, raw)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("schemas[%d].url: %w", i, err))
+		}
+	}
+	return faults
+}
+
 // schemas are the configured ones, or the built-in one.
 func (c Config) schemas() []SchemaConfig {
 	if len(c.Schemas) > 0 {

@@ -7,10 +7,38 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
 // maxDocument bounds a set of keys and a claims mapper, in bytes.
 const maxDocument = 256 << 10
+
+// CheckDocuments reads the tokenizer's keys and compiles its programs, and returns what is wrong, each fault with the path of its
+// field below `session`. compile says where a Jsonnet program is wrong.
+func (c Config) CheckDocuments(compile func(program string) error) (faults []error) {
+	for name, t := range c.Whoami.Tokenizer.Templates {
+		for _, d := range []struct {
+			field, uri string
+			check      func([]byte) error
+		}{
+			{"jwks_url", t.JWKSURL, func(document []byte) error { _, err := signWith(document); return err }},
+			{"claims_mapper_url", t.ClaimsMapperURL, func(program []byte) error { return compile(string(program)) }},
+		} {
+			if d.uri == "" {
+				continue
+			}
+			document, err := fetch.ReadLocal(d.uri, maxDocument)
+			if err == nil {
+				err = d.check(document)
+			}
+			if err != nil {
+				faults = append(faults, fmt.Errorf("whoami.tokenizer.templates.%s.%s: %w", name, d.field, err))
+			}
+		}
+	}
+	return faults
+}
 
 // algorithms that sign a session's JWT (RFC 7518 §3.1, RFC 8037 §3.1); none of them is "none".
 func algorithms() []string {

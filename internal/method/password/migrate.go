@@ -40,6 +40,19 @@ func defaultMigrateHook() MigrateHookConfig {
 	return MigrateHookConfig{Config: MigrateConfig{Method: "POST", Timeout: 5 * time.Second}}
 }
 
+// CheckPrograms compiles the program that asks an older system for passwords, and returns what is wrong with it, with the path of
+// its field below the method.
+func (c Config) CheckPrograms(j *hook.Jsonnet) []error {
+	hooked := c.Config.MigrateHook
+	if !hooked.Enabled {
+		return nil
+	}
+	if err := j.Check(hook.Config{Body: hooked.Config.Body}); err != nil {
+		return []error{fmt.Errorf("config.migrate_hook.config.%w", err)}
+	}
+	return nil
+}
+
 func (c MigrateHookConfig) validate() (faults []error) {
 	const at = "config.migrate_hook.config."
 	if !c.Enabled {
