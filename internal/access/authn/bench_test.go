@@ -45,8 +45,8 @@ func (i *issued) Active(ctx context.Context, text string) (*authn.Token, error) 
 	return as, nil
 }
 
-// real is a server with one access token in memory, opaque or a JWT.
-func real(b *testing.B, strategy string) (*world, string) {
+// running is a server with one access token in memory, opaque or a JWT.
+func running(b *testing.B, strategy string) (*world, string) {
 	clock, ctx := new(testkit.Clock), testkit.Context(b)
 	db, err := sqldb.Open(b.Context(), "memory", sqldb.Options{Name: "oauth", Now: clock.Now})
 	if err != nil {
@@ -90,12 +90,12 @@ func drive(b *testing.B, w *world, a access.Authenticator, r *access.Request) {
 }
 
 func BenchmarkOwnOpaqueToken(b *testing.B) {
-	w, text := real(b, "opaque")
+	w, text := running(b, "opaque")
 	drive(b, w, w.make("oauth2_introspection", `{"required_scope":["read"],"target_audience":["orders"]}`), bearer(text))
 }
 
 func BenchmarkOwnJWT(b *testing.B) {
-	w, text := real(b, "jwt")
+	w, text := running(b, "jwt")
 	drive(b, w, w.make("jwt", `{"required_scope":["read"],"target_audience":["orders"]}`), bearer(text))
 }
 

@@ -2,11 +2,17 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"time"
+
+	"github.com/tidwall/gjson"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
@@ -14,7 +20,9 @@ import (
 
 // check asks a session store about the session of a request, as Oathkeeper does.
 type check struct {
-	o       Options
+	*sessions
+	flights singleflight.Group
+	ttl     time.Duration
 	s       CheckSettings
 	target  *url.URL
 	forward []string // canonical names
@@ -26,8 +34,9 @@ const forwardedHost = "X-Forwarded-Host"
 // checkTimeout is how long a session store may take.
 const checkTimeout = 5 * time.Second
 
-func newCheck(o Options, s CheckSettings, always ...string) (*check, error) {
-	c := &check{o: o, s: s, fixed: map[string][]string{}}
+// newCheck reads the settings; always are the names of the fields that have the credential.
+func (all *sessions) newCheck(s CheckSettings, always ...string) (*check, error) {
+	c := &check{sessions: all, s: s}
 	if err := checkAddress("check_session_url", s.CheckSessionURL); err != nil {
 		return nil, err
 	}
@@ -43,6 +52,9 @@ func newCheck(o Options, s CheckSettings, always ...string) (*check, error) {
 		if name != "" {
 			c.forward = append(c.forward, textproto.CanonicalMIMEHeaderKey(name))
 		}
+	}
+	if c.ttl, err = s.Cache.ttl(); err != nil {
+		return nil, err
 	}
 	c.fixed, err = fixedHeaders("additional_headers", s.AdditionalHeaders)
 	return c, err
@@ -68,9 +80,40 @@ func fixedHeaders(path string, headers map[string]string) (map[string][]string, 
 	return fixed, nil
 }
 
-// ask returns the body of a 200 answer; any other refuses the session.
+// ask returns the body of a good answer, from memory where that is wanted.
 func (c *check) ask(ctx context.Context, r *access.Request) ([]byte, error) {
-	answer, err := c.o.Ask.Ask(ctx, c.question(r))
+	q := c.question(r)
+	if !c.s.Cache.Enabled {
+		return c.call(ctx, q)
+	}
+	key := questionKey(&q)
+	if document, ok := c.answers.Get(ctx, key); ok {
+		return document, nil
+	}
+	return fly(ctx, &c.flights, tenantOf(ctx)+key, func(ctx context.Context) ([]byte, error) {
+		began := c.o.Now()
+		document, err := c.call(ctx, q)
+		if err == nil {
+			expires := gjson.GetBytes(document, "expires_at").Time() // zero where there is none
+			c.answers.Set(ctx, key, document, life(c.ttl, expires, began))
+		}
+		return document, err
+	})
+}
+
+// questionKey is the same for questions that must have the same answer.
+func questionKey(q *fetch.Question) string {
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(q.Header)) {
+		fmt.Fprintf(h, "%q:%q\n", name, q.Header[name])
+	}
+	fmt.Fprintf(h, "%q %q", q.Method, q.URL)
+	return string(h.Sum(nil))
+}
+
+// call returns the body of a 200 answer; any other refuses the session.
+func (c *check) call(ctx context.Context, q fetch.Question) ([]byte, error) {
+	answer, err := c.o.Ask.Ask(ctx, q)
 	if err != nil {
 		return nil, access.ErrUnavailable.Because(err)
 	}
@@ -85,6 +128,12 @@ func (c *check) ask(ctx context.Context, r *access.Request) ([]byte, error) {
 	}
 	return nil, access.ErrUnauthorized.Because(fmt.Errorf("the session store answered %d", answer.Status))
 }
+
+// The methods of which something is known.
+const (
+	methodGet  = "GET"
+	methodHead = "HEAD"
+)
 
 // The statuses that answers are compared with.
 const (
@@ -110,17 +159,15 @@ func (c *check) question(r *access.Request) fetch.Question {
 	if q.Method == "" {
 		q.Method = r.Method
 	}
-	if q.Method == "HEAD" {
-		q.Method = "GET"
+	if q.Method == methodHead {
+		q.Method = methodGet
 	}
 	for _, name := range c.forward {
 		if values, ok := r.Header[name]; ok {
 			q.Header[name] = values
 		}
 	}
-	for name, values := range c.fixed {
-		q.Header[name] = values
-	}
+	maps.Copy(q.Header, c.fixed)
 	if c.s.PreserveHost {
 		q.Header[forwardedHost] = []string{r.Target.Host}
 	}

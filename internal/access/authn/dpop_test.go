@@ -44,9 +44,7 @@ func (w *world) unique() string {
 
 func (h holder) request(proofs ...string) *access.Request {
 	r := request("Authorization", "DPoP "+h.token)
-	for _, p := range proofs {
-		r.Header["Dpop"] = append(r.Header["Dpop"], p)
-	}
+	r.Header["Dpop"] = append(r.Header["Dpop"], proofs...)
 	return r
 }
 

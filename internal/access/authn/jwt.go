@@ -63,7 +63,7 @@ type verified struct {
 	claims map[string]any
 	scopes []string
 	typ    string // the header typ in lower case
-	print  string // of the key
+	mark   string // of the key: publicKey.mark
 	alg    jose.SignatureAlgorithm
 }
 
@@ -91,29 +91,35 @@ func (j *jwts) make(from access.Settings) (access.Authenticator, error) {
 	if len(want.scopes) > 0 && !found {
 		return nil, errors.New("scope_strategy: is missing; required_scope is checked by exact, hierarchic or wildcard")
 	}
+	return j.foreign(where, want, &settings)
+}
+
+// foreign makes a jwt for tokens of other issuers, and begins to read their keys.
+func (j *jwts) foreign(where location, want demands, s *JWTSettings) (access.Authenticator, error) {
 	a := &foreignJWT{jwts: j, where: where, want: want}
-	if len(settings.AllowedAlgorithms) == 0 {
-		settings.AllowedAlgorithms = []string{"RS256"}
+	if len(s.AllowedAlgorithms) == 0 {
+		s.AllowedAlgorithms = []string{"RS256"}
 	}
-	if a.algorithms, err = algorithmsOf(settings.AllowedAlgorithms); err != nil {
+	var err error
+	if a.algorithms, err = algorithmsOf(s.AllowedAlgorithms); err != nil {
 		return nil, err
 	}
 	for _, d := range []struct {
 		path, text string
 		to         *time.Duration
-	}{{"jwks_max_wait", settings.JWKSMaxWait, &a.wait}, {"jwks_ttl", settings.JWKSTTL, &a.ttl}} {
+	}{{"jwks_max_wait", s.JWKSMaxWait, &a.wait}, {"jwks_ttl", s.JWKSTTL, &a.ttl}} {
 		if *d.to, err = time.ParseDuration(d.text); err != nil || *d.to <= 0 {
 			return nil, fmt.Errorf("%s: %q is no duration, such as 1s", d.path, d.text)
 		}
 	}
-	for i, address := range settings.JWKSURLs {
+	for i, address := range s.JWKSURLs {
 		set, err := j.sets.at(address)
 		if err != nil {
 			return nil, fmt.Errorf("jwks_urls[%d]: %w", i, err)
 		}
 		a.sets = append(a.sets, set)
 	}
-	a.scope = newScopeKey(strings.Join(settings.JWKSURLs, " "), settings.AllowedAlgorithms)
+	a.scope = newScopeKey(strings.Join(s.JWKSURLs, " "), s.AllowedAlgorithms)
 	return a, nil
 }
 
@@ -186,7 +192,7 @@ func jwtShaped(text string) bool { return strings.Count(text, ".") == 2 }
 // token be verified again, which says so.
 func (a *foreignJWT) standing(ctx context.Context, v *verified) bool {
 	for _, set := range a.sets {
-		if state, err := set.all(ctx, a.ttl, a.wait); err == nil && state.holds(v.print) {
+		if state, err := set.all(ctx, a.ttl, a.wait); err == nil && state.holds(v.mark) {
 			return true
 		}
 	}
@@ -232,76 +238,6 @@ func (a *foreignJWT) verify(ctx context.Context, token string) (*verified, error
 		return nil, unread // nobody knows whether the key is among those that cannot be read
 	}
 	return nil, access.ErrUnauthorized.Because(failed)
-}
-
-var (
-	errNoKey     = errors.New("no key of this id and algorithm is published")
-	errSignature = errors.New("the signature does not match")
-	errType      = errors.New("the JWT is of another type")
-)
-
-// parseJWT reads a compact JWS. Types that are made for something else are refused (RFC 8725 §3.11).
-func parseJWT(token string, algorithms []jose.SignatureAlgorithm) (*jose.JSONWebSignature, error) {
-	jws, err := jose.ParseSignedCompact(token, algorithms)
-	if err != nil || len(jws.Signatures) != 1 {
-		return nil, access.ErrUnauthorized.Because(errors.New("the token is not a JWT signed by a permitted algorithm"))
-	}
-	switch typeOf(jws) {
-	case proofType, "logout+jwt", "secevent+jwt", "oauth-authz-req+jwt", "token-introspection+jwt", "client-authentication+jwt", "statuslist+jwt":
-		return nil, access.ErrUnauthorized.Because(errType)
-	}
-	return jws, nil
-}
-
-// typeOf is the header typ in lower case, without "application/" (RFC 7515 §4.1.9).
-func typeOf(jws *jose.JSONWebSignature) string {
-	typ, _ := jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType].(string)
-	return strings.TrimPrefix(strings.ToLower(typ), "application/")
-}
-
-// verifyBy checks the signature by the key that the token names, by each that fits where it names none, under the key's own
-// algorithm (RFC 8725 §3.1).
-func verifyBy(jws *jose.JSONWebSignature, keys []publicKey) (*verified, error) {
-	header := &jws.Signatures[0].Protected
-	err := errNoKey
-	for i := range keys {
-		k := &keys[i]
-		if header.KeyID != "" && header.KeyID != k.jwk.KeyID || k.jwk.Algorithm != "" && k.jwk.Algorithm != header.Algorithm {
-			continue
-		}
-		payload, bad := jws.Verify(k.jwk.Key)
-		if bad != nil {
-			err = errSignature
-			continue
-		}
-		return readVerified(payload, typeOf(jws), k.print)
-	}
-	return nil, err
-}
-
-// readVerified reads signed claims. The scopes are in the claim scp, whatever the issuer calls them, as Oathkeeper has it.
-func readVerified(payload []byte, typ, print string) (*verified, error) {
-	v := &verified{typ: typ, print: print}
-	var err error
-	if v.known, err = readKnown(payload); err != nil {
-		return nil, err
-	}
-	if v.claims, err = object(payload); err != nil || v.claims == nil {
-		return nil, errors.New("the claims are no object")
-	}
-	v.scopes = v.granted()
-	list := make([]any, len(v.scopes))
-	for i, s := range v.scopes {
-		list[i] = s
-	}
-	for _, name := range []string{"scp", "scope", "scopes"} {
-		if _, there := v.claims[name]; there {
-			delete(v.claims, name)
-			break
-		}
-	}
-	v.claims["scp"] = list
-	return v, nil
 }
 
 // principal checks what a verified token says.

@@ -96,7 +96,7 @@ func (a *ownJWT) known(ctx context.Context, token string) (*verified, error) {
 		return nil, access.ErrUnavailable.Because(err)
 	}
 	key := keyOf(&a.scope, token)
-	if v, ok := a.verified.Get(ctx, key); ok && published(set, v.print) {
+	if v, ok := a.verified.Get(ctx, key); ok && published(set, v.mark) {
 		return v, nil
 	}
 	jws, err := parseJWT(token, a.algorithms)

@@ -101,8 +101,8 @@ func (k *keySets) reader(address string) (func(context.Context) ([]byte, error),
 
 // publicKey is a key of a set, for signatures.
 type publicKey struct {
-	jwk   jose.JSONWebKey
-	print string // its thumbprint
+	jwk  jose.JSONWebKey
+	mark string // tells it from other keys: its thumbprint and id
 }
 
 // keyState is a set as it was read at one time.
@@ -195,8 +195,8 @@ func newPublicKey(jwk jose.JSONWebKey) (publicKey, bool) {
 	if _, symmetric := jwk.Key.([]byte); !symmetric && !jwk.IsPublic() {
 		jwk = jwk.Public()
 	}
-	print, err := jwk.Thumbprint(crypto.SHA256)
-	return publicKey{jwk, string(print) + jwk.KeyID}, err == nil
+	sum, err := jwk.Thumbprint(crypto.SHA256)
+	return publicKey{jwk, string(sum) + jwk.KeyID}, err == nil
 }
 
 // all returns the keys of the set. A set older than ttl is read again in the background and used meanwhile; one that is far too
@@ -254,9 +254,9 @@ func await(ctx context.Context, loading <-chan struct{}, wait time.Duration) err
 }
 
 // holds reports whether a key is still in the set.
-func (s *keyState) holds(print string) bool {
+func (s *keyState) holds(mark string) bool {
 	for i := range s.keys {
-		if s.keys[i].print == print {
+		if s.keys[i].mark == mark {
 			return true
 		}
 	}

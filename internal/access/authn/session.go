@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -54,16 +53,24 @@ type CheckSettings struct {
 	// server @this and identity.id.
 	ExtraFrom   string `json:"extra_from"`
 	SubjectFrom string `json:"subject_from"`
+	// Cache keeps good answers of the session store for requests that ask it the same; never beyond the expires_at of a session
+	// of Kratos. A session that ends meanwhile is accepted until then. Oathkeeper has no such setting.
+	Cache CacheSettings `json:"cache"`
 }
 
-// sessions makes the authenticators of sessions and remembers what was read from their documents.
+// sessions makes the authenticators of sessions and remembers what was read from their documents, and what session stores said.
 type sessions struct {
-	o    Options
-	read *cache.Cache[*readSession]
+	o       Options
+	read    *cache.Cache[*readSession]
+	answers *cache.Cache[[]byte]
 }
 
 func newSessions(o Options) *sessions {
-	return &sessions{o: o, read: cache.New[*readSession](cache.Options{Name: "access_session", Max: o.CacheSize, TTL: time.Hour, Now: o.Now})}
+	return &sessions{
+		o:       o,
+		read:    cache.New[*readSession](cache.Options{Name: "access_session", Max: o.CacheSize, TTL: keepAnswers, Now: o.Now}),
+		answers: cache.New[[]byte](cache.Options{Name: "access_session_check", Max: o.CacheSize, TTL: keepAnswers, Now: o.Now}),
+	}
 }
 
 // readSession is what the paths give in a session's document.
@@ -127,7 +134,7 @@ func (s *sessions) cookie(from access.Settings) (access.Authenticator, error) {
 		return nil, err
 	}
 	if settings.CheckSessionURL != "" {
-		call, err := newCheck(s.o, settings.CheckSettings, cookieHeader)
+		call, err := s.newCheck(settings.CheckSettings, cookieHeader)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +161,7 @@ func (s *sessions) bearer(from access.Settings) (access.Authenticator, error) {
 		return nil, err
 	}
 	if settings.CheckSessionURL != "" {
-		call, err := newCheck(s.o, settings.CheckSettings, authorization, where.header)
+		call, err := s.newCheck(settings.CheckSettings, authorization, where.header)
 		if err != nil {
 			return nil, err
 		}
@@ -237,53 +244,6 @@ func (s *sessions) principal(ctx context.Context, found *Session, p paths) (*acc
 	}
 	s.read.Set(ctx, key, &readSession{found.Document, subject, extra})
 	return &access.Principal{Subject: subject, Extra: extra, Expires: found.Expires}, nil
-}
-
-// remoteCookie and remoteBearer ask a session store.
-type remoteCookie struct {
-	only  []string
-	check *check
-	paths paths
-}
-
-type remoteBearer struct {
-	where location
-	check *check
-	paths paths
-}
-
-// Authenticate asks where one of the cookies is there.
-func (a *remoteCookie) Authenticate(ctx context.Context, r *access.Request) (*access.Principal, error) {
-	responsible := len(a.only) == 0 && anyCookie(r.Header[cookieHeader])
-	for _, name := range a.only {
-		_, there := firstCookie(r.Header[cookieHeader], name)
-		responsible = responsible || there
-	}
-	if !responsible {
-		return nil, access.ErrNotResponsible
-	}
-	return a.check.principal(ctx, r, a.paths)
-}
-
-// Authenticate asks where there is a token.
-func (a *remoteBearer) Authenticate(ctx context.Context, r *access.Request) (*access.Principal, error) {
-	if _, err := a.where.find(r); err != nil {
-		return nil, err
-	}
-	return a.check.principal(ctx, r, a.paths)
-}
-
-// principal asks the session store and reads its answer.
-func (c *check) principal(ctx context.Context, r *access.Request, p paths) (*access.Principal, error) {
-	document, err := c.ask(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	subject, extra, err := p.in(document)
-	if err != nil {
-		return nil, access.ErrForbidden.Because(err)
-	}
-	return &access.Principal{Subject: subject, Extra: extra}, nil
 }
 
 // tenantOf names the tenant in keys of what is shared between tenants.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,4 +165,47 @@ func TestForeignSessionsRefuse(t *testing.T) {
 	w.refuse(w.make("cookie_session", `{"check_session_url":"`+url+`","only":["t"]}`), request("Cookie", "s=good"), access.ErrNotResponsible)
 	w.refuse(w.make("bearer_token", `{"check_session_url":"`+url+`","prefix":"ory_"}`), bearer("good"), access.ErrNotResponsible)
 	w.refuse(w.make("cookie_session", `{"check_session_url":"http://127.0.0.1:1"}`), request("Cookie", "s=good"), access.ErrUnavailable)
+}
+
+// Good answers are kept where that is asked for, as long as the session lasts, for requests that ask the same.
+func TestForeignSessionsAreKept(t *testing.T) {
+	w := begin(t)
+	var calls atomic.Int64
+	expires := w.clock.Now().Add(40 * time.Second).Format(time.RFC3339Nano)
+	url := serve(t, func(rw http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		if r.Header.Get("Cookie") == "s=bad" {
+			rw.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = rw.Write([]byte(`{"subject":"alice","expires_at":"` + expires + `"}`))
+	})
+	a := w.make("cookie_session", `{"check_session_url":"`+url+`/whoami","preserve_path":true,"cache":{"enabled":true,"ttl":"30s"}}`)
+	count := func(want int64) {
+		t.Helper()
+		if got := calls.Swap(0); got != want {
+			t.Errorf("%d calls, want %d", got, want)
+		}
+	}
+	for range 3 {
+		w.pass(a, request("Cookie", "s=1"))
+	}
+	count(1)
+	w.pass(a, request("Cookie", "s=2"))
+	w.refuse(a, request("Cookie", "s=bad"), access.ErrUnauthorized)
+	w.refuse(a, request("Cookie", "s=bad"), access.ErrUnauthorized)
+	count(3)
+	w.clock.Advance(30 * time.Second)
+	w.pass(a, request("Cookie", "s=1"))
+	count(1)
+	w.clock.Advance(10 * time.Second) // the session has ended
+	w.pass(a, request("Cookie", "s=1"))
+	w.pass(a, request("Cookie", "s=1"))
+	count(2)
+	other := w.make("cookie_session", `{"check_session_url":"`+url+`","cache":{"enabled":true}}`)
+	w.pass(other, request("Cookie", "s=3"))
+	elsewhere := request("Cookie", "s=3")
+	elsewhere.Target.Path = "/other"
+	w.pass(other, elsewhere)
+	count(2)
 }

@@ -154,9 +154,7 @@ func (m *hydrator) Mutate(ctx context.Context, r *access.Request, p *access.Prin
 		if fields == nil {
 			fields = access.Header{}
 		}
-		for name, values := range answer.Header {
-			fields[name] = values
-		}
+		maps.Copy(fields, answer.Header)
 		p.Header = fields
 	}
 	return nil
