@@ -227,8 +227,8 @@ func (c *compiler) patterns() []*pattern {
 	return all
 }
 
-func (c *compiler) pattern(path string, make func() (*pattern, error)) []*pattern {
-	p, err := make()
+func (c *compiler) pattern(path string, read func() (*pattern, error)) []*pattern {
+	p, err := read()
 	if err != nil {
 		c.fault(path, "%s", err)
 		return nil

@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"regexp/syntax"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -238,7 +239,7 @@ func (c *conditions) words(d *conditions) string {
 	for _, list := range []struct {
 		kind string
 		of   []condition
-	}{{"header", append(c.headers[:len(c.headers):len(c.headers)], d.headers...)}, {"query parameter", append(c.query[:len(c.query):len(c.query)], d.query...)}} {
+	}{{"header", slices.Concat(c.headers, d.headers)}, {"query parameter", slices.Concat(c.query, d.query)}} {
 		said := make(map[string]bool)
 		for _, one := range list.of {
 			if one.exact && one.value.kind == textLiteral && !said[one.name] {
@@ -251,11 +252,11 @@ func (c *conditions) words(d *conditions) string {
 }
 
 // name names a rule in a report.
-func (r *compiled) name() string {
-	if r.rule.Tenant == "" || r.rule.Tenant == tenant.Default {
-		return r.rule.ID
+func (c *compiled) name() string {
+	if c.tenant == tenant.Default {
+		return c.rule.ID
 	}
-	return string(r.rule.Tenant) + "/" + r.rule.ID
+	return string(c.tenant) + "/" + c.rule.ID
 }
 
 func (c conflict) report() Conflict {

@@ -123,7 +123,6 @@ func coreEngine(change ...func(*Config)) *Engine {
 	return NewEngine(Options{Kinds: coreKinds(), Config: c, Now: func() time.Time { return time.Unix(0, 0) }})
 }
 
-func useGlob(c *Config) { c.MatchingStrategy = "glob" }
 func useBoth(c *Config) { c.Conflicts = "error" }
 
 // openRule is a rule that lets all pass.

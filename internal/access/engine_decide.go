@@ -21,8 +21,8 @@ type work struct {
 
 // tenantContext is a context of the rule's tenant.
 type tenantContext struct {
-	context.Context
-	tenant *tenant.ID
+	context.Context //nolint:containedctx // it is the context
+	tenant          *tenant.ID
 }
 
 // Value gives the tenant of the rule, and what the request's context has.

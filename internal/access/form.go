@@ -63,8 +63,7 @@ func checkObject(path string, object map[string]any, t reflect.Type, fault func(
 // fieldsOf gives the types of a struct's members by their names in JSON.
 func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	fields := make(map[string]reflect.Type)
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case name == "-" || !f.IsExported() && !f.Anonymous:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 )
 
@@ -89,11 +90,7 @@ func canMatch(t *syntax.Regexp, r rune) bool {
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		return true
 	case syntax.OpLiteral:
-		for _, l := range t.Rune {
-			if l == r { // r has no case
-				return true
-			}
-		}
+		return slices.Contains(t.Rune, r) // r has no case
 	case syntax.OpCharClass:
 		for i := 0; i+1 < len(t.Rune); i += 2 {
 			if t.Rune[i] <= r && r <= t.Rune[i+1] {
@@ -101,12 +98,7 @@ func canMatch(t *syntax.Regexp, r rune) bool {
 			}
 		}
 	}
-	for _, sub := range t.Sub {
-		if canMatch(sub, r) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.Sub, func(sub *syntax.Regexp) bool { return canMatch(sub, r) })
 }
 
 // depends reports whether what the expression matches depends on what is around it, or how its groups are numbered on
@@ -122,12 +114,7 @@ func dependent(t *syntax.Regexp) bool {
 			return true
 		}
 	}
-	for _, sub := range t.Sub {
-		if dependent(sub) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.Sub, dependent)
 }
 
 // textKind is how a text is compared.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 )
 
@@ -134,7 +135,7 @@ func cutParts(pieces []piece) parts {
 	for i, p := range pieces {
 		if p.expr != nil {
 			if p.expr.matchesRune('/') {
-				c.rest, c.isRest = append(current, pieces[i:]...), true
+				c.rest, c.isRest = slices.Concat(current, pieces[i:]), true
 				return c
 			}
 			current = append(current, p)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"reflect"
 )
 
@@ -44,9 +45,7 @@ func object(raw json.RawMessage) (map[string]any, error) {
 
 func overlay(base, over map[string]any) map[string]any {
 	joined := make(map[string]any, len(base)+len(over))
-	for k, v := range base {
-		joined[k] = v
-	}
+	maps.Copy(joined, base)
 	for k, v := range over {
 		below, isObject := v.(map[string]any)
 		if under, ok := joined[k].(map[string]any); ok && isObject {

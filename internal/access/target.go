@@ -42,9 +42,8 @@ func ParseTarget(scheme, host, rawPath, rawQuery string, o TargetOptions) (Targe
 	if len(rawPath)+len(rawQuery) > o.MaxLength {
 		return Target{}, ErrTargetTooLong
 	}
-	if s := lowerASCII(scheme); s == "http" || s == "https" {
-		scheme = s
-	} else {
+	scheme = lowerASCII(scheme)
+	if scheme != "http" && scheme != "https" {
 		return Target{}, ErrAmbiguous.With("The URL's scheme must be http or https.")
 	}
 	host, err := normalHost(scheme, host)
@@ -253,8 +252,7 @@ func refuseParameters(segment string) error {
 
 // unescape gives a canonical path without its percent-encodings: what rules match.
 func unescape(path string) string {
-	at := strings.IndexByte(path, '%')
-	if at < 0 {
+	if !strings.Contains(path, "%") {
 		return path
 	}
 	var b strings.Builder

@@ -13,7 +13,7 @@ const migratedVersion = "v0.38.0"
 
 var (
 	semantic     = regexp.MustCompile(`^v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
-	dollarNumber = regexp.MustCompile(`\$([0-9]+)`)
+	dollarNumber = regexp.MustCompile(`\$(\d+)`)
 )
 
 // version is one of Oathkeeper's; a version with a suffix such as -beta.1 comes before the same without.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -19,9 +20,7 @@ const maxRepeat = 64 << 10
 func Functions() map[string]any {
 	all := make(map[string]any)
 	for _, group := range []map[string]any{texts(), choices(), collections(), numbers(), encodings()} {
-		for name, f := range group {
-			all[name] = f
-		}
+		maps.Copy(all, group)
 	}
 	return all
 }
@@ -242,9 +241,9 @@ func dict(pairs ...any) map[string]any {
 }
 
 // keys gives the keys of maps, sorted, so that the same data always gives the same text.
-func keys(maps ...map[string]any) []string {
+func keys(of ...map[string]any) []string {
 	var all []string
-	for _, m := range maps {
+	for _, m := range of {
 		for k := range m {
 			all = append(all, k)
 		}
@@ -284,7 +283,7 @@ func whole(v any) int64 {
 	case r.CanInt():
 		return r.Int()
 	case r.CanUint():
-		return int64(r.Uint()) //nolint:gosec // what does not fit is a nonsense number in either sign
+		return int64(r.Uint())
 	case r.CanFloat():
 		return int64(r.Float())
 	case r.Kind() == reflect.Bool && r.Bool():
