@@ -86,6 +86,35 @@ type Question struct {
 	MaxBytes int64
 }
 
+// Retry is how settings say how long a call may take and when it is tried again.
+type Retry struct {
+	// GiveUpAfter bounds all tries together. Default: 1s.
+	GiveUpAfter string `json:"give_up_after"`
+	// MaxDelay is the longest pause between two tries. Default: 100ms.
+	MaxDelay string `json:"max_delay"`
+}
+
+// Times reads the durations, for Question.Timeout and MaxDelay. Errors begin with the path of the setting below retry; nil has the
+// defaults.
+func (r *Retry) Times() (giveUp, delay time.Duration, err error) {
+	giveUp, delay = defaultWait, 100*time.Millisecond
+	if r == nil {
+		return giveUp, delay, nil
+	}
+	for _, d := range []struct {
+		path, text string
+		to         *time.Duration
+	}{{"give_up_after", r.GiveUpAfter, &giveUp}, {"max_delay", r.MaxDelay, &delay}} {
+		if d.text == "" {
+			continue
+		}
+		if *d.to, err = time.ParseDuration(d.text); err != nil || *d.to <= 0 {
+			return 0, 0, fmt.Errorf("retry.%s: %q is no duration, such as 100ms", d.path, d.text)
+		}
+	}
+	return giveUp, delay, nil
+}
+
 // Answer is what came back.
 type Answer struct {
 	// Status is the HTTP status.

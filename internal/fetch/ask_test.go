@@ -138,3 +138,22 @@ func TestLimited(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestRetry(t *testing.T) {
+	for _, tc := range []struct {
+		retry         *fetch.Retry
+		giveUp, delay time.Duration
+		want          string
+	}{
+		{nil, time.Second, 100 * time.Millisecond, ""},
+		{&fetch.Retry{GiveUpAfter: "3s"}, 3 * time.Second, 100 * time.Millisecond, ""},
+		{&fetch.Retry{MaxDelay: "5ms"}, time.Second, 5 * time.Millisecond, ""},
+		{&fetch.Retry{GiveUpAfter: "soon"}, 0, 0, "retry.give_up_after: "},
+		{&fetch.Retry{MaxDelay: "0s"}, 0, 0, "retry.max_delay: "},
+	} {
+		giveUp, delay, err := tc.retry.Times()
+		if giveUp != tc.giveUp || delay != tc.delay || tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.HasPrefix(err.Error(), tc.want)) {
+			t.Errorf("%+v: %s, %s, %v", tc.retry, giveUp, delay, err)
+		}
+	}
+}

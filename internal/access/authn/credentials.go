@@ -25,7 +25,7 @@ type ClientCredentialsSettings struct {
 	// RequiredScope are scopes that the client must be able to get.
 	RequiredScope []string `json:"required_scope"`
 	// Retry says how long the endpoint may take.
-	Retry *Retry `json:"retry"`
+	Retry *fetch.Retry `json:"retry"`
 	// Cache keeps that the credentials were good.
 	Cache CacheSettings `json:"cache"`
 }
@@ -58,7 +58,7 @@ func (c *credentials) make(from access.Settings) (access.Authenticator, error) {
 	}
 	a := &foreignClient{credentials: c, url: s.TokenURL, scopes: s.RequiredScope, cached: s.Cache.Enabled}
 	var err error
-	if a.timeout, a.delay, err = s.Retry.times(); err != nil {
+	if a.timeout, a.delay, err = s.Retry.Times(); err != nil {
 		return nil, err
 	}
 	a.ttl, err = s.Cache.ttl()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
 // Token is an access token of this server, as its introspection endpoint would tell it. It does not change. It remembers what was
@@ -81,7 +82,7 @@ type IntrospectionSettings struct {
 	// Prefix is what tokens begin with; others are left to the next authenticator.
 	Prefix string `json:"prefix"`
 	// Retry says how long the endpoint may take.
-	Retry *Retry `json:"retry"`
+	Retry *fetch.Retry `json:"retry"`
 	// Cache keeps answers.
 	Cache CacheSettings `json:"cache"`
 }

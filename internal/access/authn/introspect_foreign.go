@@ -42,7 +42,7 @@ func (i *introspections) foreign(where location, want demands, s *IntrospectionS
 		return nil, err
 	}
 	a.headers[contentType] = []string{mediaForm}
-	if a.timeout, a.delay, err = s.Retry.times(); err != nil {
+	if a.timeout, a.delay, err = s.Retry.Times(); err != nil {
 		return nil, err
 	}
 	if a.ttl, err = s.Cache.ttl(); err != nil {

@@ -5,34 +5,6 @@ import (
 	"time"
 )
 
-// Retry says how long a call may take and when it is tried again.
-type Retry struct {
-	// GiveUpAfter bounds all tries together. Default: 1s.
-	GiveUpAfter string `json:"give_up_after"`
-	// MaxDelay is the longest pause between two tries. Default: 100ms.
-	MaxDelay string `json:"max_delay"`
-}
-
-// times reads the durations.
-func (r *Retry) times() (giveUp, delay time.Duration, err error) {
-	giveUp, delay = time.Second, 100*time.Millisecond
-	if r == nil {
-		return giveUp, delay, nil
-	}
-	for _, d := range []struct {
-		path, text string
-		to         *time.Duration
-	}{{"give_up_after", r.GiveUpAfter, &giveUp}, {"max_delay", r.MaxDelay, &delay}} {
-		if d.text == "" {
-			continue
-		}
-		if *d.to, err = time.ParseDuration(d.text); err != nil || *d.to <= 0 {
-			return 0, 0, fmt.Errorf("retry.%s: %q is no duration, such as 100ms", d.path, d.text)
-		}
-	}
-	return giveUp, delay, nil
-}
-
 // CacheSettings say whether and how long answers are kept, never longer than the token is good.
 type CacheSettings struct {
 	// Enabled keeps answers. A token that is revoked meanwhile is accepted until then.

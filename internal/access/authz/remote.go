@@ -23,7 +23,7 @@ type RemoteSettings struct {
 	// ForwardResponseHeadersToUpstream are the answer's headers that the upstream gets.
 	ForwardResponseHeadersToUpstream []string `json:"forward_response_headers_to_upstream"`
 	// Retry says how long the service may take.
-	Retry *Retry `json:"retry"`
+	Retry *fetch.Retry `json:"retry"`
 }
 
 // RemoteJSONSettings are the settings of the authorizer remote_json.
@@ -31,34 +31,6 @@ type RemoteJSONSettings struct {
 	// Payload is the template of the JSON document to send.
 	Payload string `json:"payload"`
 	RemoteSettings
-}
-
-// Retry says how long a call may take and when it is tried again.
-type Retry struct {
-	// GiveUpAfter bounds all tries together. Default: 1s.
-	GiveUpAfter string `json:"give_up_after"`
-	// MaxDelay is the longest pause between two tries. Default: 100ms.
-	MaxDelay string `json:"max_delay"`
-}
-
-// times reads the durations.
-func (r *Retry) times() (giveUp, delay time.Duration, err error) {
-	giveUp, delay = time.Second, 100*time.Millisecond
-	if r == nil {
-		return giveUp, delay, nil
-	}
-	for _, d := range []struct {
-		path, text string
-		to         *time.Duration
-	}{{"give_up_after", r.GiveUpAfter, &giveUp}, {"max_delay", r.MaxDelay, &delay}} {
-		if d.text == "" {
-			continue
-		}
-		if *d.to, err = time.ParseDuration(d.text); err != nil || *d.to <= 0 {
-			return 0, 0, fmt.Errorf("retry.%s: %q is no duration, such as 100ms", d.path, d.text)
-		}
-	}
-	return giveUp, delay, nil
 }
 
 const (
@@ -117,7 +89,7 @@ func (o Options) remote(s *RemoteSettings) (*remote, error) {
 	}
 	r := &remote{o: o, url: s.Remote}
 	var err error
-	if r.timeout, r.delay, err = s.Retry.times(); err != nil {
+	if r.timeout, r.delay, err = s.Retry.Times(); err != nil {
 		return nil, err
 	}
 	for name, text := range s.Headers {

@@ -43,7 +43,7 @@ type HydratorAPI struct {
 		} `json:"basic"`
 	} `json:"auth"`
 	// Retry says how long it may take.
-	Retry *Retry `json:"retry"`
+	Retry *fetch.Retry `json:"retry"`
 }
 
 // HydratorCache says whether and how long answers are kept.
@@ -52,14 +52,6 @@ type HydratorCache struct {
 	Enabled bool `json:"enabled"`
 	// TTL is how long. Default: 1m.
 	TTL string `json:"ttl"`
-}
-
-// Retry says how long a call may take and when it is tried again.
-type Retry struct {
-	// GiveUpAfter bounds all tries together. Default: 1s.
-	GiveUpAfter string `json:"give_up_after"`
-	// MaxDelay is the longest pause between two tries. Default: 100ms.
-	MaxDelay string `json:"max_delay"`
 }
 
 // document is what is sent and answered: who asks, as Oathkeeper writes it.
@@ -107,33 +99,23 @@ func (h *hydrators) make(from access.Settings) (access.Mutator, error) {
 	if err := fetch.CheckURL(s.API.URL); err != nil {
 		return nil, fmt.Errorf("api.url: %w", err)
 	}
-	m := &hydrator{hydrators: h, url: s.API.URL, timeout: time.Second, delay: 100 * time.Millisecond}
+	m := &hydrator{hydrators: h, url: s.API.URL}
 	if basic := s.API.Auth.Basic; basic != nil {
 		if basic.Username == "" || strings.Contains(basic.Username, ":") {
 			return nil, errors.New("api.auth.basic.username: is empty, or has a colon, which no user name has (RFC 7617 §2)")
 		}
 		m.authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(basic.Username+":"+basic.Password))
 	}
-	times := []struct {
-		path, text string
-		to         *time.Duration
-	}{{"cache.ttl", s.Cache.TTL, &m.keep}}
-	if s.Cache.Enabled && s.Cache.TTL == "" {
+	var err error
+	if m.timeout, m.delay, err = s.API.Retry.Times(); err != nil {
+		return nil, fmt.Errorf("api.%w", err)
+	}
+	if s.Cache.Enabled {
 		m.keep = time.Minute
 	}
-	if retry := s.API.Retry; retry != nil {
-		times = append(times, []struct {
-			path, text string
-			to         *time.Duration
-		}{{"api.retry.give_up_after", retry.GiveUpAfter, &m.timeout}, {"api.retry.max_delay", retry.MaxDelay, &m.delay}}...)
-	}
-	for _, d := range times {
-		if d.text == "" {
-			continue
-		}
-		var err error
-		if *d.to, err = time.ParseDuration(d.text); err != nil || *d.to <= 0 {
-			return nil, fmt.Errorf("%s: %q is no duration, such as 1m", d.path, d.text)
+	if s.Cache.TTL != "" {
+		if m.keep, err = time.ParseDuration(s.Cache.TTL); err != nil || m.keep <= 0 {
+			return nil, fmt.Errorf("cache.ttl: %q is no duration, such as 1m", s.Cache.TTL)
 		}
 	}
 	return m, nil
