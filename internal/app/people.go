@@ -97,6 +97,7 @@ func (b *peopleBuilder) makeStores(ctx context.Context) error {
 		Config: b.cfg.Session, Now: now,
 	})
 	b.identities.OnDelete(b.sessions.Forget)
+	b.identities.OnCredentials(b.sessions.Outlive)
 	b.limits = limit.New(limit.Options{
 		Config: b.cfg.Limits, Store: limit.NewStore(limit.StoreOptions{DB: b.db, Ring: b.system.For("lock-outs")}), Now: now,
 	})

@@ -103,6 +103,9 @@ type Identity struct {
 	OrganizationID *string `json:"organization_id"`
 	// Version counts the changes. A change is refused when it was made from another version than the newest.
 	Version int64 `json:"-"`
+	// SessionEpoch counts what makes logins void that are under way: see Store.OnCredentials. A session belongs to the epoch of
+	// the identity that was read to prove the credential.
+	SessionEpoch int64 `json:"-"`
 
 	stored   *stored   // nil for an identity that was not read; never changed
 	prepared *prepared // what Prepare made of the traits; never changed

@@ -22,6 +22,7 @@ type Store struct {
 	now      func() time.Time
 	reads    *sqldb.Reader[joinedRow]
 	onDelete []func(ctx context.Context, tx *sqldb.Tx, identityID string) error
+	onChange []func(ctx context.Context, tx *sqldb.Tx, identityID string) error
 	onEnd    []End
 }
 
@@ -55,6 +56,19 @@ func (s *Store) Schemas() *Schemas { return s.schemas }
 // the store is used.
 func (s *Store) OnDelete(fn func(ctx context.Context, tx *sqldb.Tx, identityID string) error) {
 	s.onDelete = append(s.onDelete, fn)
+}
+
+// OnCredentials has fn called in the transaction that changes or removes credentials, for those who must let nobody in any more
+// who is about to come in with one from before; a hash that Rehash makes anew is the same credential. Call it before the store
+// is used.
+func (s *Store) OnCredentials(fn func(ctx context.Context, tx *sqldb.Tx, identityID string) error) {
+	s.onChange = append(s.onChange, fn)
+}
+
+// RaiseEpochIn counts up the session epoch of identities, in the caller's transaction.
+func (s *Store) RaiseEpochIn(ctx context.Context, tx *sqldb.Tx, identityIDs ...string) error {
+	_, err := tx.Exec(ctx, `UPDATE identity SET session_epoch = session_epoch + 1 WHERE tenant_id = :tenant AND id IN (?)`, identityIDs)
+	return err
 }
 
 // Prepare validates the traits and puts in what follows from them: addresses, identifiers, the schema's URL. It is what

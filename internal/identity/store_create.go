@@ -80,7 +80,7 @@ func (s *Store) inserts(ctx context.Context, id *Identity) ([]sqldb.Insert, erro
 	if id.ID == "" {
 		id.ID = secret.NewID()
 	}
-	id.Version, id.CreatedAt, id.UpdatedAt = 1, now, now
+	id.Version, id.SessionEpoch, id.CreatedAt, id.UpdatedAt = 1, 0, now, now
 	row, err := identityRow(ctx, id, aalOf(id.Credentials))
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func identityRow(ctx context.Context, id *Identity, aal string) ([]any, error) {
 	}
 	return []any{
 		t, id.ID, id.SchemaID, id.ExternalID, organization, id.State, aal, string(id.Traits), string(id.MetadataPublic),
-		string(id.MetadataAdmin), known, id.Version, id.StateChangedAt, id.CreatedAt, id.UpdatedAt,
+		string(id.MetadataAdmin), known, id.Version, id.StateChangedAt, id.CreatedAt, id.UpdatedAt, id.SessionEpoch,
 	}, nil
 }
 

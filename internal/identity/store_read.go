@@ -13,7 +13,7 @@ import (
 
 var columns = []string{
 	"id", "schema_id", "external_id", "organization_id", "state", "available_aal", "traits", "metadata_public", "metadata_admin",
-	"addresses", "version", "state_changed_at", "created_at", "updated_at",
+	"addresses", "version", "state_changed_at", "created_at", "updated_at", "session_epoch",
 }
 
 // Columns are the columns of table identity that a Row reads, for those who join it; alias is the table's name in the
@@ -26,7 +26,7 @@ type Row struct {
 
 	traits, metadataPublic, metadataAdmin, addresses string
 
-	version                        int64
+	version, epoch                 int64
 	stateChanged, created, updated time.Time
 }
 
@@ -34,7 +34,7 @@ type Row struct {
 func (r *Row) Dest() []any {
 	return []any{
 		&r.id, &r.schemaID, &r.externalID, &r.organizationID, &r.state, &r.aal, &r.traits, &r.metadataPublic, &r.metadataAdmin,
-		&r.addresses, &r.version, &r.stateChanged, &r.created, &r.updated,
+		&r.addresses, &r.version, &r.stateChanged, &r.created, &r.updated, &r.epoch,
 	}
 }
 
@@ -54,7 +54,7 @@ func (s *Store) Identity(r *Row) (*Identity, error) {
 		ID: r.id, ExternalID: r.externalID, SchemaID: r.schemaID, SchemaURL: s.schemaURL(r.schemaID), State: r.state,
 		Traits: json.RawMessage(r.traits), MetadataPublic: document(r.metadataPublic), MetadataAdmin: document(r.metadataAdmin),
 		VerifiableAddresses: known.Verifiable, RecoveryAddresses: known.Recovery,
-		CreatedAt: r.created, UpdatedAt: r.updated, Version: r.version,
+		CreatedAt: r.created, UpdatedAt: r.updated, Version: r.version, SessionEpoch: r.epoch,
 	}
 	if !r.stateChanged.IsZero() {
 		id.StateChangedAt = &r.stateChanged

@@ -43,6 +43,13 @@ func (s *Store) UpdateIn(ctx context.Context, tx *sqldb.Tx, id *Identity) error 
 	if err := s.writeCredentials(ctx, tx, id, c); err != nil {
 		return err
 	}
+	if len(c.written)+len(c.deleted) > 0 {
+		for _, fn := range s.onChange {
+			if err := fn(ctx, tx, id.ID); err != nil {
+				return err
+			}
+		}
+	}
 	// The transaction may run again, so the identity stays as it was read until the commit.
 	if id.stored.state == Active && id.State != Active {
 		if err := s.endIn(ctx, tx, id.ID); err != nil {

@@ -95,6 +95,7 @@ func (s *server) assemble(base web.BaseURL) {
 		DB: s.db, Feed: feed, Identities: s.people, Tokens: session.NewTokens("gh", ring), Config: sessions, Now: s.clock.Now,
 	})
 	t.Cleanup(s.sessions.Close)
+	s.people.OnCredentials(s.sessions.Outlive)
 	exchanges := &session.Exchanges{Store: s.sessions}
 	s.mail = courier.NewStore(courier.StoreOptions{DB: s.db, Ring: ring.For("courier"), Now: s.clock.Now})
 	if s.courier, err = courier.New(courier.Options{Store: s.mail, Config: courier.DefaultConfig(), Development: true, Now: s.clock.Now}); err != nil {

@@ -169,10 +169,13 @@ func (s *Store) flush(ctx context.Context, tx *sqldb.Tx, all []Writes) []error {
 
 // write writes what comes with the flow of somebody who was first.
 func (s *Store) write(ctx context.Context, tx *sqldb.Tx, w Writes) error {
+	if err := s.writeSession(ctx, tx, w); err != nil {
+		return err
+	}
 	if err := s.writeIdentity(ctx, tx, w); err != nil {
 		return err
 	}
-	if err := s.writeSessions(ctx, tx, w); err != nil {
+	if err := s.endSessions(ctx, tx, w); err != nil {
 		return err
 	}
 	if len(w.More) > 0 {

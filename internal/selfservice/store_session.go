@@ -6,25 +6,33 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
-// writeSessions begins, changes and ends sessions.
-func (s *Store) writeSessions(ctx context.Context, tx *sqldb.Tx, w Writes) error {
-	if w.RevokeAll != "" {
-		if _, err := s.o.Sessions.RevokeAllIn(ctx, tx, w.RevokeAll, w.RevokeBut); err != nil {
-			return err
-		}
-	}
-	if w.Disown != "" {
-		if err := s.o.Identities.DisownIn(ctx, tx, w.Disown); err != nil {
-			return err
-		}
-	}
+// writeSession begins or changes a session. It comes before all that makes logins void which are under way: this one is counted
+// with those that outlive it.
+func (s *Store) writeSession(ctx context.Context, tx *sqldb.Tx, w Writes) error {
 	if w.Change != nil {
 		if err := s.o.Sessions.UpdateIn(ctx, tx, w.Change); err != nil {
 			return err
 		}
 	}
 	if w.Insert != nil {
-		if err := s.o.Sessions.InsertIn(ctx, tx, w.Insert); err != nil {
+		return s.o.Sessions.InsertIn(ctx, tx, w.Insert)
+	}
+	return nil
+}
+
+// endSessions ends sessions, and says which one a flow with an exchange has ended in.
+func (s *Store) endSessions(ctx context.Context, tx *sqldb.Tx, w Writes) error {
+	if w.RevokeAll != "" {
+		but := w.RevokeBut
+		if w.Insert != nil {
+			but = w.Insert.ID
+		}
+		if _, err := s.o.Sessions.RevokeAllIn(ctx, tx, w.RevokeAll, but); err != nil {
+			return err
+		}
+	}
+	if w.Disown != "" {
+		if err := s.o.Identities.DisownIn(ctx, tx, w.Disown); err != nil {
 			return err
 		}
 	}

@@ -28,8 +28,6 @@ type Submission struct {
 	Get bool
 	// Holder says that the browser is the one that began the flow. It always is, but for Get.
 	Holder bool
-	// moment is what was known of changes before a login was proven; see session.Store.
-	moment uint64
 	// bound is what a flow of the browser would remember of its CSRF token; for Get alone.
 	bound string
 	// Lang is the best of our languages for the person: "en" or "de".

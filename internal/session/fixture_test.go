@@ -47,7 +47,11 @@ func newFixture(t testing.TB, db *sqldb.DB, change ...func(*session.Config)) *fi
 		t.Fatal(faults)
 	}
 	ring := testkit.Ring(t)
-	f.people = identity.NewStore(identity.StoreOptions{DB: db, Feed: f.feed, Ring: ring.For("identity"), BaseURL: publicURL, Now: f.clock.Now})
+	schemas, err := identity.NewSchemas(f.ctx, identity.DefaultConfig(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.people = identity.NewStore(identity.StoreOptions{DB: db, Feed: f.feed, Ring: ring.For("identity"), Schemas: schemas, BaseURL: publicURL, Now: f.clock.Now})
 	f.store = session.NewStore(session.StoreOptions{
 		DB: db, Feed: f.feed, Identities: f.people, Tokens: session.NewTokens("gh", ring), Config: f.config, Now: f.clock.Now,
 	})
@@ -110,10 +114,10 @@ func firefox() session.Client {
 	return session.Client{IP: netip.MustParseAddr("192.0.2.7"), UserAgent: "Firefox", Location: "Paris, FR"}
 }
 
-// login stores a session of the identity and returns it with its token.
+// login stores a session of the identity, which it reads anew as a login does, and returns it with its token.
 func (f *fixture) login(t testing.TB, who *identity.Identity) (*session.Session, string) {
 	t.Helper()
-	made, token := f.store.New(who, byPassword(), firefox(), f.clock.Now())
+	made, token := f.store.New(f.read(t, who.ID), byPassword(), firefox(), f.clock.Now())
 	if err := f.store.Insert(f.ctx, made); err != nil {
 		t.Fatal(err)
 	}

@@ -140,7 +140,7 @@ func TestWhoamiAsksForTheSecondFactor(t *testing.T) {
 		}
 	}
 	mine := f.mustBe(t, token, nil)
-	token = f.store.Renew(mine, []session.AuthMethod{method("totp", "aal2")}, firefox(), f.clock.Now())
+	token = f.store.Renew(mine, mine.Identity, []session.AuthMethod{method("totp", "aal2")}, firefox(), f.clock.Now())
 	if err := f.store.Update(f.ctx, mine); err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ func TestIdentityAndSessions(t *testing.T) {
 			DB: db, Feed: f.feed, Ring: testkit.Ring(t).For("identity"), Schemas: schemas, BaseURL: publicURL, Now: f.clock.Now,
 		})
 		people.OnDelete(f.store.Forget)
+		people.OnCredentials(f.store.Outlive)
 		who := &identity.Identity{Traits: json.RawMessage(`{"email":"ada@example.com"}`), MetadataAdmin: json.RawMessage(`{"risk":"secret remark"}`)}
 		who.SetCredential(identity.Credential{
 			Type: identity.Password, Identifiers: []string{"ada@example.com"}, Config: json.RawMessage(`{"hashed_password":"$argon2id$…"}`),

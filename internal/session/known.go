@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"encoding/json"
 	"hash/maphash"
 	"sync/atomic"
@@ -28,15 +27,6 @@ func (k *kept) document() ([]byte, error) {
 	body = append(body, '\n')
 	k.body.Store(&body)
 	return body, nil
-}
-
-// Moment is what this process knows of changes now, for Unchanged.
-func (s *Store) Moment() uint64 { return s.changes.now() }
-
-// Unchanged tells whether, as far as this process knows, neither the identity nor all its sessions were changed since the moment.
-func (s *Store) Unchanged(ctx context.Context, since uint64, identityID string) bool {
-	id, _ := tenant.From(ctx)
-	return s.feed.Healthy() && s.changes.fresh(id, since, identityID)
 }
 
 // places is the number of counters for ids, 2 MiB of them when all are used. Two ids that share one only make each other be

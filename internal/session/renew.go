@@ -12,11 +12,12 @@ import (
 const tokenKind = "st"
 
 // New makes the session of somebody who has just proved who they are, and its token, which is nowhere but in this answer.
-// It runs no statement: Insert or InsertIn stores the session. Whether the identity may sign in is for the caller to ask.
+// It runs no statement: Insert or InsertIn stores the session. Whether the identity may sign in is for the caller to ask. who was
+// read to prove them: the session opens nothing if the credential was replaced since then, or all sessions were ended.
 func (s *Store) New(who *identity.Identity, methods []AuthMethod, c Client, now time.Time) (*Session, string) {
 	made := &Session{
 		ID: secret.NewID(), Active: true, IssuedAt: now, AuthenticatedAt: now, ExpiresAt: now.Add(s.config.Lifespan),
-		Identity: who, IdentityID: who.ID, Methods: completed(methods, now), Devices: []Device{},
+		Identity: who, IdentityID: who.ID, epoch: new(who.SessionEpoch), Methods: completed(methods, now), Devices: []Device{},
 	}
 	made.AAL = level(made.Methods)
 	made.seen(c)
@@ -27,14 +28,15 @@ func (s *Store) New(who *identity.Identity, methods []AuthMethod, c Client, now 
 
 // Renew notes that the person of the session proved once more who they are: with a second factor, or anew. The session
 // gets a new lifespan and a new token, so that whoever knew the old one does not rise along (session fixation). It runs
-// no statement: Update or UpdateIn stores it, and fails where the session was revoked or renewed since it was read.
-func (s *Store) Renew(old *Session, methods []AuthMethod, c Client, now time.Time) (token string) {
+// no statement: Update or UpdateIn stores it, and fails where the session was revoked or renewed since it was read, or the
+// credential replaced since who was read, to prove them.
+func (s *Store) Renew(old *Session, who *identity.Identity, methods []AuthMethod, c Client, now time.Time) (token string) {
 	old.Methods = append(slices.Clip(old.Methods), completed(methods, now)...)
 	if over := len(old.Methods) - maxMethods; over > 0 {
 		old.Methods = slices.Delete(slices.Clone(old.Methods), 1, 1+over) // the first is what the session began with
 	}
 	old.AAL = max(level(old.Methods), old.AAL)
-	old.AuthenticatedAt = now
+	old.AuthenticatedAt, old.proven = now, who.SessionEpoch
 	old.ExpiresAt = latest(old.ExpiresAt, s.until(old, now))
 	old.seen(c)
 	if old.former == "" {

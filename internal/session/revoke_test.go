@@ -34,7 +34,7 @@ func TestRevocationIsSeenEverywhere(t *testing.T) {
 				return err
 			},
 			"another token": func(s *session.Session) error {
-				here.store.Renew(s, byPassword(), firefox(), here.clock.Now())
+				here.store.Renew(s, s.Identity, byPassword(), firefox(), here.clock.Now())
 				return here.store.Update(here.ctx, s)
 			},
 			"a disabled identity": func(s *session.Session) error {

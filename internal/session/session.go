@@ -37,6 +37,8 @@ type Session struct {
 	// Tokenized is the session as a JWT, where one was asked for.
 	Tokenized string
 
+	epoch   *int64 // of the identity when the credential was proven; nil for a session of before there were epochs
+	proven  int64  // the same for the proof that Renew was called for; Update insists on it
 	revoked bool
 	digest  string // of the token
 	former  string // digest of the token that Renew put away; Update insists on it
@@ -122,6 +124,12 @@ func (s *Session) seen(c Client) {
 	if over := len(s.Devices) - maxDevices; over > 0 {
 		s.Devices = s.Devices[over:]
 	}
+}
+
+// overtaken tells whether the credential of the session was replaced, or all sessions were ended, after it was proven and before
+// the session was stored. Who the session is of must be known.
+func (s *Session) overtaken() bool {
+	return s.Identity != nil && s.epoch != nil && *s.epoch < s.Identity.SessionEpoch
 }
 
 // live tells whether the session is good at a time.

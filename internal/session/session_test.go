@@ -126,7 +126,7 @@ func TestRenew(t *testing.T) {
 	made, first := f.store.New(&identity.Identity{ID: "x"}, byPassword(), firefox(), f.clock.Now())
 	issued, devices := made.IssuedAt, made.Devices
 	f.clock.Advance(2 * time.Hour)
-	second := f.store.Renew(made, []session.AuthMethod{method("totp", "aal2")}, firefox(), f.clock.Now())
+	second := f.store.Renew(made, made.Identity, []session.AuthMethod{method("totp", "aal2")}, firefox(), f.clock.Now())
 	if first == second {
 		t.Error("the token stays")
 	}
@@ -141,8 +141,8 @@ func TestRenew(t *testing.T) {
 	}
 	f.clock.Advance(10 * time.Hour)
 	for i := range 60 {
-		f.store.Renew(made, []session.AuthMethod{method("code", "aal1")}, session.Client{UserAgent: fmt.Sprint(strings.Repeat("x", 1000), "\x00", i)}, f.clock.Now())
-		f.store.Renew(made, []session.AuthMethod{method("code", "aal1")}, session.Client{UserAgent: fmt.Sprint("agent\x00 \xff", i)}, f.clock.Now())
+		f.store.Renew(made, made.Identity, []session.AuthMethod{method("code", "aal1")}, session.Client{UserAgent: fmt.Sprint(strings.Repeat("x", 1000), "\x00", i)}, f.clock.Now())
+		f.store.Renew(made, made.Identity, []session.AuthMethod{method("code", "aal1")}, session.Client{UserAgent: fmt.Sprint("agent\x00 \xff", i)}, f.clock.Now())
 	}
 	if !made.ExpiresAt.Equal(issued.Add(30 * time.Hour)) {
 		t.Errorf("it outlives max_lifespan: %s", made.ExpiresAt)

@@ -78,6 +78,7 @@ func (s *Store) Close() {
 func columnList() []string {
 	return []string{
 		"tenant_id", "id", "identity_id", "digest", "active", "aal", "methods", "devices", "issued_at", "authenticated_at", "expires_at",
+		"epoch",
 	}
 }
 
@@ -88,6 +89,7 @@ func row(id tenant.ID, s *Session) ([]any, error) {
 	}
 	return []any{
 		string(id), s.ID, s.IdentityID, s.digest, true, s.AAL, methods, devices, s.IssuedAt, s.AuthenticatedAt, s.ExpiresAt,
+		s.epoch,
 	}, nil
 }
 
@@ -121,7 +123,8 @@ func (s *Store) InsertIn(ctx context.Context, tx *sqldb.Tx, made *Session) error
 }
 
 // selected are the columns of a session in a SELECT, as scan reads them.
-const selected = `s.id, s.identity_id, s.digest, s.active, s.aal, s.methods, s.devices, s.issued_at, s.authenticated_at, s.expires_at`
+const selected = `s.id, s.identity_id, s.digest, s.active, s.aal, s.methods, s.devices, s.issued_at, s.authenticated_at, s.expires_at,
+	s.epoch`
 
 // alone reads sessions without their identities, up to its condition.
 const alone = `SELECT ` + selected + ` FROM session s WHERE s.tenant_id = :tenant AND `
@@ -133,6 +136,7 @@ func (s *Store) scan(scan func(...any) error, people bool) (*Session, error) {
 	var methods, devices string
 	dest := []any{
 		&got.ID, &got.IdentityID, &got.digest, &active, &got.AAL, &methods, &devices, &got.IssuedAt, &got.AuthenticatedAt, &got.ExpiresAt,
+		&got.epoch,
 	}
 	var who identity.Row
 	if people {
@@ -150,7 +154,7 @@ func (s *Store) scan(scan func(...any) error, people bool) (*Session, error) {
 			return nil, err
 		}
 	}
-	got.revoked = !active
+	got.revoked = !active || got.overtaken()
 	got.Active = got.live(s.now())
 	return &got, nil
 }

@@ -33,9 +33,14 @@ func (s *Store) Manage(ctx context.Context, b Bulk) (n int, more bool, err error
 		column, ids = `identity_id`, b.Identities
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		if len(b.Identities) > 0 {
+			if err := s.people.RaiseEpochIn(ctx, tx, ids...); err != nil {
+				return err
+			}
+		}
 		done, err := s.manageIn(ctx, tx, column, ids, b.Delete)
 		n = int(done)
-		if err != nil || done == 0 {
+		if err != nil || done == 0 && len(b.Identities) == 0 {
 			return err
 		}
 		if b.Everybody {

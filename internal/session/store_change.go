@@ -8,7 +8,7 @@ import (
 )
 
 // Update stores a session that Renew changed. ErrNoSession when it was revoked, or renewed by another request, since it
-// was read: then the new token opens nothing.
+// was read, or the credential was replaced since it was proven: then the new token opens nothing.
 func (s *Store) Update(ctx context.Context, renewed *Session) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return s.UpdateIn(ctx, tx, renewed) })
 }
@@ -24,8 +24,8 @@ func (s *Store) UpdateIn(ctx context.Context, tx *sqldb.Tx, renewed *Session) er
 		former = renewed.digest
 	}
 	n, err := tx.Exec(ctx, `UPDATE session SET digest = ?, aal = ?, methods = ?, devices = ?, authenticated_at = ?, expires_at = ?
-		WHERE tenant_id = :tenant AND id = ? AND digest = ? AND active = ?`,
-		renewed.digest, renewed.AAL, methods, devices, renewed.AuthenticatedAt, renewed.ExpiresAt, renewed.ID, former, true)
+		WHERE tenant_id = :tenant AND id = ? AND digest = ? AND active = ? AND (epoch IS NULL OR epoch <= ?)`,
+		renewed.digest, renewed.AAL, methods, devices, renewed.AuthenticatedAt, renewed.ExpiresAt, renewed.ID, former, true, renewed.proven)
 	if err != nil {
 		return err
 	}
@@ -82,20 +82,41 @@ func (s *Store) RevokeAll(ctx context.Context, identityID string) (int, error) {
 }
 
 // RevokeAllIn ends all sessions of the identity, but for those of the ids in but, in the caller's transaction, and tells
-// how many had not been revoked before. Expired ones are revoked too: one may be extended at this very moment.
+// how many had not been revoked before. Expired ones are revoked too: one may be extended at this very moment. A login that is
+// under way opens nothing any more.
 func (s *Store) RevokeAllIn(ctx context.Context, tx *sqldb.Tx, identityID string, but ...string) (int, error) {
+	if err := s.people.RaiseEpochIn(ctx, tx, identityID); err != nil {
+		return 0, err
+	}
 	query := `UPDATE session SET active = ? WHERE tenant_id = :tenant AND identity_id = ? AND active = ?`
 	args := []any{false, identityID, true}
 	for _, id := range but {
-		if id != "" {
-			query, args = query+` AND id <> ?`, append(args, id)
+		if id == "" {
+			continue
 		}
+		if _, err := tx.Exec(ctx, outlive+` AND id = ?`, identityID, id); err != nil {
+			return 0, err
+		}
+		query, args = query+` AND id <> ?`, append(args, id)
 	}
 	n, err := tx.Exec(ctx, query, args...)
-	if err != nil || n == 0 {
+	if err != nil {
 		return 0, err
 	}
 	return int(n), s.feed.Publish(ctx, tx, Topic, identityID)
+}
+
+// outlive has sessions of an identity outlive that its epoch is counted up.
+const outlive = `UPDATE session SET epoch = epoch + 1 WHERE tenant_id = :tenant AND identity_id = ?`
+
+// Outlive keeps the sessions that an identity has when a credential is replaced, in the transaction that does that; a login that
+// is under way opens nothing any more.
+func (s *Store) Outlive(ctx context.Context, tx *sqldb.Tx, identityID string) error {
+	if err := s.people.RaiseEpochIn(ctx, tx, identityID); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, outlive, identityID)
+	return err // identity.Topic tells others
 }
 
 // Forget deletes all sessions of an identity in the transaction that deletes the identity.
@@ -107,7 +128,9 @@ func (s *Store) Forget(ctx context.Context, tx *sqldb.Tx, identityID string) err
 // DeleteAll deletes all sessions of an identity and tells how many there were.
 func (s *Store) DeleteAll(ctx context.Context, identityID string) (n int, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) (err error) {
-		n, err = s.deleteAllIn(ctx, tx, identityID)
+		if err = s.people.RaiseEpochIn(ctx, tx, identityID); err == nil {
+			n, err = s.deleteAllIn(ctx, tx, identityID)
+		}
 		return err
 	})
 	return n, err
@@ -115,7 +138,7 @@ func (s *Store) DeleteAll(ctx context.Context, identityID string) (n int, err er
 
 func (s *Store) deleteAllIn(ctx context.Context, tx *sqldb.Tx, identityID string) (int, error) {
 	n, err := tx.Exec(ctx, `DELETE FROM session WHERE tenant_id = :tenant AND identity_id = ?`, identityID)
-	if err != nil || n == 0 {
+	if err != nil {
 		return 0, err
 	}
 	return int(n), s.feed.Publish(ctx, tx, Topic, identityID)

@@ -104,7 +104,7 @@ func storeRenew(t *testing.T, db *sqldb.DB) {
 	_, first := f.login(t, f.person(t))
 	mine := f.mustBe(t, first, nil)
 	f.clock.Advance(time.Hour)
-	second := f.store.Renew(mine, []session.AuthMethod{method("totp", "aal2")}, firefox(), f.clock.Now())
+	second := f.store.Renew(mine, mine.Identity, []session.AuthMethod{method("totp", "aal2")}, firefox(), f.clock.Now())
 	f.mustBe(t, first, nil)
 	f.mustBe(t, second, session.ErrNoSession)
 	if err := f.store.Update(f.ctx, mine); err != nil {
@@ -116,13 +116,13 @@ func storeRenew(t *testing.T, db *sqldb.DB) {
 		t.Errorf("%+v", got)
 	}
 	// Once more, on what was written.
-	third := f.store.Renew(got, byPassword(), firefox(), f.clock.Now())
+	third := f.store.Renew(got, got.Identity, byPassword(), firefox(), f.clock.Now())
 	if err := f.store.Update(f.ctx, got); err != nil {
 		t.Fatal(err)
 	}
 	f.mustBe(t, second, session.ErrNoSession)
-	fourth := f.store.Renew(got, byPassword(), firefox(), f.clock.Now()) // of the same value
-	fifth := f.store.Renew(got, byPassword(), firefox(), f.clock.Now())
+	fourth := f.store.Renew(got, got.Identity, byPassword(), firefox(), f.clock.Now()) // of the same value
+	fifth := f.store.Renew(got, got.Identity, byPassword(), firefox(), f.clock.Now())
 	if err := f.store.Update(f.ctx, got); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func storeRenew(t *testing.T, db *sqldb.DB) {
 	if err := f.store.Revoke(f.ctx, last.ID); err != nil {
 		t.Fatal(err)
 	}
-	f.store.Renew(last, byPassword(), firefox(), f.clock.Now())
+	f.store.Renew(last, last.Identity, byPassword(), firefox(), f.clock.Now())
 	if err := f.store.Update(f.ctx, last); !errors.Is(err, session.ErrNoSession) {
 		t.Errorf("renewing what was revoked: %v", err)
 	}
@@ -146,7 +146,7 @@ func storeRenewRace(t *testing.T, db *sqldb.DB) {
 	mine := make([]*session.Session, parallel)
 	for i := range mine {
 		mine[i] = f.mustBe(t, token, nil)
-		tokens[i] = f.store.Renew(mine[i], byPassword(), firefox(), f.clock.Now())
+		tokens[i] = f.store.Renew(mine[i], mine[i].Identity, byPassword(), firefox(), f.clock.Now())
 	}
 	var wg sync.WaitGroup
 	for i := range mine {
@@ -493,7 +493,7 @@ func storeTransactions(t *testing.T, db *sqldb.DB) {
 	mine := f.mustBe(t, oldToken, nil)
 	_, thirdToken := f.login(t, who)
 	made, token := f.store.New(who, byPassword(), firefox(), f.clock.Now())
-	renewed := f.store.Renew(mine, byPassword(), firefox(), f.clock.Now())
+	renewed := f.store.Renew(mine, mine.Identity, byPassword(), firefox(), f.clock.Now())
 	boom := errors.New("boom")
 	work := func(end error) error {
 		return db.InTx(f.ctx, func(ctx context.Context, tx *sqldb.Tx) error {

@@ -220,6 +220,16 @@ CREATE TABLE access_rule_revision (
 
 INSERT INTO access_rule_revision (name, revision) VALUES ('rules', 1);
 
+-- management/0009_session_epoch
+
+-- A login that proved a credential just before it was replaced, or before all sessions were ended, may store its session just
+-- after that. session_epoch counts these events of an identity. epoch is what it was when the credential of the session was
+-- proven; sessions that outlive an event are counted up with it. One whose epoch is less opens nothing. NULL: a session of the
+-- version before, which counted nothing.
+ALTER TABLE identity ADD COLUMN session_epoch bigint NOT NULL DEFAULT 0;
+
+ALTER TABLE session ADD COLUMN epoch bigint;
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
