@@ -171,6 +171,9 @@ func (c *conflicts) compare(method string, e, f *entry) {
 	if c.looked[pair] || !e.rule.conditions.compatible(&f.rule.conditions) {
 		return
 	}
+	if x, y := e.pattern.ending, f.pattern.ending; !strings.HasSuffix(x, y) && !strings.HasSuffix(y, x) {
+		return
+	}
 	a, okA := c.program(e)
 	b, okB := c.program(f)
 	if !okA || !okB || c.states > maxConflictStates {

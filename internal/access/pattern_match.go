@@ -20,6 +20,8 @@ type pattern struct {
 	// source is the pattern as one regular expression of Go's. Where exact is false it matches more.
 	source string
 	exact  bool
+	// ending is the text after the last expression: what matches ends with it.
+	ending string
 	// hints are the characters that source says nothing about, though the pattern does.
 	hints string
 	// never says why no request can match; empty where one can.
@@ -155,6 +157,9 @@ func cutParts(pieces []piece) parts {
 func compilePieces(pieces []piece) (*pattern, error) {
 	c := cutParts(pieces)
 	p := &pattern{exact: true, source: relaxedSource(pieces)}
+	if n := len(pieces); n > 0 {
+		p.ending = pieces[n-1].literal
+	}
 	foreign, depends := false, false
 	for _, one := range pieces {
 		if one.expr != nil {

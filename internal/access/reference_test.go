@@ -115,7 +115,8 @@ func verdictOf(all []slowRule, r *Request) (rule string, groups []string) {
 }
 
 // FuzzMatch compares the index with the reference: the same verdict and the same groups for every set of rules and every
-// request. Each line of rules is a pattern; its place decides method and priority.
+// request; and where two rules match, looking for conflicts finds some. Each line of rules is a pattern; its place decides
+// method and priority.
 func FuzzMatch(f *testing.F) {
 	urls := []string{
 		"http://my-app/some-route/a/b", "https://a.example.com/", "http://a.b.example.com:8080/users/12/posts", "https://h/a%20b/%C3%A4/",
@@ -158,9 +159,11 @@ func FuzzMatch(f *testing.F) {
 		}
 		x := make(index)
 		c := &compiler{options: &Options{Kinds: coreKinds(), Config: fuzzConfig(useGlobs)}, made: handlers{}, expressions: map[string]*regexp.Regexp{}, errors: map[string]*ErrorHandlers{}}
+		var all []*compiled
 		for i := range rules {
 			c.rule = &rules[i]
 			one := c.compile(i)
+			all = append(all, one)
 			for _, e := range one.entries {
 				x.add(one.methods[0], e)
 			}
@@ -173,6 +176,11 @@ func FuzzMatch(f *testing.F) {
 		want, groups := verdictOf(slow, request)
 		if got := ruleOf(d); got != want {
 			t.Fatalf("%s %v of\n%s\nis %s by the index and %s by the reference", method, target, text, got, want)
+		}
+		if want == "many_rules" && !strings.Contains(target.Path, "%25") {
+			if f := findConflicts(x, all); len(f.found)+len(f.undecided) == 0 {
+				t.Fatalf("no two of\n%s\nwere found to match one request, but %v is one", text, target)
+			}
 		}
 		if d.Rule != nil {
 			if diff := cmp.Diff(groups, d.Principal.MatchContext.RegexpCaptureGroups); diff != "" {
