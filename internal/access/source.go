@@ -250,8 +250,8 @@ func (b *Rulebook) check(ctx context.Context, s *source) bool {
 	return true
 }
 
-// load brings what the sources have into force, all that is new if that is possible, else what s has if that is. The lock
-// is held.
+// load brings what the sources have into force: all that is new if that is possible, else what s has, and then what the others
+// have, each if it fits to what is in force. The lock is held.
 func (b *Rulebook) load(ctx context.Context, s *source) {
 	everything, complete := b.compose(func(*source) bool { return true })
 	if !complete {
@@ -264,13 +264,39 @@ func (b *Rulebook) load(ctx context.Context, s *source) {
 		}
 		return
 	}
-	if alone, complete := b.compose(func(one *source) bool { return one == s }); complete && b.others(s) {
-		if _, err = b.engine.Load(ctx, alone); err == nil {
-			b.accept(ctx, s)
-			return
+	for _, one := range b.pending(s) {
+		alone, complete := b.compose(func(other *source) bool { return other == one })
+		if !complete {
+			break // the first time, it is all or nothing
+		}
+		_, wrong := b.engine.Load(ctx, alone)
+		switch {
+		case wrong == nil:
+			b.accept(ctx, one)
+		case one == s:
+			err = wrong
+		default:
+			b.refuse(ctx, one, wrong)
 		}
 	}
-	b.blame(ctx, s, err)
+	if s.fresh {
+		b.blame(ctx, s, err)
+	}
+}
+
+// pending gives s and the other sources that have rules which are not in force; nothing where s is the only one, whose rules have
+// been tried already.
+func (b *Rulebook) pending(s *source) []*source {
+	list := []*source{s}
+	for _, one := range b.sources {
+		if one != s && one.fresh {
+			list = append(list, one)
+		}
+	}
+	if len(list) == 1 {
+		return nil
+	}
+	return list
 }
 
 // compose puts together the rules of all sources: the newest of those that newest names, of the others what is in force. It
@@ -287,16 +313,6 @@ func (b *Rulebook) compose(newest func(*source) bool) (rules []Rule, complete bo
 		}
 	}
 	return rules, true
-}
-
-// others reports whether another source than s has rules that are not in force.
-func (b *Rulebook) others(s *source) bool {
-	for _, one := range b.sources {
-		if one != s && one.fresh {
-			return true
-		}
-	}
-	return false
 }
 
 // accept notes that what a source offered is in force.
@@ -361,8 +377,14 @@ func (b *Rulebook) refuse(ctx context.Context, s *source, why error) {
 		return
 	}
 	s.refusals++
+	if faults, ok := errors.AsType[Faults](why); ok && len(faults) > faultsInLog {
+		why = fmt.Errorf("%w\nand %d more", faults[:faultsInLog], len(faults)-faultsInLog)
+	}
 	b.log.ErrorContext(ctx, "access rules refused: those that were there stay in force", "source", s.name, "in_force", len(s.accepted), "error", why)
 }
+
+// faultsInLog is how many faults of a set the log is told; the admin API tells all.
+const faultsInLog = 10
 
 // miss notes that a source could not be read. The log is told once.
 func (b *Rulebook) miss(ctx context.Context, s *source, err error) {
@@ -411,13 +433,25 @@ func (r *inlineReader) read(context.Context) ([]Rule, error) {
 	return parseDocument(r.text, r.name)
 }
 
-// parseDocument is ParseRules for what a source has. Nothing at all is what a file that is just being written has, and
-// never meant: no rules are an empty list.
+// parseDocument is ParseRules for what a source has. No rules are an empty list: nothing at all, or comments alone, are what a
+// file has that is just being written, and never meant.
 func parseDocument(text []byte, name string) ([]Rule, error) {
-	if len(bytes.TrimSpace(text)) == 0 {
+	rules, err := ParseRules(text, name)
+	if err == nil && len(rules) == 0 && !emptyList(text) {
 		return nil, Faults{{Source: name, Message: "is empty: write [] where there are to be no rules"}}
 	}
-	return ParseRules(text, name)
+	return rules, err
+}
+
+// emptyList reports whether a document without rules is a list.
+func emptyList(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' && !bytes.Equal(line, []byte("---")) {
+			return line[0] == '['
+		}
+	}
+	return false
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,44 @@ func TestWhatIsGoneIsNotLoaded(t *testing.T) {
 	eventually(t, "the first source goes on", func() bool { return strings.HasPrefix(ids(e), "c") })
 	if ids(e) != "c b" || stateOf(b, 1) != SourceRefused {
 		t.Errorf("%q in force, %+v", ids(e), b.Status())
+	}
+}
+
+// A source that stays refused must not keep others from what fits.
+func TestWhatFitsIsLoadedBesideWhatDoesNot(t *testing.T) {
+	one, two, three := serveRules(t), serveRules(t), serveRules(t)
+	one.answer(200, rulesText("a"))
+	two.answer(200, rulesText("b"))
+	three.answer(200, rulesText("c"))
+	b, e, _ := bookOf(t, fast(one.URL, two.URL, three.URL))
+	two.answer(200, strings.ReplaceAll(rulesText("b"), `"allow"`, `"unheard-of"`))
+	three.answer(200, rulesText("c", "a"))
+	eventually(t, "two are refused", func() bool { return stateOf(b, 1) == SourceRefused && stateOf(b, 2) == SourceRefused })
+	one.answer(200, rulesText("d"))
+	eventually(t, "what waited is loaded", func() bool { return ids(e) == "d b c a" })
+	if stateOf(b, 0) != SourceLoaded || stateOf(b, 1) != SourceRefused || stateOf(b, 2) != SourceLoaded {
+		t.Errorf("%+v", b.Status())
+	}
+}
+
+func TestNoRulesAreAnEmptyList(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"[]": true, " [ ]\n": true, "# none\n---\n[]": true, "": false, "\n": false, "# rules of the shop\n": false, "null": false, "---\n": false, "~": false,
+	} {
+		if rules, err := parseDocument([]byte(text), "x"); (err == nil) != ok || len(rules) != 0 {
+			t.Errorf("%q: %d rules, %v", text, len(rules), err)
+		}
+	}
+}
+
+func TestTheLogIsNotFlooded(t *testing.T) {
+	var many []string
+	for i := range 50 {
+		many = append(many, fmt.Sprint("r", i))
+	}
+	b, _, log := bookOf(t, fast(inline(strings.ReplaceAll(rulesText(many...), `"allow"`, `"unheard-of"`))))
+	if n := strings.Count(log.String(), "unheard-of"); n != faultsInLog || !strings.Contains(log.String(), "and 40 more") || len(b.Status()[0].Faults) != 50 {
+		t.Errorf("%d faults in the log, %d in the status", n, len(b.Status()[0].Faults))
 	}
 }
 
