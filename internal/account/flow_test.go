@@ -32,6 +32,34 @@ func TestLoginPage(t *testing.T) {
 	}
 }
 
+// Who was named in a first step is shown, goes with the form once, and can be changed without scripts.
+func TestSecondStepOfLogin(t *testing.T) {
+	w := newWorld(t)
+	f := loginFlow()
+	f.ReturnTo = "https://shop.example/back"
+	f.UI.RemoveNodes("identifier")
+	f.UI.Add(ui.Input(ui.GroupIdentifierFirst, "identifier", ui.KindHidden, ui.WithValue("ada@example.com"), ui.WithRequired(),
+		ui.WithAutocomplete("username webauthn"), ui.WithLabel(ui.Label("E-Mail", "email"))))
+	w.put(f)
+	a := w.browser(nil, "").get("/account/login?flow=login-1")
+	a.wants(t, http.StatusOK, `<label for="f1">E-mail address</label>`,
+		`<input id="f1" name="identifier" type="text" value="ada@example.com" autocomplete="username webauthn" readonly>`,
+		`<a href="/self-service/login/browser?return_to=https%3A%2F%2Fshop.example%2Fback">Change</a>`)
+	if n := strings.Count(a.body, `name="identifier"`); n != 1 {
+		t.Errorf("the identifier is sent %d times:\n%s", n, a.body)
+	}
+
+	sent := loginFlow()
+	sent.State = ui.StateSentEmail
+	sent.UI.Nodes = nil
+	sent.UI.Add(ui.Hidden(ui.GroupDefault, "identifier", "ada@example.com"), ui.Input(ui.GroupCode, "code", ui.KindText, ui.WithRequired()))
+	w.put(sent)
+	w.browser(nil, "").get("/account/login?flow=login-1").wants(t, http.StatusOK, `<label for="f1">Account</label>`, `value="ada@example.com" autocomplete="username" readonly>`)
+	sent.Refresh = true
+	w.put(sent)
+	w.browser(nil, "").get("/account/login?flow=login-1").wants(t, http.StatusOK, `<input type="hidden" name="identifier" value="ada@example.com">`)
+}
+
 // Nothing in any page breaks the policy that it is sent with.
 func TestPagesKeepTheirPolicy(t *testing.T) {
 	w := newWorld(t)

@@ -8,6 +8,7 @@ import (
 
 	template "github.com/DataDog/datadog-agent/pkg/template/html"
 
+	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
 
@@ -36,7 +37,7 @@ type item struct {
 	Options                                 []option
 	Trigger, OnLoad                         string // functions of the flow's script
 	Show, Hide, ShowLabel, HideLabel        string // for looking at a password
-	Href, Src                               string
+	Href, Src, Change                       string
 	Picture                                 template.URL
 	Width, Height                           int
 	Async                                   bool
@@ -55,6 +56,8 @@ type formBuilder struct {
 	kind    string
 	wrong   bool // a field is
 	focused bool
+	again   string   // where the flow begins anew
+	settled *ui.Node // see settledIn
 	n       int
 }
 
@@ -119,21 +122,48 @@ func groups(f *ui.Form) (own []*ui.Node, methods [][]*ui.Node) {
 	return own, methods
 }
 
-func hiddenOf(f *ui.Form, group string) []hidden {
+func hiddenOf(f *ui.Form, group string, but *ui.Node) []hidden {
 	var out []hidden
 	for _, n := range f.Nodes {
-		if isHidden(n) && (group == "" || n.Group == ui.GroupDefault || n.Group == group) {
+		if isHidden(n) && n != but && (group == "" || n.Group == ui.GroupDefault || n.Group == group) {
 			out = append(out, hidden{n.Attributes.Name, value(n.Attributes.Value)})
 		}
 	}
 	return out
 }
 
+// settledIn finds the identifier that a login was told in an earlier step and sends again. That of somebody who is signed in and asked
+// once more is none: it cannot be another.
+func settledIn(f *ui.Flow, kind string) *ui.Node {
+	n := f.UI.Node("identifier")
+	if kind != string(ui.Login) || f.Refresh || f.RequestedAAL == session.AAL2 || n == nil || !isHidden(n) || value(n.Attributes.Value) == "" {
+		return nil
+	}
+	return n
+}
+
+// known shows who was named in an earlier step, with the way back to it. It is a field that cannot be changed, for password managers
+// look for whose password it is in fields.
+func (b *formBuilder) known(n *ui.Node) item {
+	it := b.item(n, true)
+	it.As, it.Type, it.Href, it.Change = "settled", ui.KindText, b.again, b.say("login.change")
+	if n.Meta.Label == nil {
+		it.Label = b.say("login.account")
+	}
+	if it.Autocomplete == "" {
+		it.Autocomplete = "username"
+	}
+	return it
+}
+
 // whole makes one form of all nodes. What the first way to go on needs is asked first; other ways come below it, and do not
 // insist on fields that they have no use for.
 func (b *formBuilder) whole(f *ui.Form) form {
-	out := form{Action: f.Action, Method: f.Method, Hidden: hiddenOf(f, "")}
+	out := form{Action: f.Action, Method: f.Method, Hidden: hiddenOf(f, "", b.settled)}
 	own, methods := groups(f)
+	if b.settled != nil {
+		out.Items = append(out.Items, b.known(b.settled))
+	}
 	slices.SortStableFunc(methods, func(x, y []*ui.Node) int { return rank(x) - rank(y) })
 	for _, n := range own {
 		out.Items = append(out.Items, b.item(n, true))
@@ -174,7 +204,7 @@ func (b *formBuilder) perGroup(f *ui.Form) []form {
 	var out []form
 	for _, g := range methods {
 		name := g[0].Group
-		one := form{Group: name, Title: b.first("settings.group."+name, "settings.group"), Action: f.Action, Method: f.Method, Hidden: hiddenOf(f, name)}
+		one := form{Group: name, Title: b.first("settings.group."+name, "settings.group"), Action: f.Action, Method: f.Method, Hidden: hiddenOf(f, name, nil)}
 		one.Lead = b.first("settings.group." + name + ".lead")
 		if len(out) == 0 {
 			for _, n := range own {

@@ -39,7 +39,7 @@ func (h *Handler) flow(kind string) web.HandlerFunc {
 			return h.instead(w, r, kind, err)
 		}
 		text := h.words(r, locales(f)...)
-		p := newFlowPage(text, f, kind)
+		p := newFlowPage(text, f, kind, h.begin(kind, "return_to", f.ReturnTo, "login_challenge", f.OAuth2LoginChallenge))
 		var s *session.Session
 		if f.Refresh || f.RequestedAAL == session.AAL2 {
 			if s, err = h.who(r); err != nil {

@@ -14,7 +14,7 @@ func samples() map[string][]any {
 	links := []page.Link{{Label: "Link", URL: "/"}}
 	from := &app{Name: "App", Letter: "A", Logo: "https://app.example/logo.png", Lead: "Continue to"}
 	var items []item
-	for _, as := range []string{"field", "check", "select", "button", "or", "text", "image", "link", "script", "div"} {
+	for _, as := range []string{"field", "settled", "check", "select", "button", "or", "text", "image", "link", "script", "div"} {
 		items = append(items, item{As: as, ID: "f1", Name: "name", Type: "text", Label: "Label", Class: "quiet", Value: "value", Show: "Show",
 			Notes: []note{{ID: "f1-1", Type: "error", Text: "Note"}}, Options: []option{{Value: "a", Selected: true}}, Data: []hidden{{"a", "b"}}, Picture: "https://app.example/logo.png"})
 	}

@@ -60,8 +60,8 @@ type way struct {
 	page.Link
 }
 
-// newFlowPage makes a page of a flow's document.
-func newFlowPage(w words, f *ui.Flow, kind string) flowPage {
+// newFlowPage makes a page of a flow's document; again is where such a flow begins anew.
+func newFlowPage(w words, f *ui.Flow, kind, again string) flowPage {
 	p := flowPage{Kind: kind, State: f.State}
 	p.lang, p.needs = w.lang, page.Needs{Form: true, Script: true}
 	p.App = appOf(w, f)
@@ -77,7 +77,7 @@ func newFlowPage(w words, f *ui.Flow, kind string) flowPage {
 			p.needs.Images = append(p.needs.Images, n.Attributes.Src)
 		}
 	}
-	b := &formBuilder{words: w, kind: kind, wrong: slices.ContainsFunc(f.UI.Nodes, isWrong)}
+	b := &formBuilder{words: w, kind: kind, again: again, settled: settledIn(f, kind), wrong: slices.ContainsFunc(f.UI.Nodes, isWrong)}
 	for _, t := range f.UI.Messages {
 		p.Notes = append(p.Notes, b.note(t))
 	}

@@ -12,6 +12,8 @@ import (
 const (
 	methodIdentifierFirst = "identifier_first"
 	fieldIdentifier       = "identifier"
+	// What the field of a first step asks browsers for: keys that sign in by themselves as well.
+	autocompleteFirst = "username webauthn"
 )
 
 // login is the flow in which somebody proves who they are: anew, once more (refresh), or with a second factor (aal2).
@@ -113,21 +115,22 @@ func (h *Handler) askLogin(ctx context.Context, f *Flow) error {
 			return err
 		}
 		for _, n := range nodes {
+			if own := n.Meta.Label; n.Key() == fieldIdentifier && own != nil && own.ID != ui.LabelID().ID {
+				label = *own
+			}
 			if !first || n.Group != ui.GroupPassword && n.Group != ui.GroupCode && n.Key() != fieldIdentifier {
 				f.Form.Upsert(n)
-			} else if own := n.Meta.Label; n.Key() == fieldIdentifier && own != nil && own.ID != ui.LabelID().ID {
-				label = *own
 			}
 		}
 	}
 	switch {
 	case first:
 		f.Form.Add(
-			ui.Input(ui.GroupIdentifierFirst, fieldIdentifier, ui.KindText, ui.WithRequired(), ui.WithAutocomplete("username"), ui.WithLabel(label)),
+			ui.Input(ui.GroupIdentifierFirst, fieldIdentifier, ui.KindText, ui.WithRequired(), ui.WithAutocomplete(autocompleteFirst), ui.WithLabel(label)),
 			ui.Submit(ui.GroupIdentifierFirst, "method", methodIdentifierFirst, ui.LoginContinue()),
 		)
 	case f.Identifier != "":
-		f.fixIdentifier()
+		f.fixIdentifier(label)
 	}
 	if len(f.Form.Nodes) == 1 {
 		f.Form.Message(ui.NoMethodsAvailable())
@@ -136,13 +139,19 @@ func (h *Handler) askLogin(ctx context.Context, f *Flow) error {
 	return nil
 }
 
-// fixIdentifier replaces what asks for an identifier by the one that is known.
-func (f *Flow) fixIdentifier() {
+// fixIdentifier replaces what asks for an identifier by the one that is known. One that was typed in a first step stays where that
+// step had it, so that clients and password managers see the same field.
+func (f *Flow) fixIdentifier(label ui.Text) {
 	if f.Form.Node(fieldIdentifier) == nil {
 		return
 	}
 	f.Form.RemoveNodes(fieldIdentifier)
-	f.Form.Add(ui.Hidden(ui.GroupDefault, fieldIdentifier, f.Identifier))
+	if f.IdentityID != "" { // somebody who is signed in
+		f.Form.Add(ui.Hidden(ui.GroupDefault, fieldIdentifier, f.Identifier))
+		return
+	}
+	f.Form.Add(ui.Input(ui.GroupIdentifierFirst, fieldIdentifier, ui.KindHidden, ui.WithValue(f.Identifier), ui.WithRequired(),
+		ui.WithAutocomplete(autocompleteFirst), ui.WithLabel(label)))
 }
 
 func (h *Handler) submitLogin(ctx context.Context, f *Flow, in *Submission) (*Answer, error) {

@@ -140,12 +140,16 @@ func TestIdentifierFirst(t *testing.T) {
 		if _, asks := f.node("password"); asks {
 			t.Error("the first step asks for a password")
 		}
-		if !regexp.MustCompile(`"group":"identifier_first","attributes":\{"name":"identifier",[^}]*\},"messages":\[\],"meta":\{"label":\{"id":1070002,`).MatchString(f.body) {
+		asked := regexp.MustCompile(`"group":"identifier_first","attributes":\{"name":"identifier","type":"(\w+)",[^}]*"autocomplete":"username webauthn"[^}]*\},"messages":\[\],"meta":\{"label":\{"id":1070002,`)
+		if m := asked.FindStringSubmatch(f.body); m == nil || m[1] != "text" {
 			t.Errorf("the first step does not ask for what the schema calls it: %s", f.body)
 		}
 		second := app.submit(f, map[string]any{"method": "identifier_first", "identifier": who})
 		if _, asks := second.node("password"); !asks || second.status != http.StatusBadRequest {
 			t.Fatalf("%s: the second step is %d %s", who, second.status, second.body)
+		}
+		if m := asked.FindStringSubmatch(second.body); m == nil || m[1] != "hidden" || strings.Count(second.body, `"name":"identifier"`) != 1 {
+			t.Errorf("the second step does not keep the field of the first: %s", second.body)
 		}
 		end := app.submit(second, map[string]any{"method": "password", "identifier": who, "password": goodPassword})
 		if known := strings.HasPrefix(who, "ada"); (end.status == http.StatusOK) != known {

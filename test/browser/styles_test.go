@@ -39,6 +39,13 @@ func identifierFirst(t *testing.T, p *person, address string) {
 	p.fills("E-mail address", address)
 	p.presses("Continue")
 	p.at("login credential", "Sign in")
+	if got := p.holds("E-mail address"); got != address {
+		t.Errorf("the password is asked for %q", got)
+	}
+	p.follows("Change")
+	p.at("login identifier", "Sign in")
+	p.fills("E-mail address", address)
+	p.presses("Continue")
 	for range 2 {
 		p.fills("Password", "not that one")
 		p.presses("Sign in")

@@ -56,6 +56,7 @@ var german = map[string]string{
 	"Send me a code":                      "Code zuschicken",
 	"Login code":                          "Code zum Anmelden",
 	"Registration code":                   "Code zum Registrieren",
+	"Change":                              "Ändern",
 	"Check your messages":                 "Sehen Sie in Ihre Nachrichten",
 	"There is nothing here":               "Hier ist nichts",
 	"That did not work":                   "Das hat nicht geklappt",
