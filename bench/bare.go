@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"log"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 )
 
@@ -17,7 +20,8 @@ type bareAnswer struct {
 }
 
 // serveBare is the yardstick: net/http, a form parsed, a document encoded, and nothing else.
-func serveBare(address string) error {
+// With an upstream, everything but health is passed on to it instead, by the standard library's proxy as it comes.
+func serveBare(address, upstream string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil {
@@ -30,6 +34,17 @@ func serveBare(address string) error {
 			ExpiresIn:   3599, Scope: r.PostForm.Get("scope"), TokenType: "bearer",
 		})
 	})
+	if upstream != "" {
+		to, err := url.Parse(upstream)
+		if err != nil {
+			return err
+		}
+		transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
+		transport.MaxIdleConnsPerHost = 256                          // its two would have it connect all the time
+		mux.Handle("/", &httputil.ReverseProxy{Transport: transport, Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(to); p.SetXForwarded() }})
+	} else {
+		mux.HandleFunc("/application/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello\n") })
+	}
 	mux.HandleFunc("GET /health/ready", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	listener, err := net.Listen("tcp", address)
 	if err != nil {

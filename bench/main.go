@@ -30,6 +30,7 @@ type options struct {
 	databases []string
 	conns     []int
 	only      string
+	upstream  string
 	duration  time.Duration
 	warmup    time.Duration
 }
@@ -39,7 +40,7 @@ func main() {
 	log.SetPrefix("bench: ")
 	o, bareAddress := parseFlags()
 	if bareAddress != "" {
-		log.Fatal(serveBare(bareAddress))
+		log.Fatal(serveBare(bareAddress, o.upstream))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
@@ -54,6 +55,7 @@ func parseFlags() (options, string) {
 	databases := flag.String("db", "sqlite,postgres", "databases to measure on: sqlite, postgres, mariadb; servers are found by GATEHOUSE_TEST_POSTGRES and GATEHOUSE_TEST_MARIADB")
 	conns := flag.String("conns", "16,64", "connections at full load, a list")
 	bareAddress := flag.String("serve-bare", "", "serve the bare handler on this address and nothing else (used by the program itself)")
+	flag.StringVar(&o.upstream, "serve-proxy", "", "with -serve-bare: pass everything on to this address by httputil.ReverseProxy (used by the program itself)")
 	flag.StringVar(&o.binary, "binary", "", "the server binary to measure; empty builds ./cmd/gatehouse as it is released")
 	flag.StringVar(&o.only, "only", "", "run only workloads whose name contains this; \"timing\" asks instead whether answers tell by their time who has an account, and fails if they do")
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "length of each measurement")
@@ -121,7 +123,7 @@ func dsnOf(name string) (string, error) {
 
 // measure runs all workloads on one database at each number of connections.
 func measure(ctx context.Context, o options, d database) error {
-	t, stop, err := o.serve(ctx, d, usualCost)
+	t, stop, err := o.serve(ctx, d, usual)
 	if err != nil {
 		return err
 	}
@@ -136,17 +138,26 @@ func measure(ctx context.Context, o options, d database) error {
 	if of, ok := strings.CutPrefix(o.only, timingTest); ok {
 		return timing(ctx, t, strings.TrimSpace(of))
 	}
-	cheap, stop, err := o.serve(ctx, d, leastCost)
+	cheaper, stop, err := o.serve(ctx, d, cheap)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	open := map[int]*target{}
+	for _, n := range ruleCounts(o.only) {
+		door, stop, err := o.serve(ctx, d, variant{name: fmt.Sprintf("rules%d", n), cost: usualCost, rules: n})
+		if err != nil {
+			return err
+		}
+		defer stop()
+		open[n] = door
+	}
 	yardstick, err := startBare(ctx)
 	if err != nil {
 		return err
 	}
 	defer yardstick.stop()
-	targets := targets{usual: t, cheap: cheap, bare: &target{server: yardstick, http: httpClient(slices.Max(o.conns))}}
+	targets := targets{usual: t, cheap: cheaper, open: open, bare: &target{server: yardstick, http: httpClient(slices.Max(o.conns))}}
 	for _, conns := range o.conns {
 		if err := table(ctx, o, targets, conns); err != nil {
 			return err
@@ -158,28 +169,26 @@ func measure(ctx context.Context, o options, d database) error {
 // targets are the servers of one database.
 type targets struct {
 	usual, cheap, bare *target
+	open               map[int]*target // those with doors, by how many rules they have
 }
 
 // serve starts a server on a database of its own, with clients registered, and gives back what ends both.
-func (o options) serve(ctx context.Context, d database, cost hashCost) (*target, func(), error) {
-	purpose := "usual"
-	if cost == leastCost {
-		purpose = "cheap"
-	}
-	d.dir = filepath.Join(d.dir, purpose)
+func (o options) serve(ctx context.Context, d database, v variant) (*target, func(), error) {
+	d.dir = filepath.Join(d.dir, v.name)
 	if err := os.Mkdir(d.dir, 0o700); err != nil {
 		return nil, nil, err
 	}
-	drop, err := d.fresh(ctx, purpose)
+	drop, err := d.fresh(ctx, v.name)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := startGatehouse(ctx, o.binary, d, cost)
+	s, err := startGatehouse(ctx, o.binary, d, v)
 	if err != nil {
 		return nil, nil, errors.Join(err, drop())
 	}
 	stop := func() {
 		s.stop()
+		s.doors.stop()
 		if err := drop(); err != nil {
 			log.Printf("a database of this run was left behind: %v", err)
 		}
@@ -226,10 +235,14 @@ func table(ctx context.Context, o options, t targets, conns int) error {
 
 // of is the server on which a workload runs.
 func (t targets) of(w workload) *target {
-	if w.cheap {
+	switch {
+	case w.cheap:
 		return t.cheap
+	case w.rules > 0:
+		return t.open[w.rules]
+	default:
+		return t.usual
 	}
-	return t.usual
 }
 
 // line measures a workload at full and at half load and prints its row.

@@ -21,6 +21,7 @@ import (
 // server is one process under measurement.
 type server struct {
 	public, admin string
+	doors         doorAddresses
 	ready         time.Duration
 	output        bytes.Buffer
 	cmd           *exec.Cmd
@@ -85,7 +86,7 @@ func (s *server) stop() {
 	}
 }
 
-func startBare(ctx context.Context) (*server, error) {
+func startBare(ctx context.Context, flags ...string) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -94,7 +95,7 @@ func startBare(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := start(ctx, "http://"+address+"/health/ready", exec.Command(self, "-serve-bare", address))
+	s, err := start(ctx, "http://"+address+"/health/ready", exec.Command(self, append([]string{"-serve-bare", address}, flags...)...))
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +135,19 @@ selfservice:
   methods: {password: {config: {haveibeenpwned_enabled: false}}}
 `
 
+// variant is a way in which the server is configured.
+type variant struct {
+	name string
+	cost hashCost
+	// rules is how many access rules there are; 0 leaves the doors shut.
+	rules int
+}
+
+var (
+	usual = variant{name: "usual", cost: usualCost}
+	cheap = variant{name: "cheap", cost: leastCost}
+)
+
 // hashCost is what hashing a password with Argon2id takes.
 type hashCost struct{ memory, passes int }
 
@@ -150,7 +164,7 @@ func (c hashCost) String() string {
 	return fmt.Sprintf("%d MiB × %d", c.memory/1024, c.passes)
 }
 
-func startGatehouse(ctx context.Context, binary string, d database, cost hashCost) (*server, error) {
+func startGatehouse(ctx context.Context, binary string, d database, v variant) (*server, error) {
 	public, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -164,15 +178,23 @@ func startGatehouse(ctx context.Context, binary string, d database, cost hashCos
 		dsn = ""
 	}
 	file := filepath.Join(d.dir, "gatehouse.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, d.dir, dsn, public, admin, cost.memory, cost.passes, cost == usualCost), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, d.dir, dsn, public, admin, v.cost.memory, v.cost.passes, v.cost == usualCost), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(binary, "serve", "-c", file)
+	var doors doorAddresses
+	if v.rules > 0 {
+		more, err := doors.configure(d.dir, v.rules)
+		if err != nil {
+			return nil, err
+		}
+		cmd.Args = append(cmd.Args, "-c", more)
+	}
 	s, err := start(ctx, "http://"+public+"/health/ready", cmd)
 	if err != nil {
 		return nil, err
 	}
-	s.public, s.admin = "http://"+public, "http://"+admin
+	s.public, s.admin, s.doors = "http://"+public, "http://"+admin, doors
 	return s, nil
 }
 

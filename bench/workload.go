@@ -115,6 +115,8 @@ type workload struct {
 	prepare func(ctx context.Context, t *target, workers int) ([]job, error)
 	// cheap runs on a server whose password hashes cost as little as it takes.
 	cheap bool
+	// rules is how many access rules there are; the workload runs on a server with doors unless it is 0.
+	rules int
 }
 
 func same(workers int, j job) []job {
@@ -235,4 +237,15 @@ var workloads = []workload{
 	{name: "login, Argon2id " + leastCost.String(), prepare: logins, cheap: true},
 	{name: "registration, Argon2id " + usualCost.String(), prepare: registrations},
 	{name: "registration, Argon2id " + leastCost.String(), prepare: registrations, cheap: true},
+	{name: "decision noop, 1 rule", prepare: decisions(nobody), rules: 1},
+	{name: "decision noop, 1,000 rules", prepare: decisions(nobody), rules: 1000},
+	{name: "decision noop, 10,000 rules", prepare: decisions(nobody), rules: 10_000},
+	{name: "decision own token cached, 1 rule", prepare: decisions(opaqueToken), rules: 1},
+	{name: "decision own token cached, 10,000 rules", prepare: decisions(opaqueToken), rules: 10_000},
+	{name: "decision own JWT cached, 1 rule", prepare: decisions(jwtToken), rules: 1},
+	{name: "decision own session cached, 1 rule", prepare: decisions(sessionToken), rules: 1},
+	{name: "proxy: the application, directly", prepare: direct, rules: 1},
+	{name: "proxy: httputil.ReverseProxy alone", prepare: reverseProxy, rules: 1},
+	{name: "proxy noop, 1 rule", prepare: proxied(nobody), rules: 1},
+	{name: "proxy own token cached, 1 rule", prepare: proxied(opaqueToken), rules: 1},
 }
