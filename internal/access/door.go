@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,36 @@ func event(r *Request, d *Decision, verdict flow.Verdict, at time.Time, took tim
 		e.Reason = d.Err.Code
 	}
 	return e
+}
+
+// Withheld gives the names of the fields that the application gets from nobody: only this server may set them, and it tells none;
+// or the client wrote one of that kind otherwise. What the server tells is what Principal.Upstream gave.
+func (d *Door) Withheld(r *Request, decision *Decision, told Header) []string {
+	names := append(r.Header.disguised(d.Strip), r.Header.disguised(decision.Strip)...)
+	for _, list := range [][]string{d.Strip, decision.Strip} {
+		for _, name := range list {
+			if len(told[name]) == 0 && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	for name, values := range told {
+		if len(values) == 0 && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// disguised gives the names of fields that many applications read as one of the names: those that make variables of them, as CGI
+// does (RFC 3875 §4.1.18), read X_User as X-User.
+func (h Header) disguised(names []string) (found []string) {
+	for name := range h {
+		if strings.Contains(name, "_") && slices.Contains(names, textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))) {
+			found = append(found, name)
+		}
+	}
+	return found
 }
 
 // String gives the target as a URL.

@@ -61,7 +61,12 @@ func (d *Decisions) answer(w http.ResponseWriter, r *http.Request) error {
 		return refuse(w, r, request, decision)
 	}
 	h := w.Header()
-	maps.Copy(h, http.Header(decision.Principal.Upstream(request.Header)))
+	told := decision.Principal.Upstream(request.Header)
+	maps.Copy(h, http.Header(told))
+	// Of a field that the answer lacks, some proxies keep the client's, and some pass on the name of their own variable.
+	for _, name := range d.Withheld(request, decision, told) {
+		h[name] = []string{""}
+	}
 	h["Cache-Control"] = []string{"no-store"}
 	w.WriteHeader(http.StatusOK)
 	return nil

@@ -218,7 +218,8 @@ func TestDecisionsTellWhoAsks(t *testing.T) {
 		t.Errorf("%d %v", rec.Code, rec.Header())
 	}
 	rec = put(h, "GET", "/decisions/open/a", "", "Host", "app.example.com", "X-User", "root", "X-Kratos-Authenticated-Identity-Id", "root")
-	if rec.Code != 200 || len(rec.Header().Values("X-User"))+len(rec.Header().Values("X-Kratos-Authenticated-Identity-Id")) != 0 {
+	// An empty field takes the client's away, also at proxies that leave alone what the answer lacks.
+	if none := []string{""}; rec.Code != 200 || !cmp.Equal(rec.Header().Values("X-User"), none) || !cmp.Equal(rec.Header().Values("X-Kratos-Authenticated-Identity-Id"), none) {
 		t.Errorf("%d %v", rec.Code, rec.Header())
 	}
 }

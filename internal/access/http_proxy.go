@@ -97,6 +97,9 @@ func rewrite(p *httputil.ProxyRequest) {
 	if upstream := pass.decision.Rule.Upstream; !upstream.PreserveHost {
 		p.Out.Host = p.Out.URL.Host
 	}
+	for _, name := range append(Header(p.Out.Header).disguised(pass.decision.Strip), pass.decision.Strip...) {
+		delete(p.Out.Header, name) // also where the mutators have nothing to say in it
+	}
 	maps.Copy(p.Out.Header, http.Header(pass.decision.Principal.Upstream(pass.request.Header)))
 	p.Out.Header["X-Request-Id"] = []string{pass.request.ID}
 }

@@ -56,7 +56,7 @@ func (h *Handler) check(ctx context.Context, question *connect.Request[CheckRequ
 		web.Record(ctx, decision.Err)
 		return connect.NewResponse(denied(decision.Err.Kind, decision.Refuse(request))), nil
 	}
-	return connect.NewResponse(h.passed(request, decision.Principal)), nil
+	return connect.NewResponse(h.passed(request, decision)), nil
 }
 
 // read makes what rules see of the request that Envoy holds.
@@ -146,14 +146,13 @@ func denied(kind fault.Kind, r access.Refusal) *CheckResponse {
 	}
 }
 
-func (h *Handler) passed(request *access.Request, who *access.Principal) *CheckResponse {
-	told := who.Upstream(request.Header)
+func (h *Handler) passed(request *access.Request, decision *access.Decision) *CheckResponse {
+	told := decision.Principal.Upstream(request.Header)
 	var remove []string
-	for _, name := range h.Door.Strip {
-		if _, ours := told[name]; !ours {
-			remove = append(remove, strings.ToLower(name))
-		}
+	for _, name := range h.Door.Withheld(request, decision, told) {
+		remove = append(remove, strings.ToLower(name))
 	}
+	slices.Sort(remove)
 	return &CheckResponse{
 		Status:       &Status{},
 		HttpResponse: &CheckResponse_OkResponse{OkResponse: &OkHttpResponse{Headers: options(told), HeadersToRemove: remove}},

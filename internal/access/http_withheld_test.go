@@ -1,0 +1,73 @@
+package access_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// silent is a mutator that has nothing to say in a field that is its own, and takes another one away.
+type silent struct{}
+
+func (silent) SetsHeaders() []string { return []string{"X-Group", "X-Mail"} }
+
+func (silent) Mutate(_ context.Context, _ *access.Request, p *access.Principal) error {
+	p.Header = access.Header{"X-Mail": nil, "X-User": {"nobody"}}
+	return nil
+}
+
+// silentDoor has one rule, which lets everybody to the upstream.
+func silentDoor(t *testing.T, upstream string) access.Door {
+	t.Helper()
+	c := access.DefaultConfig()
+	c.StripHeaders = []string{"x-user"}
+	e := access.NewEngine(access.Options{Config: c, Now: time.Now, Kinds: access.Kinds{
+		Authenticators: map[string]access.Kind[access.Authenticator]{"noop": always[access.Authenticator](nobody{})},
+		Authorizers:    map[string]access.Kind[access.Authorizer]{"allow": always[access.Authorizer](allow{})},
+		Mutators:       map[string]access.Kind[access.Mutator]{"silent": always[access.Mutator](silent{})},
+	}})
+	if _, err := e.Load(t.Context(), []access.Rule{{
+		ID: "all", Match: access.Match{URL: "http://app.example.com/", Methods: []string{"GET"}}, Upstream: access.Upstream{URL: upstream},
+		Authenticators: []access.HandlerRef{{Handler: "noop"}}, Authorizer: access.HandlerRef{Handler: "allow"}, Mutators: []access.HandlerRef{{Handler: "silent"}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	return access.Door{Name: "a door", Engine: e, Now: time.Now, Strip: c.Stripped()}
+}
+
+// Who asks is what the rule says and never what the client says: not in another spelling, and not where the rule says nothing.
+func TestClientsDoNotSayWhoTheyAre(t *testing.T) {
+	said := []string{
+		"Host", "app.example.com", "X-Group", "root", "X-Mail", "root", "X-User", "root", "x_user", "root", "X_Group", "root", "X-mail_", "fine",
+		"X-Kratos-Authenticated-Identity-Id", "root", "X-Kratos_Authenticated_Identity-Id", "root",
+	}
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = r.Header.Write(w) }))
+	t.Cleanup(app.Close)
+	options := web.Options{TrustedProxies: web.Networks{"192.0.2.1"}, Log: slog.New(slog.DiscardHandler)}
+	p, err := access.NewProxy(silentDoor(t, app.URL), access.DefaultUpstreamConfig(), options.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := put(web.NewRaw("proxy", web.KratosErrors, options, p.Serve), "GET", "/", "", said...)
+	got, _ := io.ReadAll(rec.Body)
+	if rec.Code != 200 || strings.Contains(string(got), "root") || !strings.Contains(string(got), "X-User: nobody") || !strings.Contains(string(got), "fine") {
+		t.Errorf("the application gets %d\n%s", rec.Code, got)
+	}
+	d := &access.Decisions{Door: silentDoor(t, "")}
+	rec = put(web.NewRaw("decisions", web.KratosErrors, options, d.Serve), "GET", access.DecisionsPath, "", said...)
+	for name, want := range map[string]string{
+		"X-User": "nobody", "X-Group": "", "X-Mail": "", "X-Kratos-Authenticated-Identity-Id": "", "X_user": "", "X_group": "", "X-Kratos_authenticated_identity-Id": "",
+	} {
+		if values := rec.Result().Header[name]; len(values) != 1 || values[0] != want {
+			t.Errorf("the proxy is told %s: %q, want %q", name, values, want)
+		}
+	}
+}
