@@ -106,7 +106,7 @@ func (c *compiler) conflicts(set *ruleSet, all []*compiled) {
 	found := findConflicts(set.index, all)
 	sortConflicts(found.found)
 	sortConflicts(found.undecided)
-	set.report.Undecided = reports(found.undecided)
+	set.report.Undecided, set.report.Incomplete = reports(found.undecided), found.incomplete
 	if c.options.Config.Conflicts == "error" {
 		set.report.Conflicts = reports(found.found)
 		return

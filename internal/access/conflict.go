@@ -27,6 +27,8 @@ type conflicts struct {
 
 	found     []conflict
 	undecided []conflict
+	// incomplete tells that the search ended before every pair was looked at.
+	incomplete bool
 }
 
 // conflict is a pair of rules, and a request that both match; the request is empty where none was found.
@@ -54,7 +56,7 @@ func findConflicts(x index, rules []*compiled) *conflicts {
 func (c *conflicts) near(method string, e *entry) bool {
 	m := c.index[method]
 	each := func(f *entry) {
-		if f.rule.place > e.rule.place && f.rule.priority == e.rule.priority && len(c.found) < maxConflicts {
+		if f.rule.place > e.rule.place && f.rule.priority == e.rule.priority && len(c.found) < maxConflicts && c.states <= maxConflictStates {
 			c.compare(method, e, f)
 		}
 	}
@@ -65,7 +67,10 @@ func (c *conflicts) near(method string, e *entry) bool {
 	for _, f := range m.scanned {
 		each(f)
 	}
-	return len(c.found) < maxConflicts
+	if c.states > maxConflictStates {
+		c.incomplete = true
+	}
+	return len(c.found) < maxConflicts && !c.incomplete
 }
 
 // near gives the trees of hosts that can be the key's.
@@ -174,9 +179,12 @@ func (c *conflicts) compare(method string, e, f *entry) {
 	if x, y := e.pattern.ending, f.pattern.ending; !strings.HasSuffix(x, y) && !strings.HasSuffix(y, x) {
 		return
 	}
+	if e.pattern.apart(f.pattern) {
+		return
+	}
 	a, okA := c.program(e)
 	b, okB := c.program(f)
-	if !okA || !okB || c.states > maxConflictStates {
+	if !okA || !okB {
 		c.looked[pair] = true
 		c.undecided = append(c.undecided, conflict{a: e, b: f})
 		return
@@ -199,6 +207,21 @@ func (c *conflicts) compare(method string, e, f *entry) {
 		c.looked[pair] = true
 		c.undecided = append(c.undecided, conflict{a: e, b: f})
 	}
+}
+
+// apart reports whether a segment that is text in one of the patterns does not match the other's: a quick answer for most
+// pairs that have none in common.
+func (p *pattern) apart(q *pattern) bool {
+	if p.whole != nil || q.whole != nil {
+		return false
+	}
+	for i := range min(len(p.segments), len(q.segments)) {
+		a, b := &p.segments[i], &q.segments[i]
+		if a.kind == textLiteral && !b.match(a.literal) || b.kind == textLiteral && !a.match(b.literal) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *conflicts) program(e *entry) (*syntax.Prog, bool) {

@@ -144,3 +144,18 @@ func TestUndecidedByEffort(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// The search over all pairs ends, and says where it did before its end.
+func TestIncompleteSearch(t *testing.T) {
+	c := &conflicts{states: maxConflictStates + 1, index: index{}, looked: map[[2]*compiled]bool{}}
+	one := &compiled{rule: &Rule{}, methods: []string{"GET"}}
+	p, err := compileURL("https://h/<a|b>", "regexp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &entry{one, p}
+	c.index.add("GET", e)
+	if c.near("GET", e) || !c.incomplete {
+		t.Error("goes on")
+	}
+}

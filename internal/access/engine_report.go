@@ -18,6 +18,8 @@ type Report struct {
 	// Undecided are pairs of rules of equal priority of which it could not be found out whether they can match one request;
 	// a request that both match is answered with ErrManyRules.
 	Undecided []Conflict `json:"undecided,omitempty"`
+	// Incomplete tells that there were too many pairs of rules to look at each: more of them may match one request.
+	Incomplete bool `json:"incomplete,omitempty"`
 }
 
 // RuleReport says how one rule is found.
