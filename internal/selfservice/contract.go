@@ -93,6 +93,7 @@ type Registered struct {
 
 // Recovered is whose account it is.
 type Recovered struct {
+	// Identity is who, with all credentials.
 	Identity *identity.Identity
 	Method   session.AuthMethod
 	// Via and Value are the address that proved it; recovering an account verifies its address too.

@@ -4,14 +4,17 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
 
 // More attacks, each as somebody would run it.
@@ -222,6 +225,47 @@ func TestAnotherSiteCannotSignInByAnAdministratorsCode(t *testing.T) {
 			b.headers.Set("Accept", "application/json")
 			a := b.do(http.MethodPost, "/self-service/recovery?flow="+id, "application/x-www-form-urlencoded", "method=code&code="+issued.text("recovery_code"))
 			expect(t, "status", a.status, tc.status)
+		})
+	}
+}
+
+// TestAProofFromBeforeThePasswordWasChanged: who could read the mail of somebody, and had a code or link sent, does not get in by it
+// after its owner took measures.
+func TestAProofFromBeforeThePasswordWasChanged(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change []setup
+		proof  func(s *server, app *client, sent answer) answer
+	}{
+		"a code": {nil, func(s *server, app *client, sent answer) answer {
+			return app.submit(sent, map[string]any{"method": "code", "code": s.sentCode("ada@example.com")})
+		}},
+		"a link": {[]setup{config(byLink)}, func(s *server, app *client, sent answer) answer {
+			u, err := url.Parse(s.sentLink("ada@example.com"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return app.submit(sent, map[string]any{"method": "link", "token": u.Query().Get("token")})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, testkit.SQLite(t, "management"), append([]setup{config(unified), proofs()}, tc.change...)...)
+			s.handler.Config.AccountEnumeration.Mitigate = false
+			s.person("ada@example.com", goodPassword)
+			method, _, _ := strings.Cut(strings.TrimPrefix(name, "a "), " ")
+			send := func(app *client) answer {
+				return app.submit(app.begin("recovery", ""), map[string]any{"method": method, "email": "ada@example.com"})
+			}
+			ada, thief := s.signedIn("ada@example.com"), s.app()
+			sent := send(thief)
+			s.clock.Advance(time.Second)
+			a := ada.submit(ada.begin("settings", ""), map[string]any{"method": "password", "password": "another-long-passphrase"})
+			expect(t, "settings", a.status, http.StatusOK)
+			if a := tc.proof(s, thief, sent); a.text("state") == ui.StatePassedChallenge || strings.Contains(a.body, "gh_st_") {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			s.clock.Advance(time.Second)
+			owner := s.app()
+			expect(t, "one that was sent later", tc.proof(s, owner, send(owner)).text("state"), ui.StatePassedChallenge)
 		})
 	}
 }

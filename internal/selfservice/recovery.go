@@ -110,12 +110,13 @@ func (h *Handler) recovered(ctx context.Context, of, f *Flow, in *Submission, r 
 		// The person has another address now. Who reads this one, and has a code or link from before, may be somebody else.
 		return nil, ui.Reject(ui.StateFailure(KindRecovery))
 	}
+	if changedSince(who, of.Internal.Code) {
+		return nil, ui.Reject(ui.StateFailure(KindRecovery)) // who had it sent may be the one whom the new password keeps out
+	}
 	made, token := h.SessionStore.New(who, []session.AuthMethod{r.Method}, in.Client, h.Now())
 	w := Writes{Flow: of, Spend: true, Insert: made}
 	if unverified(who, r.Via, r.Value) {
-		if err := h.disown(ctx, who, &w); err != nil {
-			return nil, err
-		}
+		disown(who, &w)
 		w.Verified = []Verified{{IdentityID: who.ID, Via: r.Via, Value: r.Value}}
 		h.markVerified(who, r.Via, r.Value)
 	}
@@ -156,15 +157,28 @@ func (h *Handler) disown(ctx context.Context, who *identity.Identity, w *Writes)
 		return nil
 	}
 	whole, err := h.Identities.WithCredentials(ctx, who.ID)
-	if err != nil {
-		return err
+	if err == nil {
+		disown(whole, w)
 	}
-	w.RevokeAll, w.Disown = who.ID, who.ID
+	return err
+}
+
+// disown is Handler.disown of an identity that was read with all its credentials.
+func disown(whole *identity.Identity, w *Writes) {
+	if verifiedSome(whole) {
+		return
+	}
+	w.RevokeAll, w.Disown = whole.ID, whole.ID
 	if _, ok := whole.Credentials[identity.Password]; ok {
-		delete(whole.Credentials, identity.Password)
-		w.Update = whole
+		w.Update = whole.Clone()
+		delete(w.Update.Credentials, identity.Password)
 	}
-	return nil
+}
+
+// changedSince reports whether the identity, which was read with its credentials, got another password since the code or link was
+// made.
+func changedSince(who *identity.Identity, sent *Code) bool {
+	return sent != nil && who.Credentials[identity.Password].UpdatedAt.After(sent.SentAt)
 }
 
 // afterRecovery says where a recovery leads: to the settings, unless its beginning said otherwise.

@@ -54,7 +54,7 @@ func (m *Method) takeRecovery(ctx context.Context, f *selfservice.Flow, in *self
 	if err != nil {
 		return nil, err
 	}
-	who, err := m.Identities.Get(ctx, c.IdentityID)
+	who, err := m.Identities.WithCredentials(ctx, c.IdentityID)
 	if errors.Is(err, identity.ErrNotFound) { // it was deleted meanwhile
 		return nil, wrong(f)
 	}

@@ -66,7 +66,7 @@ func (m *Method) Recover(ctx context.Context, f *selfservice.Flow, in *selfservi
 		if err != nil {
 			return nil, err
 		}
-		who, err := m.Identities.Get(ctx, c.IdentityID)
+		who, err := m.Identities.WithCredentials(ctx, c.IdentityID)
 		if errors.Is(err, identity.ErrNotFound) { // it was deleted meanwhile
 			return nil, ui.Reject(ui.LinkInvalid(f.Kind))
 		}
