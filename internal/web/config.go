@@ -23,7 +23,9 @@ type Config struct {
 	// CORS says which other sites' pages may call this listener. Default: none.
 	CORS CORS `yaml:"cors"`
 	// TrustedProxies are the networks (CIDR) of proxies whose X-Forwarded-For tells the client's address. Default:
-	// none, so the address is the peer's. List no network that clients themselves can connect from.
+	// none, so the address is the peer's. List no network that clients themselves can connect from. On a unix: socket
+	// the last address of the header is always believed, for only the proxy may open the socket: have the proxy set
+	// the header or append to it. Without it nobody is limited by address, and a few failures lock a name for everybody.
 	TrustedProxies Networks `yaml:"trusted_proxies"`
 	// MaxBody is the largest request body that is read; larger ones are answered 413. Unit: bytes. Default:
 	// 1048576 (1 MiB), on the admin listener 16777216 (16 MiB), which holds a batch of a thousand identities.
@@ -145,7 +147,7 @@ func (c Config) Options() Options {
 	}
 	return Options{
 		BaseURL: base, MaxBody: c.MaxBody, CORS: c.CORS,
-		TrustedProxies: c.TrustedProxies, TerminatedBy: c.TLS.TerminatedBy,
+		TrustedProxies: c.TrustedProxies, Socket: c.socket(), TerminatedBy: c.TLS.TerminatedBy,
 	}
 }
 

@@ -67,12 +67,9 @@ func peerAddr(remote string) netip.Addr {
 	return ap.Addr().Unmap().WithZone("")
 }
 
-// clientAddr walks X-Forwarded-For from the right, from hop to hop that we trust, and returns the first
-// address that we do not: everything left of it may be invented by the client.
+// clientAddr walks X-Forwarded-For, which came from a peer that we trust, from the right, from hop to hop that we
+// trust, and returns the first address that we do not: everything left of it may be invented by the client.
 func clientAddr(peer netip.Addr, headers []string, trusted prefixes) netip.Addr {
-	if len(headers) == 0 || !trusted.contain(peer) {
-		return peer
-	}
 	client := peer
 	for _, rest := range slices.Backward(headers) {
 		for more := true; more; {

@@ -44,6 +44,8 @@ type Options struct {
 	MaxBody int64
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies Networks
+	// Socket says that the listener is a Unix socket. Who may open it is believed as a trusted proxy is.
+	Socket bool
 	// TerminatedBy are the networks whose X-Forwarded-Proto is believed too: proxies that end TLS for us.
 	TerminatedBy Networks
 	// RequireHTTPS refuses what neither came over TLS nor through a proxy of TerminatedBy. Health is exempt.
@@ -314,8 +316,11 @@ func (c *core) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x.out = responseWriter{ResponseWriter: w, routing: true, json: c.jsonType}
 	x.id[0] = requestID(r.Header["X-Request-Id"])
 	peer := peerAddr(r.RemoteAddr)
-	x.client = clientAddr(peer, r.Header["X-Forwarded-For"], c.trusted)
-	x.proxied = c.trusted.contain(peer)
+	x.proxied = c.o.Socket || c.trusted.contain(peer)
+	x.client = peer
+	if x.proxied {
+		x.client = clientAddr(peer, r.Header["X-Forwarded-For"], c.trusted)
+	}
 	x.https = overTLS(r, peer, c.terminators)
 	if c.o.Tenant != nil {
 		x.tenant, _ = c.o.Tenant(r.Host)
