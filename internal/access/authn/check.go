@@ -35,28 +35,28 @@ const forwardedHost = "X-Forwarded-Host"
 const checkTimeout = 5 * time.Second
 
 // newCheck reads the settings; always are the names of the fields that have the credential.
-func (all *sessions) newCheck(s CheckSettings, always ...string) (*check, error) {
-	c := &check{sessions: all, s: s}
-	if err := checkAddress("check_session_url", s.CheckSessionURL); err != nil {
+func (s *sessions) newCheck(settings CheckSettings, always ...string) (*check, error) {
+	c := &check{sessions: s, s: settings}
+	if err := checkAddress("check_session_url", settings.CheckSessionURL); err != nil {
 		return nil, err
 	}
-	if s.ForceMethod != "" && !fetch.IsToken(s.ForceMethod) {
-		return nil, fmt.Errorf("force_method: %q is no HTTP method", s.ForceMethod)
+	if settings.ForceMethod != "" && !fetch.IsToken(settings.ForceMethod) {
+		return nil, fmt.Errorf("force_method: %q is no HTTP method", settings.ForceMethod)
 	}
-	target, err := url.Parse(s.CheckSessionURL)
+	target, err := url.Parse(settings.CheckSessionURL)
 	if err != nil {
 		return nil, errors.New("check_session_url: cannot be parsed")
 	}
 	c.target = target
-	for _, name := range append(always, s.ForwardHTTPHeaders...) {
+	for _, name := range append(always, settings.ForwardHTTPHeaders...) {
 		if name != "" {
 			c.forward = append(c.forward, textproto.CanonicalMIMEHeaderKey(name))
 		}
 	}
-	if c.ttl, err = s.Cache.ttl(); err != nil {
+	if c.ttl, err = settings.Cache.ttl(); err != nil {
 		return nil, err
 	}
-	c.fixed, err = fixedHeaders("additional_headers", s.AdditionalHeaders)
+	c.fixed, err = fixedHeaders("additional_headers", settings.AdditionalHeaders)
 	return c, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -159,10 +160,7 @@ type claims map[string]any
 
 // with returns a copy with one claim changed; nil takes it away.
 func (c claims) with(name string, value any) claims {
-	copied := claims{}
-	for k, v := range c {
-		copied[k] = v
-	}
+	copied := maps.Clone(c)
 	if copied[name] = value; value == nil {
 		delete(copied, name)
 	}

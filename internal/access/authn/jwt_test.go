@@ -322,6 +322,15 @@ func TestKeySetsFromFilesAndOfStrangeKeys(t *testing.T) {
 	w := begin(t, func(o *authn.Options) { o.ReadFile = os.ReadFile })
 	a := w.make("jwt", `{"jwks_urls":["file://`+path+`"],"allowed_algorithms":["ES256"]}`)
 	w.pass(a, bearer(key.sign(t, w.claims())))
+	// A rule does not make this server read a device or a directory, nor what is too large.
+	large := t.TempDir() + "/large.json"
+	if err := os.WriteFile(large, append([]byte(document), make([]byte, 1<<20)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/dev/zero", t.TempDir(), large, "/does/not/exist"} {
+		a := w.make("jwt", `{"jwks_urls":["file://`+path+`"],"allowed_algorithms":["ES256"]}`)
+		w.refuse(a, bearer(key.sign(t, w.claims())), access.ErrUnavailable)
+	}
 	encryption := key.jwk()
 	encryption.Use = "enc"
 	text, _ := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{encryption}})

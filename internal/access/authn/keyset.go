@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -82,7 +83,7 @@ func (k *keySets) reader(address string) (func(context.Context) ([]byte, error),
 		if k.o.ReadFile == nil {
 			return nil, errors.New("key sets are not read from files here: write an https URL")
 		}
-		return func(context.Context) ([]byte, error) { return k.o.ReadFile(path) }, nil
+		return func(context.Context) ([]byte, error) { return readKeyFile(path, k.o.ReadFile) }, nil
 	}
 	if err := fetch.CheckURL(address); err != nil {
 		return nil, err
@@ -97,6 +98,21 @@ func (k *keySets) reader(address string) (func(context.Context) ([]byte, error),
 		}
 		return answer.Body, nil
 	}, nil
+}
+
+// maxKeyFile bounds a file with keys, in bytes.
+const maxKeyFile = 1 << 20
+
+// readKeyFile reads a regular file of a bounded size: rules must not make this server read a device, or wait for a pipe.
+func readKeyFile(path string, read func(string) ([]byte, error)) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+		return nil, fmt.Errorf("is no file of at most %d bytes", maxKeyFile)
+	}
+	return read(path)
 }
 
 // publicKey is a key of a set, for signatures.
