@@ -1,0 +1,107 @@
+package access
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What an expression of .NET's matches, its wider one of Go's matches too: the index rests on it.
+func TestWiderExpressions(t *testing.T) {
+	for source, c := range map[string]struct {
+		wider string
+		texts []string // that the expression matches
+	}{
+		`(?!b).*`:                     {`(?:).*`, []string{"", "a", "ab"}},
+		`(?=a)[a-z]+(?<!z)`:           {`(?:)[a-z]+(?:)`, []string{"a", "abc"}},
+		`(?<=)a(?<!b)c`:               {`(?:)a(?:)c`, []string{"ac"}},
+		`(?<n>a|b)\k<n>`:              {`(a|b)(?s:.*)`, []string{"aa", "bb"}},
+		`(?'n'a|b)\k'n'`:              {`(a|b)(?s:.*)`, []string{"aa", "bb"}},
+		`(a)\1`:                       {`(a)(?s:.*)`, []string{"aa"}},
+		`(?>a+)b`:                     {`(?:a+)b`, []string{"ab", "aab"}},
+		`[a-z-[aeiou]]+`:              {`[a-z]+`, []string{"b", "xyz"}},
+		`[\w\-[:alpha:]-[x-z]]+(?!q)`: {`[\w\-[:alpha:]]+(?:)`, []string{"abc", "a-b"}},
+		`[]a]+(?!b)`:                  {`[]a]+(?:)`, []string{"]a"}},
+		`[^]a]+(?!b)`:                 {`[^]a]+(?:)`, []string{"b", "c/d"}},
+		`(?!\))a\)`:                   {`(?:)a\)`, []string{"a)"}},
+		`(?#comment)a`:                {`(?s:.*)`, []string{"a"}},
+		`(?x) a b `:                   {`(?s:.*)`, []string{"ab"}},
+		`(a)?(?(1)b|c)`:               {`(?s:.*)`, []string{"ab", "c"}},
+		`a{2000}(?!b)`:                {`(?s:.*)`, []string{strings.Repeat("a", 2000)}},
+		`(?!a)*b`:                     {`(?:)*b`, []string{"b"}},
+	} {
+		e, err := readRegexp(source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if !e.foreign || e.wider != c.wider {
+			t.Errorf("%s: %q, foreign %t", source, e.wider, e.foreign)
+		}
+		exact, err := compileForeign("^(?:" + source + ")$")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wider := regexp.MustCompile("^(?:" + e.wider + ")$")
+		for _, text := range c.texts {
+			if ok, err := exact.MatchString(text); err != nil || !ok {
+				t.Errorf("%s does not match %.20q (%v)", source, text, err)
+			}
+			if !wider.MatchString(text) {
+				t.Errorf("%s does not match %.20q", e.wider, text)
+			}
+		}
+	}
+	for _, bad := range []string{"(", ")", "a)(b", "[", "(?<n", `\`, "(?!", "*"} {
+		if e, err := readRegexp(bad); err == nil {
+			t.Errorf("%s is read as %s", bad, e.source)
+		}
+	}
+}
+
+// FuzzWider holds that on texts and expressions at will.
+func FuzzWider(f *testing.F) {
+	for _, source := range []string{`(?!b).*`, `[a-z-[aeiou]]+`, `(?<n>a|b)\k<n>`, `(?>a|b)(?=c).`, `(a)\1`, `[\]-[a]]`, `(?i)(?!x)A`} {
+		f.Add(source, "ab")
+	}
+	f.Fuzz(func(t *testing.T, source, text string) {
+		if len(source) > 60 || len(text) > 60 {
+			return
+		}
+		e, err := readRegexp(source)
+		if err != nil || !e.foreign {
+			return
+		}
+		exact, err := compileForeign("^(?:" + source + ")$")
+		if err != nil {
+			return
+		}
+		if ok, err := exact.MatchString(text); err != nil || !ok {
+			return
+		}
+		if !regexp.MustCompile("^(?:" + e.wider + ")$").MatchString(text) {
+			t.Fatalf("%q matches %q, and %q does not", source, text, e.wider)
+		}
+	})
+}
+
+func TestSettingsOfTheConfigurationAreNotShown(t *testing.T) {
+	s, err := NewRawSettings("client_secret: hush\nscope: [a]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{fmt.Sprint(s), fmt.Sprintf("%+v %#v", HandlerConfig{Config: s}, s), fmt.Sprintf("%v", map[string]HandlerConfig{"a": {Config: s}})} {
+		if strings.Contains(text, "hush") || !strings.Contains(text, "[redacted]") {
+			t.Error(text)
+		}
+	}
+	if none := (RawSettings{}); none.Written() || none.String() != "" || !s.Written() {
+		t.Error("written")
+	}
+	for _, bad := range []string{"[1]", "a", "{"} {
+		if _, err := NewRawSettings(bad); err == nil {
+			t.Errorf("%s is accepted", bad)
+		}
+	}
+}
