@@ -131,6 +131,9 @@ func (a *remote) Authorize(ctx context.Context, r *access.Request, p *access.Pri
 	return nil
 }
 
+// SetsHeaders implements access.HeaderSetter.
+func (a *remote) SetsHeaders() []string { return a.forward }
+
 // asked makes a call: 200 lets pass, 403 turns away, anything else is an error.
 func (o Options) asked(ctx context.Context, q fetch.Question) (*fetch.Answer, error) {
 	answer, err := o.Ask.Ask(ctx, q)

@@ -115,6 +115,9 @@ func (m *signer) Mutate(ctx context.Context, _ *access.Request, p *access.Princi
 	return nil
 }
 
+// SetsHeaders implements access.HeaderSetter.
+func (*signer) SetsHeaders() []string { return []string{"Authorization"} }
+
 // sign makes a token. The claims that say what the token is are ours, whatever the template says.
 func (m *signer) sign(ctx context.Context, kid, subject, further string, now time.Time) (*idToken, error) {
 	claims := map[string]any{}

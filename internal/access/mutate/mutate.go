@@ -117,6 +117,17 @@ func (h header) Mutate(_ context.Context, _ *access.Request, p *access.Principal
 	return nil
 }
 
+// SetsHeaders implements access.HeaderSetter.
+func (h header) SetsHeaders() []string { return names(h) }
+
+func names(list []named) []string {
+	all := make([]string, len(list))
+	for i := range list {
+		all[i] = list[i].name
+	}
+	return all
+}
+
 func setHeader(p *access.Principal, name, value string) {
 	if p.Header == nil {
 		p.Header = access.Header{}
@@ -178,3 +189,6 @@ func (c cookie) Mutate(_ context.Context, _ *access.Request, p *access.Principal
 	}
 	return nil
 }
+
+// SetsCookies implements access.CookieSetter.
+func (c cookie) SetsCookies() []string { return names(c) }
