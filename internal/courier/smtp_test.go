@@ -41,7 +41,7 @@ func TestMailOnTheWire(t *testing.T) {
 	if got.From != "no-reply@example.com" || got.Hello != "gatehouse.example.com" || got.TLS || got.Code() != "012345" {
 		t.Errorf("%+v", got)
 	}
-	if !strings.Contains(got.HTML, `<html lang="de">`) || !strings.Contains(got.HTML, ">012345</p>") || !strings.Contains(got.Text, "gilt einmal und 15 Minuten lang") {
+	if !strings.Contains(got.HTML, `<html lang="de">`) || !strings.Contains(got.HTML, ">012345</p>") || !strings.Contains(got.Text, "ist 15 Minuten gültig") {
 		t.Errorf("%s\n%s", got.Text, got.HTML)
 	}
 	if strings.Contains(string(got.Raw), "go-mail") {

@@ -170,9 +170,9 @@ func TestLanguages(t *testing.T) {
 		lang string
 		want string
 	}{
-		{r, "de", "Anmelden"}, {r, "de-AT", "Anmelden"}, {r, "de_CH", "Anmelden"}, {r, "DE", "Anmelden"},
-		{r, "en-GB", "Sign in"}, {r, "", "Sign in"}, {r, "fr", "Sign in"}, {r, "../../etc", "Sign in"}, {r, strings.Repeat("de-", 40), "Sign in"},
-		{german, "", "Anmelden"}, {german, "fr", "Anmelden"}, {german, "en", "Sign in"},
+		{r, "de", "Ihr Code"}, {r, "de-AT", "Ihr Code"}, {r, "de_CH", "Ihr Code"}, {r, "DE", "Ihr Code"},
+		{r, "en-GB", "Your code"}, {r, "", "Your code"}, {r, "fr", "Your code"}, {r, "../../etc", "Your code"}, {r, strings.Repeat("de-", 40), "Your code"},
+		{german, "", "Ihr Code"}, {german, "fr", "Ihr Code"}, {german, "en", "Your code"},
 	} {
 		if text := mustRender(t, tc.r, LoginCodeValid, plaintext, tc.lang, everything()); !strings.HasPrefix(text, tc.want) {
 			t.Errorf("%q: %q", tc.lang, text[:20])
@@ -185,21 +185,21 @@ func TestPlainMailReadsWell(t *testing.T) {
 	got := mustRender(t, r, VerificationCodeValid, plaintext, "en", dataFor(VerificationCodeValid))
 	want := `Please confirm your address
 
-This address was entered for an account at Example & Söhne. Enter this code to confirm that it is yours:
+This address was given for an account at Example & Söhne. Enter this code to confirm that it is yours:
 
     012345
 
-Or continue in this browser:
+Or open this link instead:
 
 https://login.example.com/verification?flow=1&code=012345
 
 The code works once, within 15 minutes.
 
-If you did not enter it, ignore this message; then the address stays unconfirmed. Give the code to nobody.
+If you did not give it, ignore this message; the address will stay unconfirmed. Never share this code.
 
 -- 
 Example & Söhne
-This message was sent automatically to anna@example.com. Replies are not read.
+This message was sent automatically to anna@example.com. Please do not reply; nobody reads the answers.
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -335,7 +335,7 @@ func TestTemplatesByURI(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "body.gotmpl")); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(plaintext); !strings.Contains(got, "Zurück in Ihr Konto") || !strings.Contains(log.String(), "does not work") {
+	if got := ask(plaintext); !strings.Contains(got, "Konto wiederherstellen") || !strings.Contains(log.String(), "does not work") {
 		t.Errorf("a file that went away: %q", got)
 	}
 }
