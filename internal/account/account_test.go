@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
 func write(t *testing.T, path, text string) {
@@ -31,6 +32,27 @@ func TestWhoIsNotSignedInIsAskedTo(t *testing.T) {
 	b.get("/account").leads(t, toLogin+"http%3A%2F%2Flocalhost%3A4444%2Faccount%2F")
 	b.get("/account/sessions").leads(t, toLogin+"http%3A%2F%2Flocalhost%3A4444%2Faccount%2Fsessions")
 	b.post("/account/sessions", url.Values{"others": {"true"}}).leads(t, toLogin+"http%3A%2F%2Flocalhost%3A4444%2Faccount%2Fsessions")
+}
+
+// The bare address of the server leads people on, below whatever path it is; programs find nothing there, as ever.
+func TestRoot(t *testing.T) {
+	w := newWorld(t)
+	page, program := w.browser(nil, ""), w.browser(nil, "")
+	page.header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	page.get("/").leads(t, "/account/")
+	program.header.Set("Accept", "*/*")
+	if a := program.get("/"); a.status != http.StatusNotFound || !strings.Contains(a.header.Get("Content-Type"), "json") {
+		t.Errorf("a program is answered %d %s", a.status, a.body)
+	}
+	if a := page.post("/", url.Values{}); a.status != http.StatusNotFound || a.header.Get("Vary") != "Accept" {
+		t.Errorf("a form is answered %d %v", a.status, a.header)
+	}
+	below, err := web.ParseBaseURL("https://example.com/login/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.handler.Base = web.NewBaseURLs(below, nil)
+	page.get("/").leads(t, "/login/account/")
 }
 
 // Who has somebody's password and not their second factor sees nothing of the account and signs nobody out.
@@ -75,7 +97,7 @@ func TestDevices(t *testing.T) {
 
 	b.post("/account/sessions", url.Values{"session": {phone.session.ID}}).leads(t, "/account/sessions?ended=one")
 	phone.get("/account/sessions").leads(t, toLogin+"http%3A%2F%2Flocalhost%3A4444%2Faccount%2Fsessions")
-	b.get("/account/sessions?ended=one").wants(t, http.StatusOK, "that device is signed out")
+	b.get("/account/sessions?ended=one").wants(t, http.StatusOK, "device was signed out")
 
 	// Nobody signs out others.
 	b.post("/account/sessions", url.Values{"session": {other.session.ID}}).leads(t, "/account/sessions?ended=one")
@@ -85,7 +107,7 @@ func TestDevices(t *testing.T) {
 	b.post("/account/sessions", url.Values{"others": {"true"}}).leads(t, "/account/sessions?ended=others")
 	tablet.get("/account/sessions").leads(t, toLogin+"http%3A%2F%2Flocalhost%3A4444%2Faccount%2Fsessions")
 	a = b.get("/account/sessions?ended=others")
-	a.wants(t, http.StatusOK, "on this device only")
+	a.wants(t, http.StatusOK, "All other devices were signed out")
 	a.lacks(t, "Sign out everywhere else")
 }
 
@@ -165,8 +187,8 @@ func TestConsentOfSomebodyElse(t *testing.T) {
 	if len(w.consents.granted) > 0 {
 		t.Errorf("granted %+v", w.consents.granted)
 	}
-	w.browser(ada, "").get("/account/devices").wants(t, http.StatusNotFound, "There is nothing here")
-	w.browser(ada, "").get("/account/consent?consent_challenge=unknown").wants(t, http.StatusNotFound, "This page is no longer good")
+	w.browser(ada, "").get("/account/devices").wants(t, http.StatusNotFound, "Page not found")
+	w.browser(ada, "").get("/account/consent?consent_challenge=unknown").wants(t, http.StatusNotFound, "This page has expired")
 }
 
 func TestLogout(t *testing.T) {

@@ -129,7 +129,7 @@ func TestMessagesStandByTheirFields(t *testing.T) {
 	a.lacks(t, "what somebody typed")
 	b := w.browser(nil, "")
 	b.header.Set("Accept-Language", "de-CH, en;q=0.5")
-	b.get("/account/login?flow=login-1").wants(t, http.StatusOK, `<html lang="de">`, `<h1>Anmelden</h1>`, `Bitte ausfüllen.`, `E-Mail-Adresse`, `>Passwort<`)
+	b.get("/account/login?flow=login-1").wants(t, http.StatusOK, `<html lang="de">`, `<h1>Anmelden</h1>`, `Bitte füllen Sie dieses Feld aus.`, `E-Mail-Adresse`, `>Passwort<`)
 }
 
 func TestStrangersTextIsEscaped(t *testing.T) {
@@ -260,7 +260,7 @@ func TestVerificationCanWait(t *testing.T) {
 		"":                   `<a href="/account/">Go to your account</a>`,
 		"/account/":          `<a href="/account/">Go to your account</a>`,
 		baseURL + "account/": `<a href="/account/">Go to your account</a>`,
-		"/self-service/login/browser?login_challenge=1": `<a href="/self-service/login/browser?login_challenge=1">Go on</a>`,
+		"/self-service/login/browser?login_challenge=1": `<a href="/self-service/login/browser?login_challenge=1">Continue</a>`,
 	} {
 		f.ReturnTo = returnTo
 		at().wants(t, http.StatusOK, want)
@@ -309,8 +309,8 @@ func TestFlowThatCannotBeShown(t *testing.T) {
 func TestErrorPage(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser(nil, "")
-	b.get("/account/error").wants(t, http.StatusOK, "<h1>There is nothing wrong</h1>")
-	b.get("/account/error?id=unknown").wants(t, http.StatusOK, "<h1>There is nothing wrong</h1>")
+	b.get("/account/error").wants(t, http.StatusOK, "<h1>Everything is fine</h1>")
+	b.get("/account/error?id=unknown").wants(t, http.StatusOK, "<h1>Everything is fine</h1>")
 	w.failures["1"] = fault.New(fault.Invalid, "self_service_flow_return_to_forbidden", "The return_to address is not allowed.").WithDetail("request", "req-of-then")
 	b.get("/account/error?id=1").wants(t, http.StatusOK, "<h1>That did not work</h1>", "The return_to address is not allowed.", "self_service_flow_return_to_forbidden", "req-of-then")
 	w.failures["2"] = fault.New(fault.Internal, "server_error", "Something went wrong on our side.").Because(http.ErrAbortHandler)
@@ -319,7 +319,7 @@ func TestErrorPage(t *testing.T) {
 	a.lacks(t, "abort")
 	b.header.Set("Accept-Language", "de")
 	w.failures["3"] = fault.New(fault.Limited, "too_many_requests", "Too often.")
-	b.get("/account/error?id=3").wants(t, http.StatusOK, `<html lang="de">`, "<h1>Das war zu oft</h1>", `<dd lang="en">Too often.</dd>`)
+	b.get("/account/error?id=3").wants(t, http.StatusOK, `<html lang="de">`, "<h1>Zu viele Versuche</h1>", `<dd lang="en">Too often.</dd>`)
 }
 
 // Both languages say everything, with the same values in it.

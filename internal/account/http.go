@@ -75,6 +75,7 @@ func NewSite(c Config, now func() time.Time, log *slog.Logger) (*page.Site, erro
 // MountPublic registers the pages.
 func (h *Handler) MountPublic(m *web.Mux) {
 	h.Site.Mount(m)
+	m.Handle("/{$}", h.root)
 	m = m.WithoutCORS().With(h.showFault)
 	m.Handle("GET "+pathAccount, h.overview)
 	for _, kind := range []ui.Kind{ui.Login, ui.Registration, ui.Recovery, ui.Verification, ui.Settings} {
@@ -90,6 +91,17 @@ func (h *Handler) MountPublic(m *web.Mux) {
 		m.Handle("POST "+pathConsent, h.consent)
 	}
 	m.Handle("GET "+pathAccount+"/{page}", func(http.ResponseWriter, *http.Request) error { return errNowhere })
+}
+
+var errNoRoot = fault.New(fault.NotFound, "not_found", "Unable to locate the requested resource")
+
+// root leads a person who typed the server's bare address to their account. To programs there is nothing at the root, as ever.
+func (h *Handler) root(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Add("Vary", "Accept")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		return errNoRoot
+	}
+	return redirect(w, h.path(pathAccount+"/"))
 }
 
 // words speaks the language of a request: the best of asked, of the parameter ui_locales, or of Accept-Language.

@@ -209,11 +209,11 @@ func title(k fault.Kind) string {
 	case fault.Unauthenticated, fault.Forbidden:
 		return "You cannot go on here"
 	case fault.NotFound:
-		return "There is nothing here"
+		return "Page not found"
 	case fault.Conflict, fault.Gone:
 		return "This step was already taken"
 	case fault.Limited:
-		return "That was too often"
+		return "Too many attempts"
 	case fault.Unavailable:
 		return "We are not available at the moment"
 	default:

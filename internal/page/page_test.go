@@ -165,7 +165,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("the page does not tell its request id")
 		}
 	}
-	if resp, body := get(t, s.URL+"/nothing", "text/html"); resp.StatusCode != 404 || !strings.Contains(body, "<h1>There is nothing here</h1>") {
+	if resp, body := get(t, s.URL+"/nothing", "text/html"); resp.StatusCode != 404 || !strings.Contains(body, "<h1>Page not found</h1>") {
 		t.Errorf("unknown path: %d %s", resp.StatusCode, body)
 	}
 }

@@ -2,12 +2,12 @@ package ui
 
 // Parts of sentences that several texts share.
 const (
-	deCheckMail = " Falls keine E-Mail ankommt, prüfen Sie bitte die Schreibweise der Adresse und ob Sie mit ihr registriert " +
-		"sind."
-	deFilledIn  = " Ist das Formular vollständig ausgefüllt?"
-	deDone      = "Das wurde schon erledigt und kann nicht wiederholt werden."
-	deCodeWrong = " stimmt nicht oder wurde schon benutzt. Bitte versuchen Sie es noch einmal."
-	deLinkWrong = "Dieser Link stimmt nicht oder wurde schon benutzt. Bitte fordern Sie einen neuen an."
+	deCheckMail = " Falls keine E-Mail ankommt, sehen Sie bitte im Spam-Ordner nach und prüfen Sie, ob Sie mit dieser Adresse " +
+		"registriert sind."
+	deFilledIn  = " Bitte prüfen Sie, ob das Formular vollständig ausgefüllt ist."
+	deDone      = "Dieser Vorgang ist bereits abgeschlossen und kann nicht wiederholt werden."
+	deCodeWrong = " ist falsch oder wurde bereits verwendet. Bitte versuchen Sie es noch einmal."
+	deLinkWrong = "Dieser Link ist ungültig oder wurde bereits verwendet. Bitte fordern Sie einen neuen an."
 	deStuck     = "Hier geht es nicht weiter. Bitte beginnen Sie von vorn."
 	deExpired   = " ist abgelaufen. Bitte beginnen Sie noch einmal."
 )
@@ -66,16 +66,16 @@ var german = map[int]string{
 	1050011: "Ersatzcodes übernehmen",
 	1050012: "Sicherheitsschlüssel hinzufügen",
 	1050013: "Name des Sicherheitsschlüssels",
-	1050014: "Benutzt am {used_at}",
+	1050014: "Verwendet am {used_at}",
 	1050016: "Nicht mehr verwenden",
 	1050017: "Das ist der Schlüssel für Ihre Authenticator-App, falls Sie den QR-Code nicht scannen können.",
 	1050018: "Sicherheitsschlüssel „{display_name}“ entfernen",
 	1050019: "Passkey hinzufügen",
 	1050020: "Passkey „{display_name}“ entfernen",
-	1050023: "Ihr Konto wird von Ihrer Organisation verwaltet. Wenden Sie sich für Änderungen bitte an deren Verwaltung.",
+	1050023: "Ihr Konto wird von Ihrer Organisation verwaltet. Für Änderungen wenden Sie sich bitte an diese.",
 
 	1060001: "Sie haben wieder Zugang zu Ihrem Konto. Bitte ändern Sie innerhalb der nächsten {minutes} Minuten Ihr Passwort " +
-		"oder richten Sie eine andere Anmeldung ein.",
+		"oder richten Sie eine andere Anmeldemöglichkeit ein.",
 	1060002: "Wir haben einen Link zur Wiederherstellung an die angegebene Adresse geschickt." + deCheckMail,
 	1060003: "Wir haben einen Code zur Wiederherstellung an die angegebene Adresse geschickt." + deCheckMail,
 	1060004: "Wir haben einen Code zur Wiederherstellung an {masked_address} geschickt. Falls er nicht ankommt, prüfen Sie " +
@@ -97,7 +97,7 @@ var german = map[int]string{
 	1070012: "Code zum Registrieren",
 	1070013: "Code zum Anmelden",
 	1070014: "Anmelden und verknüpfen",
-	1070015: "Bitte zeigen Sie, dass Sie ein Mensch sind.",
+	1070015: "Bitte bestätigen Sie, dass Sie kein Roboter sind.",
 	1070016: "Adresse zur Wiederherstellung",
 	1070017: "Telefonnummer",
 	1070018: "E-Mail-Adresse oder Telefonnummer",
@@ -110,50 +110,49 @@ var german = map[int]string{
 	1080005: "Ihre Telefonnummer ist bestätigt.",
 
 	4000002: "{property} fehlt.",
-	4000003: "Mindestens {min_length} Zeichen nötig (jetzt: {actual_length}).",
+	4000003: "Bitte geben Sie mindestens {min_length} Zeichen ein (derzeit {actual_length}).",
 	4000004: "Entspricht nicht dem Muster „{pattern}“.",
 	4000005: "Dieses Passwort kann nicht verwendet werden: {reason}.",
-	4000006: "Diese Angaben stimmen nicht. Bitte prüfen Sie die Schreibweise von Passwort und Benutzername, E-Mail-Adresse " +
-		"oder Telefonnummer.",
-	4000007: "Es gibt schon ein Konto mit dieser E-Mail-Adresse, Telefonnummer oder diesem Benutzernamen.",
-	4000008: "Der Code aus der Authenticator-App stimmt nicht. Bitte versuchen Sie es noch einmal.",
+	4000006: "Die Anmeldedaten sind nicht korrekt. Bitte prüfen Sie Ihre Eingaben.",
+	4000007: "Mit dieser E-Mail-Adresse, Telefonnummer oder diesem Benutzernamen gibt es bereits ein Konto.",
+	4000008: "Der Code aus der Authenticator-App ist falsch. Bitte versuchen Sie es noch einmal.",
 	4000009: "Es fehlt eine Angabe, mit der Sie sich anmelden können, zum Beispiel eine E-Mail-Adresse.",
 	4000010: "Das Konto ist noch nicht aktiv. Bitte bestätigen Sie zuerst Ihre E-Mail-Adresse.",
 	4000011: "Sie haben keine Authenticator-App eingerichtet.",
-	4000012: "Dieser Ersatzcode wurde schon benutzt.",
+	4000012: "Dieser Ersatzcode wurde bereits verwendet.",
 	4000013: "Sie haben keinen Sicherheitsschlüssel eingerichtet.",
 	4000014: "Sie haben keine Ersatzcodes eingerichtet.",
 	4000015: "Dieses Konto gibt es nicht, oder es hat keinen Sicherheitsschlüssel.",
-	4000016: "Dieser Ersatzcode stimmt nicht.",
-	4000017: "Höchstens {max_length} Zeichen erlaubt (jetzt: {actual_length}).",
-	4000018: "Muss mindestens {minimum} sein (jetzt: {actual}).",
-	4000019: "Muss größer als {minimum} sein (jetzt: {actual}).",
-	4000020: "Darf höchstens {maximum} sein (jetzt: {actual}).",
-	4000021: "Muss kleiner als {maximum} sein (jetzt: {actual}).",
+	4000016: "Dieser Ersatzcode ist falsch.",
+	4000017: "Bitte geben Sie höchstens {max_length} Zeichen ein (derzeit {actual_length}).",
+	4000018: "Muss mindestens {minimum} sein (derzeit {actual}).",
+	4000019: "Muss größer als {minimum} sein (derzeit {actual}).",
+	4000020: "Darf höchstens {maximum} sein (derzeit {actual}).",
+	4000021: "Muss kleiner als {maximum} sein (derzeit {actual}).",
 	4000022: "{actual} ist kein Vielfaches von {base}.",
-	4000023: "Höchstens {max_items} Einträge erlaubt (jetzt: {actual_items}).",
-	4000024: "Mindestens {min_items} Einträge nötig (jetzt: {actual_items}).",
+	4000023: "Höchstens {max_items} Einträge erlaubt (derzeit {actual_items}).",
+	4000024: "Mindestens {min_items} Einträge nötig (derzeit {actual_items}).",
 	4000025: "Die Einträge {index_a} und {index_b} sind gleich.",
 	4000026: "Erwartet wird {allowed_types}, nicht {actual_type}.",
-	4000027: "Es gibt schon ein Konto mit dieser E-Mail-Adresse, Telefonnummer oder diesem Benutzernamen. Bitte melden Sie " +
+	4000027: "Mit dieser E-Mail-Adresse, Telefonnummer oder diesem Benutzernamen gibt es bereits ein Konto. Bitte melden Sie " +
 		"sich dort an, um beide zu verknüpfen.",
-	4000028: "{credential_identifier_hint} gehört schon zu einem anderen Konto.{ways}",
+	4000028: "{credential_identifier_hint} gehört bereits zu einem anderen Konto.{ways}",
 	4000029: "Muss gleich {expected} sein.",
 	4000030: "Hat nicht den vorgeschriebenen Wert.",
 	4000031: "Dieses Passwort ist Ihrem Benutzernamen oder Ihrer E-Mail-Adresse zu ähnlich.",
-	4000032: "Das Passwort muss mindestens {min_length} Zeichen lang sein (jetzt: {actual_length}).",
-	4000033: "Das Passwort darf höchstens {max_length} Zeichen lang sein (jetzt: {actual_length}).",
-	4000034: "Dieses Passwort steht in Listen gestohlener Passwörter und darf nicht mehr verwendet werden.",
-	4000035: "Dieses Konto gibt es nicht, oder es meldet sich nicht mit einem Code an.",
+	4000032: "Das Passwort muss mindestens {min_length} Zeichen lang sein (derzeit {actual_length}).",
+	4000033: "Das Passwort darf höchstens {max_length} Zeichen lang sein (derzeit {actual_length}).",
+	4000034: "Dieses Passwort ist durch ein Datenleck bekannt geworden und darf nicht mehr verwendet werden.",
+	4000035: "Dieses Konto gibt es nicht, oder die Anmeldung mit Code ist dafür nicht eingerichtet.",
 	4000036: "Die Angaben passen nicht zu denen aus dem vorigen Schritt.",
-	4000037: "Dieses Konto gibt es nicht, oder es hat keine Möglichkeit, sich anzumelden.",
-	4000038: "Die Prüfung, ob Sie ein Mensch sind, ist fehlgeschlagen. Bitte versuchen Sie es noch einmal.",
+	4000037: "Dieses Konto gibt es nicht, oder dafür ist keine Anmeldemöglichkeit eingerichtet.",
+	4000038: "Wir konnten nicht feststellen, dass Sie kein Roboter sind. Bitte versuchen Sie es noch einmal.",
 	4000039: "Das neue Passwort muss sich vom alten unterscheiden.",
 	4000040: "Bitte geben Sie eine gültige E-Mail-Adresse ein.",
 	4000041: "Bitte geben Sie eine gültige Telefonnummer ein.",
 	4000042: "Sie haben keinen Geräteschlüssel eingerichtet.",
 	4000043: "Die Anmeldung mit dem Sicherheitsschlüssel ist fehlgeschlagen. Bitte versuchen Sie es noch einmal.",
-	4000044: "Die Signatur des Geräts stimmt nicht.",
+	4000044: "Die Signatur des Geräts ist ungültig.",
 	4000045: "Dieser Geräteschlüssel kann nicht mehr verwendet werden. Bitte richten Sie Ihr Gerät neu ein.",
 	4009001: "Zu viele Versuche. Bitte warten Sie {retry_after} Sekunden und versuchen Sie es dann noch einmal.",
 
@@ -167,7 +166,7 @@ var german = map[int]string{
 	4010008: "Der Code zum Anmelden" + deCodeWrong,
 	4010009: "Sie haben sich bei einem anderen Konto angemeldet als dem, das verknüpft werden soll.",
 	4010010: "Diese Adresse gehört nicht zu Ihrem Konto.",
-	4010011: "Dieses Konto ist gesperrt. Bitte wenden Sie sich an die Verwaltung.",
+	4010011: "Dieses Konto ist gesperrt. Bitte wenden Sie sich an den Betreiber.",
 
 	4040001: "Diese Registrierung" + deExpired,
 	4040002: deDone,
@@ -188,7 +187,7 @@ var german = map[int]string{
 	4070005: "Diese Bestätigung" + deExpired,
 	4070006: "Der Code zur Bestätigung" + deCodeWrong,
 
-	5000002: "Es gibt keine Möglichkeit, sich anzumelden. Bitte wenden Sie sich an die Verwaltung.",
+	5000002: "Derzeit ist keine Anmeldung möglich. Bitte wenden Sie sich an den Betreiber.",
 	5000003: "Ihre Organisation verlangt die Anmeldung bei ihrem eigenen Anbieter, aber es ist keiner eingerichtet. Bitte " +
-		"wenden Sie sich an die Verwaltung.",
+		"wenden Sie sich an den Betreiber.",
 }

@@ -16,7 +16,7 @@ func TestRefusals(t *testing.T) {
 		p.opens(s.Public + "/account/registration?flow=00000000-0000-7000-8000-000000000000")
 		p.at("registration", "Create your account")
 		p.opens(s.Public + "/account/error?id=00000000-0000-7000-8000-000000000000")
-		p.at("nothing wrong", "There is nothing wrong")
+		p.at("nothing wrong", "Everything is fine")
 
 		// An application that nobody knows is refused, and nobody is sent anywhere.
 		p.opens(s.Public + "/oauth2/auth?client_id=nobody&response_type=code&redirect_uri=https%3A%2F%2Fexample.com")

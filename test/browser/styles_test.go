@@ -98,7 +98,7 @@ func byLink(t *testing.T, p, other *person, address string) {
 func nowhere(p *person) {
 	p.t.Helper()
 	p.opens(p.site.Public + "/account/nowhere")
-	p.at("nowhere", "There is nothing here")
+	p.at("nowhere", "Page not found")
 	p.opens(p.site.Public + "/self-service/login/browser?return_to=https%3A%2F%2Fexample.com")
 	p.at("not returning", "That did not work")
 	p.follows("Start again")
