@@ -4,6 +4,7 @@
 //	Allow        every request of a rule      address (IPv6: its /64)    in memory, bounded     429, Retry-After
 //	Allow        every message                recipient                  in memory, bounded     the same
 //	Locked       failures to prove a name     name, and name + address   in the database        429, Retry-After
+//	Attempt      those, and tries under way   name, and name + address   in both                the same
 //	Failed       adds a failure
 //	Succeeded    forgets the failures
 //

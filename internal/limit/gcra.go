@@ -115,6 +115,34 @@ func network(text string) string {
 	return prefix.String()
 }
 
+// underway counts the attempts of this process that are not over, by digest.
+type underway struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+// begin adds an attempt and tells how many others there were of each.
+func (u *underway) begin(keys []string) []int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	others := make([]int, len(keys))
+	for i, k := range keys {
+		others[i] = u.n[k]
+		u.n[k]++
+	}
+	return others
+}
+
+func (u *underway) end(keys []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, k := range keys {
+		if u.n[k]--; u.n[k] <= 0 {
+			delete(u.n, k)
+		}
+	}
+}
+
 // maxFailing bounds what failing remembers.
 const maxFailing = 50_000
 

@@ -25,6 +25,7 @@ type Limits struct {
 	now    func() time.Time
 	cells  *cells
 	failed *failing
+	tries  *underway
 }
 
 // Options are what Limits needs.
@@ -41,7 +42,7 @@ type Options struct {
 func New(o Options) *Limits {
 	l := &Limits{
 		config: o.Config, store: o.Store, now: o.Now, rates: map[string]gcra{},
-		cells: newCells(o.Config.MaxAddresses), failed: newFailing(),
+		cells: newCells(o.Config.MaxAddresses), failed: newFailing(), tries: &underway{n: map[string]int{}},
 	}
 	for name, rate := range o.Config.rates() {
 		if rate.Requests > 0 {
@@ -86,18 +87,46 @@ func (l *Limits) Locked(ctx context.Context, key string, address ...string) erro
 		return nil
 	}
 	subjects := l.subjects(key, address)
+	return l.locked(ctx, subjects, make([]int, len(subjects)))
+}
+
+// Attempt is Locked for a proof that takes no time, so that any number of tries fit into the time in which the first failure is
+// written down: those that are under way in this process count as failures. It is for what nobody has a reason to prove several
+// times at once, as they may a password; for that there is Overtaken. The attempt is over with done, which comes after Failed or
+// Succeeded.
+func (l *Limits) Attempt(ctx context.Context, key string, address ...string) (done func(), err error) {
+	if l.idle() {
+		return func() {}, nil
+	}
+	subjects := l.subjects(key, address)
+	others := l.tries.begin(digests(subjects))
+	done = func() { l.tries.end(digests(subjects)) }
+	if err := l.locked(ctx, subjects, others); err != nil {
+		done()
+		return nil, err
+	}
+	return done, nil
+}
+
+// locked returns ErrLocked where one of the subjects has failed too often, with the failures that others add to each.
+func (l *Limits) locked(ctx context.Context, subjects []subject, others []int) error {
 	found, err := l.store.failures(ctx, digests(subjects))
 	if err != nil {
 		return err
 	}
 	now := l.now()
 	var wait time.Duration
-	for _, s := range subjects {
+	for i, s := range subjects {
 		f, ok := found[s.digest]
-		if !ok {
-			continue
+		if ok {
+			l.failed.add(s.digest)
 		}
-		l.failed.add(s.digest)
+		if others[i] > 0 {
+			if !f.last.After(now.Add(-l.config.Lockout.Forget)) {
+				f.count = 0
+			}
+			f.count, f.last = f.count+others[i], now
+		}
 		wait = max(wait, l.config.Lockout.wait(f, s.free, now))
 	}
 	if wait > 0 {

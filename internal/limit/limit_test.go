@@ -461,3 +461,38 @@ func BenchmarkAllow(b *testing.B) {
 		_ = l.Allow(ctx, limit.Login, "192.0.2.1")
 	}
 }
+
+// TestAttempt: tries that are under way count as failures, for as long as they are.
+func TestAttempt(t *testing.T) {
+	l, clock := guarded(t, testkit.SQLite(t, "management"), limit.DefaultConfig())
+	ctx := testkit.Context(t)
+	const key, home = "code:ada@example.com", "192.0.2.1"
+	begin := func(key string, address ...string) func() {
+		t.Helper()
+		done, err := l.Attempt(ctx, key, address...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return done
+	}
+	failed(ctx, t, l, 3, key, home) // long ago, by then
+	clock.Advance(25 * time.Hour)
+	var done []func()
+	for range limit.DefaultConfig().Lockout.Failures + 1 {
+		done = append(done, begin(key, home))
+	}
+	_, err := l.Attempt(ctx, key, home)
+	wait(t, err, limit.ErrLocked)
+	begin(key, "192.0.2.2")()
+	begin("code:bob@example.com")()
+	for _, end := range done {
+		end()
+	}
+	begin(key, home)()
+	var none *limit.Limits
+	if end, err := none.Attempt(ctx, key, home); err != nil {
+		t.Error(err)
+	} else {
+		end()
+	}
+}

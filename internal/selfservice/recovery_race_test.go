@@ -53,7 +53,7 @@ func (s *server) countSessions() (n int) {
 
 func TestOneCodeUsedByTenAtOnce(t *testing.T) {
 	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
-		s := newServer(t, db, proofs())
+		s := newServer(t, db, unlimited, proofs())
 		for _, kind := range []string{"recovery", "verification"} {
 			email := kind + "@example.com"
 			s.known(email)

@@ -68,9 +68,11 @@ func (m *Method) take(ctx context.Context, f *selfservice.Flow, in *selfservice.
 	}
 	key := m.lock(f, c)
 	from := in.From(key)
-	if err := m.Limits.Locked(ctx, key, from); err != nil {
+	done, err := m.Limits.Attempt(ctx, key, from)
+	if err != nil {
 		return nil, err
 	}
+	defer done()
 	// The digest is compared in any case, so that time tells nothing about the other conditions.
 	right := m.matches(f, c, in.String(fieldCode))
 	if known := c.IdentityID != "" || f.Kind == selfservice.KindRegistration; right && known && m.Now().Before(c.ExpiresAt) {

@@ -1,13 +1,17 @@
 package code
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
@@ -216,4 +220,40 @@ func FuzzTypedAddress(f *testing.F) {
 			t.Errorf("%q was read as %q via %s", typed, value, via)
 		}
 	})
+}
+
+// Tries that were all let in before the first of them failed are no more tries than others: each flow has its own count, and who
+// begins many of them tries in all at once.
+func TestTriesAtOnceAreLocked(t *testing.T) {
+	m := method(t)
+	db := testkit.SQLite(t, "management")
+	m.Limits = limit.New(limit.Options{
+		Config: limit.DefaultConfig(), Store: limit.NewStore(limit.StoreOptions{DB: db, Ring: testkit.Ring(t).For("limit")}), Now: m.Now,
+	})
+	ctx := tenant.With(t.Context(), tenant.Default)
+	const attempts = 40
+	answers := make(chan error, attempts)
+	start := make(chan struct{})
+	for i := range attempts {
+		f := flow(selfservice.KindLogin, fmt.Sprint("flow", i))
+		m.issue(f, selfservice.Recipient{Via: "email", Value: "ada@example.com"})
+		go func() {
+			<-start
+			_, err := m.take(ctx, f, &selfservice.Submission{Values: map[string]any{"code": "123456"}})
+			answers <- err
+		}()
+	}
+	close(start)
+	tried := 0
+	for range attempts {
+		switch err := <-answers; {
+		case errors.Is(err, errWrong):
+			tried++
+		case !errors.Is(err, limit.ErrLocked):
+			t.Error(err)
+		}
+	}
+	if tried > 6 {
+		t.Errorf("%d codes were tried at once", tried)
+	}
 }
