@@ -233,10 +233,36 @@ func shown(err error) error {
 		return refusal(invalid)
 	}
 	if kinds := Taken(err); len(kinds) > 0 {
-		return ErrExists.With("This identity conflicts with another identity that already exists: "+strings.Join(kinds, ", ")+" belong to it.").
-			WithDetail("taken", kinds).Because(err)
+		return ErrExists.With(inWords(kinds)).WithDetail("taken", kinds).Because(err)
 	}
 	return err
+}
+
+// inWords says which of the things that only one identity can have another one has.
+func inWords(kinds []string) string {
+	var names []string
+	for _, kind := range kinds {
+		name := "sign-in identifier"
+		switch kind {
+		case addressKind(Verify, ViaEmail), addressKind(Recover, ViaEmail):
+			name = "e-mail address"
+		case addressKind(Verify, ViaSMS), addressKind(Recover, ViaSMS):
+			name = "phone number"
+		case OIDC, SAML:
+			name = "account at another provider"
+		case kindExternalID:
+			name = "external_id"
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	list, verb := names[len(names)-1], "is"
+	if len(names) > 1 {
+		list, verb = strings.Join(names[:len(names)-1], ", ")+" and "+list, "are"
+	}
+	return "This identity conflicts with another identity that already exists: its " + list + " " + verb + " taken."
 }
 
 // decode reads JSON and refuses members that v does not know.

@@ -220,6 +220,7 @@ func TestRefusals(t *testing.T) {
 		{400, "POST", "/admin/identities", `{"traits":{"email":"a@x"},"metadata_public":{"a":"` + "\xff" + `"}}`, "metadata_public"},
 		{400, "POST", "/admin/identities", `{`, ""},
 		{409, "POST", "/admin/identities", object{"traits": object{"email": "ONE@example.com"}}, "verify:email"},
+		{409, "POST", "/admin/identities", object{"traits": object{"email": "ONE@example.com"}}, "its e-mail address and sign-in identifier are taken."},
 		{400, "POST", "/admin/identities", credential("password", object{"hashed_password": "hunter2"}), "hashed_password"},
 		{400, "POST", "/admin/identities", credential("password", object{"hashed_password": "$2a$31$ZsCsoVQ3xfBG/K2z2XpBf.tm90GZmtOqtqWcB5.pYd5Eq8y7RlDyq"}), "hashed_password"},
 		{400, "POST", "/admin/identities", credential("password", object{}), "hashed_password"},
