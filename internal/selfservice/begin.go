@@ -75,9 +75,16 @@ func (f *Flow) take(in *Submission) error {
 	return nil
 }
 
-// fail puts what is wrong into the form, with what was typed; passwords and codes are typed anew.
+// fail puts what is wrong into the form, with what was typed; passwords and codes are typed anew. Whoever has recovered an account
+// still has to choose a password, and goes on being told so.
 func (f *Flow) fail(in *Submission, wrong *ui.Invalid) {
+	before := f.Form.Messages
 	f.Form.Clear()
+	for _, t := range before {
+		if t.ID == ui.RecoverySuccessful(f.ExpiresAt, f.ExpiresAt).ID {
+			f.Form.Message(t)
+		}
+	}
 	f.typed(in)
 	if in.Method != "" {
 		f.Active = in.Method

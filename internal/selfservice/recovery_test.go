@@ -220,6 +220,9 @@ func TestRecoveryByCodeInANativeApp(t *testing.T) {
 	id, _ := settings["id"].(string)
 	a := app.get("/self-service/settings/flows?id=" + id)
 	expect(t, "the settings say so", a.said(), []int{1060001})
+	a = app.submit(a, map[string]any{"method": "password", "password": "short"})
+	expect(t, "status of a bad password", a.status, http.StatusBadRequest)
+	expect(t, "the settings still say so", a.said(), []int{1060001, 4000032})
 	a = app.submit(a, map[string]any{"method": "password", "password": "a new one that nobody had"})
 	expect(t, "status of the new password", a.status, http.StatusOK)
 	if !s.reload(who).VerifiableAddresses[0].Verified {

@@ -177,6 +177,13 @@ func TestRecovery(t *testing.T) {
 		p.fills("Recovery code", code)
 		p.presses("Continue")
 		p.at("recovered", "Settings")
+		p.fills("New password", "short")
+		p.presses("Save", "Password")
+		p.at("recovered password short", "Settings")
+		p.refused()
+		if first, err := eval[string](p, "document.querySelector('section').getAttribute('aria-label')"); err != nil || first != p.word("Password") {
+			t.Errorf("after a bad password the first thing to do is %q (%v)", first, err)
+		}
 		p.fills("New password", another)
 		p.presses("Save", "Password")
 		p.at("recovered password", "Settings")
