@@ -1,0 +1,159 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// load brings what the sources have into force: all that is new if that is possible, else what s has, and then what the others
+// have, each if it fits to what is in force. The lock is held.
+func (b *Rulebook) load(ctx context.Context, s *source) {
+	everything, complete := b.compose(func(*source) bool { return true })
+	if !complete {
+		return // rules are only good together: one that refuses may be in what is missing
+	}
+	_, err := b.engine.Load(ctx, everything)
+	if err == nil {
+		for _, one := range b.sources {
+			b.accept(ctx, one)
+		}
+		return
+	}
+	for _, one := range b.pending(s) {
+		alone, complete := b.compose(func(other *source) bool { return other == one })
+		if !complete {
+			break // the first time, it is all or nothing
+		}
+		_, wrong := b.engine.Load(ctx, alone)
+		switch {
+		case wrong == nil:
+			b.accept(ctx, one)
+		case one == s:
+			err = wrong
+		default:
+			b.refuse(ctx, one, wrong)
+		}
+	}
+	if s.fresh {
+		b.blame(ctx, s, err)
+	}
+}
+
+// pending gives s and the other sources that have rules which are not in force; nothing where s is the only one, whose rules have
+// been tried already.
+func (b *Rulebook) pending(s *source) []*source {
+	list := []*source{s}
+	for _, one := range b.sources {
+		if one != s && one.fresh {
+			list = append(list, one)
+		}
+	}
+	if len(list) == 1 {
+		return nil
+	}
+	return list
+}
+
+// compose puts together the rules of all sources: the newest of those that newest names, of the others what is in force. It
+// says whether every source has some.
+func (b *Rulebook) compose(newest func(*source) bool) (rules []Rule, complete bool) {
+	for _, s := range b.sources {
+		switch {
+		case newest(s) && s.fresh:
+			rules = append(rules, s.offered...)
+		case s.inForce:
+			rules = append(rules, s.accepted...)
+		default:
+			return nil, false
+		}
+	}
+	return rules, true
+}
+
+// accept notes that what a source offered is in force.
+func (b *Rulebook) accept(ctx context.Context, s *source) {
+	if !s.fresh {
+		return
+	}
+	s.accepted, s.inForce, s.offered, s.fresh, s.wrong, s.changed = s.offered, true, nil, false, nil, b.now()
+	b.log.InfoContext(ctx, "access rules loaded", "source", s.name, "rules", len(s.accepted))
+}
+
+// blame tells the sources why their rules could not be loaded: each what is wrong with its own. s changed last; it is told
+// everything where nobody else is to blame.
+func (b *Rulebook) blame(ctx context.Context, s *source, err error) {
+	faults, ok := errors.AsType[Faults](err)
+	if !ok {
+		b.refuse(ctx, s, err)
+		return
+	}
+	known := false
+	for _, one := range b.sources {
+		if one == s || !one.fresh || one.inForce {
+			continue
+		}
+		if own := faults.of(one); len(own) > 0 {
+			b.refuse(ctx, one, own)
+			known = true
+		}
+	}
+	if !known || len(faults.of(s)) > 0 {
+		b.refuse(ctx, s, err)
+	}
+}
+
+// of gives the faults of a source's own rules.
+func (f Faults) of(s *source) (own Faults) {
+	for _, one := range f {
+		for i := range s.offered {
+			if r := &s.offered[i]; r.Source == one.Source && r.Tenant == one.Tenant && r.ID == one.Rule {
+				own = append(own, one)
+				break
+			}
+		}
+	}
+	return own
+}
+
+// add takes over what err says, where it is Faults; else it gives err back.
+func (f *Faults) add(err error) error {
+	if more, ok := errors.AsType[Faults](err); ok {
+		*f = append(*f, more...)
+		return nil
+	}
+	return err
+}
+
+// refuse notes why what a source has is not in force. The log is told once.
+func (b *Rulebook) refuse(ctx context.Context, s *source, why error) {
+	again := s.wrong != nil && s.wrong.Error() == why.Error()
+	s.wrong = why
+	if again {
+		return
+	}
+	s.refusals++
+	if faults, ok := errors.AsType[Faults](why); ok && len(faults) > faultsInLog {
+		why = fmt.Errorf("%w\nand %d more", faults[:faultsInLog], len(faults)-faultsInLog)
+	}
+	b.log.ErrorContext(ctx, "access rules refused: those that were there stay in force", "source", s.name, "in_force", len(s.accepted), "error", why)
+}
+
+// faultsInLog is how many faults of a set the log is told; the admin API tells all.
+const faultsInLog = 10
+
+// miss notes that a source could not be read. The log is told once.
+func (b *Rulebook) miss(ctx context.Context, s *source, err error) {
+	if s.silent == nil {
+		b.log.WarnContext(ctx, "access rules could not be read: those that were there stay in force", "source", s.name, "in_force", len(s.accepted), "error", err)
+	}
+	s.silent = err
+}
+
+// hear notes that a source could be read.
+func (b *Rulebook) hear(ctx context.Context, s *source) {
+	if s.silent != nil {
+		b.log.InfoContext(ctx, "access rules can be read again", "source", s.name)
+	}
+	s.silent = nil
+}

@@ -1,0 +1,104 @@
+package access
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// tenantRules are the stored rules of one tenant by id, with those of the others behind them.
+type tenantRules struct {
+	rules  map[string]storedRule
+	others []storedRule
+}
+
+// of takes out the rules of the context's tenant.
+func (s *snapshot) of(ctx context.Context) *tenantRules {
+	id, _ := tenant.From(ctx)
+	t := &tenantRules{rules: map[string]storedRule{}}
+	for _, r := range s.rules {
+		if r.rule.Tenant == id {
+			t.rules[r.rule.ID] = r
+		} else {
+			t.others = append(t.others, r)
+		}
+	}
+	return t
+}
+
+// all gives every tenant's rules.
+func (t *tenantRules) all() []Rule {
+	own := slices.SortedFunc(maps.Values(t.rules), storedRule.compare)
+	return (&snapshot{rules: append(slices.Clone(t.others), own...)}).all()
+}
+
+// compare orders rules by set and position.
+func (r storedRule) compare(o storedRule) int {
+	return cmp.Or(strings.Compare(r.set, o.set), cmp.Compare(r.position, o.position), strings.Compare(r.rule.ID, o.rule.ID))
+}
+
+// set gives the rules of one set in their order.
+func (t *tenantRules) set(name string) (list []storedRule) {
+	for _, r := range t.rules {
+		if r.set == name {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, storedRule.compare)
+	return list
+}
+
+func (t *tenantRules) get(id string) *storedRule {
+	if r, ok := t.rules[id]; ok {
+		return &r
+	}
+	return nil
+}
+
+// end is the position behind the last rule of a set.
+func (t *tenantRules) end(set string) (end int64) {
+	for _, r := range t.rules {
+		if r.set == set {
+			end = max(end, r.position+1)
+		}
+	}
+	return end
+}
+
+// put writes a rule, unless it is there already as it is.
+func (t *tenantRules) put(next storedRule, c *change, done *RuleChange) error {
+	id := next.rule.ID
+	old, exists := t.rules[id]
+	switch {
+	case !exists:
+		done.Added = append(done.Added, id)
+	case old.set != next.set:
+		return inOtherSet(&old)
+	case old.document == next.document && old.position == next.position && !old.stale:
+		return nil
+	default:
+		if old.document != next.document {
+			done.Changed = append(done.Changed, id)
+		}
+		next.created = old.created
+		c.remove = append(c.remove, id)
+	}
+	t.rules[id] = next
+	c.write = append(c.write, next)
+	return nil
+}
+
+func inOtherSet(old *storedRule) error {
+	return ErrRuleExists.Withf("The id %q belongs to a rule of the set %q: delete that one first, or write it there.", old.rule.ID, old.set)
+}
+
+// drop removes a rule.
+func (t *tenantRules) drop(id string, c *change, done *RuleChange) {
+	delete(t.rules, id)
+	c.remove = append(c.remove, id)
+	done.Removed = append(done.Removed, id)
+}
