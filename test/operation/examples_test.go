@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,40 @@ func TestScopesExample(t *testing.T) {
 			if line := <-heard; !strings.HasSuffix(line, subject) || strings.HasSuffix(line, " ") {
 				t.Errorf("%s: the application was told %q", script, line)
 			}
+		}
+	}
+}
+
+// Whoever follows "First rule" in docs/doors.md gets there: its files and commands are taken from the page, only for free ports.
+func TestFirstRule(t *testing.T) {
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.URL.Path+" for "+r.Header.Get("X-User")+" ")
+	}))
+	t.Cleanup(app.Close)
+	public, admin, proxy, decisions := process.FreeAddress(t), process.FreeAddress(t), process.FreeAddress(t), process.FreeAddress(t)
+	addresses := strings.NewReplacer("127.0.0.1:4444", public, "127.0.0.1:4455", proxy, "127.0.0.1:8080", strings.TrimPrefix(app.URL, "http://"))
+	page, dir := read(t, "docs/doors.md"), t.TempDir()
+	for _, m := range regexp.MustCompile("(?s)```yaml\n# (gatehouse.yaml|rules.yaml)\n(.*?)```").FindAllStringSubmatch(page, -1) {
+		if err := os.WriteFile(filepath.Join(dir, m[1]), []byte(addresses.Replace(m[2])), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	blocks := shellBlock.FindAllStringSubmatch(page, -1)
+	if len(blocks) != 1 {
+		t.Fatalf("docs/doors.md has %d shell blocks", len(blocks))
+	}
+	serve(t, dir, "http://"+public, "GATEHOUSE_DATA_DIR="+dir, "GATEHOUSE_SERVE_PUBLIC_ADDRESS="+public, "GATEHOUSE_SERVE_ADMIN_ADDRESS="+admin,
+		"GATEHOUSE_SERVE_PROXY_ADDRESS="+proxy, "GATEHOUSE_SERVE_DECISIONS_ADDRESS="+decisions)
+	shell := exec.CommandContext(t.Context(), "bash", "-eu", "-o", "pipefail", "-c", addresses.Replace(blocks[0][1]))
+	shell.Dir = dir
+	shell.Env = append(os.Environ(), "PATH="+filepath.Dir(process.Binary(t))+":"+os.Getenv("PATH"), "GATEHOUSE_ENDPOINT=http://"+admin)
+	out, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("the commands of docs/doors.md fail: %v\n%s", err, out)
+	}
+	for _, want := range []string{"}401\n", "/orders/7 for shop 200\n", "orders", "oauth2_introspection", "X-User"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the commands of docs/doors.md do not print %q:\n%s", want, out)
 		}
 	}
 }
