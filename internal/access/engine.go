@@ -64,8 +64,17 @@ func (e *Engine) Load(ctx context.Context, rules []Rule) (*Report, error) {
 	}
 	e.loaded.Store(set)
 	before.handlers.closeWithout(set.handlers)
-	e.options.Log.InfoContext(ctx, "access rules are in force", "rules", len(set.rules), "conflicts", len(set.report.Conflicts), "undecided", len(set.report.Undecided))
+	e.options.Log.Log(ctx, newsOf(len(before.rules), len(set.rules)), "access rules are in force", "rules", len(set.rules), "conflicts", len(set.report.Conflicts), "undecided", len(set.report.Undecided))
 	return &set.report, nil
+}
+
+// newsOf is how much it matters that so many rules took the place of others: that there are none still, as on servers that have no
+// doors, is no news.
+func newsOf(before, after int) slog.Level {
+	if before == 0 && after == 0 {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // Check says what Load would say, and changes nothing.

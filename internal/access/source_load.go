@@ -76,8 +76,9 @@ func (b *Rulebook) accept(ctx context.Context, s *source) {
 	if !s.fresh {
 		return
 	}
+	before := len(s.accepted)
 	s.accepted, s.inForce, s.offered, s.fresh, s.wrong, s.changed = s.offered, true, nil, false, nil, b.now()
-	b.log.InfoContext(ctx, "access rules loaded", "source", s.name, "rules", len(s.accepted))
+	b.log.Log(ctx, newsOf(before, len(s.accepted)), "access rules loaded", "source", s.name, "rules", len(s.accepted))
 }
 
 // blame tells the sources why their rules could not be loaded: each what is wrong with its own. s changed last; it is told

@@ -45,9 +45,12 @@ func TestNothingIsInForceBeforeEverySourceWasRead(t *testing.T) {
 
 func TestNoSourcesAndNoRulesAreReady(t *testing.T) {
 	for _, c := range []SourcesConfig{fast(), fast(inline("[]"))} {
-		b, e, _ := bookOf(t, c)
+		b, e, log := bookOf(t, c)
 		if b.Ready() != nil || ids(e) != "" {
 			t.Errorf("%v, %q", b.Ready(), ids(e))
+		}
+		if log.String() != "" {
+			t.Errorf("servers that have no doors are told of rules: %s", log)
 		}
 	}
 }
