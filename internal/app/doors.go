@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access/authz"
 	"github.com/gatehouse-iam/gatehouse/internal/access/extauthz"
 	"github.com/gatehouse-iam/gatehouse/internal/access/mutate"
+	"github.com/gatehouse-iam/gatehouse/internal/access/policy"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
@@ -68,12 +70,15 @@ func newDoors(a *App, o doorOptions) (*doors, error) {
 	ask := fetch.NewAsker(fetch.Bounds{Private: true})
 	d := &doors{metrics: newDoorMetrics()}
 	d.geo = authz.NewGeo(authz.GeoOptions{Config: cfg.GeoIP, Dir: filepath.Join(a.cfg.DataDir, "geoip"), Ask: ask, Now: now, Log: a.log})
+	kinds, err := o.kinds(a.cfg, ask, d.geo, a.log)
+	if err != nil {
+		return nil, err
+	}
 	d.engine = access.NewEngine(access.Options{
 		Config: cfg.Config, Now: now, Log: a.log,
-		Kinds: o.kinds(a.cfg, ask, d.geo, a.log),
+		Kinds: kinds,
 	})
 	management := "management"
-	var err error
 	d.book, err = access.NewRulebook(access.RulebookOptions{
 		Engine: d.engine, Config: cfg.Rules, Now: now, Log: a.log,
 		Store: access.NewStore(a.databases.byName[management], a.databases.feeds[management], o.system.For("access rules"), now),
@@ -89,15 +94,18 @@ func newDoors(a *App, o doorOptions) (*doors, error) {
 }
 
 // kinds are the handlers that rules can name.
-func (o doorOptions) kinds(cfg *config.Config, ask *fetch.Asker, geo *authz.Geo, log *slog.Logger) access.Kinds {
+func (o doorOptions) kinds(cfg *config.Config, ask *fetch.Asker, geo *authz.Geo, log *slog.Logger) (access.Kinds, error) {
+	authorizers := authz.Kinds(authz.Options{Ask: ask, Geo: geo, Now: now})
+	expressions, err := policy.Kinds(policy.Options{Now: now})
+	maps.Copy(authorizers, expressions)
 	return access.Kinds{
 		Authenticators: authn.Kinds(authn.Options{
 			Sessions: o.sessions, Tokens: o.tokens, Clients: o.clients, Keys: o.signing, Issuer: o.issuer,
 			Scopes: cfg.OAuth.ScopeStrategy, Ask: ask, ReadFile: os.ReadFile, Now: now, Log: log,
 		}),
-		Authorizers: authz.Kinds(authz.Options{Ask: ask, Geo: geo, Now: now}),
+		Authorizers: authorizers,
 		Mutators:    mutate.Kinds(mutate.Options{Keys: o.signing, KeySet: doorKeys, Ask: ask, Now: now}),
-	}
+	}, err
 }
 
 // locate keeps the databases of countries up to date.

@@ -48,7 +48,11 @@ func CheckRules(cfg *config.Config, documents []RuleDocument) (rules int, notes 
 	}
 	ask := fetch.NewAsker(fetch.Bounds{})
 	geo := authz.NewGeo(authz.GeoOptions{Config: cfg.Access.GeoIP, Ask: ask, Now: now, Log: log})
-	engine := access.NewEngine(access.Options{Config: cfg.Access.Config, Now: now, Log: log, Kinds: own.kinds(cfg, ask, geo, log)})
+	kinds, err := own.kinds(cfg, ask, geo, log)
+	if err != nil {
+		return 0, nil, err
+	}
+	engine := access.NewEngine(access.Options{Config: cfg.Access.Config, Now: now, Log: log, Kinds: kinds})
 	report, err := engine.Check(all)
 	if err != nil {
 		return 0, nil, err

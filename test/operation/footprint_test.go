@@ -28,7 +28,7 @@ const (
 // S4-30: the server stays small, with SQLite as well as with PostgreSQL. The binary is measured as it is released.
 func TestFootprint(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gatehouse")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "../../cmd/gatehouse")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w -funcalign=16", "-o", path, "../../cmd/gatehouse")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
