@@ -1,0 +1,206 @@
+package durability
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+	"github.com/gatehouse-iam/gatehouse/test/process"
+)
+
+// replicated are settings of servers that share a database, and so their secrets.
+const replicated = `secrets:
+  system: [zU3qPfW8rT5kLx2vNb7mYc4d]
+  cookie: [hG6jKs9pQw2eRt5yUi8oAz3x]
+limits: {enabled: false}
+hashing: {memory: 8192, time: 1}
+selfservice: {methods: {password: {config: {haveibeenpwned_enabled: false}}}}
+`
+
+const doorRules = `
+- id: token
+  match: {url: "http://app.example.com/token", methods: [GET]}
+  authenticators: [{handler: oauth2_introspection}]
+  authorizer: {handler: allow}
+  mutators: []
+- id: session
+  match: {url: "http://app.example.com/session", methods: [GET]}
+  authenticators: [{handler: bearer_token}]
+  authorizer: {handler: allow}
+  mutators: []
+`
+
+// replica is a server with a door.
+type replica struct {
+	*process.Server
+	t    *testing.T
+	door string
+}
+
+func newReplica(t *testing.T, dsn string) *replica {
+	t.Helper()
+	door := process.FreeAddress(t)
+	s := process.Configure(t, process.Options{DSN: dsn, Config: replicated})
+	rules := filepath.Join(s.Dir, "rules.yaml")
+	if err := os.WriteFile(rules, []byte(doorRules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Override(fmt.Sprintf("serve: {decisions: {enabled: true, address: %q}}\naccess: {rules: {repositories: [%q]}}\n", door, "file://"+rules))
+	s.Run()
+	t.Cleanup(s.Stop)
+	return &replica{Server: s, t: t, door: "http://" + door}
+}
+
+// decides asks the door about a request with a credential and gives the status.
+func (r *replica) decides(path, credential string) int {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.door+"/decisions"+path, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Host = "app.example.com"
+	req.Header.Set("Authorization", "Bearer "+credential)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
+// send sends a form or a document, and reads the answer into v where that is not nil.
+func (r *replica) send(method, address, body string, v any, headers ...string) {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), method, address, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", map[bool]string{true: "application/json", false: "application/x-www-form-urlencoded"}[strings.HasPrefix(body, "{")])
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= http.StatusBadRequest {
+		r.t.Fatalf("%s answers %d %s, %v", address, resp.StatusCode, answer, err)
+	}
+	if v != nil {
+		if err := json.Unmarshal(answer, v); err != nil {
+			r.t.Fatalf("%v: %s", err, answer)
+		}
+	}
+}
+
+// session signs somebody in and gives the session's token.
+func (r *replica) session() string {
+	r.t.Helper()
+	r.send(http.MethodPost, r.Admin+"/admin/identities",
+		`{"schema_id":"default","traits":{"email":"ann@example.com"},"credentials":{"password":{"config":{"password":"quiet-harbour-lantern-47"}}}}`, nil)
+	var flow struct{ ID string }
+	r.send(http.MethodGet, r.Public+"/self-service/login/api", "", &flow)
+	var in struct {
+		Token string `json:"session_token"`
+	}
+	r.send(http.MethodPost, r.Public+"/self-service/login?flow="+url.QueryEscape(flow.ID),
+		`{"method":"password","identifier":"ann@example.com","password":"quiet-harbour-lantern-47"}`, &in)
+	return in.Token
+}
+
+// A credential that was revoked opens no door of the server that revoked it from then on, and none of another server after a second.
+func TestRevokedCredentialsOpenNoDoor(t *testing.T) {
+	dsn := testkit.Postgres(t)
+	one, other := newReplica(t, dsn), newReplica(t, dsn)
+	id, secret := register(t, one.Server)
+	token, err := issue(t.Context(), http.DefaultClient, one.Server, id, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := one.session()
+	for name, c := range map[string]struct {
+		path, credential string
+		revoke           func()
+	}{
+		"token": {"/token", token, func() {
+			one.send(http.MethodPost, one.Public+"/oauth2/revoke", url.Values{"token": {token}}.Encode(), nil,
+				"Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
+		}},
+		"session": {"/session", session, func() {
+			one.send(http.MethodDelete, one.Public+"/self-service/logout/api", `{"session_token":"`+session+`"}`, nil)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 3 { // so that both remember it
+				if a, b := one.decides(c.path, c.credential), other.decides(c.path, c.credential); a != http.StatusOK || b != http.StatusOK {
+					t.Fatalf("before it is revoked: %d and %d", a, b)
+				}
+			}
+			c.revoke()
+			revoked := time.Now()
+			if status := one.decides(c.path, c.credential); status != http.StatusUnauthorized {
+				t.Errorf("the server that revoked it answers %d", status)
+			}
+			for other.decides(c.path, c.credential) != http.StatusUnauthorized {
+				if time.Since(revoked) > time.Second {
+					t.Fatal("another server lets it in after a second")
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+			t.Logf("the other server refused it %s later", time.Since(revoked).Round(time.Millisecond))
+		})
+	}
+}
+
+// Without the database nobody knows what was revoked: what is remembered holds no longer than the change feed is heard, and then
+// every door is shut; when the database is back, so is everything else.
+func TestDoorsAreShutWithoutTheDatabase(t *testing.T) {
+	line := process.NewLine(t, testkit.Postgres(t))
+	r := newReplica(t, line.DSN)
+	id, secret := register(t, r.Server)
+	token, err := issue(t.Context(), http.DefaultClient, r.Server, id, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := r.session()
+	credentials := map[string]string{"/token": token, "/session": session}
+	for path, credential := range credentials {
+		if status := r.decides(path, credential); status != http.StatusOK {
+			t.Fatalf("%s: %d", path, status)
+		}
+	}
+	line.Cut()
+	cut := time.Now()
+	for path, credential := range credentials {
+		for status := 0; status != http.StatusServiceUnavailable; time.Sleep(5 * time.Millisecond) {
+			if status = r.decides(path, credential); status != http.StatusOK && status != http.StatusServiceUnavailable {
+				t.Fatalf("%s without the database: %d", path, status)
+			}
+			if status == http.StatusOK && time.Since(cut) > 2*time.Second { // the feed's second, and one for a machine under load
+				t.Fatalf("%s still opens %s after the database went", path, time.Since(cut))
+			}
+		}
+		t.Logf("%s is shut %s after the database went", path, time.Since(cut).Round(time.Millisecond))
+	}
+	for path, credential := range credentials { // and they stay shut
+		if status := r.decides(path, credential); status != http.StatusServiceUnavailable {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	line.Mend()
+	for path, credential := range credentials {
+		r.Eventually(func() bool { return r.decides(path, credential) == http.StatusOK })
+	}
+}
