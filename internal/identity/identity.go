@@ -106,6 +106,9 @@ type Identity struct {
 	// SessionEpoch counts what makes logins void that are under way: see Store.OnCredentials. A session belongs to the epoch of
 	// the identity that was read to prove the credential.
 	SessionEpoch int64 `json:"-"`
+	// Unproven says that somebody registered the identity who has not shown yet that an address is theirs, and was not to find out
+	// whether it was free. A credential that they chose signs nobody in until then. The first verification ends it.
+	Unproven bool `json:"-"`
 
 	stored   *stored   // nil for an identity that was not read; never changed
 	prepared *prepared // what Prepare made of the traits; never changed
@@ -165,6 +168,11 @@ type RecoveryAddress struct {
 
 // IsActive reports whether the identity may sign in.
 func (i *Identity) IsActive() bool { return i.State == Active }
+
+// verifiedSome reports whether one of the addresses is verified.
+func (i *Identity) verifiedSome() bool {
+	return slices.ContainsFunc(i.VerifiableAddresses, func(a VerifiableAddress) bool { return a.Verified })
+}
 
 // Public returns a copy as the person may see it: without the operator's metadata and without credentials. It cannot be
 // stored.

@@ -77,6 +77,7 @@ func (i *Identity) setConfig(credential string, identifiers []string, config any
 		return err
 	}
 	i.SetCredential(Credential{Type: credential, Identifiers: identifiers, Config: json.RawMessage(raw), Version: configVersion(credential)})
+	i.Unproven = false // an administrator lets the person in
 	return nil
 }
 

@@ -70,8 +70,8 @@ func (s *Store) changeAddress(ctx context.Context, tx *sqldb.Tx, identityID, via
 	if err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `UPDATE identity SET addresses = ?, version = version + 1, updated_at = ?
-		WHERE tenant_id = :tenant AND id = ? AND version = ?`, known, now, identityID, id.Version)
+	n, err := tx.Exec(ctx, `UPDATE identity SET addresses = ?, unproven = ?, version = version + 1, updated_at = ?
+		WHERE tenant_id = :tenant AND id = ? AND version = ?`, known, id.Unproven && !id.verifiedSome(), now, identityID, id.Version)
 	if err != nil {
 		return err
 	}

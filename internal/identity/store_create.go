@@ -128,6 +128,7 @@ func identityRow(ctx context.Context, id *Identity, aal string) ([]any, error) {
 	return []any{
 		t, id.ID, id.SchemaID, id.ExternalID, organization, id.State, aal, string(id.Traits), string(id.MetadataPublic),
 		string(id.MetadataAdmin), known, id.Version, id.StateChangedAt, id.CreatedAt, id.UpdatedAt, id.SessionEpoch,
+		id.Unproven && !id.verifiedSome(),
 	}, nil
 }
 

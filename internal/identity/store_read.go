@@ -14,6 +14,7 @@ import (
 var columns = []string{
 	"id", "schema_id", "external_id", "organization_id", "state", "available_aal", "traits", "metadata_public", "metadata_admin",
 	"addresses", "version", "state_changed_at", "created_at", "updated_at", "session_epoch",
+	"unproven",
 }
 
 // Columns are the columns of table identity that a Row reads, for those who join it; alias is the table's name in the
@@ -27,6 +28,7 @@ type Row struct {
 	traits, metadataPublic, metadataAdmin, addresses string
 
 	version, epoch                 int64
+	unproven                       *bool
 	stateChanged, created, updated time.Time
 }
 
@@ -34,7 +36,7 @@ type Row struct {
 func (r *Row) Dest() []any {
 	return []any{
 		&r.id, &r.schemaID, &r.externalID, &r.organizationID, &r.state, &r.aal, &r.traits, &r.metadataPublic, &r.metadataAdmin,
-		&r.addresses, &r.version, &r.stateChanged, &r.created, &r.updated, &r.epoch,
+		&r.addresses, &r.version, &r.stateChanged, &r.created, &r.updated, &r.epoch, &r.unproven,
 	}
 }
 
@@ -55,6 +57,7 @@ func (s *Store) Identity(r *Row) (*Identity, error) {
 		Traits: json.RawMessage(r.traits), MetadataPublic: document(r.metadataPublic), MetadataAdmin: document(r.metadataAdmin),
 		VerifiableAddresses: known.Verifiable, RecoveryAddresses: known.Recovery,
 		CreatedAt: r.created, UpdatedAt: r.updated, Version: r.version, SessionEpoch: r.epoch,
+		Unproven: r.unproven != nil && *r.unproven,
 	}
 	if !r.stateChanged.IsZero() {
 		id.StateChangedAt = &r.stateChanged

@@ -174,9 +174,9 @@ func (s *Store) updateRow(ctx context.Context, tx *sqldb.Tx, id *Identity, c *ch
 	if err != nil {
 		return err
 	}
-	args := slices.Concat(row[2:13], []any{c.at, id.ID, id.Version}) // created_at never changes
+	args := slices.Concat(row[2:13], []any{c.at, id.Unproven && !id.verifiedSome(), id.ID, id.Version}) // created_at never changes
 	n, err := tx.Exec(ctx, `UPDATE identity SET schema_id = ?, external_id = ?, organization_id = ?, state = ?, available_aal = ?,
-		traits = ?, metadata_public = ?, metadata_admin = ?, addresses = ?, version = ?, state_changed_at = ?, updated_at = ?
+		traits = ?, metadata_public = ?, metadata_admin = ?, addresses = ?, version = ?, state_changed_at = ?, updated_at = ?, unproven = ?
 		WHERE tenant_id = :tenant AND id = ? AND version = ?`, args...)
 	if err != nil || n == 1 {
 		return err

@@ -24,8 +24,9 @@ type Config struct {
 type EnumerationConfig struct {
 	// With true, registering an identifier that is taken is answered as one that is free, and the owner gets a mail that says
 	// so. Because of that, a registration whose address is not proven yet signs nobody in: the session comes when the code of
-	// the verification mail was entered. It needs the verification flow; without that, and with false, the person is told that
-	// the identifier is taken. Login, recovery and verification never tell, whatever is written here. Settings tell who is
+	// the verification mail was entered. Until then the password that was chosen is answered as a wrong one is, and signing in
+	// with it sends the verification mail again. It needs the verification flow; without that, and with false, the person is
+	// told that the identifier is taken. Login, recovery and verification never tell, whatever is written here. Settings tell who is
 	// signed in and wants an address that somebody has, for a change holds at once; with true, an account is told so five
 	// times, as limits.lockout counts failures, and waits then, longer each time.
 	Mitigate bool `yaml:"mitigate" default:"true"`

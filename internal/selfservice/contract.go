@@ -83,6 +83,21 @@ type Identified struct {
 	Upgrade func(ctx context.Context) error
 }
 
+// Unproven is what a LoginMethod returns for a credential that is right but signs nobody in before an address is verified: see
+// identity.Identity.Unproven. The person is told what Said says, as if it were wrong, and a message to the address says the rest.
+type Unproven struct {
+	// Who has the credential.
+	Who *identity.Identity
+	// Said is the error for a wrong credential.
+	Said error
+}
+
+// Error is that of Said.
+func (u *Unproven) Error() string { return u.Said.Error() }
+
+// Unwrap returns Said.
+func (u *Unproven) Unwrap() error { return u.Said }
+
 // Registered is how the new identity has proven itself.
 type Registered struct {
 	// Method goes into the session, where the registration opens one.

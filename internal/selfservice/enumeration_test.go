@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
+
+// telling tells whoever registers whether somebody has the address, and signs them in at once.
+func telling(c *selfservice.Config) { c.AccountEnumeration.Mitigate = false }
 
 func unified(c *selfservice.Config) { c.Flows.Registration.Style = selfservice.StyleUnified }
 
@@ -163,4 +167,85 @@ func TestStatementsOfARegistrationThatVerifies(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestALoginDoesNotTellThatTheAddressWasFree: somebody registers another person's address with a password of their own, which is
+// answered as if it had worked, and then finds out by signing in whether it had.
+func TestALoginDoesNotTellThatTheAddressWasFree(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		s := newServer(t, db, config(unified), proofs())
+		s.known("ada@example.com")
+		var told [2][]string
+		for i, email := range []string{"ada@example.com", "free@example.com"} {
+			s.clock.Advance(time.Hour)
+			b := s.browser().asScript()
+			b.submit(b.begin("registration", ""), registering(email))
+			for range 8 { // until it is locked, and further
+				a := b.submit(b.begin("login", ""), map[string]any{"method": "password", "identifier": email, "password": goodPassword})
+				told[i] = append(told[i], fmt.Sprint(a.status, a.said(), shape(a.json)))
+			}
+			for range 12 { // and what may still be sent there
+				a := b.submit(b.begin("recovery", ""), map[string]any{"method": "code", "email": email})
+				told[i] = append(told[i], fmt.Sprint(a.status, a.said()))
+			}
+		}
+		if !slices.Equal(told[0], told[1]) {
+			for i := range told[0] {
+				if told[0][i] != told[1][i] {
+					t.Errorf("%d, taken: %v\nfree:  %v", i, told[0][i], told[1][i])
+				}
+			}
+		}
+	})
+}
+
+// TestSigningInBeforeTheAddressIsVerified: who registered, and lost the mail, is sent another one by signing in, and signs in after
+// that.
+func TestSigningInBeforeTheAddressIsVerified(t *testing.T) {
+	for name, use := range map[string]func(*selfservice.Config){"code": func(*selfservice.Config) {}, "link": byLink} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, testkit.SQLite(t, "management"), config(unified), config(use), proofs())
+			b := s.browser()
+			b.submit(b.begin("registration", ""), registering("ada@example.com"))
+			s.clock.Advance(time.Hour)
+			expect(t, "letters", len(s.letters("ada@example.com")), 1)
+			again := s.browser()
+			login := map[string]any{"method": "password", "identifier": "ada@example.com", "password": goodPassword}
+			expect(t, "login", again.flow("login", again.submit(again.begin("login", ""), login)).said(), []int{4000006})
+			expect(t, "letters", len(s.letters("ada@example.com")), 2)
+			f := again.get(s.sentLink("ada@example.com"))
+			if name == "code" {
+				f = again.flow("verification", f)
+				again.submit(f, map[string]any{"method": "code", "code": s.sentCode("ada@example.com")})
+			}
+			who, err := s.people.ByIdentifier(s.ctx, identity.Password, "ada@example.com")
+			if err != nil || !who.VerifiableAddresses[0].Verified || who.Unproven {
+				t.Fatalf("%+v, %v", who, err)
+			}
+			in := s.app()
+			if a := in.submit(in.begin("login", ""), login); a.text("session_token") == "" {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+}
+
+// TestWhoIsLetInOtherwiseKeepsThePassword: an administrator's code lets in whom they know, verified or not.
+func TestWhoIsLetInOtherwiseKeepsThePassword(t *testing.T) {
+	s := newServer(t, testkit.SQLite(t, "management"), config(unified), proofs())
+	b := s.browser().asScript()
+	b.submit(b.begin("registration", ""), registering("ada@example.com"))
+	who, err := s.people.ByIdentifier(s.ctx, identity.Password, "ada@example.com")
+	if err != nil || !who.Unproven {
+		t.Fatalf("%+v, %v", who, err)
+	}
+	issued := s.admin("/admin/recovery/code", `{"identity_id":"`+who.ID+`"}`)
+	_, id, _ := strings.Cut(issued.text("recovery_link"), "flow=")
+	f := b.get("/self-service/recovery/flows?id=" + id)
+	b.submit(f, map[string]any{"method": "code", "code": issued.text("recovery_code")})
+	a := b.submit(b.begin("settings", ""), map[string]any{"method": "password", "password": "another-long-passphrase"})
+	expect(t, "settings", a.status, http.StatusOK)
+	app := s.app()
+	a = app.submit(app.begin("login", ""), map[string]any{"method": "password", "identifier": "ada@example.com", "password": "another-long-passphrase"})
+	expect(t, "login", a.status, http.StatusOK)
 }

@@ -23,7 +23,7 @@ import (
 // waits for its owner to come, to sign in by a code, and to use the account.
 func TestSigningInByCodeToAnAccountThatSomebodyElsePrepared(t *testing.T) {
 	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
-		s := newServer(t, db, config(unified), proofs(passwordless))
+		s := newServer(t, db, config(unified), config(telling), proofs(passwordless))
 		var disowned []string
 		s.people.OnEnd(func(_ context.Context, id string) error {
 			disowned = append(disowned, id)
@@ -32,7 +32,6 @@ func TestSigningInByCodeToAnAccountThatSomebodyElsePrepared(t *testing.T) {
 		thief := s.browser()
 		thief.submit(thief.begin("registration", ""), registering("ada@example.com"))
 		login := map[string]any{"method": "password", "identifier": "ada@example.com", "password": goodPassword}
-		thief.submit(thief.begin("login", ""), login)
 		expect(t, "whoami of the thief before", thief.asWhoami().status, http.StatusOK)
 
 		ada := s.browser()
@@ -63,10 +62,9 @@ func TestSigningInByCodeToAnAccountOfOnesOwnKeepsThePassword(t *testing.T) {
 		expect(t, "login", s.browserLogin("ada@example.com", goodPassword).status, http.StatusSeeOther)
 	})
 	t.Run("signed in", func(t *testing.T) {
-		s := newServer(t, testkit.SQLite(t, "management"), config(unified), proofs(passwordless))
+		s := newServer(t, testkit.SQLite(t, "management"), config(unified), config(telling), proofs(passwordless))
 		b := s.browser()
 		b.submit(b.begin("registration", ""), registering("ada@example.com"))
-		b.submit(b.begin("login", ""), map[string]any{"method": "password", "identifier": "ada@example.com", "password": goodPassword})
 		byCode(s, b, "refresh=true")
 		expect(t, "methods", b.methods(), []string{"password", "code"})
 		expect(t, "login", s.browserLogin("ada@example.com", goodPassword).status, http.StatusSeeOther)
@@ -176,7 +174,7 @@ func TestWhatIsTypedDoesNotFillTheDatabase(t *testing.T) {
 
 // TestARecoveryDoesNotSignInOverSomebodyElse: who clicks on a link that another person sent stays signed in as who they are.
 func TestARecoveryDoesNotSignInOverSomebodyElse(t *testing.T) {
-	s := newServer(t, testkit.SQLite(t, "management"), config(unified), config(byLink), proofs())
+	s := newServer(t, testkit.SQLite(t, "management"), config(unified), config(telling), config(byLink), proofs())
 	s.person("ada@example.com", goodPassword)
 	eve := s.known("eve@example.com")
 	b := s.browser()

@@ -174,7 +174,7 @@ func (h *Handler) submitLogin(ctx context.Context, f *Flow, in *Submission) (*An
 	who, err := m.Login(ctx, f, in)
 	if err != nil {
 		h.failed(ctx, f, in, nil, err)
-		return nil, err
+		return nil, h.remind(ctx, f, in, err)
 	}
 	f.Active = in.Method
 	answer, err := h.signIn(ctx, f, in, who)

@@ -193,6 +193,8 @@ func (h *Handler) register(ctx context.Context, f *Flow, in *Submission, draft *
 	f.State = ui.StatePassedChallenge
 	f.Form.Clear()
 	if h.hides(&w, a) {
+		// Or the credential would tell: one that signs in was new.
+		draft.Unproven = true
 		f.OnBeat()
 	}
 	if err := h.Store.Finish(ctx, w); err != nil {

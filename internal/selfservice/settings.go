@@ -139,6 +139,7 @@ func (h *Handler) change(ctx context.Context, f *Flow, in *Submission, m Setting
 		return nil, err
 	}
 	f.Active, f.State, f.shown, f.ContinueWith = in.Method, ui.StateSuccess, who, nil
+	who.Unproven = false // whoever let the person in here
 	w := Writes{Flow: f, Update: who}
 	a := &Answer{Flow: f, Location: h.afterSettings(ctx, f, in, after)}
 	if has(hooks, hookRevoke) {

@@ -174,9 +174,18 @@ func (h *Handler) beginVerification(ctx context.Context, parent *Flow, who *iden
 	return c, nil
 }
 
-// verificationOf makes a flow that has sent its message to the address, whatever was sent there before; nil where addresses
-// are not verified. It belongs to the browser or app that drives parent.
+// verificationOf is verificationMade with its message counted: where too many were sent to the address there is none.
 func (h *Handler) verificationOf(ctx context.Context, parent *Flow, who *identity.Identity, a identity.VerifiableAddress, in *Submission) (*Flow, ui.ContinueWith, error) {
+	f, with, err := h.verificationMade(ctx, parent, who, a, in)
+	if f != nil && f.MaySend(ctx, h.Limits, a.Value) != nil {
+		f.outbox = nil // the flow looks as always: who registers must not find out what others had sent there
+	}
+	return f, with, err
+}
+
+// verificationMade makes a flow that has sent its message to the address, whatever was sent there before; nil where addresses
+// are not verified. It belongs to the browser or app that drives parent.
+func (h *Handler) verificationMade(ctx context.Context, parent *Flow, who *identity.Identity, a identity.VerifiableAddress, in *Submission) (*Flow, ui.ContinueWith, error) {
 	k := h.verification()
 	m := find[VerificationMethod](h.Methods, h.Config.Flows.Verification.Use)
 	if !k.enabled || m == nil {
@@ -191,9 +200,6 @@ func (h *Handler) verificationOf(ctx context.Context, parent *Flow, who *identit
 	f.Active, f.IdentityID = m.ID(), who.ID
 	if err := m.BeginVerification(ctx, f, who, a, in.Lang); err != nil {
 		return nil, ui.ContinueWith{}, err
-	}
-	if f.MaySend(ctx, h.Limits, a.Value) != nil {
-		f.outbox = nil // the flow looks as always: who registers must not find out what others had sent there
 	}
 	page := ""
 	if !f.API() {

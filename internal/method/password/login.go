@@ -73,6 +73,10 @@ func (m *Method) Login(ctx context.Context, f *selfservice.Flow, in *selfservice
 		return nil, err
 	}
 	found, err := m.prove(ctx, identifier, password)
+	var said error = ui.Reject(ui.InvalidCredentials())
+	if err == nil && found.Identity.Unproven && (in.Session == nil || in.Session.IdentityID != found.Identity.ID) {
+		said, err = &selfservice.Unproven{Who: found.Identity, Said: said}, errWrong
+	}
 	if err == nil || errors.Is(err, errWrong) {
 		if err := m.Limits.Overtaken(ctx, name, from); err != nil {
 			return nil, err
@@ -83,7 +87,7 @@ func (m *Method) Login(ctx context.Context, f *selfservice.Flow, in *selfservice
 			return nil, err
 		}
 		f.OnBeat()
-		return nil, ui.Reject(ui.InvalidCredentials())
+		return nil, said
 	}
 	if err != nil {
 		return nil, err

@@ -230,6 +230,12 @@ ALTER TABLE identity ADD COLUMN session_epoch bigint NOT NULL DEFAULT 0;
 
 ALTER TABLE session ADD COLUMN epoch bigint;
 
+-- management/0010_identity_unproven
+
+-- Whether nobody has proven any address of the identity since somebody registered it who was told nothing about the address: the
+-- first verification ends that. NULL is no, as for all identities of before.
+ALTER TABLE identity ADD COLUMN unproven boolean;
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
