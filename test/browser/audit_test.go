@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
@@ -82,15 +83,16 @@ var audited sync.Map
 // audited has axe-core look at a page in both schemes; in the dark only colours differ.
 func (p *person) audited(name string) {
 	p.t.Helper()
-	if !p.scripts { // nothing that pages are made of depends on whether they run, but for a button, and axe-core needs them
-		return
-	}
 	if _, before := audited.LoadOrStore(p.device.name+" "+name, true); before {
 		return
 	}
 	source, err := axe()
 	if err != nil {
 		p.t.Fatal(err)
+	}
+	if !p.scripts { // axe-core needs them; the page was made without, and its own do not begin any more
+		p.runScripts(true)
+		defer p.runScripts(false)
 	}
 	if err := chromedp.Do(p.ctx, chromedp.Evaluate[chromedp.Void](source+"; undefined")); err != nil {
 		p.fail("axe-core: %v", err)
@@ -99,6 +101,12 @@ func (p *person) audited(name string) {
 	p.light("dark")
 	p.audit(name, "dark", `{runOnly: ["color-contrast", "link-in-text-block"], resultTypes: ["violations"], preload: false}`)
 	p.light("light")
+}
+
+// runScripts says whether the browser runs scripts from now on.
+func (p *person) runScripts(run bool) {
+	p.t.Helper()
+	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !run})
 }
 
 func (p *person) audit(name, scheme, options string) {

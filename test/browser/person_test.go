@@ -83,7 +83,7 @@ func newPerson(t *testing.T, s *site, d device) *person {
 	})
 	call(p, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: d.phone})
 	p.light("light")
-	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !d.scripts})
+	p.runScripts(d.scripts)
 	return p
 }
 

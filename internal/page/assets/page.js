@@ -11,6 +11,8 @@ for (const input of document.querySelectorAll("input[type=password][data-show]")
   button.setAttribute("aria-controls", input.id);
   button.setAttribute("aria-label", input.dataset.showLabel);
   box.append(input, button);
+  // What is moved loses the cursor that the page has put there.
+  if (input.autofocus && document.activeElement === document.body) input.focus();
   button.addEventListener("click", () => {
     const hidden = input.type === "password";
     input.type = hidden ? "text" : "password";
