@@ -260,7 +260,7 @@ func TestVerificationCanWait(t *testing.T) {
 		"":                   `<a href="/account/">Go to your account</a>`,
 		"/account/":          `<a href="/account/">Go to your account</a>`,
 		baseURL + "account/": `<a href="/account/">Go to your account</a>`,
-		"/self-service/login/browser?login_challenge=1": `<a href="/self-service/login/browser?login_challenge=1">Continue</a>`,
+		"/self-service/login/browser?login_challenge=1": `<a href="/self-service/login/browser?login_challenge=1">Skip for now</a>`,
 	} {
 		f.ReturnTo = returnTo
 		at().wants(t, http.StatusOK, want)

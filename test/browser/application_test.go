@@ -178,7 +178,7 @@ func TestApplicationNow(t *testing.T) {
 		p.presses("Continue")
 		p.fills("Password", password)
 		p.presses("Create account")
-		p.follows("Continue")
+		p.follows("Skip for now")
 		p.at("application login", "Sign in")
 		p.sees("The Corner Shop")
 		p.signsIn(address, password)

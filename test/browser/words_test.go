@@ -56,7 +56,8 @@ var german = map[string]string{
 	"Login code":                          "Code zum Anmelden",
 	"Registration code":                   "Code zum Registrieren",
 	"Change":                              "Ändern",
-	"Check your messages":                 "Prüfen Sie Ihr Postfach",
+	"Skip for now":                        "Überspringen",
+	"Check your messages":                 "Prüfen Sie Ihre Nachrichten",
 	"Page not found":                      "Seite nicht gefunden",
 	"That did not work":                   "Das hat leider nicht geklappt",
 }
