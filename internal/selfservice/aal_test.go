@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
@@ -140,5 +141,30 @@ func TestShow(t *testing.T) {
 	doc, err := s.handler.Document(s.ctx, f.text("id"))
 	if err != nil || doc.(*ui.Flow).ID != f.text("id") {
 		t.Error(doc, err)
+	}
+}
+
+// TestShowIsForBrowsers: what a native app began has no cookie that tells whose it is, so any browser that is led there could go on
+// with it.
+func TestShowIsForBrowsers(t *testing.T) {
+	s := newServer(t, testkit.SQLite(t, "management"), config(plain), proofs())
+	for _, kind := range []string{"login", "registration", "recovery"} {
+		f := s.app().begin(kind, "")
+		_, err := s.handler.Show(httptest.NewRequestWithContext(s.ctx, http.MethodGet, "/account/"+kind, nil), kind, f.text("id"))
+		if fault.From(err).Kind != fault.NotFound {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
+// TestALinkThatAnAppAskedForIsShown: the message to the person of a native app is opened in a browser.
+func TestALinkThatAnAppAskedForIsShown(t *testing.T) {
+	for _, method := range []string{"code", "link"} {
+		s := newServer(t, testkit.SQLite(t, "management"), config(func(c *selfservice.Config) { c.Flows.Verification.Use = method }), proofs())
+		s.known("ada@example.com")
+		app, b := s.app(), s.browser()
+		app.submit(app.begin("verification", ""), map[string]any{"method": method, "email": "ada@example.com"})
+		f := b.flow("verification", b.get(s.sentLink("ada@example.com")))
+		expect(t, "type", f.text("type"), ui.TypeBrowser)
 	}
 }

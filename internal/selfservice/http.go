@@ -139,7 +139,8 @@ func (h *Handler) expired(ctx context.Context, k flowKind, f *Flow) error {
 	return errFlowExpired.WithDetail("redirect_to", path+"/browser").WithDetail("return_to", f.ReturnTo)
 }
 
-// Show returns a flow for its page: the kind and the id that the page's address names.
+// Show returns a flow for its page: the kind and the id that the page's address names. Flows of native apps have none: no cookie
+// tells whose they are, and any browser could be led to them.
 func (h *Handler) Show(r *http.Request, kind, id string) (*ui.Flow, error) {
 	for _, k := range h.kinds() {
 		if string(k.kind) != kind {
@@ -148,6 +149,9 @@ func (h *Handler) Show(r *http.Request, kind, id string) (*ui.Flow, error) {
 		f, in, err := h.find(r, k, id)
 		if err != nil {
 			return nil, err
+		}
+		if f.API() {
+			break
 		}
 		return h.document(f, h.csrf(r), in), nil
 	}
