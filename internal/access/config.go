@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	Authorizers map[string]HandlerConfig `yaml:"authorizers"`
 	// The mutators, by name.
 	Mutators map[string]HandlerConfig `yaml:"mutators"`
+	// Which services the handlers of rules may call.
+	Outgoing fetch.BoundsConfig `yaml:"outgoing"`
 	// How errors leave where a rule does not say.
 	Errors ErrorsConfig `yaml:"errors"`
 }
@@ -110,6 +113,9 @@ func (c Config) Validate() []error {
 	var faults []error
 	for _, err := range c.Rules.Validate() {
 		faults = append(faults, fmt.Errorf("rules.%w", err))
+	}
+	for _, err := range c.Outgoing.Validate() {
+		faults = append(faults, fmt.Errorf("outgoing.%w", err))
 	}
 	for i, name := range c.StripHeaders {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("()<>@,;:\\\"/[]?={}", r) }) {

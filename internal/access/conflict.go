@@ -18,7 +18,13 @@ const (
 	foreignWitnesses = 200
 )
 
-// conflicts looks for pairs of rules of equal priority that match one request.
+// rivals reports whether nothing decides between the rules where both match: they have one priority, or belong to two tenants,
+// of which none may take the other's requests.
+func (c *compiled) rivals(other *compiled) bool {
+	return c.priority == other.priority || c.tenant != other.tenant
+}
+
+// conflicts looks for pairs of rivals that match one request.
 type conflicts struct {
 	index    index
 	programs map[*entry]*syntax.Prog
@@ -56,7 +62,7 @@ func findConflicts(x index, rules []*compiled) *conflicts {
 func (c *conflicts) near(method string, e *entry) bool {
 	m := c.index[method]
 	each := func(f *entry) {
-		if f.rule.place > e.rule.place && f.rule.priority == e.rule.priority && len(c.found) < maxConflicts && c.states <= maxConflictStates {
+		if f.rule.place > e.rule.place && e.rule.rivals(f.rule) && len(c.found) < maxConflicts && c.states <= maxConflictStates {
 			c.compare(method, e, f)
 		}
 	}
@@ -298,8 +304,12 @@ func (c *conflicts) faults() Faults {
 		if b.rule.Source != a.rule.Source {
 			other += " of " + b.rule.Source
 		}
+		remedy := "make one of the patterns narrower, or give one of the rules a higher priority"
+		if a.tenant != b.tenant {
+			remedy = "they belong to two tenants, between which priority does not decide: make one of the patterns narrower"
+		}
 		faults = append(faults, Fault{Tenant: a.rule.Tenant, Rule: a.rule.ID, Source: a.rule.Source, Path: "match",
-			Message: fmt.Sprintf("matches the same requests as the rule %s, for example %s: make one of the patterns narrower, or give one of the rules a higher priority", other, one.request)})
+			Message: fmt.Sprintf("matches the same requests as the rule %s, for example %s: %s", other, one.request, remedy)})
 	}
 	if len(faults) >= maxConflicts {
 		faults = append(faults, Fault{Message: fmt.Sprintf("there may be more such pairs: only the first %d are named", maxConflicts)})

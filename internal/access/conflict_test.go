@@ -159,3 +159,35 @@ func TestIncompleteSearch(t *testing.T) {
 		t.Error("goes on")
 	}
 }
+
+// Priority says nothing between tenants: otherwise whoever may write rules for one could take the requests of another.
+func TestPriorityIsOneTenants(t *testing.T) {
+	low, high := openRule("low", Match{URL: "https://h/<.*>"}), openRule("high", Match{URL: "https://h/a"})
+	low.Tenant, high.Tenant, high.Priority = "acme", "evil", 100
+	orders := [][]Rule{{low, high}, {high, low}}
+	for _, rules := range orders {
+		var faults Faults
+		if _, err := coreEngine().Load(t.Context(), rules); !errors.As(err, &faults) || !strings.Contains(faults[0].Message, "GET https://h/a: they belong to two tenants") {
+			t.Errorf("loaded: %v", err)
+		}
+		e := coreEngine(useBoth)
+		report := loadRules(t, e, rules...)
+		if len(report.Conflicts) != 1 {
+			t.Errorf("%+v", report)
+		}
+		if d := e.Decide(t.Context(), requestFor(t, "GET", "https://h/a")); d.Err == nil || d.Err.Code != ErrManyRules.Code {
+			t.Errorf("%v %v", ruleOf(d), d.Err)
+		}
+		if d := e.Decide(t.Context(), requestFor(t, "GET", "https://h/b")); ruleOf(d) != "low" {
+			t.Errorf("%v %v", ruleOf(d), d.Err)
+		}
+	}
+	high.Tenant = "acme"
+	if d := func() *Decision {
+		e := coreEngine()
+		loadRules(t, e, low, high)
+		return e.Decide(t.Context(), requestFor(t, "GET", "https://h/a"))
+	}(); ruleOf(d) != "high" {
+		t.Errorf("%v %v", ruleOf(d), d.Err)
+	}
+}

@@ -86,7 +86,7 @@ func event(r *Request, d *Decision, verdict flow.Verdict, at time.Time, took tim
 }
 
 // Withheld gives the names of the fields that the application gets from nobody: only this server may set them, and it tells none;
-// or the client wrote one of that kind otherwise. What the server tells is what Principal.Upstream gave.
+// or the client wrote one of that kind otherwise. What the server tells is what Decision.Upstream gave.
 func (d *Door) Withheld(r *Request, decision *Decision, told Header) []string {
 	names := append(r.Header.disguised(d.Strip), r.Header.disguised(decision.Strip)...)
 	for _, list := range [][]string{d.Strip, decision.Strip} {

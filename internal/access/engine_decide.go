@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,8 +49,9 @@ func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Dec
 		w.refuse(r, ErrUnavailable.Because(s.err))
 	case s.best == nil:
 		w.refuse(r, ErrNoRule)
-	case s.tie != nil:
-		w.refuse(r, ErrManyRules.Because(fmt.Errorf("access: the rules %s and %s match", s.best.rule.name(), s.tie.rule.name())))
+	case s.tie != nil || s.foreign != nil:
+		other := cmp.Or(s.tie, s.foreign)
+		w.refuse(r, ErrManyRules.Because(fmt.Errorf("access: the rules %s and %s match", s.best.rule.name(), other.rule.name())))
 	default:
 		w.follow(ctx, r, &s, x)
 	}

@@ -13,10 +13,11 @@ import (
 type Report struct {
 	// Rules are in the order in which they were given.
 	Rules []RuleReport `json:"rules"`
-	// Conflicts are pairs of rules of equal priority that both match some request, where the configuration accepts them.
+	// Conflicts are pairs of rules of equal priority, or of two tenants, that both match some request, where the configuration
+	// accepts them.
 	Conflicts []Conflict `json:"conflicts,omitempty"`
-	// Undecided are pairs of rules of equal priority of which it could not be found out whether they can match one request;
-	// a request that both match is answered with ErrManyRules.
+	// Undecided are such pairs of which it could not be found out whether they can match one request; a request that both match
+	// is answered with ErrManyRules.
 	Undecided []Conflict `json:"undecided,omitempty"`
 	// Incomplete tells that there were too many pairs of rules to look at each: more of them may match one request.
 	Incomplete bool `json:"incomplete,omitempty"`
@@ -36,7 +37,7 @@ type RuleReport struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// Conflict is a pair of rules of equal priority.
+// Conflict is a pair of rules between which nothing decides.
 type Conflict struct {
 	// A and B name the rules, by "tenant/id" where they are not of the default tenant.
 	A string `json:"a"`

@@ -178,7 +178,7 @@ func (d *Decision) shown(r *Request) *tryUpstream {
 			up.Host = r.Target.Host
 		}
 	}
-	for name, values := range d.Principal.Upstream(r.Header) {
+	for name, values := range d.Upstream(r.Header) {
 		up.Headers[name] = veil(name, strings.Join(values, ", "))
 	}
 	return up

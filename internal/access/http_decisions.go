@@ -61,7 +61,7 @@ func (d *Decisions) answer(w http.ResponseWriter, r *http.Request) error {
 		return refuse(w, r, request, decision)
 	}
 	h := w.Header()
-	told := decision.Principal.Upstream(request.Header)
+	told := decision.Upstream(request.Header)
 	maps.Copy(h, http.Header(told))
 	// Of a field that the answer lacks, some proxies keep the client's, and some pass on the name of their own variable.
 	for _, name := range d.Withheld(request, decision, told) {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -35,6 +36,10 @@ func (byHeader) Authenticate(_ context.Context, r *access.Request) (*access.Prin
 		return nil, access.ErrNotResponsible
 	case "bad":
 		return nil, access.ErrUnauthorized
+	case "unproven":
+		return nil, access.ErrUnauthorized.Because(needsProof{})
+	case "limited":
+		return nil, &fetch.LimitedError{RetryAfter: time.Minute, Header: map[string][]string{"Retry-After": {"60"}, "X-Ratelimit-Remaining": {"0"}}}
 	case "often":
 		return nil, access.ErrUnauthorized.After(90 * time.Second)
 	case "broken":
@@ -71,6 +76,12 @@ func (teller) Mutate(_ context.Context, _ *access.Request, p *access.Principal) 
 	p.Cookies = map[string]string{"who": p.Subject}
 	return nil
 }
+
+// needsProof knows how the client is to prove who it is.
+type needsProof struct{}
+
+func (needsProof) Error() string     { return "no proof" }
+func (needsProof) Challenge() string { return `DPoP error="invalid_dpop_proof"` }
 
 func always[T any](v T) access.Kind[T] { return func(access.Settings) (T, error) { return v, nil } }
 
@@ -240,6 +251,12 @@ func TestRefusals(t *testing.T) {
 		t.Error(d, rec.Header())
 	}
 	if rec := ask("/closed", "Authorization", "often"); rec.Header().Get("Retry-After") != "90" {
+		t.Errorf("%d %v", rec.Code, rec.Header())
+	}
+	if rec := ask("/closed", "Authorization", "unproven"); rec.Code != 401 || rec.Header().Get("WWW-Authenticate") != `DPoP error="invalid_dpop_proof"` {
+		t.Errorf("%d %v", rec.Code, rec.Header())
+	}
+	if rec := ask("/closed", "Authorization", "limited"); rec.Code != 429 || rec.Header().Get("X-Ratelimit-Remaining") != "0" || rec.Header().Get("Retry-After") != "60" {
 		t.Errorf("%d %v", rec.Code, rec.Header())
 	}
 	if rec := ask("/verbose", "Authorization", "bob"); rec.Code != 403 || !strings.Contains(rec.Body.String(), "Access credentials are not sufficient") {

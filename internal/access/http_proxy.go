@@ -100,7 +100,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	for _, name := range append(Header(p.Out.Header).disguised(pass.decision.Strip), pass.decision.Strip...) {
 		delete(p.Out.Header, name) // also where the mutators have nothing to say in it
 	}
-	maps.Copy(p.Out.Header, http.Header(pass.decision.Principal.Upstream(pass.request.Header)))
+	maps.Copy(p.Out.Header, http.Header(pass.decision.Upstream(pass.request.Header)))
 	p.Out.Header["X-Request-Id"] = []string{pass.request.ID}
 }
 
@@ -120,27 +120,28 @@ func (d *Decision) upstreamURL(t Target) *url.URL {
 	return &to
 }
 
-// Upstream gives the fields that take the place of the request's: what the mutators say, and the cookies with theirs among
-// them.
-func (p *Principal) Upstream(request Header) Header {
+// Upstream gives the fields that take the place of the request's: what the mutators say, and the request's cookies with theirs
+// in the place of those that only they may set.
+func (d *Decision) Upstream(request Header) Header {
+	p := d.Principal
 	if p == nil {
 		return nil
 	}
-	if len(p.Cookies) == 0 {
+	if len(p.Cookies)+len(d.StripCookies) == 0 || len(p.Cookies) == 0 && len(request["Cookie"]) == 0 {
 		return p.Header
-	}
-	fields := maps.Clone(p.Header)
-	if fields == nil {
-		fields = Header{}
 	}
 	in, out := http.Request{Header: http.Header{"Cookie": request["Cookie"]}}, http.Request{Header: http.Header{}}
 	for _, c := range in.Cookies() {
-		if _, ours := p.Cookies[c.Name]; !ours {
+		if _, ours := p.Cookies[c.Name]; !ours && !slices.Contains(d.StripCookies, c.Name) {
 			out.AddCookie(c)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Cookies)) {
 		out.AddCookie(&http.Cookie{Name: name, Value: p.Cookies[name]})
+	}
+	fields := maps.Clone(p.Header)
+	if fields == nil {
+		fields = Header{}
 	}
 	fields["Cookie"] = out.Header["Cookie"]
 	return fields

@@ -2,10 +2,13 @@ package access
 
 import (
 	"encoding/json"
+	"errors"
+	"maps"
 	"net/url"
 	"strconv"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -39,14 +42,32 @@ func (d *Decision) json(r *Request, verbose bool) Refusal {
 	if d.Err.RetryAfter > 0 {
 		header["Retry-After"] = []string{web.RetryAfter(d.Err.RetryAfter)}
 	}
-	if d.Err.Kind == fault.Unauthenticated { // RFC 9110 §15.5.2, RFC 6750 §3
-		header["Www-Authenticate"] = []string{"Bearer"}
+	if limited, ok := errors.AsType[*fetch.LimitedError](d.Err); ok { // what the service that was asked says about its limit
+		maps.Copy(header, limited.Header)
+	}
+	if d.Err.Kind == fault.Unauthenticated { // RFC 9110 §15.5.2
+		header["Www-Authenticate"] = []string{d.challenge()}
 	}
 	body, err := json.Marshal(web.Generic(d.Err, r.ID, verbose))
 	if err != nil {
 		body = nil // its details are no JSON: the status says enough
 	}
 	return Refusal{Status: d.Err.Kind.Status(), Header: header, Body: body}
+}
+
+// Challenger is an error that knows how the client is to prove who it is.
+type Challenger interface {
+	error
+	// Challenge is the value of WWW-Authenticate (RFC 9110 §11.6.1).
+	Challenge() string
+}
+
+// challenge asks for what was missing; without more knowledge for a bearer token (RFC 6750 §3).
+func (d *Decision) challenge() string {
+	if c, ok := errors.AsType[Challenger](d.Err); ok {
+		return c.Challenge()
+	}
+	return "Bearer"
 }
 
 // location is where the error handler redirect sends a browser that wanted the target.

@@ -105,9 +105,10 @@ type search struct {
 	path string
 	// full is scheme://host/path, once a pattern needs it.
 	full string
-	// best is the rule of the highest priority that matched, tie another one of that priority.
-	best, tie *entry
-	err       error
+	// best is the rule of the highest priority that matched, tie another one of that priority. foreign is one of another tenant:
+	// priority says nothing between tenants, or one could take the other's requests.
+	best, tie, foreign *entry
+	err                error
 	// explanation takes every candidate, where somebody wants to know.
 	explanation *explanation
 }
@@ -170,7 +171,8 @@ func (n *node) walk(s *search, path string, more bool) {
 
 // offer compares a candidate with the request, unless a rule of higher priority was found already.
 func (s *search) offer(e *entry) {
-	if s.best != nil && (e.rule.priority < s.best.rule.priority || e.rule == s.best.rule) && s.explanation == nil {
+	if s.best != nil && s.explanation == nil &&
+		(e.rule == s.best.rule || e.rule.priority < s.best.rule.priority && e.rule.tenant == s.best.rule.tenant) {
 		return
 	}
 	matched := s.matches(e)
@@ -179,6 +181,9 @@ func (s *search) offer(e *entry) {
 	}
 	if !matched {
 		return
+	}
+	if s.best != nil && e.rule.tenant != s.best.rule.tenant {
+		s.foreign = e
 	}
 	switch {
 	case s.best == nil || e.rule.priority > s.best.rule.priority:

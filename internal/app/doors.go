@@ -66,10 +66,10 @@ type doorOptions struct {
 // newDoors makes the features of the doors wing.
 func newDoors(a *App, o doorOptions) (*doors, error) {
 	cfg := a.cfg.Access
-	// Rules name services beside the applications; link-local addresses, where clouds keep their secrets, stay out of reach.
-	ask := fetch.NewAsker(fetch.Bounds{Private: true})
+	ask := fetch.NewAsker(cfg.Outgoing.Bounds())
+	inside := fetch.NewAsker(fetch.Bounds{Private: true}) // a mirror is the operator's choice, and may be inside
 	d := &doors{metrics: newDoorMetrics()}
-	d.geo = authz.NewGeo(authz.GeoOptions{Config: cfg.GeoIP, Dir: filepath.Join(a.cfg.DataDir, "geoip"), Ask: ask, Now: now, Log: a.log})
+	d.geo = authz.NewGeo(authz.GeoOptions{Config: cfg.GeoIP, Dir: filepath.Join(a.cfg.DataDir, "geoip"), Ask: inside, Now: now, Log: a.log})
 	kinds, err := o.kinds(a.cfg, ask, d.geo, a.log)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
@@ -52,13 +53,26 @@ func (c *Confirmation) UnmarshalJSON(data []byte) error {
 
 // The reasons why a token was refused that is bound to a key. Doors find them in the cause of access.ErrUnauthorized.
 var (
-	// ErrProof says that the DPoP proof is missing or no good: the challenge is `DPoP error="invalid_dpop_proof"` (RFC 9449
-	// §7.1).
-	ErrProof = errors.New("invalid DPoP proof")
-	// ErrBinding says that the token is bound to something that the request does not show: `error="invalid_token"` (RFC 8705
-	// §3, RFC 9449 §7.1).
-	ErrBinding = errors.New("the token is bound to a key that the request does not prove to hold")
+	// ErrProof says that the DPoP proof is missing or no good (RFC 9449 §7.1).
+	ErrProof error = &bindingError{"invalid DPoP proof", `DPoP error="invalid_dpop_proof", `}
+	// ErrBinding says that the token is bound to something that the request does not show (RFC 8705 §3, RFC 9449 §7.2).
+	ErrBinding error = &bindingError{"the token is bound to a key that the request does not prove to hold", `Bearer error="invalid_token", DPoP `}
 )
+
+// bindingError is an access.Challenger. Its challenge ends with the algorithms with which proofs may be signed.
+type bindingError struct{ text, challenge string }
+
+// Error says what is wrong, for the log.
+func (e *bindingError) Error() string { return e.text }
+
+// Challenge implements access.Challenger.
+func (e *bindingError) Challenge() string {
+	var names []string
+	for _, a := range proofAlgorithms() {
+		names = append(names, string(a))
+	}
+	return e.challenge + `algs="` + strings.Join(names, " ") + `"`
+}
 
 // confirmer checks that who presents a bound token holds its key.
 type confirmer struct {

@@ -147,7 +147,7 @@ func denied(kind fault.Kind, r access.Refusal) *CheckResponse {
 }
 
 func (h *Handler) passed(request *access.Request, decision *access.Decision) *CheckResponse {
-	told := decision.Principal.Upstream(request.Header)
+	told := decision.Upstream(request.Header)
 	var remove []string
 	for _, name := range h.Door.Withheld(request, decision, told) {
 		remove = append(remove, strings.ToLower(name))
