@@ -143,14 +143,10 @@ func measure(ctx context.Context, o options, d database) error {
 		return err
 	}
 	defer stop()
-	open := map[int]*target{}
-	for _, n := range ruleCounts(o.only) {
-		door, stop, err := o.serve(ctx, d, variant{name: fmt.Sprintf("rules%d", n), cost: usualCost, rules: n})
-		if err != nil {
-			return err
-		}
-		defer stop()
-		open[n] = door
+	open, stop, err := o.serveDoors(ctx, d)
+	defer stop()
+	if err != nil {
+		return err
 	}
 	yardstick, err := startBare(ctx)
 	if err != nil {
@@ -231,6 +227,26 @@ func table(ctx context.Context, o options, t targets, conns int) error {
 	}
 	row(yardstick.name+", once more", again, "", base, single)
 	return nil
+}
+
+// serveDoors starts a server for each number of access rules that the chosen workloads need; the function ends all of them, also
+// where one did not start.
+func (o options) serveDoors(ctx context.Context, d database) (open map[int]*target, stop func(), err error) {
+	open = map[int]*target{}
+	var stops []func()
+	stop = func() {
+		for _, end := range stops {
+			end()
+		}
+	}
+	for _, n := range ruleCounts(o.only) {
+		t, end, err := o.serve(ctx, d, variant{name: fmt.Sprintf("rules%d", n), cost: usualCost, rules: n})
+		if err != nil {
+			return nil, stop, err
+		}
+		open[n], stops = t, append(stops, end)
+	}
+	return open, stop, nil
 }
 
 // of is the server on which a workload runs.

@@ -148,9 +148,7 @@ func refuse(w http.ResponseWriter, r *http.Request, request *Request, d *Decisio
 	web.Record(r.Context(), d.Err)
 	refusal := d.Refuse(request)
 	h := w.Header()
-	for name, values := range refusal.Header {
-		h[name] = values
-	}
+	maps.Copy(h, http.Header(refusal.Header))
 	w.WriteHeader(refusal.Status)
 	_, err := w.Write(refusal.Body)
 	return err

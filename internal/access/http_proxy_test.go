@@ -198,7 +198,7 @@ func TestProxyWithoutAnApplication(t *testing.T) {
 
 func TestProxyStreams(t *testing.T) {
 	next := make(chan struct{})
-	app := application(t, func(w http.ResponseWriter, r *http.Request) {
+	app := application(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		for i := range 3 {
 			fmt.Fprintf(w, "data: %d\n", i)
@@ -297,7 +297,7 @@ func TestProxyPassesHTTP2(t *testing.T) {
 // requests.
 func TestProxyIsNotSmuggledThrough(t *testing.T) {
 	var seen atomic.Int64
-	app := application(t, func(w http.ResponseWriter, r *http.Request) {
+	app := application(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		if strings.Contains(r.RequestURI, "smuggled") {
 			seen.Add(1)
