@@ -193,7 +193,7 @@ Or open this link instead:
 
 https://login.example.com/verification?flow=1&code=012345
 
-The code works once, within 15 minutes.
+The code works once and is valid for 15 minutes.
 
 If you did not give it, ignore this message; the address will stay unconfirmed. Never share this code.
 
