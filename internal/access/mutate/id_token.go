@@ -26,6 +26,16 @@ type IDTokenSettings struct {
 	TTL string `json:"ttl"`
 	// Claims is the template of a JSON object with further claims.
 	Claims string `json:"claims"`
+	// Cache says whether tokens are kept and given out again. Default: they are.
+	Cache IDTokenCache `json:"cache"`
+}
+
+// IDTokenCache says whether tokens are kept.
+type IDTokenCache struct {
+	// Enabled keeps them. Where it is false, each request has a token of its own.
+	Enabled bool `json:"enabled"`
+	// MaxCost is Oathkeeper's bound of its memory. Here one bound holds for all rules together, which the configuration sets.
+	MaxCost int `json:"max_cost"`
 }
 
 // idTokens makes the mutators, which share the tokens that they keep.
@@ -55,10 +65,11 @@ type signer struct {
 	ttl    time.Duration
 	claims *access.Template // nil without further claims
 	head   string           // what the token depends on besides who asks
+	keep   bool
 }
 
 func (t *idTokens) make(from access.Settings) (access.Mutator, error) {
-	s := IDTokenSettings{TTL: "15m"}
+	s := IDTokenSettings{TTL: "15m", Cache: IDTokenCache{Enabled: true}}
 	if err := from.Decode(&s); err != nil {
 		return nil, err
 	}
@@ -71,7 +82,7 @@ func (t *idTokens) make(from access.Settings) (access.Mutator, error) {
 	if s.JWKSURL != "" && !strings.HasSuffix(s.JWKSURL, "/.well-known/jwks.json") {
 		return nil, errors.New("jwks_url: tokens are signed with this server's own keys: leave it out; upstreams find the public ones at /.well-known/jwks.json")
 	}
-	m := &signer{idTokens: t, issuer: s.IssuerURL}
+	m := &signer{idTokens: t, issuer: s.IssuerURL, keep: s.Cache.Enabled}
 	var err error
 	if m.ttl, err = time.ParseDuration(s.TTL); err != nil || m.ttl < time.Second || m.ttl > longestTTL {
 		return nil, fmt.Errorf("ttl: %q is not between 1s and 24h", s.TTL)
@@ -101,12 +112,18 @@ func (m *signer) Mutate(ctx context.Context, _ *access.Request, p *access.Princi
 	now := m.o.Now()
 	sum := sha256.Sum256([]byte(m.head + p.Subject + "\x00" + further))
 	key := string(sum[:])
-	made, ok := m.made.Get(ctx, key)
-	if !ok || made.kid != kid || !now.Before(made.expires.Add(-m.ttl/10)) {
+	var made *idToken
+	kept := false
+	if m.keep {
+		made, kept = m.made.Get(ctx, key)
+	}
+	if !kept || made.kid != kid || !now.Before(made.expires.Add(-m.ttl/10)) {
 		if made, err = m.sign(ctx, kid, p.Subject, further, now); err != nil {
 			return err
 		}
-		m.made.Set(ctx, key, made, made.expires.Sub(now))
+		if m.keep {
+			m.made.Set(ctx, key, made, made.expires.Sub(now))
+		}
 	}
 	if p.Header == nil {
 		p.Header = make(access.Header, 1)

@@ -34,3 +34,17 @@ func TestMutatorsSayWhatTheySet(t *testing.T) {
 		}
 	}
 }
+
+// Oathkeeper's setting to make a token for each request.
+func TestIDTokensThatAreNotKept(t *testing.T) {
+	w := begin(t, "ES256")
+	token := func(settings string) string {
+		return w.mutate(w.make("id_token", `{"issuer_url":"https://gate.example.com/"`+settings+`}`), alice()).Header.Get("Authorization")
+	}
+	if token(`,"cache":{"enabled":false,"max_cost":100}`) == token(`,"cache":{"enabled":false,"max_cost":100}`) {
+		t.Error("a token is kept all the same")
+	}
+	if token(`,"cache":{"max_cost":100}`) != token("") {
+		t.Error("a token is not kept")
+	}
+}
