@@ -23,7 +23,8 @@ type Config struct {
 	// Settings is how often one address may submit changes of settings.
 	Settings Rate `yaml:"settings"`
 	// Recipient is how often flows may send something to one address or phone number, whoever asks for it: nobody's mailbox
-	// is to be filled by strangers.
+	// is to be filled by strangers. Browsers that have signed in with the address (lockout.known_device) are counted apart, or
+	// strangers could keep its owner from a code.
 	Recipient Rate `yaml:"recipient"`
 	// MaxAddresses is how many addresses are counted at once; when there are more, some are forgotten. Default: 200000,
 	// which takes some 30 MB when it is full. Unit: addresses times rules.

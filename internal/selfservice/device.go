@@ -53,6 +53,29 @@ func (s *Submission) From(name string) string {
 	return address(s.Client.IP)
 }
 
+// recipient is what messages to an address are counted under. Browsers that are known to be those of its owner are counted apart,
+// all of them together: strangers who have used up what is sent to the address do not keep its owner from a code.
+func (s *Submission) recipient(address string) string {
+	if s.devices != nil && slices.ContainsFunc(proofsOf(address), func(name string) bool { return s.devices.find(name) >= 0 }) {
+		return limit.To + limit.Device + address
+	}
+	return limit.To + address
+}
+
+// PasswordName is what failures of passwords are counted for: an identifier as the store normalises it.
+func PasswordName(identifier string) string { return "password:" + identifier }
+
+// CodeName is what failures of codes are counted for: whom they were sent to, over all flows of a kind.
+func CodeName(kind Kind, to string) string { return "code:" + string(kind) + ":" + to }
+
+// proofsOf are the names by which a browser is known whose person has signed in with an address.
+func proofsOf(address string) []string {
+	return []string{
+		PasswordName(address), CodeName(KindLogin, address), CodeName(KindRecovery, address), CodeName(KindVerification, address),
+		CodeName(KindRegistration, address),
+	}
+}
+
 // deviceName is what a name is called in the cookie.
 func (d *devices) deviceName(name string) (out [deviceBytes]byte) {
 	sum := sha256.Sum256([]byte("selfservice device\x00" + string(d.tenant) + "\x00" + name))

@@ -194,3 +194,44 @@ func TestABrowserIsKnownForFewNames(t *testing.T) {
 		}
 	}
 }
+
+// TestTheOwnerIsSentACodeAllTheSame: strangers ask for so many codes for an address that no more are sent. Its owner signs in by one
+// all the same where they did before, and no more of them than from anywhere else.
+func TestTheOwnerIsSentACodeAllTheSame(t *testing.T) {
+	for name, first := range map[string]func(s *server, ada *client){
+		"by password": func(_ *server, ada *client) { ada.try("ada@example.com", goodPassword) },
+		"by code": func(s *server, ada *client) {
+			f := ada.flow("login", ada.submit(ada.begin("login", ""), map[string]any{"method": "code", "identifier": "ada@example.com"}))
+			ada.submit(f, map[string]any{"method": "code", "code": s.sentCode("ada@example.com")})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, testkit.SQLite(t, "management"), config(plain), proofs(passwordless))
+			s.person("ada@example.com", goodPassword)
+			s.person("mallory@example.com", goodPassword)
+			ada, mallory := s.browser(), s.browser()
+			first(s, ada)
+			ada.leave()
+			mallory.try("mallory@example.com", goodPassword)
+			mallory.leave()
+			s.clock.Advance(time.Hour)
+			ask := func(c *client) int {
+				script := c
+				if !c.native {
+					script = c.asScript()
+				}
+				return script.submit(script.begin("login", ""), map[string]any{"method": "code", "identifier": "Ada@example.com"}).status
+			}
+			burst := limit.DefaultConfig().Recipient.Burst
+			for range burst {
+				expect(t, "a stranger", ask(s.app()), http.StatusBadRequest)
+			}
+			expect(t, "a stranger, once too often", ask(s.app()), http.StatusTooManyRequests)
+			expect(t, "somebody who is known as somebody else", ask(mallory), http.StatusTooManyRequests)
+			for range burst {
+				expect(t, "the owner", ask(ada), http.StatusBadRequest)
+			}
+			expect(t, "the owner, once too often", ask(ada), http.StatusTooManyRequests)
+		})
+	}
+}

@@ -60,7 +60,7 @@ func TypedAddress(in *Submission, field string, sms bool) (via, value string, er
 
 // MaySend counts a message to somebody's address, which was typed into the flow: nobody's mailbox is filled, whoever asks, and
 // an address that nobody has is counted alike. From here on the time of the answer tells nothing.
-func (f *Flow) MaySend(ctx context.Context, l *limit.Limits, to string) error {
+func (f *Flow) MaySend(ctx context.Context, l *limit.Limits, in *Submission, to string) error {
 	f.OnBeat()
-	return l.Allow(ctx, string(f.Kind), limit.To+to)
+	return l.Allow(ctx, string(f.Kind), in.recipient(to))
 }

@@ -56,7 +56,7 @@ func (s *Sending) To(ctx context.Context, f *Flow, in *Submission, field, purpos
 	if to.Via, to.Value, err = TypedAddress(in, field, s.SMS); err != nil {
 		return to, err
 	}
-	if err := f.MaySend(ctx, s.Limits, to.Value); err != nil {
+	if err := f.MaySend(ctx, s.Limits, in, to.Value); err != nil {
 		return to, err
 	}
 	to.Who, err = s.Identities.ByAddress(ctx, purpose, to.Via, to.Value)

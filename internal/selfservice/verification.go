@@ -177,7 +177,7 @@ func (h *Handler) beginVerification(ctx context.Context, parent *Flow, who *iden
 // verificationOf is verificationMade with its message counted: where too many were sent to the address there is none.
 func (h *Handler) verificationOf(ctx context.Context, parent *Flow, who *identity.Identity, a identity.VerifiableAddress, in *Submission) (*Flow, ui.ContinueWith, error) {
 	f, with, err := h.verificationMade(ctx, parent, who, a, in)
-	if f != nil && f.MaySend(ctx, h.Limits, a.Value) != nil {
+	if f != nil && f.MaySend(ctx, h.Limits, in, a.Value) != nil {
 		f.outbox = nil // the flow looks as always: who registers must not find out what others had sent there
 	}
 	return f, with, err

@@ -89,9 +89,9 @@ func (m *Method) take(ctx context.Context, f *selfservice.Flow, in *selfservice.
 // the code.
 func (m *Method) lock(f *selfservice.Flow, c *selfservice.Code) string {
 	if c.SentTo == "" {
-		return "code:" + string(f.Kind) + ":id:" + c.IdentityID
+		return selfservice.CodeName(f.Kind, "id:"+c.IdentityID)
 	}
-	return "code:" + string(f.Kind) + ":" + c.SentTo
+	return selfservice.CodeName(f.Kind, c.SentTo)
 }
 
 // generate makes a code: every number of six digits is as likely as any other.

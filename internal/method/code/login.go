@@ -54,7 +54,7 @@ func (m *Method) sendLogin(ctx context.Context, f *selfservice.Flow, in *selfser
 		return ui.RejectField(fieldIdentifier, ui.MaxLength(maxIdentifier, len(typed)))
 	}
 	to := selfservice.Recipient{Via: identity.ViaEmail, Value: identity.NormalizeIdentifier(typed)}
-	if err := f.MaySend(ctx, m.Limits, to.Value); err != nil {
+	if err := f.MaySend(ctx, m.Limits, in, to.Value); err != nil {
 		return err
 	}
 	who, err := m.Identities.ByIdentifier(ctx, identity.Code, typed)

@@ -43,7 +43,7 @@ func (m *Method) Register(ctx context.Context, f *selfservice.Flow, in *selfserv
 		return nil, ui.Reject(ui.IdentifierMissing())
 	}
 	if f.State != ui.StateSentEmail || in.Has(fieldResend) {
-		return nil, m.sendRegistration(ctx, f, selfservice.Recipient{Via: via, Value: value, Who: draft})
+		return nil, m.sendRegistration(ctx, f, in, selfservice.Recipient{Via: via, Value: value, Who: draft})
 	}
 	return m.takeRegistration(ctx, f, in, draft, found)
 }
@@ -65,8 +65,8 @@ func (m *Method) firstReached(found identity.Extraction) (via, value string) {
 
 // sendRegistration sends a code to register with. It is sent to an address that somebody has as well: only its owner learns
 // so, after entering the code.
-func (m *Method) sendRegistration(ctx context.Context, f *selfservice.Flow, to selfservice.Recipient) error {
-	if err := f.MaySend(ctx, m.Limits, to.Value); err != nil {
+func (m *Method) sendRegistration(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission, to selfservice.Recipient) error {
+	if err := f.MaySend(ctx, m.Limits, in, to.Value); err != nil {
 		return err
 	}
 	if err := f.Remember(id, sentFor{Traits: to.Who.Traits}); err != nil {

@@ -67,7 +67,7 @@ func (m *Method) Login(ctx context.Context, f *selfservice.Flow, in *selfservice
 	if err != nil {
 		return nil, err
 	}
-	name := "password:" + identity.NormalizeIdentifier(identifier)
+	name := selfservice.PasswordName(identity.NormalizeIdentifier(identifier))
 	from := in.From(name)
 	if err := m.Limits.Locked(ctx, name, from); err != nil {
 		return nil, err
