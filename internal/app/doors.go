@@ -108,6 +108,8 @@ func (o doorOptions) kinds(cfg *config.Config, ask *fetch.Asker, geo *authz.Geo,
 	}, err
 }
 
+func (d *doors) admins() []admin { return []admin{d.admin, &flow.Handler{Store: d.store}} }
+
 // locate keeps the databases of countries up to date.
 func (d *doors) locate(ctx context.Context) error {
 	d.geo.Run(ctx)

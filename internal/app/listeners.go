@@ -8,7 +8,7 @@ import (
 // newListeners gives each feature its routes and puts the listeners together.
 func (a *App) newListeners() ([]*web.Listener, error) {
 	forPublic := a.options("public", a.cfg.Serve.Public)
-	forPublic.AllowOrigin = a.features.clients.AllowOrigin
+	forPublic.AllowOrigin = a.features.clients.store.AllowOrigin
 	forPublic.OneLoopbackName = true
 	public := web.NewMux(web.OAuthErrors, forPublic)
 	options := a.options("admin", a.cfg.Serve.Admin)

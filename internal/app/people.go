@@ -12,13 +12,11 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
-	"github.com/gatehouse-iam/gatehouse/internal/keys"
 	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/method/code"
 	"github.com/gatehouse-iam/gatehouse/internal/method/link"
 	"github.com/gatehouse-iam/gatehouse/internal/method/password"
 	"github.com/gatehouse-iam/gatehouse/internal/method/profile"
-	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -43,21 +41,11 @@ type people struct {
 	pages           *account.Handler
 }
 
-// peopleOptions are what the people features share with the others.
-type peopleOptions struct {
-	system, cookie *secret.Ring
-	hasher         *secret.Hasher
-	signing        *keys.Keys
-	// base is the public listener's address, bases are its tenants'.
-	base  web.BaseURL
-	bases web.BaseURLs
-}
-
 // newPeople makes the features of the people wing, from the ground up.
-func newPeople(ctx context.Context, a *App, o peopleOptions) (*people, error) {
+func newPeople(ctx context.Context, a *App, s shared) (*people, error) {
 	// The operator wrote these addresses, so they may be inside the network.
 	b := &peopleBuilder{
-		people: &people{}, peopleOptions: o, app: a, cfg: a.cfg, db: a.databases.byName["management"], feed: a.databases.feeds["management"],
+		people: &people{}, shared: s, app: a, cfg: a.cfg, db: a.databases.byName["management"], feed: a.databases.feeds["management"],
 		documents: fetch.New(fetch.Options{AllowPrivate: true, AllowHTTP: true}), jsonnet: hook.NewJsonnet(hook.Limits{}),
 	}
 	for _, step := range []func(context.Context) error{
@@ -73,7 +61,7 @@ func newPeople(ctx context.Context, a *App, o peopleOptions) (*people, error) {
 // peopleBuilder is what the steps need of which people are put together, each of those before it.
 type peopleBuilder struct {
 	*people
-	peopleOptions
+	shared
 
 	app       *App
 	cfg       *config.Config
