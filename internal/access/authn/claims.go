@@ -150,16 +150,38 @@ func strategyOf(word string) (strategy oauth.ScopeStrategy, found bool, err erro
 	return "", false, fmt.Errorf("scope_strategy: %q is not one of exact, hierarchic, wildcard, none", word)
 }
 
-// met checks a token against the demands: every audience, one of the issuers, every scope.
+// met checks what was introspected against the demands: every audience, one of the issuers, every scope. What does not meet them
+// is forbidden, as Oathkeeper has it: who issued the token says that it is good, though not for this.
 func (d *demands) met(issuer string, audience, granted []string) error {
+	if err := d.meant(issuer, audience); err != nil {
+		return access.ErrForbidden.Because(err)
+	}
+	return d.granted(granted)
+}
+
+// metByJWT is met for a token that nobody vouches for but the token itself: one that is not for us is no good at all (RFC 9068 §4,
+// invalid_token).
+func (d *demands) metByJWT(issuer string, audience, granted []string) error {
+	if err := d.meant(issuer, audience); err != nil {
+		return access.ErrUnauthorized.Because(err)
+	}
+	return d.granted(granted)
+}
+
+// meant says why a token was not made for those who ask here.
+func (d *demands) meant(issuer string, audience []string) error {
 	for _, want := range d.audiences {
 		if !slices.Contains(audience, want) {
-			return access.ErrForbidden.Because(errors.New("the token is not intended for the audience that is asked for"))
+			return errors.New("the token is not intended for the audience that is asked for")
 		}
 	}
 	if len(d.issuers) > 0 && !slices.Contains(d.issuers, issuer) {
-		return access.ErrForbidden.Because(errors.New("the token's issuer is not one of those that are trusted"))
+		return errors.New("the token's issuer is not one of those that are trusted")
 	}
+	return nil
+}
+
+func (d *demands) granted(granted []string) error {
 	if d.unchecked {
 		return nil
 	}

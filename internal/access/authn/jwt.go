@@ -245,7 +245,7 @@ func (j *jwts) principal(ctx context.Context, r *access.Request, c credential, v
 	if err := v.current(j.o.Now()); err != nil {
 		return nil, access.ErrUnauthorized.Because(err)
 	}
-	if err := want.met(v.Issuer, v.Audience, v.scopes); err != nil {
+	if err := want.metByJWT(v.Issuer, v.Audience, v.scopes); err != nil {
 		return nil, err
 	}
 	if err := j.bound.check(ctx, r, c, v.Confirmation); err != nil {

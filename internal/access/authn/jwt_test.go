@@ -146,10 +146,10 @@ func TestJWTIsRefused(t *testing.T) {
 		{"exp is text", key.sign(t, w.claims().with("exp", "never")), access.ErrUnauthorized},
 		{"exp is beyond all bounds", key.sign(t, w.claims().with("exp", 1e300)), access.ErrUnauthorized},
 		{"exp in another spelling is not exp, but the real one is", key.sign(t, w.claims().with("exp", now-1).with("Exp", now+60)), access.ErrUnauthorized},
-		{"another issuer (§4.1.1)", key.sign(t, w.claims().with("iss", "https://other")), access.ErrForbidden},
-		{"no issuer", key.sign(t, w.claims().with("iss", nil)), access.ErrForbidden},
-		{"another audience (§4.1.3)", key.sign(t, w.claims().with("aud", "reports")), access.ErrForbidden},
-		{"no audience", key.sign(t, w.claims().with("aud", nil)), access.ErrForbidden},
+		{"another issuer (§4.1.1)", key.sign(t, w.claims().with("iss", "https://other")), access.ErrUnauthorized},
+		{"no issuer", key.sign(t, w.claims().with("iss", nil)), access.ErrUnauthorized},
+		{"another audience (§4.1.3)", key.sign(t, w.claims().with("aud", "reports")), access.ErrUnauthorized},
+		{"no audience", key.sign(t, w.claims().with("aud", nil)), access.ErrUnauthorized},
 		{"an audience that is no text", key.sign(t, w.claims().with("aud", []int{1})), access.ErrUnauthorized},
 		{"a scope that is lacking", key.sign(t, w.claims().with("scope", "b")), access.ErrForbidden},
 		{"no scope", key.sign(t, w.claims().with("scope", nil)), access.ErrForbidden},
@@ -389,7 +389,7 @@ func TestOwnJWT(t *testing.T) {
 	identity := w.signOwn(k, keys.IDToken, keys.TypeJWT, w.claims().with("aud", "app"))
 	w.refuse(a, bearer(identity), access.ErrUnauthorized)
 	w.pass(w.make("jwt", `{"target_audience":["app"]}`), bearer(identity))
-	w.refuse(w.make("jwt", `{"target_audience":["other"]}`), bearer(identity), access.ErrForbidden)
+	w.refuse(w.make("jwt", `{"target_audience":["other"]}`), bearer(identity), access.ErrUnauthorized)
 	w.refuse(w.make("jwt", `{"target_audience":["app"],"allowed_algorithms":["RS256"]}`), bearer(identity), access.ErrUnauthorized)
 	eternal := w.signOwn(k, keys.IDToken, keys.TypeJWT, w.claims().with("aud", "app").with("exp", nil))
 	w.refuse(w.make("jwt", `{"target_audience":["app"]}`), bearer(eternal), access.ErrUnauthorized)
