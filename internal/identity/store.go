@@ -59,8 +59,8 @@ func (s *Store) OnDelete(fn func(ctx context.Context, tx *sqldb.Tx, identityID s
 }
 
 // OnCredentials has fn called in the transaction that changes or removes credentials, for those who must let nobody in any more
-// who is about to come in with one from before; a hash that Rehash makes anew is the same credential. Call it before the store
-// is used.
+// who is about to come in with one from before: each fn counts up the session epoch (RaiseEpochIn). A hash that Rehash makes anew
+// is the same credential. Call it before the store is used.
 func (s *Store) OnCredentials(fn func(ctx context.Context, tx *sqldb.Tx, identityID string) error) {
 	s.onChange = append(s.onChange, fn)
 }

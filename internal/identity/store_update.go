@@ -49,6 +49,7 @@ func (s *Store) UpdateIn(ctx context.Context, tx *sqldb.Tx, id *Identity) error 
 				return err
 			}
 		}
+		c.raised = int64(len(s.onChange))
 	}
 	// The transaction may run again, so the identity stays as it was read until the commit.
 	if id.stored.state == Active && id.State != Active {
@@ -62,7 +63,7 @@ func (s *Store) UpdateIn(ctx context.Context, tx *sqldb.Tx, id *Identity) error 
 
 // committed makes the identity what the database holds now.
 func (i *Identity) committed(c *changes) {
-	i.Version, i.UpdatedAt = c.version, c.at
+	i.Version, i.UpdatedAt, i.SessionEpoch = c.version, c.at, i.SessionEpoch+c.raised
 	if i.Credentials != nil {
 		i.Credentials = copyCredentials(c.after)
 	}
@@ -81,6 +82,7 @@ type changes struct {
 	complete bool // all credentials are known
 	aal      string
 	version  int64
+	raised   int64 // by how much the session epoch is more
 	at       time.Time
 }
 

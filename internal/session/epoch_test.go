@@ -92,6 +92,22 @@ func TestSessionsWithoutAnEpoch(t *testing.T) {
 	})
 }
 
+// Who has just replaced a credential signs in without being read again.
+func TestALoginAfterTheChange(t *testing.T) {
+	f := newFixture(t, testkit.SQLite(t, "management"))
+	f.people.OnCredentials(f.store.Outlive)
+	who, err := f.people.Change(f.ctx, f.person(t).ID, func(who *identity.Identity) error {
+		who.SetCredential(identity.Credential{Type: identity.Password, Identifiers: []string{"ada@example.com"}, Config: []byte(`{}`)})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now := f.read(t, who.ID); now.SessionEpoch != 1 || who.SessionEpoch != 1 {
+		t.Errorf("epoch %d, and %d where it was changed", now.SessionEpoch, who.SessionEpoch)
+	}
+}
+
 // A session that is stored with what ends the others is counted with it.
 func TestTheSessionThatEndsTheOthers(t *testing.T) {
 	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
