@@ -190,9 +190,10 @@ type AfterConfig struct {
 type AfterLoginConfig struct {
 	AfterConfig `yaml:",inline"`
 
-	// What happens when a login failed because of a wrong identifier, password or code: web hooks, which are told the flow,
-	// with the identifier that was typed, and the client's address as True-Client-Ip among the request's headers. They do not
-	// change the answer. A hook that is waited for makes failed logins slower; response.ignore does not.
+	// What happens when a login failed, because of a wrong identifier, password or code, too many tries, or an account that lets
+	// nobody in: web hooks, which are told the flow, whose account it is where it is somebody's, and as failure the reason, the
+	// message, the method and the identifier that was typed. The client's address is True-Client-Ip among the request's headers.
+	// They do not change the answer. A hook that is waited for makes failed logins slower; response.ignore does not.
 	Failed BeforeConfig `yaml:"failed"`
 }
 
