@@ -255,7 +255,8 @@ func TestWhoIsBackInChoosesAPasswordFirst(t *testing.T) {
 func TestVerificationCanWait(t *testing.T) {
 	w := newWorld(t)
 	f := w.put(codeFlow(ui.Verification))
-	at := func() answer { return w.browser(nil, "").get("/account/verification?flow=" + f.ID) }
+	who := w.browser(w.person("ada@example.com"), "")
+	at := func() answer { return who.get("/account/verification?flow=" + f.ID) }
 	for returnTo, want := range map[string]string{
 		"":                   `<a href="/account/">Go to your account</a>`,
 		"/account/":          `<a href="/account/">Go to your account</a>`,
@@ -264,6 +265,17 @@ func TestVerificationCanWait(t *testing.T) {
 	} {
 		f.ReturnTo = returnTo
 		at().wants(t, http.StatusOK, want)
+	}
+	// Who is not signed in cannot go on without the code, but may have an account already.
+	for returnTo, want := range map[string]string{
+		"": `<a href="/self-service/login/browser">Sign in</a>`,
+		baseURL + "self-service/login/browser?login_challenge=1": `<a href="http://localhost:4444/self-service/login/browser?login_challenge=1">Sign in</a>`,
+		"https://shop.example/":                                  `<a href="/self-service/login/browser?return_to=https%3A%2F%2Fshop.example%2F">Sign in</a>`,
+	} {
+		f.ReturnTo = returnTo
+		a := w.browser(nil, "").get("/account/verification?flow=" + f.ID)
+		a.wants(t, http.StatusOK, want)
+		a.lacks(t, "Skip for now", "Go to your account")
 	}
 }
 

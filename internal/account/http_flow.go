@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/page"
@@ -41,7 +42,7 @@ func (h *Handler) flow(kind string) web.HandlerFunc {
 		text := h.words(r, locales(f)...)
 		p := newFlowPage(text, f, kind, h.begin(kind, "return_to", f.ReturnTo, "login_challenge", f.OAuth2LoginChallenge))
 		var s *session.Session
-		if f.Refresh || f.RequestedAAL == session.AAL2 {
+		if f.Refresh || f.RequestedAAL == session.AAL2 || kind == string(ui.Verification) {
 			if s, err = h.who(r); err != nil {
 				return err
 			}
@@ -84,7 +85,8 @@ func (h *Handler) instead(w http.ResponseWriter, r *http.Request, kind string, e
 	return err
 }
 
-// ways are the questions below a flow that lead to another one. s is the session of who is asked once more.
+// ways are the questions below a flow that lead to another one. s is the session of who is asked once more, or verifies an address of
+// their account.
 func (h *Handler) ways(ctx context.Context, w words, f *ui.Flow, kind string, s *session.Session) []way {
 	ask := func(key, url string) way {
 		return way{w.say(key), page.Link{Label: w.say(key + ".link"), URL: url}}
@@ -112,6 +114,11 @@ func (h *Handler) ways(ctx context.Context, w words, f *ui.Flow, kind string, s 
 	case ui.Verification:
 		switch account := h.path(pathAccount + "/"); {
 		case f.State == ui.StatePassedChallenge:
+		case s == nil: // who has just registered cannot sign in before, and who had an account already got another mail
+			if strings.HasPrefix(f.ReturnTo, h.path("/self-service/login/browser")) || strings.HasPrefix(f.ReturnTo, h.loginURL(ctx)) {
+				login = f.ReturnTo
+			}
+			out = append(out, ask("registration.to.login", login))
 		case f.ReturnTo == "", f.ReturnTo == account, f.ReturnTo == h.Base.Join(ctx, pathAccount+"/"):
 			out = append(out, ask("verification.to.account", account))
 		default: // on to where the person wanted to go: to an application, for example
@@ -119,6 +126,11 @@ func (h *Handler) ways(ctx context.Context, w words, f *ui.Flow, kind string, s 
 		}
 	}
 	return out
+}
+
+// loginURL is the absolute address at which a login begins.
+func (h *Handler) loginURL(ctx context.Context) string {
+	return h.Base.Join(ctx, "/self-service/login/browser")
 }
 
 // failure shows what went wrong in a flow.

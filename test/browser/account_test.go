@@ -16,7 +16,13 @@ const (
 // everywhere runs a test on one server with each kind of device.
 func everywhere(t *testing.T, test func(t *testing.T, s *site, d device)) {
 	t.Helper()
-	s := newSite(t, "")
+	everywhereWith(t, "", test)
+}
+
+// everywhereWith is everywhere on a server that is configured further.
+func everywhereWith(t *testing.T, config string, test func(t *testing.T, s *site, d device)) {
+	t.Helper()
+	s := newSite(t, config)
 	for _, d := range []device{desktop, phone, plain} {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
