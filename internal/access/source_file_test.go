@@ -144,10 +144,10 @@ func TestAHalfWrittenFileIsNeverLoaded(t *testing.T) {
 	line := func(i int) string {
 		return "- " + strings.ReplaceAll(ruleText(fmt.Sprint(i), fmt.Sprint("/", i)), "\n", " ") + "\n"
 	}
-	const n = 100
+	const n = 400
 	write(t, path, line(n))
 	c := fast("file://" + path)
-	c.FilePoll = 40 * time.Millisecond
+	c.FilePoll = 500 * time.Millisecond // a busy machine must not pause the writer for as long
 	_, e, _ := bookOf(t, c)
 	file, err := os.Create(path)
 	if err != nil {

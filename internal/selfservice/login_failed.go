@@ -42,14 +42,13 @@ func shut(err error) bool {
 	if errors.Is(err, session.ErrIdentityDisabled) || errors.Is(err, errOutdated) {
 		return true
 	}
-	var invalid *ui.Invalid
-	return errors.As(err, &invalid) && invalid.Texts[0].Text.ID == ui.AddressNotVerified().ID
+	invalid, ok := errors.AsType[*ui.Invalid](err)
+	return ok && invalid.Texts[0].Text.ID == ui.AddressNotVerified().ID
 }
 
 // attempted tells a wrong proof from a form that was not filled in, and from our own failures.
 func attempted(err error) bool {
-	var invalid *ui.Invalid
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*ui.Invalid](err); ok {
 		missing := ui.Required("").ID
 		return slices.ContainsFunc(invalid.Texts, func(t ui.FieldText) bool { return t.Text.ID != missing })
 	}
@@ -68,8 +67,7 @@ func (h *Handler) failure(f *Flow, in *Submission, why error) *hook.Failure {
 	if len(told.Identifier) > maxKept {
 		told.Identifier = ""
 	}
-	var invalid *ui.Invalid
-	if errors.As(why, &invalid) {
+	if invalid, ok := errors.AsType[*ui.Invalid](why); ok {
 		text := invalid.Texts[0].Text
 		told.Reason, told.MessageID, told.Message = reasonRejected, text.ID, text.Text
 		return told
