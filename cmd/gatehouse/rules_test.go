@@ -246,6 +246,7 @@ access: {rules: {repositories: ["file://%s"]}, events: {enabled: true}}
 	a := &api{endpoint: s.admin, http: http.DefaultClient}
 	var events []document
 	for deadline := time.Now().Add(10 * time.Second); len(events) < 3 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		events = nil // what is decoded into a map stays beside what was there
 		if _, err := a.send(t.Context(), http.MethodGet, "/admin/decisions", nil, &events); err != nil {
 			t.Fatal(err)
 		}
