@@ -46,7 +46,8 @@ func replicas(t *testing.T, db *sqldb.DB, n int, repositories ...string) []repli
 			t.Fatal(err)
 		}
 		if i == 0 || db.Dialect() != sqldb.SQLite {
-			running.Go(func() { _ = feed.Run(ctx) })
+			run := feed.Run // the next replica's feed takes the name
+			running.Go(func() { _ = run(ctx) })
 		}
 		r.book.Start(ctx)
 		running.Go(func() { _ = r.book.Run(ctx) })
