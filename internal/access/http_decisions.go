@@ -25,6 +25,7 @@ const AuthRequestPath = "/auth_request"
 var (
 	errHalfAsked = fault.New(fault.Invalid, "half_asked", "X-Forwarded-Method and X-Forwarded-Uri come together: a proxy that sets one of them would pass its client's other one on.")
 	errNotAsked  = fault.New(fault.Invalid, "not_asked", "Nothing is asked: the proxy must set X-Forwarded-Method and X-Forwarded-Uri and be one of serve.decisions.trusted_proxies.")
+	errTwoAsked  = fault.New(fault.Invalid, "two_asked", "The path below /decisions and X-Forwarded-Uri ask about two requests: a proxy that asks by the path must take X-Forwarded-Uri of its client off, and one that asks by X-Forwarded-Uri asks at /decisions.")
 	errManyAsked = fault.New(fault.Invalid, "many_asked", "")
 )
 
@@ -92,27 +93,39 @@ func question(r *http.Request) (asked, error) {
 		}
 		return q, nil
 	}
-	uri := ""
+	uri, err := forwarded(r.Header, &q)
+	switch {
+	case err != nil:
+		return asked{}, err
+	case (uri != "") != (r.Header.Get("X-Forwarded-Method") != ""):
+		return asked{}, errHalfAsked
+	case uri == "" && named:
+		return asked{}, errNotAsked
+	case uri == "":
+		return q, nil
+	}
+	byPath := asked{path: q.path, query: q.query}
+	q.path, q.query, _ = strings.Cut(uri, "?")
+	// Where a proxy asks by the path, the field is its client's: that would choose what is asked about.
+	if !named && path != DecisionsPath && (q.path != byPath.path || q.query != byPath.query) {
+		return asked{}, errTwoAsked
+	}
+	return q, nil
+}
+
+// forwarded reads the forwarding headers of a proxy that is believed into q, and gives X-Forwarded-Uri.
+func forwarded(h http.Header, q *asked) (uri string, err error) {
 	for _, f := range []struct {
 		name string
 		to   *string
 	}{{"X-Forwarded-Method", &q.method}, {"X-Forwarded-Proto", &q.scheme}, {"X-Forwarded-Host", &q.host}, {"X-Forwarded-Uri", &uri}} {
-		values := r.Header[f.name]
+		values := h[f.name]
 		if len(values) > 1 {
-			return asked{}, errManyAsked.Withf("There is more than one %s: the proxy must replace what its client sent.", f.name)
+			return "", errManyAsked.Withf("There is more than one %s: the proxy must replace what its client sent.", f.name)
 		}
 		if len(values) == 1 && values[0] != "" {
 			*f.to = values[0]
 		}
-	}
-	if (uri != "") != (r.Header.Get("X-Forwarded-Method") != "") {
-		return asked{}, errHalfAsked
-	}
-	if uri == "" && named {
-		return asked{}, errNotAsked
-	}
-	if uri != "" {
-		q.path, q.query, _ = strings.Cut(uri, "?")
 	}
 	switch q.scheme { // Traefik's words for a WebSocket
 	case "ws":
@@ -120,7 +133,7 @@ func question(r *http.Request) (asked, error) {
 	case "wss":
 		q.scheme = "https"
 	}
-	return q, nil
+	return uri, nil
 }
 
 // authRequestWriter answers by those statuses that nginx's auth_request knows.
