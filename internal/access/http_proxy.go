@@ -79,8 +79,8 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	pass := &passage{decision: decision, request: request, trusted: web.FromProxy(r.Context())}
 	counted := &counter{ResponseWriter: w}
+	defer func() { record(counted.bytes) }() // also where an end breaks off, which ReverseProxy tells by a panic
 	p.forward.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), passageKey{}, pass)))
-	record(counted.bytes)
 	return pass.err
 }
 
