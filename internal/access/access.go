@@ -22,7 +22,8 @@ func (h Header) values(name string) []string { return textproto.MIMEHeader(h).Va
 // Request is what a door asks about: the request that somebody made to an application, read once and the same for every
 // stage.
 type Request struct {
-	// Method is the HTTP method in upper case.
+	// Method is the HTTP method as the application gets it: methods are case-sensitive (RFC 9110 §9.1), and one that is
+	// spelled otherwise is another, which rules do not match.
 	Method string
 	// Target says where the request goes, in the one reading that matching and the upstream share.
 	Target Target
@@ -68,7 +69,7 @@ type MatchContext struct {
 	Captures map[string]string
 	// URL is the request's target.
 	URL *url.URL
-	// Method is the HTTP method in upper case.
+	// Method is the HTTP method.
 	Method string
 	// Header are the request's fields.
 	Header Header

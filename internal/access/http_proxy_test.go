@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -122,6 +123,34 @@ func TestProxyPassesRequestsOn(t *testing.T) {
 	}
 }
 
+// What passed is recorded also where one of both ends breaks off: nobody is to read without a trace.
+func TestProxyRecordsWhatBreaksOff(t *testing.T) {
+	app := application(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	var recorded events
+	address := behind(t, app.URL, web.Options{}, &recorded)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "app.example.com"
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if text, err := io.ReadAll(resp.Body); err == nil || string(text) != "half" {
+		t.Errorf("%q %v", text, err)
+	}
+	if e := recorded.last(t, 1); e.Rule != "all" || e.Verdict != flow.VerdictOf(0) || e.Bytes != 4 {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestProxyRefuses(t *testing.T) {
 	var asked atomic.Int64
 	app := application(t, func(w http.ResponseWriter, r *http.Request) { asked.Add(1); echo(w, r) })
@@ -130,6 +159,7 @@ func TestProxyRefuses(t *testing.T) {
 		method, host, target, body, auth string
 		want                             int
 	}{
+		"lower case":        {"get", "app.example.com", "/", "", "", 404},
 		"no rule":           {"GET", "other.example.com", "/", "", "", 404},
 		"nobody":            {"PUT", "closed.example.com", "/", "", "", 401},
 		"somebody else":     {"PUT", "closed.example.com", "/", "please", "bob", 403},

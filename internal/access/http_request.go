@@ -19,7 +19,7 @@ func (d *Door) ask(r *http.Request, target Target, method string) *Request {
 	}
 	ctx := r.Context()
 	return &Request{
-		Method: strings.ToUpper(method), Target: target, Header: Header(r.Header),
+		Method: method, Target: target, Header: Header(r.Header),
 		Client: web.ClientIP(ctx), ID: web.RequestID(ctx),
 	}
 }

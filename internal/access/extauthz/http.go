@@ -73,7 +73,7 @@ func (h *Handler) read(ctx context.Context, a *AttributeContext) (*access.Reques
 	}
 	client, _ := netip.ParseAddr(a.GetSource().GetAddress().GetSocketAddress().GetAddress()) // none where Envoy listens on a socket
 	return &access.Request{
-		Method: strings.ToUpper(held.GetMethod()), Target: target, Header: header, Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held),
+		Method: held.GetMethod(), Target: target, Header: header, Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held),
 		Certificate: certificate(a.GetSource().GetCertificate()),
 	}, nil
 }

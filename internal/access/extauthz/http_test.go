@@ -163,6 +163,7 @@ func TestEnvoyIsRefused(t *testing.T) {
 		"somebody else":        {held("GET", "/api", as("bob")), permissionDenied, 403},
 		"no rule":              {held("GET", "/", as("ada")), permissionDenied, 404},
 		"another method":       {held("DELETE", "/api", as("ada")), permissionDenied, 404},
+		"lower case":           {held("get", "/api", as("ada")), permissionDenied, 404},
 		"dot segments":         {held("GET", "/api/../page", as("ada")), permissionDenied, 403},
 		"an encoded slash":     {held("GET", "/api/..%2fpage", as("ada")), permissionDenied, 400},
 		"a page":               {held("GET", "/page?x=1", nil), unauthenticated, 302},
