@@ -46,7 +46,8 @@ type HydratorAPI struct {
 	Retry *fetch.Retry `json:"retry"`
 }
 
-// HydratorCache says whether and how long answers are kept.
+// HydratorCache says whether and how long answers are kept: for requests that send the service the same, with the same
+// credentials. Nothing is kept about nobody in particular (the authenticator noop): the answer then depends on what else came along.
 type HydratorCache struct {
 	// Enabled keeps them. Oathkeeper keeps them where there is a ttl; so do we.
 	Enabled bool `json:"enabled"`
@@ -142,17 +143,18 @@ func (m *hydrator) Mutate(ctx context.Context, r *access.Request, p *access.Prin
 	return nil
 }
 
-// answer returns the service's answer, or a kept one for the same subject and claims.
+// answer returns the service's answer, or a kept one to the same question.
 func (m *hydrator) answer(ctx context.Context, r *access.Request, sent *document) (*document, error) {
 	body, err := json.Marshal(sent)
 	if err != nil {
 		return nil, err
 	}
-	if m.keep == 0 {
+	if m.keep == 0 || sent.Subject == "" {
 		return m.ask(ctx, r, body, sent.Subject)
 	}
-	// The claims are part of the key: what was said of somebody with one set of claims is not true of the same with another.
-	about, err := json.Marshal([]any{m.url, m.authorization, sent.Subject, sent.Extra, sent.Header})
+	// All that the service is told is part of the key: a role that somebody has at one address is not theirs at another. So are the
+	// credentials that go along, by which it may know more than the subject.
+	about, err := json.Marshal([]any{m.url, m.authorization, body, r.Header["Authorization"], r.Header["Cookie"], r.Header["X-Session-Token"]})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -328,6 +329,20 @@ func TestHydratorCache(t *testing.T) {
 	w.mutate(m, alice())
 	if s.calls.Load() != 4 {
 		t.Errorf("%d calls, want four", s.calls.Load())
+	}
+	// What is said at one place, or to who shows one credential, is not true elsewhere, or of another.
+	elsewhere := alice()
+	elsewhere.MatchContext = access.MatchContext{URL: &url.URL{Path: "/teams/2"}, RegexpCaptureGroups: []string{"2"}}
+	w.mutate(m, elsewhere)
+	another := request()
+	another.Header["Authorization"] = []string{"Bearer another"}
+	for range 2 {
+		if err := m.Mutate(w.ctx, another, alice()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.calls.Load() != 6 {
+		t.Errorf("%d calls, want six", s.calls.Load())
 	}
 }
 
