@@ -10,7 +10,7 @@
 //	request.host      string                      in lower case
 //	request.path      string                      normalized, percent-encoded
 //	request.query     map(string, list(string))   the query's parameters
-//	request.headers   map(string, string)         the first value of each field, by its name in lower case
+//	request.headers   map(string, string)         the values of each field with ", " between them, by its name in lower case
 //	request.ip        string                      the client's address
 //	captures          map(string, string)         what named parts of the rule's path template matched
 //	now               timestamp                   the time of the decision

@@ -162,8 +162,10 @@ func (v *variables) request(name string) (any, bool) {
 	case "request.headers":
 		fields := make(map[string]string, len(v.r.Header))
 		for name, values := range v.r.Header {
+			// One value with all of them (RFC 9110 §5.2): were it the first, a client could send two and have the application
+			// read the other.
 			if len(values) > 0 {
-				fields[strings.ToLower(name)] = values[0]
+				fields[strings.ToLower(name)] = strings.Join(values, ", ")
 			}
 		}
 		return fields, true
