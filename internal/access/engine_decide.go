@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
@@ -148,6 +149,8 @@ func (x *explanation) begin() time.Time {
 	return x.now()
 }
 
+// end notes what a handler decided. A refusal's cause is told too: handlers write it themselves, without the credential, and who
+// asks may read the rules. The cause of a failure is another's text, which may name hosts and users, and stays out.
 func (x *explanation) end(stage, handler string, begun time.Time, err error) {
 	if x == nil {
 		return
@@ -166,6 +169,9 @@ func (x *explanation) end(stage, handler string, begun time.Time, err error) {
 			step.Outcome = Failed
 		default:
 			step.Outcome = Refused
+		}
+		if cause := f.Unwrap(); cause != nil && step.Outcome != Failed {
+			step.Reason = strings.TrimSuffix(f.Message, ".") + ": " + strings.ReplaceAll(cause.Error(), "\n", ": ") + "."
 		}
 	}
 	x.steps = append(x.steps, step)

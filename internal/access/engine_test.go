@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -226,6 +227,41 @@ error json passed Requested url does not match any rules.`},
 	} {
 		if diff := cmp.Diff(c[1], c[0]); diff != "" {
 			t.Error(diff)
+		}
+	}
+}
+
+// because refuses, or fails, with an error.
+type because struct{ err error }
+
+func (b because) Authorize(context.Context, *Request, *Principal) error { return b.err }
+
+// Who tests a rule learns why a handler refused, which the client does not; why one failed stays in the log.
+func TestExplainSaysWhy(t *testing.T) {
+	for _, c := range []struct {
+		err           error
+		outcome, want string
+	}{
+		{ErrForbidden.Because(errors.New(`the scope "read" was not granted`)), Refused,
+			`Access credentials are not sufficient to access this resource: the scope "read" was not granted.`},
+		{ErrForbidden.Because(errors.Join(errors.New("two"), errors.New("lines"))), Refused, "Access credentials are not sufficient to access this resource: two: lines."},
+		{ErrForbidden, Refused, "Access credentials are not sufficient to access this resource."},
+		{ErrUnavailable.Because(errors.New("dial tcp 10.0.0.1:5432")), Failed, "Access cannot be decided at the moment."},
+	} {
+		k := coreKinds()
+		k.Authorizers["because"] = kindOf[Authorizer](because{c.err})
+		e := NewEngine(Options{Kinds: k, Config: DefaultConfig()})
+		rule := openRule("r", Match{URL: "http://h/"})
+		rule.Authorizer.Handler = "because"
+		loadRules(t, e, rule)
+		d := e.Explain(t.Context(), requestFor(t, "GET", "http://h/"))
+		if !slices.ContainsFunc(d.Steps, func(s Step) bool {
+			return s.Stage == "authorizer" && s.Outcome == c.outcome && s.Reason == c.want
+		}) {
+			t.Errorf("%v: %+v", c.err, d.Steps)
+		}
+		if answered := d.Steps[len(d.Steps)-1]; answered.Stage != "error" || answered.Reason != d.Err.Message {
+			t.Errorf("%v is answered with %+v", c.err, answered)
 		}
 	}
 }
