@@ -165,11 +165,13 @@ func cell(v any) string {
 		}
 		return strings.Join(parts, " ")
 	default:
-		encoded, err := json.Marshal(v)
-		if err != nil {
+		var encoded strings.Builder
+		encoder := json.NewEncoder(&encoded)
+		encoder.SetEscapeHTML(false) // a rule's pattern is to be read as it is written
+		if err := encoder.Encode(v); err != nil {
 			return printable(fmt.Sprint(v))
 		}
-		return printable(string(encoded))
+		return printable(strings.TrimSuffix(encoded.String(), "\n"))
 	}
 }
 

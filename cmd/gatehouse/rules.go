@@ -62,7 +62,7 @@ other rules and takes all or none. They are in force when this command ends; oth
 		Example: `  gatehouse rules apply rules.yaml
   gatehouse rules apply --set team-a team-a/
   gatehouse rules apply --dry-run rules.yaml
-  gatehouse rules list --set team-a --format json | gatehouse rules apply --set team-b -`,
+  jsonnet rules.jsonnet | gatehouse rules apply --set team-b -`,
 		Args: several("the files' or directories' names, or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			document, err := readRules(cmd, args)
@@ -81,7 +81,7 @@ other rules and takes all or none. They are in force when this command ends; oth
 				if err := a.sendRules(cmd, http.MethodPost, rules.path+"/check"+query, document, "", &checked); err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the server would take these %s rules\n", cell(checked["rules"]))
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the server would take the rules (%s)\n", cell(checked["rules"]))
 				return err
 			}
 			var done map[string]any

@@ -95,7 +95,7 @@ func TestRulesArePrinted(t *testing.T) {
 		t.Errorf("%v", got) // it is a list that can be applied
 	}
 	server, last := listening(t, 200, rule)
-	if out := works(t, "", "rules", "get", "a/b", "--endpoint", server); !strings.Contains(out, "file:///etc/rules.yaml") || last.path != "/admin/rules/a%2Fb" {
+	if out := works(t, "", "rules", "get", "a/b", "--endpoint", server); !strings.Contains(out, "file:///etc/rules.yaml") || !strings.Contains(out, `"url":"https://x/<.*>"`) || last.path != "/admin/rules/a%2Fb" {
 		t.Errorf("%s %s", last.path, out)
 	}
 	if got := asJSON[document](t, works(t, "", "rules", "get", "a", "--format", "json", "--endpoint", server)); got["source"] != nil {
