@@ -82,6 +82,7 @@ func ownFunctions() map[string]any {
 	return map[string]any{
 		"print":      printed,
 		"printIndex": printIndex,
+		jsonText:     asJSONText,
 		showing: func(v any) any {
 			if v == nil {
 				return ""

@@ -181,8 +181,13 @@ func TestRemoteJSON(t *testing.T) {
 	if s.body != `{"subject":"alice"}` || s.header.Get("Content-Type") != "application/json" || s.header.Get("Authorization") != "Bearer t" {
 		t.Errorf("%q %v", s.body, s.header)
 	}
-	// A value that breaks out of the document's shape is not sent.
-	if err := a.Authorize(t.Context(), request("PUT", "/a"), &access.Principal{Subject: `a"b`}); err == nil {
+	// A value does not break out of its string.
+	if err := a.Authorize(t.Context(), request("PUT", "/a"), &access.Principal{Subject: `a","subject":"root`}); err != nil || s.body != `{"subject":"a\",\"subject\":\"root"}` {
+		t.Errorf("%q %v", s.body, err)
+	}
+	// Nor is sent what is no document.
+	bare := create(t, o, "remote_json", `{"remote":"`+s.url+`/ok","payload":"{\"subject\":{{ .Subject }}}"}`)
+	if err := bare.Authorize(t.Context(), request("PUT", "/a"), &access.Principal{Subject: `a"b`}); err == nil {
 		t.Error("a payload that is no JSON was sent")
 	}
 }

@@ -77,7 +77,7 @@ func (o Options) newRemoteJSON(from access.Settings) (access.Authorizer, error) 
 	if err != nil {
 		return nil, err
 	}
-	if r.payload, err = access.NewTemplate(s.Payload); err != nil {
+	if r.payload, err = access.NewJSONTemplate(s.Payload); err != nil {
 		return nil, fmt.Errorf("payload: %w", err)
 	}
 	return r, nil

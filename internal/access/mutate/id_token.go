@@ -88,7 +88,7 @@ func (t *idTokens) make(from access.Settings) (access.Mutator, error) {
 		return nil, fmt.Errorf("ttl: %q is not between 1s and 24h", s.TTL)
 	}
 	if strings.TrimSpace(s.Claims) != "" {
-		if m.claims, err = access.NewTemplate(s.Claims); err != nil {
+		if m.claims, err = access.NewJSONTemplate(s.Claims); err != nil {
 			return nil, fmt.Errorf("claims: %w", err)
 		}
 	}

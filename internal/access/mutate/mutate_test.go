@@ -241,6 +241,25 @@ func TestIDTokenIsKept(t *testing.T) {
 	w.claimsOf(w.mutate(m, alice()))
 }
 
+// A quote in what a client sends adds no claim.
+func TestIDTokenClaimsAreNotForged(t *testing.T) {
+	w := begin(t, "ES256")
+	m := w.make("id_token", `{"issuer_url":"https://id","claims":"{\"team\":\"{{ printIndex .MatchContext.RegexpCaptureGroups 0 }}\"}"}`)
+	p := alice()
+	p.MatchContext.RegexpCaptureGroups = []string{`7","role":"admin`}
+	jws, err := jose.ParseSignedCompact(strings.TrimPrefix(w.mutate(m, p).Header.Get("Authorization"), "Bearer "), []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &claims); err != nil {
+		t.Fatal(err)
+	}
+	if claims["role"] != nil || claims["team"] != `7","role":"admin` {
+		t.Errorf("%v", claims)
+	}
+}
+
 func TestIDTokenClaimsMustBeAnObject(t *testing.T) {
 	w := begin(t, "ES256")
 	for _, claims := range []string{`[]`, `null`, `{{ .Subject }}`, `{} {}`, `{"a":`} {
