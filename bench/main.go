@@ -128,7 +128,7 @@ func measure(ctx context.Context, o options, d database) error {
 		return err
 	}
 	defer stop()
-	time.Sleep(2 * time.Second) // idle memory is what remains when the start is over
+	time.Sleep(10 * time.Second) // idle memory is what remains when the start is over
 	kb, err := t.residentKB()
 	if err != nil {
 		return err
