@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -125,6 +126,11 @@ type record struct {
 	IsResidential    bool `maxminddb:"is_residential_proxy"`
 	IsTorExitNode    bool `maxminddb:"is_tor_exit_node"`
 	IsHostingAddress bool `maxminddb:"is_hosting_provider"`
+}
+
+// knowsAnonymous reports whether one of the databases says which networks are anonymous: those of cities and countries do not.
+func (g *Geo) knowsAnonymous() bool {
+	return slices.ContainsFunc(g.o.Config.Editions, func(edition string) bool { return strings.Contains(edition, "Anonymous") })
 }
 
 // Lookup tells what is known of an address. It is an error when a database is not there, cannot be read, or is too old to be

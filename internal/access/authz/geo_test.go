@@ -197,6 +197,20 @@ func TestGeoIP(t *testing.T) {
 	}
 }
 
+// The databases of cities and countries do not say which networks are anonymous: a rule that refuses those would refuse nobody.
+func TestAnonymousNetworksNeedTheirDatabase(t *testing.T) {
+	clock := new(testkit.Clock)
+	o := options(clock)
+	o.Geo, _ = staged(t, clock, map[string][]byte{"GeoLite2-City": cities(built)})
+	settings, err := access.NewSettings(nil, []byte(`{"countries":{"allow":["DE"]},"anonymous":"deny"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := authz.Kinds(o)["geoip"](settings); err == nil || !strings.Contains(err.Error(), "add GeoIP2-Anonymous-IP to access.geoip.editions") {
+		t.Errorf("%v", err)
+	}
+}
+
 // Nobody gets in by a database that is missing or too old.
 func TestGeoFailsClosed(t *testing.T) {
 	clock := new(testkit.Clock)

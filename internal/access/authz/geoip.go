@@ -75,6 +75,9 @@ func (o Options) newGeoIP(from access.Settings) (access.Authorizer, error) {
 		if o.Geo == nil {
 			return nil, errors.New("countries, anonymous: this server has no geographical database: configure access.geoip")
 		}
+		if a.refuseHidden && !o.Geo.knowsAnonymous() {
+			return nil, errors.New("anonymous: no database says which networks are anonymous: add GeoIP2-Anonymous-IP to access.geoip.editions")
+		}
 		a.geo = o.Geo
 		a.geo.need()
 	}
