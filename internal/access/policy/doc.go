@@ -5,7 +5,7 @@
 //	subject           string                      who asks; empty for nobody in particular
 //	claims            map(string, dyn)            what came with the credential: claims, traits, introspected fields
 //	scopes            list(string)                what the credential was granted
-//	request.method    string                      in upper case
+//	request.method    string                      as it was sent; methods are case-sensitive
 //	request.scheme    string                      http or https
 //	request.host      string                      in lower case
 //	request.path      string                      normalized, percent-encoded
