@@ -1,0 +1,25 @@
+package access
+
+import "strings"
+
+var errParameters = ErrAmbiguous.With("The path has parameters (;) without which another rule is the one that matches, or none.")
+
+// readOtherwise reports whether an application that drops the parameters of segments, as servlet containers do, reads a path
+// that is not the matched rule's: passing it would be a way around the other rule. A rule that speaks of ";" itself knows
+// what its application reads.
+func (set *ruleSet) readOtherwise(s *search) bool {
+	if !strings.Contains(s.path, ";") {
+		return false
+	}
+	rule := s.best.rule
+	if m := &rule.rule.Match; strings.Contains(m.URL+m.Path+m.FullMethod, ";") {
+		return false
+	}
+	segments := strings.Split(s.path, "/")
+	for i, segment := range segments {
+		segments[i], _, _ = strings.Cut(segment, ";")
+	}
+	other := search{request: s.request, path: strings.Join(segments, "/")}
+	set.index.find(&other)
+	return other.err != nil || other.best == nil || other.best.rule != rule || other.tie != nil || other.foreign != nil
+}
