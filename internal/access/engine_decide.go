@@ -53,6 +53,8 @@ func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Dec
 	case s.tie != nil || s.foreign != nil:
 		other := cmp.Or(s.tie, s.foreign)
 		w.refuse(r, ErrManyRules.Because(fmt.Errorf("access: the rules %s and %s match", s.best.rule.name(), other.rule.name())))
+	case s.mixed != nil && s.mixed.rule.priority >= s.best.rule.priority:
+		w.refuse(r, errMixed)
 	case set.readOtherwise(&s):
 		w.refuse(r, errParameters)
 	default:

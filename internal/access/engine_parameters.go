@@ -4,6 +4,8 @@ import "strings"
 
 var errParameters = ErrAmbiguous.With("The path has parameters (;) without which another rule is the one that matches, or none.")
 
+var errMixed = ErrAmbiguous.With("A header or a query parameter that a rule asks for has several values, or the query cannot be parsed: which rule matches depends on who reads it.")
+
 // readOtherwise reports whether an application that drops the parameters of segments, as servlet containers do, reads a path
 // that is not the matched rule's: passing it would be a way around the other rule. A rule that speaks of ";" itself knows
 // what its application reads.

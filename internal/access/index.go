@@ -109,6 +109,8 @@ type search struct {
 	// priority says nothing between tenants, or one could take the other's requests.
 	best, tie, foreign *entry
 	err                error
+	// mixed is the rule of the highest priority whose conditions the request meets by some of its values, and not by all.
+	mixed *entry
 	// explanation takes every candidate, where somebody wants to know.
 	explanation *explanation
 }
@@ -207,7 +209,11 @@ func (s *search) matches(e *entry) bool {
 	case !p.matchParts(&s.request.Target, s.path):
 		return false
 	}
-	return e.rule.conditions.hold(s.request)
+	held, mixed := e.rule.conditions.hold(s.request)
+	if mixed && (s.mixed == nil || e.rule.priority > s.mixed.rule.priority) {
+		s.mixed = e
+	}
+	return held
 }
 
 // url gives what a pattern in one piece is compared with.

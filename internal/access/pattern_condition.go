@@ -83,25 +83,39 @@ func compileCondition(name, value, strategy string) (condition, error) {
 	return c, err
 }
 
-func (c *conditions) hold(r *Request) bool {
+// hold reports whether the request meets the conditions. mixed tells that it does not, and that an application could see it
+// otherwise: some values match and others do not, or the query cannot be parsed.
+func (c *conditions) hold(r *Request) (held, mixed bool) {
+	held = true
 	for i := range c.headers {
-		if !c.headers[i].holds(r.Header[c.headers[i].name]) {
-			return false
+		if one := &c.headers[i]; !one.holds(r.Header[one.name]) {
+			if !one.some(r.Header[one.name]) {
+				return false, false
+			}
+			held = false
 		}
 	}
 	if len(c.query) == 0 {
-		return true
+		return held, !held
 	}
 	query, err := url.ParseQuery(r.Target.RawQuery)
 	if err != nil {
-		return false
+		return false, true
 	}
 	for i := range c.query {
-		if !c.query[i].holds(query[c.query[i].name]) {
-			return false
+		if one := &c.query[i]; !one.holds(query[one.name]) {
+			if !one.some(query[one.name]) {
+				return false, false
+			}
+			held = false
 		}
 	}
-	return true
+	return held, !held
+}
+
+// some reports whether one of the values matches.
+func (c *condition) some(values []string) bool {
+	return slices.ContainsFunc(values, func(v string) bool { return c.holds([]string{v}) })
 }
 
 func (c *condition) holds(values []string) bool {
