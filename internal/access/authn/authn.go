@@ -20,7 +20,7 @@ var (
 	// ErrForeign says that the text is no credential of this kind at all: the rule's next authenticator is asked.
 	ErrForeign = errors.New("authn: no credential of this kind")
 	// ErrUnknown says that the credential is one of this kind and no good: made up, expired or revoked.
-	ErrUnknown = errors.New("authn: the credential is not known")
+	ErrUnknown = errors.New("the credential is not known, or not good any more")
 )
 
 // Sessions are the sessions of this server's people, of the context's tenant.
