@@ -19,6 +19,10 @@ import (
 type Proxy struct {
 	Door
 
+	// CORS says that the listener tells browsers which sites' pages may read answers. Then what applications say of that is taken
+	// off: two policies at once open what one of them closes, or close everything.
+	CORS bool
+
 	forward *httputil.ReverseProxy
 }
 
@@ -46,6 +50,7 @@ type passage struct {
 	decision *Decision
 	request  *Request
 	trusted  bool // the peer's own forwarding headers are kept
+	cors     bool // the listener's policy is the only one
 	err      error
 }
 
@@ -77,7 +82,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 	if decision.upstream == nil {
 		return errNowhere
 	}
-	pass := &passage{decision: decision, request: request, trusted: web.FromProxy(r.Context())}
+	pass := &passage{decision: decision, request: request, trusted: web.FromProxy(r.Context()), cors: p.CORS}
 	counted := &counter{ResponseWriter: w}
 	defer func() { record(counted.bytes) }() // also where an end breaks off, which ReverseProxy tells by a panic
 	p.forward.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), passageKey{}, pass)))
@@ -147,9 +152,12 @@ func (d *Decision) Upstream(request Header) Header {
 	return fields
 }
 
-// answered takes the upstream's answer: its own request id would stand beside ours.
+// answered takes the upstream's answer: its own request id would stand beside ours, and so would its CORS policy.
 func answered(resp *http.Response) error {
 	resp.Header.Del("X-Request-Id")
+	if way(resp.Request.Context()).cors {
+		maps.DeleteFunc(resp.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Access-Control-") })
+	}
 	return nil
 }
 

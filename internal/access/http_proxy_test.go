@@ -38,6 +38,7 @@ func behind(t *testing.T, upstream string, o web.Options, recorded *events) stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.CORS = o.CORS.Enabled
 	l := &web.Listener{Name: "proxy", Handler: web.NewRaw("proxy", web.KratosErrors, o, p.Serve), Config: web.DefaultConfig("127.0.0.1:0", "http://127.0.0.1/"), H2C: true}
 	if err := l.Open(t.Context()); err != nil {
 		t.Fatal(err)
@@ -55,6 +56,28 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	_ = r.Header.Write(w)
 	_, _ = io.WriteString(w, "\n")
 	_, _ = io.Copy(w, r.Body)
+}
+
+// S4-27: cross-origin access is decided in one place. Where the door does, what the application says of it is taken off.
+func TestOneCORSPolicy(t *testing.T) {
+	app := application(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+	})
+	const listed, other = "https://app.example.com", "https://other.example.com"
+	for _, c := range []struct {
+		enabled      bool
+		origin, want string
+	}{{true, listed, listed}, {true, other, ""}, {false, other, "*"}} {
+		at := behind(t, app.URL, web.Options{CORS: web.CORS{Enabled: c.enabled, AllowedOrigins: []string{listed}}}, &events{})
+		resp, _ := through(t, at, "GET", "app.example.com", "/a", nil, "Origin", c.origin)
+		if got := strings.Join(resp.Header.Values("Access-Control-Allow-Origin"), " and "); resp.StatusCode != http.StatusOK || got != c.want {
+			t.Errorf("%+v: %d, %q may", c, resp.StatusCode, got)
+		}
+		if c.enabled == (resp.Header.Get("Access-Control-Allow-Credentials") != "") {
+			t.Errorf("%+v: %v", c, resp.Header)
+		}
+	}
 }
 
 func application(t *testing.T, h http.HandlerFunc) *httptest.Server {

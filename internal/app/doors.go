@@ -168,6 +168,7 @@ func (a *App) proxy() (http.Handler, error) {
 	}
 	options := a.options("proxy", a.cfg.Serve.Proxy.Config)
 	options.Tenant = nil // the host is an application's; the rule says whose it is
+	p.CORS = options.CORS.Enabled
 	return web.NewRaw("proxy", web.KratosErrors, options, p.Serve), nil
 }
 
