@@ -231,7 +231,9 @@ func table(ctx context.Context, o options, t targets, conns int) error {
 
 // serveDoors starts a server for each number of access rules that the chosen workloads need; the function ends all of them, also
 // where one did not start.
+// They are on SQLite: decisions ask no database, and the connections of three more servers would be missing to the others.
 func (o options) serveDoors(ctx context.Context, d database) (open map[int]*target, stop func(), err error) {
+	d.name, d.dsn = "sqlite", ""
 	open = map[int]*target{}
 	var stops []func()
 	stop = func() {
