@@ -39,8 +39,7 @@ func serveBare(address, upstream string) error {
 		if err != nil {
 			return err
 		}
-		transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
-		transport.MaxIdleConnsPerHost = 256                          // its two would have it connect all the time
+		transport := &http.Transport{MaxIdleConnsPerHost: 256} // the usual two would have it connect all the time
 		mux.Handle("/", &httputil.ReverseProxy{Transport: transport, Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(to); p.SetXForwarded() }})
 	} else {
 		mux.HandleFunc("/application/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello\n") })

@@ -65,14 +65,17 @@ func (d doorTokens) Active(ctx context.Context, text string) (*authn.Token, erro
 	if t.Kind != token.Access || !t.Active(d.now()) {
 		return nil, authn.ErrUnknown
 	}
-	if made := t.Seen.Load(); made != nil {
-		return (*made).(*authn.Token), nil //nolint:forcetypeassert // nobody else stores there
+	if seen := t.Seen.Load(); seen != nil {
+		if made, ok := (*seen).(*authn.Token); ok {
+			return made, nil
+		}
 	}
-	made := any(&authn.Token{
+	made := &authn.Token{
 		Subject: t.Subject, ClientID: t.ClientID, Issuer: t.Issuer, Scope: t.Scope, Audience: t.Audience, Expires: t.ExpiresAt, Ext: t.AccessClaims,
-	})
-	t.Seen.Store(&made)
-	return made.(*authn.Token), nil //nolint:forcetypeassert // made two lines above
+	}
+	seen := any(made)
+	t.Seen.Store(&seen)
+	return made, nil
 }
 
 // doorClients lets the doors check a client's secret as the token endpoint does for the grant client_credentials.

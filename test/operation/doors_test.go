@@ -159,30 +159,7 @@ func TestBadRulesKeepTheLastGoodOnes(t *testing.T) {
 func TestStatementsPerDecision(t *testing.T) {
 	d := newDoorway(t, strings.NewReplacer("noop", "oauth2_introspection", "[]", "[{handler: header, config: {headers: {X-User: \"{{ print .Subject }}\"}}}]").Replace(openRule("token", "/token"))+
 		strings.Replace(openRule("session", "/session"), "noop", "bearer_token", 1))
-	out, _ := d.Command("clients", "create", "--endpoint", d.Admin, "--grant-type", "client_credentials", "--id", "count", "--format", "json")
-	var c struct {
-		Secret string `json:"client_secret"`
-	}
-	if err := json.Unmarshal([]byte(out), &c); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	token := func() string {
-		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, d.Public+"/oauth2/token", strings.NewReader("grant_type=client_credentials"))
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.SetBasicAuth("count", c.Secret)
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		var got struct {
-			Token string `json:"access_token"`
-		}
-		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || got.Token == "" {
-			t.Fatalf("no token: %d, %v", resp.StatusCode, err)
-		}
-		return got.Token
-	}
+	token := tokens(t, d.Server)
 	passes := func(path, credential string) func() {
 		return func() {
 			if status := d.decides(path, credential); status != http.StatusOK {
@@ -190,15 +167,15 @@ func TestStatementsPerDecision(t *testing.T) {
 			}
 		}
 	}
-	tokens, sessions := make([]string, 5), make([]string, 5)
+	accessTokens, sessions := make([]string, 5), make([]string, 5)
 	d.person()
-	for i := range tokens {
-		tokens[i], sessions[i] = token(), d.session()
+	for i := range accessTokens {
+		accessTokens[i], sessions[i] = token(), d.session()
 	}
 	d.Stop()
 	d.Run() // remembers nothing
 	d.Eventually(func() bool { return d.decides("/nowhere", "") == http.StatusNotFound })
-	for path, credentials := range map[string][]string{"/token": tokens, "/session": sessions} {
+	for path, credentials := range map[string][]string{"/token": accessTokens, "/session": sessions} {
 		i := 0
 		if n := d.Statements(func() { passes(path, credentials[i])(); i++ }); n != 1 {
 			t.Errorf("%s, with one that is not remembered: %d statements, want 1", path, n)

@@ -268,9 +268,9 @@ func TestMemorySaysSo(t *testing.T) {
 	}
 }
 
-// The budget of statements, counted by the server itself over HTTP.
-func TestStatementsPerRequest(t *testing.T) {
-	s := process.Start(t, process.Options{})
+// tokens registers a client and gives what gets it a token each time.
+func tokens(t *testing.T, s *process.Server) func() string {
+	t.Helper()
 	out, _ := s.Command("clients", "create", "--endpoint", s.Admin, "--grant-type", "client_credentials", "--id", "count", "--format", "json")
 	var c struct {
 		Secret string `json:"client_secret"`
@@ -278,8 +278,7 @@ func TestStatementsPerRequest(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &c); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	var token string
-	issue := func() {
+	return func() string {
 		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Public+"/oauth2/token", strings.NewReader("grant_type=client_credentials"))
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.SetBasicAuth("count", c.Secret)
@@ -294,8 +293,16 @@ func TestStatementsPerRequest(t *testing.T) {
 		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || got.Token == "" {
 			t.Fatalf("no token: %d, %v", resp.StatusCode, err)
 		}
-		token = got.Token
+		return got.Token
 	}
+}
+
+// The budget of statements, counted by the server itself over HTTP.
+func TestStatementsPerRequest(t *testing.T) {
+	s := process.Start(t, process.Options{})
+	var token string
+	next := tokens(t, s)
+	issue := func() { token = next() }
 	introspect := func() {
 		resp, err := http.PostForm(s.Admin+"/admin/oauth2/introspect", url.Values{"token": {token}})
 		if err != nil {
