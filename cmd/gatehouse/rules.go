@@ -58,7 +58,8 @@ func applyRules() *cobra.Command {
 		Use: "apply FILE...", Short: "Put rules in the place of those of a set, all or none",
 		Long: `Reads rules from files (JSON or YAML, a list or one rule), directories (their .json, .yaml and .yml files) or standard
 input (-), and replaces a set of the server's by them: what is not in them is removed. The server checks them together with all
-other rules and takes all or none. They are in force when this command ends; other replicas follow within a second.`,
+other rules and takes all or none. They are in force when this command ends; other replicas follow within a second. A
+server that has not been able to read one of its sources since it started has none in force yet: "gatehouse rules sources" tells.`,
 		Example: `  gatehouse rules apply rules.yaml
   gatehouse rules apply --set team-a team-a/
   gatehouse rules apply --dry-run rules.yaml
