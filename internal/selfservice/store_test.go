@@ -56,7 +56,8 @@ func TestFlowsComeBackAsTheyWere(t *testing.T) {
 		if err := db.QueryRow(s.ctx, `SELECT document FROM selfservice_flow WHERE tenant_id = :tenant AND id = ?`, f.ID).Scan(&document); err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(document, "ada") || strings.Contains(document, "csrf_token") {
+		// Sealed text is random letters: only words too long to be there by chance prove anything.
+		if strings.Contains(document, "ada@example.com") || strings.Contains(document, "csrf_token") {
 			t.Error("the document can be read in the database")
 		}
 	})
