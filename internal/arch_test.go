@@ -17,7 +17,7 @@ type floor struct {
 }
 
 // ground is what every service and feature may stand on. testkit belongs to tests and has a rule of its own.
-var ground = []string{"fault", "tenant", "spell", "sprig", "secret", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
+var ground = []string{"fault", "tenant", "actor", "spell", "sprig", "secret", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
 
 // services may be used by each feature.
 var services = []string{
@@ -52,15 +52,15 @@ var floors = []floor{
 		"black-box suites see what a user sees: a process, its files and its HTTP"},
 
 	// Ground, lowest first.
-	{[]string{"fault", "tenant"}, nil,
-		"everything speaks errors and tenants, so these two can stand on nothing"},
+	{[]string{"fault", "tenant", "actor"}, nil,
+		"everything speaks errors, tenants and who acts, so these can stand on nothing"},
 	{[]string{"spell", "sprig"}, nil,
 		"what people may write, and what they most likely meant, is computed from text alone"},
 	{[]string{"secret"}, []string{"fault"},
 		"keys, tokens and password hashes are computed, not stored or served here"},
 	{[]string{"telemetry"}, []string{"fault", "tenant", "secret"},
 		"logs, metrics and traces must be usable by every other package"},
-	{[]string{"web"}, []string{"fault", "tenant", "secret", "telemetry"},
+	{[]string{"web"}, []string{"fault", "tenant", "actor", "secret", "telemetry"},
 		"the HTTP ground knows requests and answers, not what they mean"},
 	{[]string{"page"}, []string{"fault", "web"},
 		"pages are shown by features and know none of them"},

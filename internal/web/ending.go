@@ -133,7 +133,7 @@ func (x *exchange) log(r *http.Request, route string, status int, elapsed time.D
 		slog.Int("status", status),
 		slog.Int64("bytes", x.out.bytes),
 		slog.Duration("duration", elapsed),
-		slog.String("client_ip", x.client.String()),
+		slog.String("client_ip", x.origin.Address.String()),
 		slog.String("tenant", string(x.tenant)),
 	)
 	if x.err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -17,7 +18,8 @@ type exchange struct {
 	core    *core
 	route   *route // nil until ServeMux found one
 	id      [1]string
-	client  netip.Addr
+	origin  actor.Origin
+	actor   actor.Actor // the zero Actor until ActAs
 	tenant  tenant.ID
 	https   bool
 	proxied bool
@@ -26,7 +28,7 @@ type exchange struct {
 	span    func(route string, status int, err error)
 }
 
-// requestContext answers for the exchange and the tenant in one step, where a chain of context.WithValue
+// requestContext answers for the exchange, the tenant, the actor and the origin in one step, where a chain of context.WithValue
 // would walk.
 type requestContext struct {
 	context.Context //nolint:containedctx // it is the context
@@ -43,6 +45,12 @@ func (c *requestContext) Value(key any) any {
 	case tenant.Key:
 		if c.x.tenant != "" {
 			return &c.x.tenant
+		}
+	case actor.OriginKey:
+		return &c.x.origin
+	case actor.Key:
+		if c.x.actor.Kind != "" {
+			return &c.x.actor
 		}
 	}
 	return c.Context.Value(key)
@@ -65,9 +73,17 @@ func RequestID(ctx context.Context) string {
 // the zero Addr outside of a request.
 func ClientIP(ctx context.Context) netip.Addr {
 	if x := from(ctx); x != nil {
-		return x.client
+		return x.origin.Address
 	}
 	return netip.Addr{}
+}
+
+// ActAs says who sent the request, for everything that is done for it from here on: for guards, which cannot give the handler
+// another context. Outside of a request it does nothing. It must not be called while others read the context.
+func ActAs(ctx context.Context, a actor.Actor) {
+	if x := from(ctx); x != nil {
+		x.actor = a
+	}
 }
 
 // IsHTTPS reports whether the client spoke TLS to us or to the proxy that is declared to terminate it.

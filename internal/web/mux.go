@@ -315,11 +315,12 @@ func (c *core) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x.ctx = requestContext{Context: r.Context(), x: x}
 	x.out = responseWriter{ResponseWriter: w, routing: true, json: c.jsonType}
 	x.id[0] = requestID(r.Header["X-Request-Id"])
+	x.origin.RequestID = x.id[0]
 	peer := peerAddr(r.RemoteAddr)
 	x.proxied = c.o.Socket || c.trusted.contain(peer)
-	x.client = peer
+	x.origin.Address = peer
 	if x.proxied {
-		x.client = clientAddr(peer, r.Header["X-Forwarded-For"], c.trusted)
+		x.origin.Address = clientAddr(peer, r.Header["X-Forwarded-For"], c.trusted)
 	}
 	x.https = overTLS(r, peer, c.terminators)
 	if c.o.Tenant != nil {
