@@ -17,7 +17,7 @@ type floor struct {
 }
 
 // ground is what every service and feature may stand on. testkit belongs to tests and has a rule of its own.
-var ground = []string{"fault", "tenant", "actor", "spell", "sprig", "secret", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
+var ground = []string{"fault", "tenant", "actor", "wait", "spell", "sprig", "secret", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
 
 // services may be used by each feature.
 var services = []string{
@@ -54,23 +54,25 @@ var floors = []floor{
 	// Ground, lowest first.
 	{[]string{"fault", "tenant", "actor"}, nil,
 		"everything speaks errors, tenants and who acts, so these can stand on nothing"},
+	{[]string{"wait"}, nil,
+		"everything waits, so what bounds a wait can stand on nothing"},
 	{[]string{"spell", "sprig"}, nil,
 		"what people may write, and what they most likely meant, is computed from text alone"},
 	{[]string{"secret"}, []string{"fault"},
 		"keys, tokens and password hashes are computed, not stored or served here"},
 	{[]string{"telemetry"}, []string{"fault", "tenant", "secret"},
 		"logs, metrics and traces must be usable by every other package"},
-	{[]string{"web"}, []string{"fault", "tenant", "actor", "secret", "telemetry"},
+	{[]string{"web"}, []string{"fault", "tenant", "actor", "wait", "secret", "telemetry"},
 		"the HTTP ground knows requests and answers, not what they mean"},
 	{[]string{"page"}, []string{"fault", "web"},
 		"pages are shown by features and know none of them"},
-	{[]string{"fetch"}, []string{"fault", "secret", "telemetry"},
+	{[]string{"fetch"}, []string{"fault", "wait", "secret", "telemetry"},
 		"outgoing requests are guarded in one place that knows no feature, and carry the credentials that are configured for them"},
-	{[]string{"sqldb"}, []string{"fault", "tenant", "telemetry"},
+	{[]string{"sqldb"}, []string{"fault", "tenant", "wait", "telemetry"},
 		"SQL, dialects, tenancy and the change feed; the tables belong to the features"},
 	{[]string{"migrations"}, []string{"fault", "sqldb"},
 		"schemas are text; the packages that own the tables are not needed to run it"},
-	{[]string{"cache"}, []string{"fault", "tenant", "telemetry", "sqldb"},
+	{[]string{"cache"}, []string{"fault", "tenant", "wait", "telemetry", "sqldb"},
 		"a cache follows the change feed of sqldb and holds values it does not understand"},
 	{[]string{"oauth"}, []string{"fault", "secret"},
 		"the words of OAuth are values and rules without a store and without HTTP"},

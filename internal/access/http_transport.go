@@ -1,7 +1,6 @@
 package access
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -13,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // UpstreamConfig says how the proxy reaches applications.
@@ -121,7 +122,7 @@ func (u *upstreams) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err == nil || try == tries || body.touched.Load() || !unreached(err) {
 			return resp, err
 		}
-		if !pause(r.Context(), time.Duration(try)*50*time.Millisecond) {
+		if !wait.For(r.Context(), time.Duration(try)*50*time.Millisecond) {
 			return nil, err
 		}
 	}
@@ -131,15 +132,6 @@ func (u *upstreams) RoundTrip(r *http.Request) (*http.Response, error) {
 func unreached(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "dial" && !op.Timeout()
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }
 
 // untouched is a body that knows whether anything of it was taken. Closing is left to the server: a transport closes the body

@@ -302,17 +302,6 @@ func emptyList(text []byte) bool {
 	return false
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
-
 // digest remembers a document: some servers call the same one by another entity tag each time.
 type digest struct {
 	sum   [sha256.Size]byte

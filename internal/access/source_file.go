@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // fileReader reads a file, or all .json, .yaml and .yml files of a directory, without those that begin with a dot, in the
@@ -64,8 +66,8 @@ func (f *fileReader) read(ctx context.Context) ([]Rule, error) {
 // calm waits until two looks show the same.
 func (f *fileReader) calm(ctx context.Context, before []fileState) ([]fileState, error) {
 	for {
-		if err := sleep(ctx, f.first); err != nil {
-			return nil, err
+		if !wait.For(ctx, f.first) {
+			return nil, ctx.Err()
 		}
 		states, err := f.look()
 		if err != nil || same(before, states) {

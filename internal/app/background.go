@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // background starts what goes on beside requests and gives back a function that waits for its end.
@@ -46,10 +48,8 @@ func (a *App) sweep(ctx context.Context) error {
 				rest = 100 * time.Millisecond
 			}
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.For(ctx, rest) {
 			return ctx.Err()
-		case <-time.After(rest):
 		}
 	}
 }
@@ -86,10 +86,8 @@ func (a *App) endIdentities(ctx context.Context) error {
 			a.log.WarnContext(ctx, "identities that have ended could not be worked off; it is tried again and again", "error", err)
 		}
 		failing = err != nil
-		select {
-		case <-ctx.Done():
+		if !wait.For(ctx, rest) {
 			return ctx.Err()
-		case <-time.After(rest):
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // collectLess lets the heap grow to five times what is live before it is collected, where the operator's GOGC does not say
@@ -29,10 +30,8 @@ func (a *App) settle(ctx context.Context) error {
 	for _, id := range a.cfg.Tenants.IDs() {
 		_ = a.features.keys.Ensure(tenant.With(ctx, id)) // it waits for the keys' own task, which tells what fails
 	}
-	select {
-	case <-ctx.Done():
+	if !wait.For(ctx, settleAfter) {
 		return ctx.Err()
-	case <-time.After(settleAfter):
 	}
 	runtime.GC() // empties the pools, and what was in them is garbage the next time
 	debug.FreeOSMemory()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // Options describe a cache.
@@ -215,22 +215,13 @@ func (c *Cache[V]) run(ctx context.Context, k id, l *load[V], fetch func(ctx con
 	believed := c.believed()
 	finished := false
 	defer func() {
-		if !finished {
-			l.err = c.panicked(recover())
+		if !finished { // a panic is not the process's: many may wait. Without one it was runtime.Goexit.
+			l.err = fmt.Errorf("cache %s: the load %w", c.o.Name, wait.Panicked(recover()))
 		}
 		c.finish(k, l, &entry[V]{l.value, expires}, believed)
 	}()
 	l.value, l.err = fetch(ctx)
 	finished = true
-}
-
-// panicked turns a load's panic into an error: it is not the process's, and many may wait. The value thrown may
-// hold anything, so only the runtime's own errors are told. Without one the goroutine was ended by runtime.Goexit.
-func (c *Cache[V]) panicked(r any) error {
-	if told, ok := r.(runtime.Error); ok {
-		return fmt.Errorf("cache %s: the load panicked: %w", c.o.Name, told)
-	}
-	return fmt.Errorf("cache %s: the load panicked with %T", c.o.Name, r)
 }
 
 // finish keeps the answer unless a change came meanwhile, and hands it out. Whether the feed could be believed

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 const (
@@ -71,10 +73,8 @@ func (c *Courier) refresh(ctx context.Context) {
 	}
 	for {
 		c.words.refresh(ctx, bodies...)
-		select {
-		case <-ctx.Done():
+		if !wait.For(ctx, refreshEvery) {
 			return
-		case <-time.After(refreshEvery):
 		}
 	}
 }
@@ -235,11 +235,9 @@ func (c *Courier) note(ctx context.Context, m *record, e end) bool {
 			return ours
 		}
 		m.Dispatches = m.Dispatches[:len(m.Dispatches)-1]
-		select {
-		case <-ctx.Done():
+		if !wait.For(ctx, pause) {
 			c.log.ErrorContext(ctx, "what became of a message could not be written down; it may be sent twice", "message", m.ID, "error", err)
 			return false
-		case <-time.After(pause):
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // Bounds say whom an Asker may call. The zero value keeps to the public internet.
@@ -148,21 +149,9 @@ func (a *Asker) Ask(ctx context.Context, q Question) (*Answer, error) {
 		if hopeless || err == nil && answer.Status < http.StatusInternalServerError || q.MaxDelay <= 0 || try >= maxRetries {
 			return answer, err
 		}
-		if !sleep(ctx, min(q.MaxDelay, firstDelay<<try)) {
+		if !wait.For(ctx, min(q.MaxDelay, firstDelay<<try)) {
 			return answer, err
 		}
-	}
-}
-
-// sleep reports whether the time could be waited.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // Verdict is how a decision ended.
@@ -171,7 +172,7 @@ func (f *Flow) Run(ctx context.Context) error {
 		case e := <-f.queue:
 			batch = f.gather(append(batch[:0], e))
 			if !f.write(ctx, batch) {
-				pause(ctx, recovery)
+				wait.For(ctx, recovery)
 			}
 		}
 	}
@@ -264,13 +265,4 @@ func fit(s string, n int) string {
 		s = strings.ToValidUTF8(s, "�")
 	}
 	return strings.ReplaceAll(s, "\x00", "")
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // maxAnswer is the size of an answer in bytes.
@@ -48,7 +49,7 @@ func (cl *client) send(ctx context.Context, c Config, trigger string, body []byt
 		if try >= c.MaxRetries || ctx.Err() != nil || !again(a, err) {
 			return a, err
 		}
-		if !sleep(ctx, 100*time.Millisecond<<try) {
+		if !wait.For(ctx, 100*time.Millisecond<<try) {
 			return a, err
 		}
 	}
@@ -60,18 +61,6 @@ func again(a *answer, err error) bool {
 		return !errors.Is(err, fetch.ErrPrivate) && !errors.Is(err, fetch.ErrTooLarge)
 	}
 	return a.status == http.StatusTooManyRequests || a.status >= 500 && a.status != http.StatusNotImplemented
-}
-
-// sleep reports whether the time could be waited.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 func (cl *client) try(ctx context.Context, c Config, trigger string, body []byte) (*answer, error) {

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // Options are what Keys works with.
@@ -37,7 +37,7 @@ type Keys struct {
 	Options
 
 	shelf     shelf
-	loads     singleflight.Group
+	loads     wait.Flight[*snapshot]
 	documents documents
 	wakeup    chan struct{}
 }
@@ -134,19 +134,15 @@ func (k *Keys) get(ctx context.Context, set string) (*snapshot, error) {
 	if s := k.shelf.get(key); s != nil && (s.followed && k.Store.fresh() || k.Now().Sub(s.loaded) < maxBlind) {
 		return s, nil
 	}
-	loaded := k.loads.DoChan(flight(key), func() (any, error) {
-		// The load is for everyone who waits, so it outlives the request that began it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	s, err := k.loads.Do(ctx, flight(key), func(ctx context.Context) (*snapshot, error) {
+		ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 		defer cancel()
 		return k.load(ctx, key)
 	})
-	select {
-	case r := <-loaded:
-		s, _ := r.Val.(*snapshot)
-		return s, r.Err
-	case <-ctx.Done():
+	if err != nil && ctx.Err() != nil {
 		return nil, fault.From(ctx.Err())
 	}
+	return s, err
 }
 
 const loadTimeout = 20 * time.Second

@@ -3,6 +3,8 @@ package selfservice
 import (
 	"context"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // beat is the grid of answers that must not tell by their time. The work takes a few milliseconds; where a busy database makes
@@ -26,23 +28,8 @@ func (h *Handler) keepBeat(ctx context.Context, f *Flow) {
 	now := h.Now()
 	rest := beat - max(now.Sub(f.began), 0)%beat
 	due := now.Add(rest)
-	if pause(ctx, rest-napping) {
+	if wait.For(ctx, rest-napping) {
 		nap(min(due.Sub(h.Now()), napping))
-		pause(ctx, min(due.Sub(h.Now()), napping)) // where a nap is shorter, or the clock is not the kernel's
-	}
-}
-
-// pause waits, and reports whether the request is still there.
-func pause(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
+		wait.For(ctx, min(due.Sub(h.Now()), napping)) // where a nap is shorter, or the clock is not the kernel's
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // Run reads the feed until ctx ends, which is no error.
@@ -239,10 +240,7 @@ func (f *Feed) listen(ctx context.Context) {
 		if err := f.listenOnce(ctx); err != nil && ctx.Err() == nil {
 			f.db.core.log.DebugContext(ctx, "listening for changes broke; they are still found in turns", "database", f.db.Name(), "error", err)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
+		wait.For(ctx, time.Second)
 	}
 }
 

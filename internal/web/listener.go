@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // Listener is one address that answers HTTP.
@@ -205,12 +207,12 @@ func (g Grace) stop(listeners []*Listener, servers []*http.Server, broken bool) 
 		l.ending.Store(true)
 	}
 	if !broken {
-		pause(ctx, min(max(g.Delay, lameDuck), limit/2))
+		wait.For(ctx, min(max(g.Delay, lameDuck), limit/2))
 	}
 	for _, l := range listeners {
 		_ = l.Close()
 	}
-	pause(ctx, min(max(settle, min(g.Delay/10, 10*settle)), limit/2))
+	wait.For(ctx, min(max(settle, min(g.Delay/10, 10*settle)), limit/2))
 	faults := make([]error, len(servers))
 	var all sync.WaitGroup
 	for i, s := range servers {
@@ -223,13 +225,6 @@ func (g Grace) stop(listeners []*Listener, servers []*http.Server, broken bool) 
 	}
 	all.Wait()
 	return errors.Join(faults...)
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }
 
 // ClientCertificate returns whether the request came with a certificate that ClientCAFile's authorities signed,

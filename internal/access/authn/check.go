@@ -12,16 +12,16 @@ import (
 	"time"
 
 	"github.com/tidwall/gjson"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // check asks a session store about the session of a request, as Oathkeeper does.
 type check struct {
 	*sessions
-	flights singleflight.Group
+	flights wait.Flight[[]byte]
 	ttl     time.Duration
 	s       CheckSettings
 	target  *url.URL
@@ -90,7 +90,7 @@ func (c *check) ask(ctx context.Context, r *access.Request) ([]byte, error) {
 	if document, ok := c.answers.Get(ctx, key); ok {
 		return document, nil
 	}
-	return fly(ctx, &c.flights, tenantOf(ctx)+key, func(ctx context.Context) ([]byte, error) {
+	return c.flights.Do(ctx, tenantOf(ctx)+key, func(ctx context.Context) ([]byte, error) {
 		began := c.o.Now()
 		document, err := c.call(ctx, q)
 		if err == nil {

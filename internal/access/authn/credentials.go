@@ -10,11 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // ClientCredentialsSettings are the settings of the authenticator oauth2_client_credentials.
@@ -34,7 +33,7 @@ type ClientCredentialsSettings struct {
 type credentials struct {
 	o       Options
 	good    *cache.Cache[time.Time] // when the token that was got expires
-	flights singleflight.Group
+	flights wait.Flight[time.Time]
 }
 
 func newCredentials(o Options) *credentials {
@@ -122,7 +121,7 @@ func (a *foreignClient) Authenticate(ctx context.Context, r *access.Request) (*a
 			return who, nil
 		}
 	}
-	_, err = fly(ctx, &a.flights, tenantOf(ctx)+key, func(ctx context.Context) (time.Time, error) {
+	_, err = a.flights.Do(ctx, tenantOf(ctx)+key, func(ctx context.Context) (time.Time, error) {
 		return a.try(ctx, key, tokenCall{url: a.url, id: id, secret: secret, scopes: a.scopes, timeout: a.timeout, delay: a.delay})
 	})
 	if err != nil {

@@ -8,11 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // Token is an access token of this server, as its introspection endpoint would tell it. It does not change. It remembers what was
@@ -95,7 +94,7 @@ type introspections struct {
 	o       Options
 	bound   *confirmer
 	answers *cache.Cache[*introspected]
-	flights singleflight.Group
+	flights wait.Flight[*introspected]
 }
 
 func newIntrospections(o Options, bound *confirmer) *introspections {

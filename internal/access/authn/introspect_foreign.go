@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
@@ -105,7 +103,7 @@ func (a *foreignToken) told(ctx context.Context, r *access.Request, token string
 			return t, nil
 		}
 	}
-	return fly(ctx, &a.flights, tenantOf(ctx)+key, func(ctx context.Context) (*introspected, error) {
+	return a.flights.Do(ctx, tenantOf(ctx)+key, func(ctx context.Context) (*introspected, error) {
 		began := a.o.Now()
 		t, err := a.ask(ctx, r, token)
 		if err == nil && a.cached {
@@ -113,22 +111,6 @@ func (a *foreignToken) told(ctx context.Context, r *access.Request, token string
 		}
 		return t, err
 	})
-}
-
-// fly makes one call for all who ask for the same at the same time. It goes on for the others when one gives up.
-func fly[T any](ctx context.Context, g *singleflight.Group, key string, call func(ctx context.Context) (T, error)) (T, error) {
-	done := g.DoChan(key, func() (any, error) {
-		v, err := call(context.WithoutCancel(ctx))
-		return v, err
-	})
-	select {
-	case result := <-done:
-		v, _ := result.Val.(T)
-		return v, result.Err
-	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
-	}
 }
 
 // ask makes the call of RFC 7662 §2.1.

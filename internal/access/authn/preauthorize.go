@@ -9,10 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // PreAuthorization gets the token that an introspection endpoint asks for, by the grant client_credentials.
@@ -40,7 +39,7 @@ func (p *PreAuthorization) identity() string {
 type preAuthorized struct {
 	o       Options
 	s       *PreAuthorization // nil: without
-	flights singleflight.Group
+	flights wait.Flight[string]
 
 	mu    sync.Mutex
 	token string
@@ -100,7 +99,7 @@ func (p *preAuthorized) current(ctx context.Context) (string, error) {
 	if token != "" && good {
 		return token, nil
 	}
-	return fly(ctx, &p.flights, "", p.get)
+	return p.flights.Do(ctx, "", p.get)
 }
 
 // get asks the token endpoint (RFC 6749 §4.4.2). The token is used for nine tenths of its life.

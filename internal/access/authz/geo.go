@@ -14,6 +14,7 @@ import (
 	"github.com/oschwald/maxminddb-golang/v2"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // GeoOptions are what a Geo works with.
@@ -199,11 +200,7 @@ func (g *Geo) Run(ctx context.Context) {
 		} else {
 			pause = retryAfter
 		}
-		t := time.NewTimer(next)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if !wait.For(ctx, next) {
 			return
 		}
 	}

@@ -11,16 +11,14 @@ import (
 	"maps"
 	"net/textproto"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // HydratorSettings are the settings of the mutator hydrator.
@@ -73,7 +71,7 @@ type matchContext struct {
 type hydrators struct {
 	o       Options
 	answers *cache.Cache[*document]
-	flights singleflight.Group
+	flights wait.Flight[*document]
 }
 
 // longestAnswer bounds how long an answer is kept.
@@ -152,43 +150,33 @@ func (m *hydrator) answer(ctx context.Context, r *access.Request, sent *document
 	if m.keep == 0 || sent.Subject == "" {
 		return m.ask(ctx, r, body, sent.Subject)
 	}
-	// All that the service is told is part of the key: a role that somebody has at one address is not theirs at another. So are the
-	// credentials that go along, by which it may know more than the subject.
-	about, err := json.Marshal([]any{m.url, m.authorization, body, r.Header["Authorization"], r.Header["Cookie"], r.Header["X-Session-Token"]})
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(about)
-	key := string(sum[:])
+	key := m.keyOf(r, body)
 	if kept, ok := m.answers.Get(ctx, key); ok {
 		return kept, nil
 	}
 	owner, _ := tenant.From(ctx)
-	done := m.flights.DoChan(string(owner)+key, func() (any, error) {
-		got, err := m.ask(context.WithoutCancel(ctx), r, body, sent.Subject)
+	return m.flights.Do(ctx, string(owner)+key, func(ctx context.Context) (*document, error) {
+		got, err := m.ask(ctx, r, body, sent.Subject)
 		if err == nil {
 			m.answers.Set(ctx, key, got, m.keep)
 		}
 		return got, err
 	})
-	select {
-	case result := <-done:
-		got, _ := result.Val.(*document)
-		return got, result.Err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+}
+
+// keyOf is the same for questions that must have the same answer. All that the service is told is part of it: a role that somebody
+// has at one address is not theirs at another. So are the credentials that go along, by which it may know more than the subject.
+func (m *hydrator) keyOf(r *access.Request, body []byte) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q %q ", m.url, m.authorization, r.Header["Authorization"], r.Header["Cookie"], r.Header["X-Session-Token"])
+	h.Write(body)
+	return string(h.Sum(nil))
 }
 
 // ask makes the call. The client's header fields go along as Oathkeeper sends them; its credentials to this server do not where
 // the service has one of its own.
 func (m *hydrator) ask(ctx context.Context, r *access.Request, body []byte, subject string) (*document, error) {
-	q := fetch.Question{Method: "POST", URL: m.url, Body: body, Timeout: m.timeout, MaxDelay: m.delay, Header: make(map[string][]string, len(r.Header)+2)}
-	for name, values := range r.Header {
-		if !slices.Contains(hopByHop(), name) && name != "Accept-Encoding" && name != "Expect" {
-			q.Header[name] = values
-		}
-	}
+	q := fetch.Question{Method: "POST", URL: m.url, Body: body, Timeout: m.timeout, MaxDelay: m.delay, Header: passedOn(r.Header)}
 	q.Header["Content-Type"] = []string{"application/json"}
 	if m.authorization != "" {
 		q.Header["Authorization"] = []string{m.authorization}
@@ -206,6 +194,23 @@ func (m *hydrator) ask(ctx context.Context, r *access.Request, body []byte, subj
 	return readDocument(answer.Body, subject)
 }
 
+// passedOn are the client's fields that another service may see: not those of its connection, which Connection may add to
+// (RFC 9110 §7.6.1), and not what it agreed to for the answer to this request.
+func passedOn(h access.Header) map[string][]string {
+	passed := make(map[string][]string, len(h)+2)
+	for name, values := range h {
+		if !hopByHop(name) && name != "Accept-Encoding" && name != "Expect" {
+			passed[name] = values
+		}
+	}
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			delete(passed, textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)))
+		}
+	}
+	return passed
+}
+
 // readDocument reads an answer. It may not say that somebody else asks.
 func readDocument(text []byte, subject string) (*document, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -220,7 +225,7 @@ func readDocument(text []byte, subject string) (*document, error) {
 	fields := make(map[string][]string, len(got.Header))
 	for name, values := range got.Header {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
-		if !fetch.IsToken(name) || slices.Contains(hopByHop(), canonical) {
+		if !fetch.IsToken(name) || hopByHop(canonical) {
 			return nil, access.ErrUnavailable.Because(errors.New("the hydrator's service answered with a header that cannot be set"))
 		}
 		fields[canonical] = values

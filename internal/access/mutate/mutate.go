@@ -82,7 +82,7 @@ func newHeader(from access.Settings) (access.Mutator, error) {
 	var h header
 	for name, text := range s.Headers {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
-		if !fetch.IsToken(name) || slices.Contains(hopByHop(), canonical) {
+		if !fetch.IsToken(name) || hopByHop(canonical) {
 			return nil, fmt.Errorf("headers.%s: is no name of a header that can be set", name)
 		}
 		compiled, err := access.NewTemplate(text)
@@ -95,11 +95,14 @@ func newHeader(from access.Settings) (access.Mutator, error) {
 	return h, nil
 }
 
-// hopByHop are the fields that belong to one connection (RFC 9110 §7.6.1), and those that frame a message.
-func hopByHop() []string {
-	return []string{
-		"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+// hopByHop reports whether a field, by its canonical name, belongs to one connection (RFC 9110 §7.6.1) or frames a message.
+func hopByHop(name string) bool {
+	switch name {
+	case "Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te",
+		"Trailer", "Transfer-Encoding", "Upgrade":
+		return true
 	}
+	return false
 }
 
 // Mutate sets the fields. One whose template gives nothing is taken away.

@@ -87,7 +87,7 @@ func (w *world) mutate(m access.Mutator, p *access.Principal) *access.Principal 
 func request() *access.Request {
 	return &access.Request{
 		Method: "GET", Target: access.Target{Scheme: "https", Host: "api.example.com", Path: "/"},
-		Header: access.Header{"Authorization": {"Bearer client"}, "X-User": {"forged"}, "Connection": {"close"}, "Content-Type": {"text/plain"}},
+		Header: access.Header{"Authorization": {"Bearer client"}, "X-User": {"forged"}, "Connection": {"close, x-hop"}, "X-Hop": {"1"}, "Proxy-Authorization": {"Basic cHJveHk6aHVzaA=="}, "Content-Type": {"text/plain"}},
 	}
 }
 
@@ -103,6 +103,7 @@ func TestSettingsAreRefused(t *testing.T) {
 		{"header", `{"headers":{"a b":"c"}}`, "headers.a b: "},
 		{"header", `{"headers":{"content-length":"1"}}`, "headers.content-length: "},
 		{"header", `{"headers":{"Host":"x"}}`, "headers.Host: "},
+		{"header", `{"headers":{"Proxy-Authorization":"x"}}`, "headers.Proxy-Authorization: "},
 		{"header", `{"headers":{"a":"{{ end }}"}}`, "headers.a: "},
 		{"cookie", `{}`, "cookies: is missing"},
 		{"cookie", `{"cookies":{"a;b":"c"}}`, "cookies.a;b: "},
@@ -321,7 +322,7 @@ func TestHydrator(t *testing.T) {
 		t.Errorf("the shared claims were changed: %v", extra)
 	}
 	if s.sent["subject"] != "alice" || s.sent["extra"].(map[string]any)["role"] != "admin" || s.header.Get("Content-Type") != "application/json" ||
-		s.header.Get("X-User") != "forged" || s.header.Get("Connection") != "" {
+		s.header.Get("X-User") != "forged" || s.header.Get("Connection")+s.header.Get("X-Hop")+s.header.Get("Proxy-Authorization") != "" {
 		t.Errorf("sent %v, %v", s.sent, s.header)
 	}
 	if r := (&http.Request{Header: s.header}); func() bool { u, p, _ := r.BasicAuth(); return u != "gate" || p != "hush" }() {

@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"golang.org/x/sync/singleflight"
+
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // How long published key sets are believed, and how often they are asked for.
@@ -29,7 +30,7 @@ type RemoteKeys struct {
 
 	mu     sync.Mutex
 	sets   map[string]remoteSet
-	flight singleflight.Group
+	flight wait.Flight[struct{}]
 }
 
 type remoteSet struct {
@@ -67,21 +68,16 @@ func (r *RemoteKeys) get(url string) remoteSet {
 // refresh asks the address once for all who wait. It goes on when the one who
 // began it is gone, for others may need the answer.
 func (r *RemoteKeys) refresh(ctx context.Context, url string) error {
-	done := r.flight.DoChan(url, func() (any, error) {
-		raw, err := r.Fetch(context.WithoutCancel(ctx), url)
+	_, err := r.flight.Do(ctx, url, func(ctx context.Context) (none struct{}, _ error) {
+		raw, err := r.Fetch(ctx, url)
 		var keys jose.JSONWebKeySet
 		if err == nil {
 			keys, err = fetchedKeys(raw)
 		}
 		r.put(url, keys, err)
-		return nil, nil
+		return none, nil // what went wrong is in the set
 	})
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return err
 }
 
 func (r *RemoteKeys) put(url string, keys jose.JSONWebKeySet, err error) {
