@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -101,7 +102,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, batch int) (n int, err
 		return 0, err
 	}
 	defer rows.Close()
-	empty, remove := map[tenant.ID][]string{}, map[tenant.ID][]string{}
+	empty, remove := sqldb.Keys{}, sqldb.Keys{}
 	for rows.Next() {
 		var t, id string
 		var expires time.Time
@@ -117,22 +118,14 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, batch int) (n int, err
 	if err := rows.Err(); err != nil {
 		return 0, err
 	}
-	emptied, err := s.each(ctx, empty, `UPDATE courier_message SET document = '', sweep_at = expires_at WHERE tenant_id = :tenant AND id IN (?)`)
+	emptied, err := empty.Each(ctx, func(ctx context.Context, ids []string) (int64, error) {
+		return s.db.Exec(ctx, `UPDATE courier_message SET document = '', sweep_at = expires_at WHERE tenant_id = :tenant AND id IN (?)`, ids)
+	})
 	if err != nil {
 		return emptied, err
 	}
-	removed, err := s.each(ctx, remove, `DELETE FROM courier_message WHERE tenant_id = :tenant AND id IN (?)`)
+	removed, err := remove.Each(ctx, func(ctx context.Context, ids []string) (int64, error) {
+		return s.db.Exec(ctx, `DELETE FROM courier_message WHERE tenant_id = :tenant AND id IN (?)`, ids)
+	})
 	return emptied + removed, err
-}
-
-// each runs a statement for the messages of each tenant.
-func (s *Store) each(ctx context.Context, ids map[tenant.ID][]string, query string) (n int, err error) {
-	for t, list := range ids {
-		changed, err := s.db.Exec(tenant.With(ctx, t), query, list)
-		n += int(changed)
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, nil
 }

@@ -80,30 +80,6 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Event, error) {
 
 // Sweep deletes events of all tenants that are older than the retention, at most batch of them, the oldest first, and says
 // how many. It may run in several processes at once.
-func (s *Store) Sweep(ctx context.Context, now time.Time, batch int) (n int, err error) {
-	rows, err := s.db.AllTenants().Query(ctx, `SELECT tenant_id, id FROM flow_decision
-		WHERE decided_at < ? ORDER BY decided_at LIMIT ?`, now.Add(-s.keep), batch)
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	old := map[tenant.ID][]string{}
-	for rows.Next() {
-		var of, id string
-		if err := rows.Scan(&of, &id); err != nil {
-			return 0, err
-		}
-		old[tenant.ID(of)] = append(old[tenant.ID(of)], id)
-	}
-	if err := rows.Err(); err != nil {
-		return 0, err
-	}
-	for of, ids := range old {
-		deleted, err := s.db.Exec(tenant.With(ctx, of), `DELETE FROM flow_decision WHERE tenant_id = :tenant AND id IN (?)`, ids)
-		n += int(deleted)
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+func (s *Store) Sweep(ctx context.Context, now time.Time, batch int) (int, error) {
+	return s.db.Sweep(ctx, sqldb.Old{Table: "flow_decision", Key: "id", Time: "decided_at", Until: now.Add(-s.keep)}, batch)
 }

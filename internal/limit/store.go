@@ -9,7 +9,6 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
-	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // Store keeps failures in the management database. Make it with NewStore.
@@ -108,35 +107,6 @@ func (s *Store) forget(ctx context.Context, keys []string) error {
 
 // Sweep deletes failures of all tenants that count no more, at most batch of them, and says how many it deleted.
 func (l *Limits) Sweep(ctx context.Context, now time.Time, batch int) (int, error) {
-	return l.store.sweep(ctx, now.Add(-l.config.Lockout.Forget), batch)
-}
-
-func (s *Store) sweep(ctx context.Context, before time.Time, batch int) (n int, err error) {
-	rows, err := s.db.AllTenants().Query(ctx, `SELECT tenant_id, subject FROM limit_failure
-		WHERE failed_at < ? ORDER BY failed_at LIMIT ?`, before, batch)
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	old := map[tenant.ID][]string{}
-	for rows.Next() {
-		var of, subject string
-		if err := rows.Scan(&of, &subject); err != nil {
-			return 0, err
-		}
-		old[tenant.ID(of)] = append(old[tenant.ID(of)], subject)
-	}
-	if err := rows.Err(); err != nil {
-		return 0, err
-	}
-	for of, subjects := range old {
-		// The time stays in the condition: a row may have been counted up since it was read.
-		deleted, err := s.db.Exec(tenant.With(ctx, of), `DELETE FROM limit_failure
-			WHERE tenant_id = :tenant AND subject IN (?) AND failed_at < ?`, subjects, before)
-		n += int(deleted)
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+	until := now.Add(-l.config.Lockout.Forget)
+	return l.store.db.Sweep(ctx, sqldb.Old{Table: "limit_failure", Key: "subject", Time: "failed_at", Until: until}, batch)
 }

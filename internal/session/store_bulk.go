@@ -69,18 +69,5 @@ func (s *Store) anyIDs(ctx context.Context, all bool) ([]string, error) {
 	if !all {
 		query, args = query+` AND active = ?`, append(args, true)
 	}
-	rows, err := s.db.Query(ctx, query+` ORDER BY id LIMIT ?`, append(args, bulkLimit)...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var ids []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	return sqldb.Texts(s.db.Query(ctx, query+` ORDER BY id LIMIT ?`, append(args, bulkLimit)...))
 }

@@ -144,7 +144,7 @@ func (s *Store) revokeHalf(ctx context.Context, query string, args []any) error 
 	for last := ""; ; {
 		var ids []string
 		err := s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) (err error) {
-			ids, err = texts(tx.Query(ctx, query, append(slices.Clip(args), last, consentsAtOnce)...))
+			ids, err = sqldb.Texts(tx.Query(ctx, query, append(slices.Clip(args), last, consentsAtOnce)...))
 			if err != nil || len(ids) == 0 {
 				return err
 			}

@@ -115,7 +115,7 @@ func (s *Store) EndSessions(ctx context.Context, subject string) error {
 	for {
 		var ids []string
 		err := s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) (err error) {
-			ids, err = texts(tx.Query(ctx, `SELECT id FROM oauth_login_session WHERE tenant_id = :tenant AND subject_hash = ? LIMIT ?`,
+			ids, err = sqldb.Texts(tx.Query(ctx, `SELECT id FROM oauth_login_session WHERE tenant_id = :tenant AND subject_hash = ? LIMIT ?`,
 				secret.Digest(subject), sessionsAtOnce))
 			if err != nil || len(ids) == 0 {
 				return err
@@ -138,21 +138,4 @@ func (s *Store) endSessions(ctx context.Context, tx *sqldb.Tx, ids []string) err
 		}
 	}
 	return nil
-}
-
-// texts reads rows of one text each.
-func texts(rows *sqldb.Rows, err error) ([]string, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		out = append(out, text)
-	}
-	return out, rows.Err()
 }

@@ -44,24 +44,5 @@ func insertUsed(ctx context.Context, tx *sqldb.Tx, items []usedAssertion) []erro
 // Sweep removes up to limit expired assertions of all tenants and returns how
 // many they were.
 func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (int, error) {
-	all := s.db.AllTenants()
-	rows, err := all.Query(ctx, `SELECT digest FROM oauth_client_assertion_jti WHERE expires_at < ? ORDER BY expires_at LIMIT ?`, now, limit)
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	var digests []string
-	for rows.Next() {
-		var d string
-		if err := rows.Scan(&d); err != nil {
-			return 0, err
-		}
-		digests = append(digests, d)
-	}
-	if err := rows.Err(); err != nil || len(digests) == 0 {
-		return 0, err
-	}
-	// A digest says which client it is of, but two tenants may have clients of one id: the time stays in the condition.
-	n, err := all.Exec(ctx, `DELETE FROM oauth_client_assertion_jti WHERE digest IN (?) AND expires_at < ?`, digests, now)
-	return int(n), err
+	return s.db.Sweep(ctx, sqldb.Old{Table: "oauth_client_assertion_jti", Key: "digest", Time: "expires_at", Until: now}, limit)
 }

@@ -57,18 +57,14 @@ func (s *Store) OriginAllowed(ctx context.Context, origin string) (bool, error) 
 }
 
 func (s *Store) readOrigins(ctx context.Context) (*originSet, error) {
-	rows, err := s.db.Query(ctx, `SELECT DISTINCT origin FROM oauth_client_origin WHERE tenant_id = :tenant ORDER BY origin LIMIT ?`, maxOrigins)
+	origins, err := sqldb.Texts(s.db.Query(ctx, `SELECT DISTINCT origin FROM oauth_client_origin
+		WHERE tenant_id = :tenant ORDER BY origin LIMIT ?`, maxOrigins))
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	set := &originSet{exact: map[string]bool{}, below: map[string]bool{}}
-	for rows.Next() {
-		var origin string
-		if err := rows.Scan(&origin); err != nil {
-			return nil, err
-		}
+	for _, origin := range origins {
 		set.add(origin)
 	}
-	return set, rows.Err()
+	return set, nil
 }

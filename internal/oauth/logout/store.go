@@ -9,7 +9,6 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/authorize"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
-	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // state is how far a logout has come.
@@ -83,30 +82,6 @@ func (s *Store) finish(ctx context.Context, r *Request, sessions *authorize.Stor
 }
 
 // Sweep deletes logouts of all tenants an hour after they expired, at most batch of them, and says how many.
-func (s *Store) Sweep(ctx context.Context, now time.Time, batch int) (n int, err error) {
-	until := now.Add(-kept)
-	rows, err := s.DB.AllTenants().Query(ctx, `SELECT tenant_id, id FROM oauth_logout WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`, until, batch)
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	expired := map[tenant.ID][]string{}
-	for rows.Next() {
-		var t, id string
-		if err := rows.Scan(&t, &id); err != nil {
-			return 0, err
-		}
-		expired[tenant.ID(t)] = append(expired[tenant.ID(t)], id)
-	}
-	if err := rows.Err(); err != nil {
-		return 0, err
-	}
-	for t, ids := range expired {
-		deleted, err := s.DB.Exec(tenant.With(ctx, t), `DELETE FROM oauth_logout WHERE tenant_id = :tenant AND id IN (?)`, ids)
-		n += int(deleted)
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+func (s *Store) Sweep(ctx context.Context, now time.Time, batch int) (int, error) {
+	return s.DB.Sweep(ctx, sqldb.Old{Table: "oauth_logout", Key: "id", Time: "expires_at", Until: now.Add(-kept)}, batch)
 }

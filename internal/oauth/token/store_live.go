@@ -3,6 +3,8 @@ package token
 import (
 	"context"
 	"slices"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
 // LiveFamilies tells which of some families of the context's tenant still have a token that has not expired and was not
@@ -10,7 +12,7 @@ import (
 func (s *Store) LiveFamilies(ctx context.Context, families []string) (map[string]bool, error) {
 	live := make(map[string]bool, len(families))
 	for chunk := range slices.Chunk(families, rowsAtOnce) {
-		found, err := texts(s.db.Query(ctx, `SELECT DISTINCT family FROM oauth_token
+		found, err := sqldb.Texts(s.db.Query(ctx, `SELECT DISTINCT family FROM oauth_token
 			WHERE tenant_id = :tenant AND family IN (?) AND family IS NOT NULL AND revoked_at IS NULL
 			AND (expires_at IS NULL OR expires_at > ?)`, chunk, s.now()))
 		if err != nil {

@@ -73,12 +73,12 @@ func (s *Store) DeleteByClient(ctx context.Context, clientID string) error {
 	for few := 0; few < 2; {
 		var n int
 		err := s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
-			digests, err := texts(tx.Query(ctx, `SELECT digest FROM oauth_token WHERE tenant_id = :tenant AND client_id = ? LIMIT ?`,
+			digests, err := sqldb.Texts(tx.Query(ctx, `SELECT digest FROM oauth_token WHERE tenant_id = :tenant AND client_id = ? LIMIT ?`,
 				clientID, rowsAtOnce))
 			if n = len(digests); err != nil || n == 0 {
 				return err
 			}
-			if _, err := deleteDigests(ctx, tx, digests); err != nil {
+			if _, err := tx.Exec(ctx, `DELETE FROM oauth_token WHERE tenant_id = :tenant AND digest IN (?)`, digests); err != nil {
 				return err
 			}
 			return s.feed.Publish(ctx, tx, topic, clientChanged+clientID)
@@ -93,26 +93,4 @@ func (s *Store) DeleteByClient(ctx context.Context, clientID string) error {
 		}
 	}
 	return nil
-}
-
-// deleteDigests deletes tokens of the tenant of ctx.
-func deleteDigests(ctx context.Context, q sqldb.Q, digests []string) (int64, error) {
-	return q.Exec(ctx, `DELETE FROM oauth_token WHERE tenant_id = :tenant AND digest IN (?)`, digests)
-}
-
-// texts reads rows of one text each.
-func texts(rows *sqldb.Rows, err error) ([]string, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		out = append(out, text)
-	}
-	return out, rows.Err()
 }

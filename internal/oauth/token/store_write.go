@@ -145,7 +145,7 @@ func (s *Store) spendSet(ctx context.Context, tx *sqldb.Tx, set map[string]bool,
 	if n == 0 {
 		return nil
 	}
-	won, err := texts(tx.Query(ctx, `SELECT digest FROM oauth_token WHERE tenant_id = :tenant AND digest IN (?) AND spent_by = ?`, digests, batch))
+	won, err := sqldb.Texts(tx.Query(ctx, `SELECT digest FROM oauth_token WHERE tenant_id = :tenant AND digest IN (?) AND spent_by = ?`, digests, batch))
 	for _, digest := range won {
 		set[digest] = true
 	}
