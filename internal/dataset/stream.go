@@ -1,0 +1,320 @@
+package dataset
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"iter"
+	"slices"
+)
+
+// Source is content on its way: a Snapshot of databases, or a Reader of what Write wrote.
+type Source interface {
+	// Each calls fn for every table, in the order in which they can be filled. What fn leaves of the rows is passed over.
+	Each(ctx context.Context, fn func(ctx context.Context, t Table, rows iter.Seq2[Row, error]) error) error
+}
+
+// Summary is what a table held.
+type Summary struct {
+	Database string `json:"database"`
+	Table    string `json:"table"`
+	// Rows is how many.
+	Rows int64 `json:"rows"`
+	// Digest is SHA-256 over the table's description and all rows in their order, in hex. It is the same for equal content in
+	// every kind of database.
+	Digest string `json:"digest"`
+}
+
+const (
+	magic = "gatehouse dataset 1\n"
+	// frameRows is when a frame of rows is full. Unit: bytes.
+	frameRows = 256 << 10
+	// maxFrame bounds what a reader takes into memory: one row may be as large as the largest column of any database here.
+	maxFrame = 64 << 20
+
+	frameTable = 'T'
+	frameData  = 'R'
+	frameEnd   = 'E'
+	frameLast  = 'Z'
+)
+
+// tally counts and digests the rows of one table.
+type tally struct {
+	table Table
+	rows  int64
+	sum   hash.Hash
+	buf   []byte
+}
+
+func newTally(t Table) *tally {
+	c := &tally{table: t, sum: sha256.New()}
+	c.sum.Write(t.describe())
+	return c
+}
+
+// add takes a row and returns its bytes, which are good until the next.
+func (t *tally) add(row Row) []byte {
+	t.buf = appendRow(t.buf[:0], t.table.Columns, row)
+	t.rows++
+	t.sum.Write(t.buf)
+	return t.buf
+}
+
+func (t *tally) summary() Summary {
+	return Summary{Database: t.table.Database, Table: t.table.Name, Rows: t.rows, Digest: hex.EncodeToString(t.sum.Sum(nil))}
+}
+
+// Summarize reads all of a source and says what it holds.
+func Summarize(ctx context.Context, src Source) ([]Summary, error) {
+	var all []Summary
+	err := src.Each(ctx, func(_ context.Context, t Table, rows iter.Seq2[Row, error]) error {
+		count := newTally(t)
+		for row, err := range rows {
+			if err != nil {
+				return err
+			}
+			count.add(row)
+		}
+		all = append(all, count.summary())
+		return nil
+	})
+	return all, err
+}
+
+// Write writes all of a source to w and says what it held. progress, which may be nil, is called after each frame with
+// the table and how many of its rows were written.
+func Write(ctx context.Context, w io.Writer, src Source, progress func(t Table, rows int64)) ([]Summary, error) {
+	if progress == nil {
+		progress = func(Table, int64) {}
+	}
+	out := &frames{w: bufio.NewWriterSize(w, 64<<10)}
+	out.write([]byte(magic))
+	var all []Summary
+	err := src.Each(ctx, func(_ context.Context, t Table, rows iter.Seq2[Row, error]) error {
+		out.frameJSON(frameTable, t)
+		count := newTally(t)
+		var data []byte
+		for row, err := range rows {
+			if err != nil {
+				return err
+			}
+			if data = append(data, count.add(row)...); len(data) >= frameRows {
+				out.frame(frameData, data)
+				data = data[:0]
+				progress(t, count.rows)
+			}
+			if out.err != nil {
+				return out.err
+			}
+		}
+		if len(data) > 0 {
+			out.frame(frameData, data)
+		}
+		progress(t, count.rows)
+		all = append(all, count.summary())
+		out.frameJSON(frameEnd, count.summary())
+		return out.err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.frameJSON(frameLast, all)
+	return all, errors.Join(out.err, out.w.Flush())
+}
+
+// frames writes frames until the first error.
+type frames struct {
+	w   *bufio.Writer
+	err error
+}
+
+func (f *frames) write(b []byte) {
+	if f.err == nil {
+		_, f.err = f.w.Write(b)
+	}
+}
+
+func (f *frames) frame(kind byte, content []byte) {
+	f.write(binary.AppendUvarint([]byte{kind}, uint64(len(content))))
+	f.write(content)
+}
+
+func (f *frames) frameJSON(kind byte, v any) {
+	b, err := json.Marshal(v)
+	if err != nil && f.err == nil {
+		f.err = err
+	}
+	f.frame(kind, b)
+}
+
+// ErrBroken says that a stream is not what Write wrote, or ends too early.
+var ErrBroken = errors.New("this is not a whole dataset: it was cut short or changed")
+
+// Reader is the Source that Write's bytes are. It is read once.
+type Reader struct {
+	r    *bufio.Reader
+	read []Summary
+}
+
+// NewReader returns the source that r holds, or ErrBroken.
+func NewReader(r io.Reader) (*Reader, error) {
+	in := &Reader{r: bufio.NewReaderSize(r, 64<<10)}
+	begin := make([]byte, len(magic))
+	if _, err := io.ReadFull(in.r, begin); err != nil || string(begin) != magic {
+		return nil, fmt.Errorf("%w: it does not begin as one", ErrBroken)
+	}
+	return in, nil
+}
+
+// Each implements Source. It fails with ErrBroken where a table's digest is not that of its rows, and where the end is
+// missing: only when it returns nil was everything there.
+func (in *Reader) Each(ctx context.Context, fn func(ctx context.Context, t Table, rows iter.Seq2[Row, error]) error) error {
+	for {
+		kind, content, err := in.next()
+		if err != nil {
+			return err
+		}
+		switch kind {
+		case frameLast:
+			return in.ended(content)
+		case frameTable:
+			var t Table
+			if err := json.Unmarshal(content, &t); err != nil || !t.valid() {
+				return fmt.Errorf("%w: a table is not described", ErrBroken)
+			}
+			if err := in.table(ctx, t, fn); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("%w: a frame %q where a table begins", ErrBroken, kind)
+		}
+	}
+}
+
+// table hands fn the rows up to the table's end, and reads what fn left.
+func (in *Reader) table(ctx context.Context, t Table, fn func(ctx context.Context, t Table, rows iter.Seq2[Row, error]) error) error {
+	next, stop := iter.Pull2(in.rows(ctx, t))
+	defer stop()
+	err := fn(ctx, t, func(yield func(Row, error) bool) {
+		for row, err, ok := next(); ok; row, err, ok = next() {
+			if !yield(row, err) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, err, ok := next(); ok; _, err, ok = next() {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows reads the frames of one table, up to the one that ends it.
+func (in *Reader) rows(ctx context.Context, t Table) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		count := newTally(t)
+		for {
+			kind, content, err := in.next()
+			switch {
+			case err != nil:
+			case ctx.Err() != nil:
+				err = ctx.Err()
+			case kind == frameEnd:
+				err = in.closed(content, count.summary())
+				if err == nil {
+					return
+				}
+			case kind == frameData:
+				var on bool
+				if on, err = cutRows(content, count, yield); !on {
+					return
+				}
+			default:
+				err = fmt.Errorf("%w: a frame %q among rows", ErrBroken, kind)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}
+
+// cutRows yields the rows of one frame, and tells whether more are wanted.
+func cutRows(content []byte, count *tally, yield func(Row, error) bool) (on bool, err error) {
+	for len(content) > 0 {
+		var row Row
+		if row, content, err = cutRow(content, count.table.Columns); err != nil {
+			return true, err
+		}
+		count.add(row)
+		if !yield(row, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// closed holds what was read of a table against what its end says.
+func (in *Reader) closed(content []byte, got Summary) error {
+	var want Summary
+	if json.Unmarshal(content, &want) != nil || want != got {
+		return fmt.Errorf("%w: a table does not have its digest", ErrBroken)
+	}
+	in.read = append(in.read, got)
+	return nil
+}
+
+// next reads a frame. Its content is the caller's.
+func (in *Reader) next() (byte, []byte, error) {
+	kind, err := in.r.ReadByte()
+	if err != nil {
+		return 0, nil, broken(err)
+	}
+	n, err := binary.ReadUvarint(in.r)
+	if err != nil {
+		return 0, nil, broken(err)
+	}
+	if n > maxFrame {
+		return 0, nil, fmt.Errorf("%w: a frame of %d bytes", ErrBroken, n)
+	}
+	// Read as it comes: a length that lies must not cost memory that was never sent.
+	content, err := io.ReadAll(io.LimitReader(in.r, int64(n)))
+	if err == nil && len(content) < int(n) {
+		err = io.ErrUnexpectedEOF
+	}
+	return kind, content, broken(err)
+}
+
+// broken tells the end of the bytes from their reader's failure.
+func broken(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: it ends in the midst", ErrBroken)
+	}
+	return err
+}
+
+// ended makes sure that no table is missing and nothing follows the last frame.
+func (in *Reader) ended(content []byte) error {
+	var want []Summary
+	if json.Unmarshal(content, &want) != nil || !slices.Equal(want, in.read) {
+		return fmt.Errorf("%w: tables are missing", ErrBroken)
+	}
+	if _, err := in.r.ReadByte(); err == nil {
+		return fmt.Errorf("%w: something follows its end", ErrBroken)
+	} else if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
