@@ -25,9 +25,10 @@ type Request struct {
 	// Method is the HTTP method as the application gets it: methods are case-sensitive (RFC 9110 §9.1), and one that is
 	// spelled otherwise is another, which rules do not match.
 	Method string
-	// Target says where the request goes, in the one reading that matching and the upstream share.
+	// Target says where the request goes, in the one reading that matching and the upstream share. It is empty where there is no
+	// such reading.
 	Target Target
-	// Header are the request's fields without those that only this server may set. Nobody changes it.
+	// Header are the request's fields. A door takes off those that only this server may set; afterwards nobody changes it.
 	Header Header
 	// Client is the address of who asks, as far as trusted proxies vouch for it.
 	Client netip.Addr
@@ -145,9 +146,9 @@ type Decision struct {
 	// Tenant is the tenant whose rule matched.
 	Tenant tenant.ID
 	// Strip are the canonical names of the header fields that must not pass from the client to the upstream: those that the
-	// rule's mutators set and those of the configuration. Set where a rule matched. Nobody may change it.
+	// rule's handlers set and those of Config.Stripped. Set where a rule matched. Nobody may change it.
 	Strip []string
-	// StripCookies are the names of the cookies that the rule's mutators set. Nobody may change it.
+	// StripCookies are the names of the cookies that the rule's handlers set. Nobody may change it.
 	StripCookies []string
 	// Answer says how Err leaves; nil where the request passes.
 	Answer *ErrorAnswer
@@ -158,14 +159,8 @@ type Decision struct {
 	upstream *url.URL
 	// errors are the rule's error handlers with the fallback behind them; without a rule, the fallback alone.
 	errors *ErrorHandlers
-}
-
-// answer gives the way in which Err leaves.
-func (d *Decision) answer(r *Request) *ErrorAnswer {
-	if d.errors == nil {
-		return &ErrorAnswer{Handler: ErrorJSON}
-	}
-	return d.errors.Choose(d.Err.Kind.Status(), r)
+	// taken are the names of the fields that the door took off the request.
+	taken []string
 }
 
 // Allowed reports whether the request passes.

@@ -28,6 +28,10 @@ type Config struct {
 	// Headers that clients may not send to applications, beside X-Kratos-Authenticated-Identity-Id and those that the
 	// handlers of a rule set: they are removed.
 	StripHeaders []string `yaml:"strip_headers"`
+	// Headers that clients may send to applications although they override the path or method that was decided about. They are
+	// removed otherwise: X-Original-URL, X-Rewrite-URL, X-HTTP-Method-Override, X-HTTP-Method and X-Method-Override. List one only
+	// where every rule of the applications that read it allows all paths or methods alike.
+	KeepHeaders []string `yaml:"keep_headers"`
 	// The authenticators, by name.
 	Authenticators map[string]HandlerConfig `yaml:"authenticators"`
 	// The authorizers, by name.
@@ -120,6 +124,11 @@ func (c Config) Validate() []error {
 	for i, name := range c.StripHeaders {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("()<>@,;:\\\"/[]?={}", r) }) {
 			faults = append(faults, fmt.Errorf("strip_headers[%d]: %q is not the name of a header", i, name))
+		}
+	}
+	for i, name := range canonical(c.KeepHeaders) {
+		if !slices.Contains(overrideFields(), name) {
+			faults = append(faults, fmt.Errorf("keep_headers[%d]: %q is not removed unless strip_headers names it; known are %s", i, c.KeepHeaders[i], strings.Join(overrideFields(), ", ")))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Errors.Handlers)) {

@@ -2,8 +2,6 @@ package access
 
 import (
 	"context"
-	"net/textproto"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,37 +19,43 @@ type Door struct {
 	Record func(flow.Event)
 	// Observe counts each decision with the time it took; nil counts nothing.
 	Observe func(door string, verdict flow.Verdict, took time.Duration)
-	// Strip are headers in canonical form that no client may send to an application.
-	Strip []string
 	// Normalized tells that the application gets the normalized path. Where it gets the path as it was sent, a request whose
 	// path had to be changed is turned away: the rule and the application would read two different ones.
 	Normalized bool
+	// Forwards tells that the door itself sends on what passes, so that a rule without upstream turns requests away.
+	Forwards bool
 	// Now is the clock.
 	Now func() time.Time
 }
 
-var errUnnormalized = fault.New(fault.Forbidden, "unnormalized_path", "The path must be written without empty and dot segments.")
+var (
+	errUnnormalized = fault.New(fault.Forbidden, "unnormalized_path", "The path must be written without empty and dot segments.")
+	errNowhere      = fault.New(fault.Internal, "no_upstream", "The rule for this request names no upstream.")
+)
 
-// defaultStrip are headers by which applications know who asks, so that a client could pretend to be somebody.
-var defaultStrip = []string{"X-Kratos-Authenticated-Identity-Id"}
-
-// Stripped gives the headers that no client may send, in canonical form: those of the configuration, and our own.
-func (c Config) Stripped() []string {
-	names := append([]string(nil), defaultStrip...)
-	for _, name := range c.StripHeaders {
-		names = append(names, textproto.CanonicalMIMEHeaderKey(name))
-	}
-	return names
+// Asked is what somebody asks for as it was sent: nobody has read it yet.
+type Asked struct {
+	Method, Scheme, Host string
+	// Path is percent-encoded, without the query.
+	Path, Query string
+	// Err says why it cannot be told what is asked for; the other fields are then what is known of it.
+	Err error
 }
 
-// Decide asks the engine and counts the answer. The function that it gives back records the decision: doors call it when
-// they know how many bytes the answer had.
-func (d *Door) Decide(ctx context.Context, r *Request) (*Decision, func(bytes int64)) {
-	began := d.Now()
-	decision := &Decision{Err: errUnnormalized}
-	if d.Normalized || !r.Target.Changed {
-		decision = d.Engine.Decide(ctx, r)
+func (a *Asked) target() (Target, error) {
+	if a.Err != nil {
+		return Target{}, a.Err
 	}
+	return ParseTarget(a.Scheme, a.Host, a.Path, a.Query, TargetOptions{})
+}
+
+// Decide reads what is asked for into the request's Method and Target, takes off the header fields that only this server may set,
+// asks the engine and counts the answer. What cannot be read in one way is turned away here, so that it is counted, recorded and
+// answered as all else that is. The function that it gives back records the decision: doors call it when they know how many bytes
+// the answer had.
+func (d *Door) Decide(ctx context.Context, asked Asked, r *Request) (*Decision, func(bytes int64)) {
+	began := d.Now()
+	decision := d.decide(ctx, &asked, r)
 	status := 0
 	if decision.Err != nil {
 		status = decision.Err.Kind.Status()
@@ -64,14 +68,37 @@ func (d *Door) Decide(ctx context.Context, r *Request) (*Decision, func(bytes in
 		return decision, func(int64) {}
 	}
 	return decision, func(bytes int64) {
-		d.Record(event(r, decision, verdict, began, d.Now().Sub(began), bytes))
+		e := event(&asked, r, decision)
+		e.Verdict, e.Time, e.Duration, e.Bytes = verdict, began, d.Now().Sub(began), bytes
+		d.Record(e)
 	}
 }
 
-func event(r *Request, d *Decision, verdict flow.Verdict, at time.Time, took time.Duration, bytes int64) flow.Event {
-	e := flow.Event{
-		Tenant: d.Tenant, Time: at, Method: r.Method, Host: r.Target.Host, Path: r.Target.Path,
-		Verdict: verdict, Duration: took, Bytes: bytes,
+func (d *Door) decide(ctx context.Context, asked *Asked, r *Request) *Decision {
+	taken := r.Header.take(d.Engine.removed)
+	r.Method = asked.Method
+	var err error
+	if r.Target, err = asked.target(); err != nil {
+		return d.Engine.Refuse(r, err)
+	}
+	if r.Target.Changed && !d.Normalized {
+		return d.Engine.Refuse(r, errUnnormalized)
+	}
+	decision := d.Engine.Decide(ctx, r)
+	decision.taken = taken
+	if d.Forwards && decision.Allowed() && decision.upstream == nil {
+		decision.refuse(r, errNowhere)
+	}
+	return decision
+}
+
+// longestPath is how much is recorded of a path that nobody could read, in bytes.
+const longestPath = 1 << 10
+
+func event(asked *Asked, r *Request, d *Decision) flow.Event {
+	e := flow.Event{Tenant: d.Tenant, Method: r.Method, Host: r.Target.Host, Path: r.Target.Path}
+	if e.Path == "" { // a copy, so that events which wait do not hold on to a URL of any length
+		e.Host, e.Path = asked.Host, strings.Clone(asked.Path[:min(len(asked.Path), longestPath)])
 	}
 	if d.Rule != nil {
 		e.Rule = d.Rule.ID
@@ -83,48 +110,4 @@ func event(r *Request, d *Decision, verdict flow.Verdict, at time.Time, took tim
 		e.Reason = d.Err.Code
 	}
 	return e
-}
-
-// Withheld gives the names of the fields that the application gets from nobody: only this server may set them, and it tells none;
-// or the client wrote one of that kind otherwise. What the server tells is what Decision.Upstream gave.
-func (d *Door) Withheld(r *Request, decision *Decision, told Header) []string {
-	names := append(r.Header.disguised(d.Strip), r.Header.disguised(decision.Strip)...)
-	for _, list := range [][]string{d.Strip, decision.Strip} {
-		for _, name := range list {
-			if len(told[name]) == 0 && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	for name, values := range told {
-		if len(values) == 0 && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// disguised gives the names of fields that many applications read as one of the names: those that make variables of them, as CGI
-// does (RFC 3875 §4.1.18), read X_User as X-User.
-func (h Header) disguised(names []string) (found []string) {
-	for name := range h {
-		if strings.Contains(name, "_") && slices.Contains(names, textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))) {
-			found = append(found, name)
-		}
-	}
-	return found
-}
-
-// String gives the target as a URL.
-func (t Target) String() string {
-	var b strings.Builder
-	b.WriteString(t.Scheme)
-	b.WriteString("://")
-	b.WriteString(t.Host)
-	b.WriteString(t.Path)
-	if t.RawQuery != "" {
-		b.WriteByte('?')
-		b.WriteString(t.RawQuery)
-	}
-	return b.String()
 }

@@ -24,6 +24,7 @@ type Options struct {
 // decision takes no lock and sees one set of rules from its beginning to its end.
 type Engine struct {
 	options Options
+	removed []string // the header fields that doors take off
 	loaded  atomic.Pointer[ruleSet]
 	loading sync.Mutex // so that two loads do not close each other's handlers
 }
@@ -43,7 +44,7 @@ func NewEngine(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{options: o}
+	e := &Engine{options: o, removed: o.Config.removed()}
 	errors, err := NewErrorHandlers(o.Config.Errors, nil)
 	if err != nil { // Config.Validate says so before anything starts
 		errors = builtInErrors()
@@ -100,6 +101,13 @@ func (e *Engine) Report() *Report { return &e.loaded.Load().report }
 // request away.
 func (e *Engine) Decide(ctx context.Context, r *Request) *Decision {
 	return e.loaded.Load().decide(ctx, r, nil)
+}
+
+// Refuse turns a request away that no rule is asked about: it leaves as the fallback of the configuration has it.
+func (e *Engine) Refuse(r *Request, err error) *Decision {
+	d := &Decision{errors: e.loaded.Load().errors}
+	d.refuse(r, err)
+	return d
 }
 
 // Explain is Decide that also says in Steps what was decided on the way: which rules were looked at, and why not those that

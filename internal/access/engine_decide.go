@@ -64,9 +64,9 @@ func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Dec
 }
 
 // refuse turns the request away.
-func (w *work) refuse(r *Request, err error) {
-	w.Err = fault.From(err)
-	w.Answer = w.errors.Choose(w.Err.Kind.Status(), r)
+func (d *Decision) refuse(r *Request, err error) {
+	d.Err = fault.From(err)
+	d.Answer = d.errors.Choose(d.Err.Kind.Status(), r)
 }
 
 // follow asks the handlers of the rule that matched.

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"strings"
@@ -25,38 +26,17 @@ const AuthRequestPath = "/auth_request"
 var (
 	errHalfAsked = fault.New(fault.Invalid, "half_asked", "X-Forwarded-Method and X-Forwarded-Uri come together: a proxy that sets one of them would pass its client's other one on.")
 	errNotAsked  = fault.New(fault.Invalid, "not_asked", "Nothing is asked: the proxy must set X-Forwarded-Method and X-Forwarded-Uri and be one of serve.decisions.trusted_proxies.")
-	errTwoAsked  = fault.New(fault.Invalid, "two_asked", "The path below /decisions and X-Forwarded-Uri ask about two requests: a proxy that asks by the path must take X-Forwarded-Uri of its client off, and one that asks by X-Forwarded-Uri asks at /decisions.")
+	errTwoAsked  = fault.New(fault.Invalid, "two_asked", "")
 	errManyAsked = fault.New(fault.Invalid, "many_asked", "")
 )
 
 // Serve is the door's handler: 200 with the fields for the upstream, or the rule's answer.
 func (d *Decisions) Serve(w http.ResponseWriter, r *http.Request) error {
-	if r.URL.Path != AuthRequestPath {
-		return d.answer(w, r)
+	if r.URL.Path == AuthRequestPath {
+		w = &authRequestWriter{w}
 	}
-	err := d.answer(&authRequestWriter{w}, r)
-	if err == nil {
-		return nil
-	}
-	f := fault.From(err)
-	if authRequestStatus(f.Kind.Status()) == http.StatusForbidden {
-		return ErrForbidden.With(f.Message).Because(err)
-	}
-	return err
-}
-
-func (d *Decisions) answer(w http.ResponseWriter, r *http.Request) error {
-	q, err := question(r)
-	if err != nil {
-		return err
-	}
-	target, err := ParseTarget(q.scheme, q.host, q.path, q.query, TargetOptions{})
-	if err != nil {
-		return err
-	}
-	request := d.ask(r, target, q.method)
-	request.Body = keepBody(r)
-	decision, record := d.Decide(r.Context(), request)
+	request := heard(r)
+	decision, record := d.Decide(r.Context(), question(r), request)
 	record(0)
 	if !decision.Allowed() {
 		return refuse(w, r, request, decision)
@@ -65,7 +45,7 @@ func (d *Decisions) answer(w http.ResponseWriter, r *http.Request) error {
 	told := decision.Upstream(request.Header)
 	maps.Copy(h, http.Header(told))
 	// Of a field that the answer lacks, some proxies keep the client's, and some pass on the name of their own variable.
-	for _, name := range d.Withheld(request, decision, told) {
+	for _, name := range decision.Withheld(request, told) {
 		h[name] = []string{""}
 	}
 	h["Cache-Control"] = []string{"no-store"}
@@ -73,67 +53,80 @@ func (d *Decisions) answer(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// asked is the request that a proxy asks about.
-type asked struct{ method, scheme, host, path, query string }
-
-// question reads what a proxy asks: its forwarding headers where it is one of those that are believed, else its own request.
-func question(r *http.Request) (asked, error) {
-	path, query, err := pathAndQuery(r)
-	if err != nil {
-		return asked{}, err
-	}
-	q := asked{r.Method, scheme(r.Context()), r.Host, strings.TrimPrefix(path, DecisionsPath), query}
-	if q.path == "" {
-		q.path = "/"
-	}
+// question reads what a proxy asks. One that is believed asks by X-Forwarded-Method and X-Forwarded-Uri, or as anybody does: by
+// its own request, with the path below DecisionsPath. What it asks in one way it does not ask in the other, and forwarding headers
+// that it passes on are its client's, who must not choose what is decided about.
+func question(r *http.Request) Asked {
+	q := own(r)
 	named := r.URL.Path == AuthRequestPath // by the forwarding headers alone
-	if !web.FromProxy(r.Context()) {
+	byPath := strings.HasPrefix(q.Path, DecisionsPath+"/")
+	q.Path = cmp.Or(strings.TrimPrefix(q.Path, DecisionsPath), "/")
+	switch {
+	case q.Err != nil:
+		return q
+	case !web.FromProxy(r.Context()):
 		if named {
-			return asked{}, errNotAsked
+			q.Err = errNotAsked
 		}
-		return q, nil
+		return q
 	}
-	uri, err := forwarded(r.Header, &q)
+	said, err := forwarded(r.Header)
 	switch {
 	case err != nil:
-		return asked{}, err
-	case (uri != "") != (r.Header.Get("X-Forwarded-Method") != ""):
-		return asked{}, errHalfAsked
-	case uri == "" && named:
-		return asked{}, errNotAsked
-	case uri == "":
-		return q, nil
+		q.Err = err
+	case byPath:
+		q.Err = said.contradicts(q)
+	case (said.Path != "") != (said.Method != ""):
+		q.Err = errHalfAsked
+	case said.Path != "":
+		return Asked{Method: said.Method, Scheme: cmp.Or(said.Scheme, q.Scheme), Host: cmp.Or(said.Host, q.Host), Path: said.Path, Query: said.Query}
+	case named:
+		q.Err = errNotAsked
+	default:
+		q.Err = said.contradicts(q)
 	}
-	byPath := asked{path: q.path, query: q.query}
-	q.path, q.query, _ = strings.Cut(uri, "?")
-	// Where a proxy asks by the path, the field is its client's: that would choose what is asked about.
-	if !named && path != DecisionsPath && (q.path != byPath.path || q.query != byPath.query) {
-		return asked{}, errTwoAsked
-	}
-	return q, nil
+	return q
 }
 
-// forwarded reads the forwarding headers of a proxy that is believed into q, and gives X-Forwarded-Uri.
-func forwarded(h http.Header, q *asked) (uri string, err error) {
+// forwarded reads the forwarding headers; what they do not say is empty.
+func forwarded(h http.Header) (said Asked, err error) {
+	uri := ""
 	for _, f := range []struct {
 		name string
 		to   *string
-	}{{"X-Forwarded-Method", &q.method}, {"X-Forwarded-Proto", &q.scheme}, {"X-Forwarded-Host", &q.host}, {"X-Forwarded-Uri", &uri}} {
-		values := h[f.name]
-		if len(values) > 1 {
-			return "", errManyAsked.Withf("There is more than one %s: the proxy must replace what its client sent.", f.name)
-		}
-		if len(values) == 1 && values[0] != "" {
+	}{{"X-Forwarded-Method", &said.Method}, {"X-Forwarded-Proto", &said.Scheme}, {"X-Forwarded-Host", &said.Host}, {"X-Forwarded-Uri", &uri}} {
+		switch values := h[f.name]; len(values) {
+		case 0:
+		case 1:
 			*f.to = values[0]
+		default:
+			return said, errManyAsked.Withf("There is more than one %s: the proxy must replace what its client sent.", f.name)
 		}
 	}
-	switch q.scheme { // Traefik's words for a WebSocket
+	said.Path, said.Query, _ = strings.Cut(uri, "?")
+	switch said.Scheme { // Traefik's words for a WebSocket
 	case "ws":
-		q.scheme = "http"
+		said.Scheme = "http"
 	case "wss":
-		q.scheme = "https"
+		said.Scheme = "https"
 	}
-	return uri, nil
+	return said, nil
+}
+
+// contradicts says which forwarding header asks for something else than q, nil where none does.
+func (said Asked) contradicts(q Asked) error {
+	const cure = "it asks by its own request, so it must take the field of its client off; or set X-Forwarded-Method, -Proto, -Host and -Uri and ask at /decisions."
+	switch {
+	case said.Method != "" && said.Method != q.Method:
+		return errTwoAsked.With("The proxy asks with another method than X-Forwarded-Method says: " + cure)
+	case said.Path != "" && (said.Path != q.Path || said.Query != q.Query):
+		return errTwoAsked.With("The proxy asks for another path than X-Forwarded-Uri says: " + cure)
+	case said.Host != "" && !strings.EqualFold(said.Host, q.Host):
+		return errTwoAsked.With("The proxy asks with another Host than X-Forwarded-Host says: " + cure)
+	case said.Scheme != "" && !strings.EqualFold(said.Scheme, q.Scheme):
+		return errTwoAsked.With("X-Forwarded-Proto is not believed where a proxy asks by its own request, unless it is one of serve.decisions.tls.terminated_by: " + cure)
+	}
+	return nil
 }
 
 // authRequestWriter answers by those statuses that nginx's auth_request knows.

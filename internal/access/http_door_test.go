@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -93,7 +94,7 @@ func engine(t testing.TB, rules string) *access.Engine {
 			Authorizers:    map[string]access.Kind[access.Authorizer]{"allow": always[access.Authorizer](allow{}), "ada": always[access.Authorizer](onlyAda{})},
 			Mutators:       map[string]access.Kind[access.Mutator]{"tell": always[access.Mutator](teller{})},
 		},
-		Now: time.Now,
+		Now: time.Now, Config: access.Config{StripHeaders: []string{"x-user"}},
 	})
 	var list []access.Rule
 	if err := json.Unmarshal([]byte(rules), &list); err != nil {
@@ -145,7 +146,7 @@ func (e *events) last(t *testing.T, n int) flow.Event {
 
 func decisions(t *testing.T, recorded *events) http.Handler {
 	d := &access.Decisions{Door: access.Door{
-		Name: "decisions", Engine: engine(t, doorRules), Record: recorded.record, Now: time.Now, Strip: access.Config{StripHeaders: []string{"x-user"}}.Stripped(),
+		Name: "decisions", Engine: engine(t, doorRules), Record: recorded.record, Now: time.Now,
 	}}
 	return web.NewRaw("decisions", web.KratosErrors, web.Options{TrustedProxies: web.Networks{"192.0.2.1"}, Log: slog.New(slog.DiscardHandler)}, d.Serve)
 }
@@ -176,46 +177,56 @@ func TestDecisions(t *testing.T) {
 	asked := func(method, proto, uri string) []string {
 		return []string{"X-Forwarded-Method", method, "X-Forwarded-Proto", proto, "X-Forwarded-Host", "app.example.com", "X-Forwarded-Uri", uri}
 	}
+	own := []string{"Host", "app.example.com"}
+	with := func(list []string, more ...string) []string { return append(slices.Clone(list), more...) }
 	for name, c := range map[string]struct {
 		method, target string
 		headers        []string
 		want           int
-		rule           string
+		rule, reason   string
 	}{
-		"as Envoy asks":                {"GET", "/decisions/open/a?b=c", []string{"Host", "app.example.com"}, 200, "open"},
-		"as Traefik asks":              {"GET", "/decisions", asked("GET", "http", "/open/a?b=c"), 200, "open"},
-		"as Traefik asks, WebSocket":   {"GET", "/decisions", append(asked("GET", "wss", "/closed"), "Authorization", "ada"), 200, "closed"},
-		"another method":               {"GET", "/decisions", asked("DELETE", "http", "/open/a"), 404, ""},
-		"nobody":                       {"GET", "/decisions", asked("GET", "http", "/closed"), 401, "closed"},
-		"a bad credential":             {"GET", "/decisions", append(asked("GET", "http", "/closed"), "Authorization", "bad"), 401, "closed"},
-		"somebody else":                {"GET", "/decisions", append(asked("GET", "http", "/closed"), "Authorization", "bob"), 403, "closed"},
-		"something is broken":          {"GET", "/decisions", append(asked("GET", "http", "/closed"), "Authorization", "broken"), 500, "closed"},
-		"no rule":                      {"GET", "/decisions", asked("GET", "http", "/"), 404, ""},
-		"no rule for the scheme":       {"GET", "/decisions", asked("GET", "https", "/open/a"), 404, ""},
-		"empty segments":               {"GET", "/decisions", asked("GET", "http", "/open//a"), 403, ""},
-		"dot segments":                 {"GET", "/decisions", asked("GET", "http", "/open/../closed"), 403, ""},
-		"dot segments, encoded":        {"GET", "/decisions", asked("GET", "http", "/open/%2e%2e/closed"), 403, ""},
-		"a slash, encoded":             {"GET", "/decisions", asked("GET", "http", "/open/..%2fclosed"), 400, ""},
-		"a method without a path":      {"GET", "/decisions/open/a", []string{"Host", "app.example.com", "X-Forwarded-Method", "PUT"}, 400, ""},
-		"a path without a method":      {"GET", "/decisions/open/a", []string{"Host", "app.example.com", "X-Forwarded-Uri", "/open/b"}, 400, ""},
-		"a path and another one":       {"GET", "/decisions/closed", append(asked("GET", "http", "/open/a"), "Host", "app.example.com"), 400, ""},
-		"a path twice":                 {"GET", "/decisions/open/a?b=c", append(asked("GET", "http", "/open/a?b=c"), "Host", "app.example.com"), 200, "open"},
-		"a method in lower case":       {"GET", "/decisions", asked("get", "http", "/open/a"), 404, ""},
-		"two methods":                  {"GET", "/decisions", append(asked("GET", "http", "/open/a"), "X-Forwarded-Method", "PUT"), 400, ""},
-		"a stranger's headers":         {"GET", "/decisions/closed", append(asked("GET", "http", "/open/a"), "peer", "198.51.100.7:1", "Host", "app.example.com"), 401, "closed"},
-		"the body, which is forwarded": {"PUT", "/decisions/closed", []string{"Host", "app.example.com", "Authorization", "ada"}, 200, "closed"},
+		"as Envoy asks":                {"GET", "/decisions/open/a?b=c", own, 200, "open", ""},
+		"as Traefik asks":              {"GET", "/decisions", asked("GET", "http", "/open/a?b=c"), 200, "open", ""},
+		"as Traefik asks, WebSocket":   {"GET", "/decisions", with(asked("GET", "wss", "/closed"), "Authorization", "ada"), 200, "closed", ""},
+		"another method":               {"GET", "/decisions", asked("DELETE", "http", "/open/a"), 404, "", "not_found"},
+		"nobody":                       {"GET", "/decisions", asked("GET", "http", "/closed"), 401, "closed", "unauthorized"},
+		"a bad credential":             {"GET", "/decisions", with(asked("GET", "http", "/closed"), "Authorization", "bad"), 401, "closed", ""},
+		"somebody else":                {"GET", "/decisions", with(asked("GET", "http", "/closed"), "Authorization", "bob"), 403, "closed", "forbidden"},
+		"something is broken":          {"GET", "/decisions", with(asked("GET", "http", "/closed"), "Authorization", "broken"), 500, "closed", ""},
+		"no rule":                      {"GET", "/decisions", asked("GET", "http", "/"), 404, "", ""},
+		"no rule for the scheme":       {"GET", "/decisions", asked("GET", "https", "/open/a"), 404, "", ""},
+		"empty segments":               {"GET", "/decisions", asked("GET", "http", "/open//a"), 403, "", "unnormalized_path"},
+		"dot segments":                 {"GET", "/decisions", asked("GET", "http", "/open/../closed"), 403, "", ""},
+		"dot segments, encoded":        {"GET", "/decisions", asked("GET", "http", "/open/%2e%2e/closed"), 403, "", ""},
+		"a slash, encoded":             {"GET", "/decisions", asked("GET", "http", "/open/..%2fclosed"), 400, "", "ambiguous_url"},
+		"a method without a path":      {"GET", "/decisions", with(own, "X-Forwarded-Method", "PUT"), 400, "", "half_asked"},
+		"a path without a method":      {"GET", "/decisions", with(own, "X-Forwarded-Uri", "/open/b"), 400, "", "half_asked"},
+		"a method in lower case":       {"GET", "/decisions", asked("get", "http", "/open/a"), 404, "", ""},
+		"two methods":                  {"GET", "/decisions", with(asked("GET", "http", "/open/a"), "X-Forwarded-Method", "PUT"), 400, "", "many_asked"},
+		"a stranger's headers":         {"GET", "/decisions/closed", with(asked("GET", "http", "/open/a"), "peer", "198.51.100.7:1", "Host", "app.example.com"), 401, "closed", ""},
+		"the body, which is forwarded": {"PUT", "/decisions/closed", with(own, "Authorization", "ada"), 200, "closed", ""},
+		// A proxy that asks by the path passes its client's forwarding headers on, who must not choose what is asked.
+		"by path, and the same":       {"GET", "/decisions/open/a?b=c", with(asked("GET", "http", "/open/a?b=c"), "Host", "APP.example.com"), 200, "open", ""},
+		"by path, and half of it":     {"GET", "/decisions/open/a", with(own, "X-Forwarded-Method", "GET"), 200, "open", ""},
+		"by path, and another one":    {"GET", "/decisions/closed", with(asked("GET", "http", "/open/a"), "Host", "app.example.com"), 400, "", "two_asked"},
+		"by path, and another query":  {"GET", "/decisions/open/a?b=c", with(asked("GET", "http", "/open/a"), "Host", "app.example.com"), 400, "", "two_asked"},
+		"by path, and another method": {"PUT", "/decisions/closed", with(own, "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/closed"), 400, "", "two_asked"},
+		"by path, and another host":   {"GET", "/decisions/closed", []string{"Host", "bank.example.com", "X-Forwarded-Host", "app.example.com"}, 400, "", "two_asked"},
+		"by path, and another scheme": {"GET", "/decisions/closed", with(own, "X-Forwarded-Proto", "https"), 400, "", "two_asked"},
+		"nothing, and another host":   {"GET", "/decisions", with(own, "X-Forwarded-Host", "bank.example.com"), 400, "", "two_asked"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rec := put(h, c.method, c.target, "please", c.headers...)
 			if rec.Code != c.want {
 				t.Fatalf("%d %s", rec.Code, rec.Body)
 			}
-			if c.want == 400 {
-				return // there was no request to decide about
-			}
 			decided++
-			if e := recorded.last(t, decided); e.Rule != c.rule || e.Host != "app.example.com" || e.Verdict != flow.VerdictOf(map[bool]int{true: 0, false: c.want}[c.want == 200]) {
+			e := recorded.last(t, decided)
+			if e.Rule != c.rule || c.want != 400 && e.Host != "app.example.com" || e.Verdict != flow.VerdictOf(map[bool]int{true: 0, false: c.want}[c.want == 200]) {
 				t.Errorf("%+v", e)
+			}
+			if (e.Reason == "") != (c.want == 200) || c.reason != "" && e.Reason != c.reason {
+				t.Errorf("the reason is %q", e.Reason)
 			}
 			if c.want >= 400 && !strings.Contains(rec.Body.String(), `"error":{"code":`) || strings.Contains(rec.Body.String(), "secret") {
 				t.Error(rec.Body)

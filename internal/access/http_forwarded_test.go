@@ -15,15 +15,19 @@ import (
 // What a stranger writes into forwarding headers changes nothing; what a trusted proxy writes is one request or none. The
 // rules let nobody but ada into /closed, so a question about it that is answered 200 without her is a hole.
 func FuzzForwarded(f *testing.F) {
-	f.Add("GET", "http", "app.example.com", "/open/a", "203.0.113.9", true)
-	f.Add("GET", "http", "app.example.com", "/closed/../open/a", "", true)
-	f.Add("GET\r\nA: b", "https, http", "app.example.com, other", "//closed", "x, y", true)
-	f.Add("", "wss", "APP.example.com.:80", "/open/a#/closed", "[::1]:80", false)
-	f.Add("get", "HTTP", "a@app.example.com", "http://app.example.com/open/a", "", true)
+	f.Add("GET", "http", "app.example.com", "/open/a", "203.0.113.9", true, false)
+	f.Add("GET", "http", "app.example.com", "/closed/../open/a", "", true, false)
+	f.Add("GET\r\nA: b", "https, http", "app.example.com, other", "//closed", "x, y", true, false)
+	f.Add("", "wss", "APP.example.com.:80", "/open/a#/closed", "[::1]:80", false, true)
+	f.Add("get", "HTTP", "a@app.example.com", "http://app.example.com/open/a", "", true, false)
+	f.Add("GET", "http", "app.example.com", "/open/a", "", true, true)
 	d := &access.Decisions{Door: access.Door{Name: "decisions", Engine: engine(f, doorRules), Now: time.Now}}
 	h := web.NewRaw("decisions", web.KratosErrors, web.Options{TrustedProxies: web.Networks{"192.0.2.1"}}, d.Serve)
-	f.Fuzz(func(t *testing.T, method, proto, host, uri, client string, trusted bool) {
+	f.Fuzz(func(t *testing.T, method, proto, host, uri, client string, trusted, byPath bool) {
 		r := httptest.NewRequest("GET", "/decisions/closed", nil)
+		if trusted && !byPath {
+			r = httptest.NewRequest("GET", access.DecisionsPath, nil)
+		}
 		r.Host, r.RemoteAddr = "app.example.com", "192.0.2.1:1"
 		if !trusted {
 			r.RemoteAddr = "198.51.100.7:1"
@@ -38,6 +42,8 @@ func FuzzForwarded(f *testing.F) {
 		switch {
 		case !trusted && w.Code != http.StatusUnauthorized:
 			t.Fatalf("a stranger's headers are believed: %d %s", w.Code, w.Body)
+		case trusted && byPath && w.Code == http.StatusOK:
+			t.Fatalf("a client's %q %q %q %q chose what was asked", method, proto, host, uri)
 		case w.Code == http.StatusOK && uri != "" && !strings.Contains(uri, "open"):
 			t.Fatalf("%q %q passed", host, uri)
 		case w.Code == http.StatusOK && strings.Contains(strings.ToLower(uri), "closed") && !strings.Contains(uri, "/open/"):

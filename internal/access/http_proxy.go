@@ -26,17 +26,15 @@ type Proxy struct {
 	forward *httputil.ReverseProxy
 }
 
-var (
-	errUpstream = fault.New(fault.Unavailable, "upstream_unavailable", "The application cannot be reached at the moment.")
-	errNowhere  = fault.New(fault.Internal, "no_upstream", "The rule for this request names no upstream.")
-)
+var errUpstream = fault.New(fault.Unavailable, "upstream_unavailable", "The application cannot be reached at the moment.")
 
-// NewProxy makes the proxy of a door. Errors name the file that cannot be read.
+// NewProxy makes the proxy of a door. It passes on the path that it decided about. Errors name the file that cannot be read.
 func NewProxy(d Door, c UpstreamConfig, log *slog.Logger) (*Proxy, error) {
 	transport, err := c.transport()
 	if err != nil {
 		return nil, err
 	}
+	d.Normalized, d.Forwards = true, true
 	return &Proxy{Door: d, forward: &httputil.ReverseProxy{
 		Transport: transport, Rewrite: rewrite, ModifyResponse: answered, ErrorHandler: failed,
 		FlushInterval: -1, // an event of a stream must not wait for the next
@@ -61,26 +59,14 @@ func way(ctx context.Context) *passage { return ctx.Value(passageKey{}).(*passag
 // Serve is the door's handler.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 	w = p.progress(w, r)
-	path, query, err := pathAndQuery(r)
-	if err != nil {
-		return err
-	}
-	target, err := ParseTarget(scheme(r.Context()), r.Host, path, query, TargetOptions{})
-	if err != nil {
-		return err
-	}
-	request := p.ask(r, target, r.Method)
-	request.Body = keepBody(r)
+	request := heard(r)
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		request.Certificate = r.TLS.PeerCertificates[0].Raw
 	}
-	decision, record := p.Decide(r.Context(), request)
+	decision, record := p.Decide(r.Context(), own(r), request)
 	if !decision.Allowed() {
 		record(0)
 		return refuse(w, r, request, decision)
-	}
-	if decision.upstream == nil {
-		return errNowhere
 	}
 	pass := &passage{decision: decision, request: request, trusted: web.FromProxy(r.Context()), cors: p.CORS}
 	counted := &counter{ResponseWriter: w}
@@ -93,19 +79,26 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 // §7.6.1) and, as Rewrite is used, the forwarding headers.
 func rewrite(p *httputil.ProxyRequest) {
 	pass := way(p.In.Context())
+	maps.DeleteFunc(p.Out.Header, func(name string, _ []string) bool {
+		return vouched(name) && (!pass.trusted || strings.Contains(name, "_"))
+	})
 	if pass.trusted {
 		p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
 	}
 	p.SetXForwarded()
-	p.Out.Header["X-Forwarded-Proto"] = []string{pass.request.Target.Scheme}
-	p.Out.URL = pass.decision.upstreamURL(pass.request.Target)
-	if upstream := pass.decision.Rule.Upstream; !upstream.PreserveHost {
-		p.Out.Host = p.Out.URL.Host
+	target := pass.request.Target
+	p.Out.Header["X-Forwarded-Proto"] = []string{target.Scheme}
+	p.Out.Header["X-Forwarded-Host"] = []string{target.Host}
+	p.Out.URL = pass.decision.upstreamURL(target)
+	p.Out.Host = p.Out.URL.Host
+	if pass.decision.Rule.Upstream.PreserveHost {
+		p.Out.Host = target.Host
 	}
-	for _, name := range append(Header(p.Out.Header).disguised(pass.decision.Strip), pass.decision.Strip...) {
-		delete(p.Out.Header, name) // also where the mutators have nothing to say in it
+	told := pass.decision.Upstream(pass.request.Header)
+	for _, name := range pass.decision.Withheld(pass.request, told) {
+		delete(p.Out.Header, name)
 	}
-	maps.Copy(p.Out.Header, http.Header(pass.decision.Upstream(pass.request.Header)))
+	maps.Copy(p.Out.Header, http.Header(told))
 	p.Out.Header["X-Request-Id"] = []string{pass.request.ID}
 }
 

@@ -29,8 +29,7 @@ func behind(t *testing.T, upstream string, o web.Options, recorded *events) stri
 		{"id":"nowhere","match":{"url":"http://nowhere.example.com/<.*>","methods":["GET"]},"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[]}
 	]`, upstream+"/base", upstream+"/v1/", upstream)
 	d := access.Door{
-		Name: "proxy", Engine: engine(t, rules), Record: recorded.record, Now: time.Now, Normalized: true,
-		Strip: access.Config{StripHeaders: []string{"X-User"}}.Stripped(),
+		Name: "proxy", Engine: engine(t, rules), Record: recorded.record, Now: time.Now,
 	}
 	c := access.DefaultUpstreamConfig()
 	c.ConnectTimeout = time.Second
@@ -140,7 +139,7 @@ func TestProxyPassesRequestsOn(t *testing.T) {
 		"/api/users?q=1": "GET strip.example.com/v1/users?q=1\n", "/api": "GET strip.example.com/v1/\n", "/apis": "GET strip.example.com/v1/apis\n",
 		"/api/a%20b/%E2%82%AC;v=1": "GET strip.example.com/v1/a%20b/%E2%82%AC;v=1\n",
 	} {
-		if _, body := through(t, address, "GET", "strip.example.com", target, nil); !strings.HasPrefix(body, want) {
+		if _, body := through(t, address, "GET", "STRIP.example.com.:80", target, nil); !strings.HasPrefix(body, want) {
 			t.Errorf("%s: %s", target, body)
 		}
 	}
@@ -214,9 +213,24 @@ func TestProxyRefuses(t *testing.T) {
 func TestProxyBehindAProxy(t *testing.T) {
 	app := application(t, echo)
 	address := behind(t, app.URL, web.Options{TrustedProxies: web.Networks{"127.0.0.1"}, TerminatedBy: web.Networks{"127.0.0.1"}}, &events{})
-	_, body := through(t, address, "GET", "app.example.com", "/", nil, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "http")
-	if !strings.Contains(body, "X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n") {
+	claims := []string{
+		"X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "http", "X-Forwarded-Port", "8443", "X-Real-Ip", "203.0.113.9", "Forwarded", "for=192.0.2.9",
+		"X-Forwarded_For", "192.0.2.9",
+	}
+	_, body := through(t, address, "GET", "app.example.com", "/", nil, claims...)
+	for _, want := range []string{"X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n", "X-Forwarded-Port: 8443\r\n", "X-Real-Ip: 203.0.113.9\r\n"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%q is missing:\n%s", want, body)
+		}
+	}
+	if strings.Contains(body, "192.0.2.9") {
 		t.Error(body)
+	}
+	_, body = through(t, behind(t, app.URL, web.Options{}, &events{}), "GET", "app.example.com", "/", nil, claims...)
+	for _, not := range []string{"203.0.113.9", "192.0.2.9", "8443"} {
+		if strings.Contains(body, not) {
+			t.Errorf("a stranger says %s:\n%s", not, body)
+		}
 	}
 	if resp, _ := through(t, address, "GET", "app.example.com", "/", nil, "X-Forwarded-Proto", "https"); resp.StatusCode != 404 {
 		t.Errorf("a rule for http matches https: %d", resp.StatusCode)

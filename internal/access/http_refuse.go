@@ -21,9 +21,9 @@ type Refusal struct {
 	Body   []byte
 }
 
-// Refuse gives the answer to a request that is turned away, as the error handlers of its rule, or the fallback, want it.
+// Refuse gives the answer to a request that is turned away, as Answer has it.
 func (d *Decision) Refuse(r *Request) Refusal {
-	switch answer := d.answer(r); answer.Handler {
+	switch answer := d.Answer; answer.Handler {
 	case ErrorRedirect:
 		return Refusal{Status: answer.Redirect.Code, Header: Header{"Location": {answer.Redirect.location(r.Target)}, "Cache-Control": {"no-store"}}}
 	case ErrorWWWAuthenticate:
@@ -70,9 +70,9 @@ func (d *Decision) challenge() string {
 	return "Bearer"
 }
 
-// location is where the error handler redirect sends a browser that wanted the target.
+// location is where the error handler redirect sends a browser that wanted the target. To a URL that cannot be read nobody returns.
 func (s RedirectErrorSettings) location(t Target) string {
-	if s.ReturnToQueryParam == "" {
+	if s.ReturnToQueryParam == "" || t.Path == "" {
 		return s.To
 	}
 	to, err := url.Parse(s.To)

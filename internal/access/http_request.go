@@ -11,17 +11,16 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
-// ask makes what rules see of a request that came to a door. The headers that only this server may set are taken off first, so
-// that neither a handler nor an upstream believes a stranger's.
-func (d *Door) ask(r *http.Request, target Target, method string) *Request {
-	for _, name := range d.Strip {
-		delete(r.Header, name)
-	}
+// heard makes what rules see of a request that came to a door.
+func heard(r *http.Request) *Request {
 	ctx := r.Context()
-	return &Request{
-		Method: method, Target: target, Header: Header(r.Header),
-		Client: web.ClientIP(ctx), ID: web.RequestID(ctx),
-	}
+	return &Request{Header: Header(r.Header), Client: web.ClientIP(ctx), ID: web.RequestID(ctx), Body: keepBody(r)}
+}
+
+// own is what a request asks for by itself.
+func own(r *http.Request) Asked {
+	path, query, err := pathAndQuery(r)
+	return Asked{Method: r.Method, Scheme: scheme(r.Context()), Host: r.Host, Path: path, Query: query, Err: err}
 }
 
 // scheme is how the client spoke to us, or to the proxy that is declared to end TLS.
@@ -57,7 +56,7 @@ func keepBody(r *http.Request) func(limit int64) ([]byte, error) {
 		read = append(read, more...)
 		r.Body = &keptBody{io.MultiReader(bytes.NewReader(read), rest), rest}
 		if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, large
+			return nil, ErrBodyTooLarge.Because(large)
 		}
 		if err != nil {
 			return nil, ErrUnreadable.Because(err)

@@ -25,10 +25,10 @@ func (silent) Mutate(_ context.Context, _ *access.Request, p *access.Principal) 
 }
 
 // silentDoor has one rule, which lets everybody to the upstream.
-func silentDoor(t *testing.T, upstream string) access.Door {
+func silentDoor(t *testing.T, upstream string, keep ...string) access.Door {
 	t.Helper()
 	c := access.DefaultConfig()
-	c.StripHeaders = []string{"x-user"}
+	c.StripHeaders, c.KeepHeaders = []string{"x-user"}, keep
 	e := access.NewEngine(access.Options{Config: c, Now: time.Now, Kinds: access.Kinds{
 		Authenticators: map[string]access.Kind[access.Authenticator]{"noop": always[access.Authenticator](nobody{})},
 		Authorizers:    map[string]access.Kind[access.Authorizer]{"allow": always[access.Authorizer](allow{})},
@@ -40,7 +40,7 @@ func silentDoor(t *testing.T, upstream string) access.Door {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	return access.Door{Name: "a door", Engine: e, Now: time.Now, Strip: c.Stripped()}
+	return access.Door{Name: "a door", Engine: e, Now: time.Now}
 }
 
 // Who asks is what the rule says and never what the client says: not in another spelling, and not where the rule says nothing.
@@ -69,5 +69,55 @@ func TestClientsDoNotSayWhoTheyAre(t *testing.T) {
 		if values := rec.Result().Header[name]; len(values) != 1 || values[0] != want {
 			t.Errorf("the proxy is told %s: %q, want %q", name, values, want)
 		}
+	}
+}
+
+// overrides are fields by which applications read another path or method than the one that was decided about.
+func overrides() []string {
+	return []string{"X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X_HTTP_METHOD_OVERRIDE"}
+}
+
+func TestClientsDoNotOverrideWhatWasDecided(t *testing.T) {
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = r.Header.Write(w) }))
+	t.Cleanup(app.Close)
+	options := web.Options{TrustedProxies: web.Networks{"192.0.2.1"}, Log: slog.New(slog.DiscardHandler)}
+	said := []string{"Host", "app.example.com"}
+	for _, name := range overrides() {
+		said = append(said, name, "DELETE")
+	}
+	for _, c := range []struct {
+		keep []string
+		want string
+	}{{nil, ""}, {[]string{"x-http-method-override", "X-Original-Url"}, "X-Http-Method-Override: DELETE\r\nX-Original-Url: DELETE\r\n"}} {
+		p, err := access.NewProxy(silentDoor(t, app.URL, c.keep...), access.DefaultUpstreamConfig(), options.Log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := put(web.NewRaw("proxy", web.KratosErrors, options, p.Serve), "GET", "/", "", said...)
+		got := ""
+		for line := range strings.Lines(rec.Body.String()) {
+			if strings.Contains(line, "DELETE") && !strings.HasPrefix(line, "X_") {
+				got += line
+			}
+		}
+		if rec.Code != 200 || got != c.want || c.keep == nil && strings.Contains(rec.Body.String(), "DELETE") {
+			t.Errorf("%v: the application gets %d\n%s", c.keep, rec.Code, rec.Body)
+		}
+	}
+	d := &access.Decisions{Door: silentDoor(t, "")}
+	h := web.NewRaw("decisions", web.KratosErrors, options, d.Serve)
+	named, unasked := put(h, "GET", access.DecisionsPath, "", said...), put(h, "GET", access.DecisionsPath, "", "Host", "app.example.com")
+	for _, name := range overrides() {
+		if values := named.Header().Values(name); len(values) != 1 || values[0] != "" {
+			t.Errorf("the proxy is told %s: %q", name, values)
+		}
+		if values := unasked.Header().Values(name); len(values) > 0 {
+			t.Errorf("nobody sent %s, and the proxy is told %q", name, values)
+		}
+	}
+	bad := access.DefaultConfig()
+	bad.KeepHeaders = []string{"X-Original-URL", "X-Kratos-Authenticated-Identity-Id"}
+	if faults := bad.Validate(); len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "keep_headers[1]: ") {
+		t.Error(faults)
 	}
 }

@@ -21,6 +21,20 @@ type Target struct {
 	Changed bool
 }
 
+// String gives the target as a URL.
+func (t Target) String() string {
+	var b strings.Builder
+	b.WriteString(t.Scheme)
+	b.WriteString("://")
+	b.WriteString(t.Host)
+	b.WriteString(t.Path)
+	if t.RawQuery != "" {
+		b.WriteByte('?')
+		b.WriteString(t.RawQuery)
+	}
+	return b.String()
+}
+
 // TargetOptions say which readings of a target are accepted.
 type TargetOptions struct {
 	// MaxLength bounds path and query together, in bytes. 0 means 16384.

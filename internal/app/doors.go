@@ -74,14 +74,11 @@ func newDoors(a *App, o doorOptions) (*doors, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.engine = access.NewEngine(access.Options{
-		Config: cfg.Config, Now: now, Log: a.log,
-		Kinds: kinds,
-	})
-	management := "management"
+	d.engine = access.NewEngine(access.Options{Config: cfg.Config, Now: now, Log: a.log, Kinds: kinds})
+	management := a.databases.byName["management"]
 	d.book, err = access.NewRulebook(access.RulebookOptions{
 		Engine: d.engine, Config: cfg.Rules, Now: now, Log: a.log,
-		Store: access.NewStore(a.databases.byName[management], a.databases.feeds[management], o.system.For("access rules"), now),
+		Store: access.NewStore(management, a.databases.feeds["management"], o.system.For("access rules"), now),
 	})
 	if err != nil {
 		return nil, err
@@ -97,6 +94,9 @@ func newDoors(a *App, o doorOptions) (*doors, error) {
 func (o doorOptions) kinds(cfg *config.Config, ask *fetch.Asker, geo *authz.Geo, log *slog.Logger) (access.Kinds, error) {
 	authorizers := authz.Kinds(authz.Options{Ask: ask, Geo: geo, Now: now})
 	expressions, err := policy.Kinds(policy.Options{Now: now})
+	if err != nil {
+		return access.Kinds{}, err
+	}
 	maps.Copy(authorizers, expressions)
 	return access.Kinds{
 		Authenticators: authn.Kinds(authn.Options{
@@ -105,7 +105,7 @@ func (o doorOptions) kinds(cfg *config.Config, ask *fetch.Asker, geo *authz.Geo,
 		}),
 		Authorizers: authorizers,
 		Mutators:    mutate.Kinds(mutate.Options{Keys: o.signing, KeySet: doorKeys, Ask: ask, Now: now}),
-	}, err
+	}, nil
 }
 
 func (d *doors) admins() []admin { return []admin{d.admin, &flow.Handler{Store: d.store}} }
@@ -130,8 +130,7 @@ func (a *App) doorsOpen() bool {
 // door is what the ways in share.
 func (a *App) door(name string) access.Door {
 	d := a.features.doors
-	door := access.Door{Name: name, Engine: d.engine, Observe: d.metrics.observe, Strip: a.cfg.Access.Stripped(), Now: now}
-	door.Normalized = a.cfg.Access.Unnormalized == "normalize"
+	door := access.Door{Name: name, Engine: d.engine, Observe: d.metrics.observe, Now: now, Normalized: a.cfg.Access.Unnormalized == "normalize"}
 	if d.events.Enabled() {
 		door.Record = d.events.Record
 	}
@@ -160,9 +159,7 @@ func (a *App) doorListeners() ([]*web.Listener, error) {
 }
 
 func (a *App) proxy() (http.Handler, error) {
-	door := a.door("proxy")
-	door.Normalized = true // it passes on what it decided about
-	p, err := access.NewProxy(door, a.cfg.Access.Upstream, a.log)
+	p, err := access.NewProxy(a.door("proxy"), a.cfg.Access.Upstream, a.log)
 	if err != nil {
 		return nil, err
 	}
@@ -176,8 +173,9 @@ func (a *App) proxy() (http.Handler, error) {
 func (a *App) decisions() (http.Handler, error) {
 	options := a.options("decisions", a.cfg.Serve.Decisions.Config)
 	options.Tenant, options.RequireHTTPS = nil, false
-	ask := web.NewRaw("decisions", web.KratosErrors, options, (&access.Decisions{Door: a.door("decisions")}).Serve)
 	other := web.NewMux(web.KratosErrors, options)
+	options.CORS = web.CORS{} // a preflight that a proxy asks about is the application's: it is decided about, not answered here
+	ask := web.NewRaw("decisions", web.KratosErrors, options, (&access.Decisions{Door: a.door("decisions")}).Serve)
 	a.health.Mount(other)
 	a.health.MountVersion(other)
 	a.features.keys.MountPublic(other)

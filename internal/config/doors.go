@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,6 +53,9 @@ func (c *Config) checkDoors(faults *Faults) {
 		if door := doors[name]; door.Enabled {
 			c.section(faults, "serve."+name, door.Validate())
 		}
+	}
+	if cors := c.Serve.ExtAuthz.CORS; c.Serve.ExtAuthz.Enabled && cors.Enabled {
+		c.section(faults, "serve.ext_authz", []error{errors.New("cors: browsers do not ask this listener: take it out, and say at the proxy or in Envoy which sites' pages may read answers")})
 	}
 	c.section(faults, "access", c.Access.Validate())
 	// The proxy is what browsers and applications reach. Who asks for decisions sits beside this server, as a rule without TLS.

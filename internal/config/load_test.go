@@ -247,6 +247,9 @@ func TestFaults(t *testing.T) {
 		{"a key that Ory has elsewhere", "ttl: {access_token: 1h}", nil, []string{
 			"ttl (gatehouse.yaml:1): is not a known key; in Gatehouse that is oauth.lifespans",
 		}},
+		{"sites' pages at a door without browsers", "serve:\n  ext_authz: {enabled: true, cors: {enabled: true, allowed_origins: [\"https://a.example.com\"]}}", nil, []string{
+			"serve.ext_authz.cors (gatehouse.yaml:2): browsers do not ask this listener: take it out, and say at the proxy or in Envoy which sites' pages may read answers",
+		}},
 		{"a key from nowhere", "secrets:\n  wibble: x", nil, []string{
 			"secrets.wibble (gatehouse.yaml:2): is not a known key; known here are system, cookie, admin",
 		}},

@@ -70,7 +70,7 @@ type Event struct {
 	Rule string
 	// Subject is who asked, or empty.
 	Subject string
-	// Method, Host and Path are what was asked for, after normalization.
+	// Method, Host and Path are what was asked for, after normalization; as they were sent where there is no reading of them.
 	Method, Host, Path string
 	// Verdict is how it ended.
 	Verdict Verdict

@@ -44,38 +44,25 @@ func (h *Handler) Serve() web.HandlerFunc {
 var errNotGRPC = fault.New(fault.NotFound, "not_grpc", "This address answers gRPC calls of "+Method+" alone.")
 
 func (h *Handler) check(ctx context.Context, question *connect.Request[CheckRequest]) (*connect.Response[CheckResponse], error) {
-	request, err := h.read(ctx, question.Msg.GetAttributes())
-	if err != nil {
-		web.Record(ctx, err)
-		refused := &access.Decision{Err: fault.From(err)}
-		return connect.NewResponse(denied(refused.Err.Kind, refused.Refuse(&access.Request{ID: web.RequestID(ctx)}))), nil
-	}
-	decision, record := h.Door.Decide(ctx, request)
+	request, asked := read(ctx, question.Msg.GetAttributes())
+	decision, record := h.Door.Decide(ctx, asked, request)
 	record(0)
 	if !decision.Allowed() {
 		web.Record(ctx, decision.Err)
 		return connect.NewResponse(denied(decision.Err.Kind, decision.Refuse(request))), nil
 	}
-	return connect.NewResponse(h.passed(request, decision)), nil
+	return connect.NewResponse(passed(request, decision)), nil
 }
 
 // read makes what rules see of the request that Envoy holds.
-func (h *Handler) read(ctx context.Context, a *AttributeContext) (*access.Request, error) {
+func read(ctx context.Context, a *AttributeContext) (*access.Request, access.Asked) {
 	held := a.GetRequest().GetHttp()
 	path, query, _ := strings.Cut(held.GetPath(), "?")
-	target, err := access.ParseTarget(held.GetScheme(), held.GetHost(), path, query, access.TargetOptions{})
-	if err != nil {
-		return nil, err
-	}
-	header := fields(held)
-	for _, name := range h.Door.Strip {
-		delete(header, name)
-	}
 	client, _ := netip.ParseAddr(a.GetSource().GetAddress().GetSocketAddress().GetAddress()) // none where Envoy listens on a socket
 	return &access.Request{
-		Method: held.GetMethod(), Target: target, Header: header, Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held),
+		Header: fields(held), Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held),
 		Certificate: certificate(a.GetSource().GetCertificate()),
-	}, nil
+	}, access.Asked{Method: held.GetMethod(), Scheme: held.GetScheme(), Host: held.GetHost(), Path: path, Query: query}
 }
 
 // certificate reads the certificate by which the client proved to Envoy who it is.
@@ -146,10 +133,10 @@ func denied(kind fault.Kind, r access.Refusal) *CheckResponse {
 	}
 }
 
-func (h *Handler) passed(request *access.Request, decision *access.Decision) *CheckResponse {
+func passed(request *access.Request, decision *access.Decision) *CheckResponse {
 	told := decision.Upstream(request.Header)
 	var remove []string
-	for _, name := range h.Door.Withheld(request, decision, told) {
+	for _, name := range decision.Withheld(request, told) {
 		remove = append(remove, strings.ToLower(name))
 	}
 	slices.Sort(remove)

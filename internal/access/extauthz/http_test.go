@@ -64,7 +64,7 @@ const rules = `[
 
 func handler(t testing.TB) http.Handler {
 	t.Helper()
-	e := access.NewEngine(access.Options{Now: time.Now, Kinds: access.Kinds{
+	e := access.NewEngine(access.Options{Now: time.Now, Config: access.Config{StripHeaders: []string{"X-User"}}, Kinds: access.Kinds{
 		Authenticators: map[string]access.Kind[access.Authenticator]{"ask": always[access.Authenticator](asker{})},
 		Authorizers:    map[string]access.Kind[access.Authorizer]{"body": always[access.Authorizer](bodied{})},
 		Mutators:       map[string]access.Kind[access.Mutator]{"tell": always[access.Mutator](teller{})},
@@ -76,7 +76,7 @@ func handler(t testing.TB) http.Handler {
 	if _, err := e.Load(t.Context(), list); err != nil {
 		t.Fatal(err)
 	}
-	h := &Handler{Door: access.Door{Name: "ext_authz", Engine: e, Now: time.Now, Strip: []string{"X-User", "X-Kratos-Authenticated-Identity-Id"}}}
+	h := &Handler{Door: access.Door{Name: "ext_authz", Engine: e, Now: time.Now}}
 	return web.NewRaw("ext_authz", web.KratosErrors, web.Options{}, h.Serve())
 }
 
