@@ -90,6 +90,10 @@ func (c *Config) section(faults *Faults, path string, errs []error) {
 }
 
 func (c *Config) checkDatabases(faults *Faults) {
+	c.checkGroups(faults)
+	if p := c.Databases.Provisioning; p.Password != "" && p.PasswordFile != "" {
+		c.fault(faults, "databases.provisioning.password_file", "stands beside databases.provisioning.password: write one of the two")
+	}
 	if wrong := c.Databases.DSN.fault(); c.Databases.DSN != "" && wrong != "" {
 		c.fault(faults, "databases.dsn", "%s", wrong)
 	}

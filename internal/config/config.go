@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/account"
@@ -129,41 +128,6 @@ func (o OAuth) Validate() []error {
 	return faults
 }
 
-// Databases are the addresses of the four logical databases. An address is memory (nothing is kept; development only),
-// sqlite:///path/to/file.db, sqlite:///path/to/directory/ (a file for each database), postgres://user:password@host:5432/database, mysql://user:password@host:3306/database or
-// cockroach://user:password@host:26257/database. The parameters max_conns, max_idle_conns, max_conn_lifetime and
-// max_conn_idle_time bound the pool; others go to the driver.
-type Databases struct {
-	// DSN is the address of every database that has none of its own. Default: none, so each is a SQLite file in
-	// data_dir.
-	DSN DSN `yaml:"dsn"`
-	// Management is the database of tenants, identities, sessions, access rules and admin keys. Default: the value of
-	// databases.dsn, else management.db in data_dir.
-	Management DSN `yaml:"management"`
-	// OAuth is the database of clients, grants, tokens, consents and signing keys. Default: the value of
-	// databases.dsn, else oauth.db in data_dir.
-	OAuth DSN `yaml:"oauth"`
-	// Activity is the database of the audit log. Default: the value of databases.dsn, else activity.db in data_dir.
-	Activity DSN `yaml:"activity"`
-	// Flow is the database of decisions at the gateway. Default: the value of databases.dsn, else flow.db in data_dir.
-	Flow DSN `yaml:"flow"`
-	// AutoMigrate brings the schemas up to date when the server starts, under a lock, so that any number of servers may
-	// start at once. Default: true. With false, a server on an older schema is not ready and says to run `gatehouse
-	// migrate up`: for those who give the server's database user no right to change tables, or who review the SQL first.
-	AutoMigrate bool `yaml:"auto_migrate"`
-}
-
-// Logical is one of the four logical databases with its address.
-type Logical struct {
-	Name string
-	DSN  DSN
-}
-
-// All gives the four logical databases.
-func (d Databases) All() []Logical {
-	return []Logical{{"management", d.Management}, {"oauth", d.OAuth}, {"activity", d.Activity}, {"flow", d.Flow}}
-}
-
 // Secrets are the roots of all keys. Of each list the first is in use and the others are still understood: to rotate,
 // put a new one in front and keep the old one until nothing depends on it. Each has 16 characters or more. Production
 // refuses placeholders, easily guessed secrets and one secret for both lists.
@@ -219,7 +183,7 @@ func Defaults(p Profile) Config {
 			Public: web.DefaultConfig("127.0.0.1:4444", ""),
 			Admin:  web.DefaultConfig("127.0.0.1:4445", ""),
 		},
-		Databases: Databases{AutoMigrate: true},
+		Databases: defaultDatabases(p),
 		Hashing:   secret.DefaultHashConfig(),
 		Keys:      keys.DefaultConfig(),
 		Identity:  identity.DefaultConfig(),
@@ -251,20 +215,7 @@ func Defaults(p Profile) Config {
 // derive fills in what follows from the rest.
 func (c *Config) derive() {
 	c.derived = map[string]string{}
-	for name, dsn := range map[string]*DSN{
-		"management": &c.Databases.Management, "oauth": &c.Databases.OAuth,
-		"activity": &c.Databases.Activity, "flow": &c.Databases.Flow,
-	} {
-		switch {
-		case *dsn != "":
-		case c.Databases.DSN != "":
-			*dsn = c.Databases.DSN.logical(name)
-			c.derived["databases."+name] = "databases.dsn"
-		default:
-			*dsn = sqliteFile(filepath.Join(c.DataDir, name+".db"))
-			c.derived["databases."+name] = "data_dir"
-		}
-	}
+	c.deriveDatabases()
 	c.deriveBase("serve.public", &c.Serve.Public, c.Development())
 	c.deriveBase("serve.admin", &c.Serve.Admin, true)
 	for name, door := range c.Serve.doors() {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
 // DSN is the address of a database. It prints without its password and without parameters that are not known to be
@@ -160,6 +161,18 @@ func (d DSN) logical(name string) DSN {
 		path += "?" + query
 	}
 	return DSN(path)
+}
+
+// verified gives the address with TLS that checks whom it speaks to, where nothing is said about TLS.
+func (d DSN) verified() DSN {
+	a, err := sqldb.Parse(string(d))
+	if err != nil {
+		return d // whoever opens it says what is wrong
+	}
+	if v := a.Verified(); len(v.Params) != len(a.Params) {
+		return DSN(v.DSN())
+	}
+	return d
 }
 
 // sqliteFile gives the address of a SQLite file.

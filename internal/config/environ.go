@@ -77,8 +77,12 @@ func (e *environment) tree() *node {
 	return root
 }
 
-// resolve finds the key of a variable, and its text, which a …_FILE variable names instead of holding it.
+// resolve finds the key of a variable, and its text, which a …_FILE variable names instead of holding it, unless a key of that
+// name says what becomes of the file.
 func (e *environment) resolve(name string) (k key, value string, ok bool) {
+	if isForeign(name, e.set[name]) {
+		return key{}, "", false
+	}
 	if k, ok = e.keys[name]; ok {
 		return k, e.set[name], true
 	}
@@ -88,9 +92,6 @@ func (e *environment) resolve(name string) (k key, value string, ok bool) {
 			value, ok = e.file(k, direct, name)
 			return k, value, ok
 		}
-	}
-	if isForeign(name, e.set[name]) {
-		return key{}, "", false
 	}
 	e.faults.add("", at, "is not a known variable%s", e.suggest(name))
 	return key{}, "", false

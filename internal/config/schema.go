@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -109,6 +110,10 @@ func (s schemaMaker) limits(p object, f field) {
 			} else {
 				values = append(values, word)
 			}
+		}
+		if slices.Contains(values, any("true")) { // YAML takes the word without quotes for a truth
+			values = append(values, true, false)
+			p["type"] = []string{"string", "boolean"}
 		}
 		p["enum"] = values
 	}

@@ -49,7 +49,10 @@ func classify(err error) (kind, cause error) {
 func connectionLost(err error) bool {
 	var netErr net.Error
 	var connect *pgconn.ConnectError
+	var password passwordError
 	switch {
+	case errors.As(err, &password):
+		return true
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, sql.ErrConnDone):
 		return true
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
@@ -85,6 +88,9 @@ func classifyPostgres(e *pgconn.PgError) (kind, cause error) {
 		return ErrUnavailable, told
 	}
 	switch {
+	case strings.HasPrefix(e.Code, "28"):
+		// No new connection is let in: while a password is changed, the server knows another one than we for a moment.
+		return ErrUnavailable, told
 	case strings.HasPrefix(e.Message, "restart transaction"):
 		return errConflict, told
 	case strings.HasPrefix(e.Code, "08"):
@@ -111,8 +117,8 @@ func classifyMySQL(e *mysql.MySQLError) (kind, cause error) {
 		return ErrDuplicate, errors.New(number + afterLast(e.Message, " for key "))
 	case 1451, 1452, 1216, 1217:
 		return ErrForeignKey, errors.New(number)
-	case 1040, 1203, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1226, 1290, 1836, 1927, 2006, 2013, 4031, 1047:
-		// Too many connections, shutting down, network trouble, read-only after a failover, killed connection.
+	case 1045, 1698, 3159, 1040, 1203, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1226, 1290, 1836, 1927, 2006, 2013, 4031, 1047:
+		// The login refused (as PostgreSQL's 28…), too many connections, shutting down, network trouble, read-only after a failover, killed connection.
 		return ErrUnavailable, errors.New(number + ": " + e.Message)
 	case 1292, 1366, 1411, 1525, 1300, 3140, 3141, 4025, 3819:
 		// These quote the value.

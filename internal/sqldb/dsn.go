@@ -26,6 +26,7 @@ type dsn struct {
 	hasMaxIdle, hasIdleTime  bool
 	hasLifetime              bool
 	synchronous              string
+	passwordFile             string
 }
 
 // Forms is what a person is told who wrote a DSN that is none.
@@ -57,6 +58,18 @@ func scheme(word string) (string, bool) {
 // parseDSN reads all forms. Its errors never hold the password, nor anything of a text that is not
 // understood.
 func parseDSN(text string) (*dsn, error) {
+	d, err := readDSN(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.own(); err != nil {
+		return nil, d.wrong(err)
+	}
+	return d, nil
+}
+
+// readDSN is parseDSN that leaves our parameters among the others.
+func readDSN(text string) (*dsn, error) {
 	if text == "memory" {
 		return &dsn{scheme: "memory", params: url.Values{}}, nil
 	}
@@ -76,13 +89,15 @@ func parseDSN(text string) (*dsn, error) {
 	default:
 		err = d.server(rest)
 	}
-	if err == nil {
-		err = d.own()
-	}
 	if err != nil {
-		return nil, fmt.Errorf("the database DSN (%s://…): %w", kind, err)
+		return nil, d.wrong(err)
 	}
 	return d, nil
+}
+
+// wrong says of which DSN an error is, without the DSN.
+func (d *dsn) wrong(err error) error {
+	return fmt.Errorf("the database DSN (%s://…): %w", d.scheme, err)
 }
 
 func noScheme(text string) error {
@@ -200,6 +215,8 @@ func (d *dsn) complete() error {
 		return d.help("the user is missing")
 	case d.scheme != "mysql" && d.network == "unix":
 		return errors.New("a socket is written as a parameter: ?host=/var/run/postgresql")
+	case d.network == "unix" && !strings.HasPrefix(d.host, "/"):
+		return errors.New("the path of a socket begins with /, as in unix(/run/mysqld/mysqld.sock)")
 	}
 	for _, c := range []string{d.user, d.password, d.name, d.host} {
 		if strings.ContainsRune(c, 0) {
@@ -253,7 +270,7 @@ func (d *dsn) own() error {
 		return err
 	}
 	if d.scheme != "sqlite" && d.scheme != "memory" {
-		return nil
+		return d.ownPassword()
 	}
 	d.synchronous = strings.ToUpper(d.take("synchronous"))
 	if d.synchronous == "" {
@@ -264,6 +281,20 @@ func (d *dsn) own() error {
 	}
 	for name := range d.params {
 		return fmt.Errorf("unknown parameter %q; there are synchronous, max_conns, max_idle_conns, max_conn_lifetime, max_conn_idle_time", name)
+	}
+	return nil
+}
+
+// ownPassword takes out where the password is, so that no error of a driver's parser can hold it.
+func (d *dsn) ownPassword() error {
+	d.passwordFile = d.take("password_file")
+	if d.scheme != "mysql" {
+		if p := d.take("password"); d.password == "" {
+			d.password = p
+		}
+	}
+	if d.password != "" && d.passwordFile != "" {
+		return errors.New("there are both a password and a password_file; keep one of them")
 	}
 	return nil
 }

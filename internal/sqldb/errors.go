@@ -25,6 +25,12 @@ var (
 	ErrNoTenant = errors.New("the context names no tenant; ask for AllTenants by name if the work is for all of them")
 	// ErrUnbound says that a statement does not name :tenant.
 	ErrUnbound = errors.New("the statement does not name :tenant; ask for AllTenants by name if the work is for all of them")
+	// ErrLogin says that the server does not let the user in with this password or certificate, or does not know him.
+	ErrLogin = errors.New("the server refuses the login")
+	// ErrDenied says that the user has no right to what he asks for.
+	ErrDenied = errors.New("the user has no right to this")
+	// ErrNoDatabase says that the server has no database of that name.
+	ErrNoDatabase = errors.New("there is no such database")
 
 	// errConflict is a failure that goes away when the transaction runs again.
 	errConflict = errors.New("the transaction ran into another one")
@@ -41,8 +47,9 @@ type Error struct {
 	// Statement is the text as it stands in the source, shortened; empty for a failure to connect.
 	Statement string
 
-	kind  error // one of the kinds above, or nil
-	cause error // already safe to print
+	kind   error // one of the kinds above, or nil
+	reason error // why an administrator's work was refused: one of ErrLogin, ErrDenied, ErrNoDatabase, or nil
+	cause  error // already safe to print
 }
 
 // Error tells kind, statement and cause for the log.
@@ -66,14 +73,17 @@ func (e *Error) Error() string {
 
 // Unwrap gives errors.Is the kind and the cause.
 func (e *Error) Unwrap() []error {
-	switch {
-	case e.kind == nil:
-		return []error{e.cause}
-	case errors.Is(e.kind, errConflict):
-		return []error{e.kind, ErrUnavailable, e.cause}
-	default:
-		return []error{e.kind, e.cause}
+	all := []error{e.cause}
+	if e.kind != nil {
+		all = append(all, e.kind)
 	}
+	if errors.Is(e.kind, errConflict) {
+		all = append(all, ErrUnavailable)
+	}
+	if e.reason != nil {
+		all = append(all, e.reason)
+	}
+	return all
 }
 
 // Fault says what a caller over HTTP is told when nobody handled the error: try later, or nothing.

@@ -2,13 +2,9 @@ package sqldb
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"database/sql"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -18,11 +14,11 @@ import (
 func (c *core) openMySQL(ctx context.Context, d *dsn, o Options) error {
 	config, err := mysqlConfig(d)
 	if err != nil {
-		return fmt.Errorf("the database DSN (mysql://…): %w", err)
+		return d.wrong(err)
 	}
 	inner, err := mysql.NewConnector(config)
 	if err != nil {
-		return fmt.Errorf("the database DSN (mysql://…): %w", err)
+		return d.wrong(err)
 	}
 	// READ COMMITTED: a guarded UPDATE sees what others committed, and gap locks do not make inserts wait. The
 	// variable's name differs between MySQL and MariaDB, the statement does not.
@@ -34,7 +30,7 @@ func (c *core) openMySQL(ctx context.Context, d *dsn, o Options) error {
 	db.SetConnMaxIdleTime(l.idleTimeout)
 	if err := db.PingContext(ctx); err != nil {
 		_ = db.Close()
-		return c.refused(ctx, d, err)
+		return d.refused(ctx, "open the "+c.name+" database", err)
 	}
 	c.write = &stdPool{db: db}
 	c.read = c.write
@@ -52,7 +48,7 @@ func mysqlConfig(d *dsn) (*mysql.Config, error) {
 			return nil, fmt.Errorf("the parameter %s is set by Gatehouse itself; leave it out", name)
 		}
 	}
-	tlsConfig, err := mysqlTLS(d)
+	tlsConfig, fallback, err := mysqlTLS(d)
 	if err != nil {
 		return nil, err
 	}
@@ -61,13 +57,21 @@ func mysqlConfig(d *dsn) (*mysql.Config, error) {
 		return nil, err
 	}
 	config.User, config.Passwd, config.DBName = d.user, d.password, d.name
+	// With this the driver works with a copy for each connection. Without, the first server that has no TLS would end TLS for
+	// all connections that "preferred" makes after it.
+	if err := config.Apply(mysql.BeforeConnect(func(_ context.Context, c *mysql.Config) (err error) {
+		if d.passwordFile != "" {
+			c.Passwd, err = readPassword(d.passwordFile)
+		}
+		return err
+	})); err != nil {
+		return nil, err
+	}
 	config.Net, config.Addr = d.network, d.host
 	if d.network == "tcp" {
 		config.Addr = withPort(d.host, "3306")
 	}
-	if tlsConfig != nil {
-		config.TLS = tlsConfig
-	}
+	config.TLS, config.AllowFallbackToPlaintext = tlsConfig, fallback
 	config.ParseTime, config.Loc = true, time.UTC
 	config.ClientFoundRows = true // an UPDATE counts the rows it matched, as everywhere else
 	config.InterpolateParams = false
@@ -101,41 +105,6 @@ func withPort(host, port string) string {
 		host = host[1 : len(host)-1]
 	}
 	return net.JoinHostPort(host, port)
-}
-
-// mysqlTLS reads tls_ca, tls_cert and tls_key: files in PEM form, for servers with a certificate of their own
-// authority or that want one of the client.
-func mysqlTLS(d *dsn) (*tls.Config, error) {
-	ca, cert, key := d.take("tls_ca"), d.take("tls_cert"), d.take("tls_key")
-	if ca == "" && cert == "" && key == "" {
-		return nil, nil
-	}
-	host, _, err := net.SplitHostPort(withPort(d.host, "3306"))
-	if err != nil {
-		return nil, err
-	}
-	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
-	if ca != "" {
-		pem, err := os.ReadFile(ca)
-		if err != nil {
-			return nil, fmt.Errorf("tls_ca: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls_ca: %s holds no certificate in PEM form", ca)
-		}
-	}
-	if (cert == "") != (key == "") {
-		return nil, errors.New("tls_cert and tls_key go together")
-	}
-	if cert != "" {
-		pair, err := tls.LoadX509KeyPair(cert, key)
-		if err != nil {
-			return nil, fmt.Errorf("tls_cert and tls_key: %w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config, nil
 }
 
 // quietMySQL drops what the driver would print to standard error; every failure also comes as an error.

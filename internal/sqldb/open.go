@@ -66,15 +66,14 @@ func (d *dsn) limits(o Options) limits {
 	return l
 }
 
-// refused is an Open that cannot work, told with the server's address but never with credentials.
-func (c *core) refused(ctx context.Context, d *dsn, err error) error {
-	where := fmt.Sprintf("open the %s database", c.name)
+// refused is a connection that cannot be made, told with the server's address and what to do, but never with credentials.
+func (d *dsn) refused(ctx context.Context, what string, err error) error {
 	if d.host != "" {
-		where += " at " + d.host
+		what += " at " + d.host
 	}
 	kind, cause := classify(err)
 	if ctx.Err() != nil {
 		kind = ErrUnavailable
 	}
-	return &Error{kind: kind, cause: fmt.Errorf("%s: %w", where, cause)}
+	return &Error{kind: kind, reason: reason(err), cause: fmt.Errorf("%s: %w%s", what, cause, d.advice(err))}
 }

@@ -4,12 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"math"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -19,7 +20,7 @@ import (
 func (c *core) openPostgres(ctx context.Context, d *dsn, o Options) error {
 	config, err := postgresConfig(d)
 	if err != nil {
-		return fmt.Errorf("the database DSN (%s://…): %w", d.scheme, err)
+		return d.wrong(err)
 	}
 	l := d.limits(o)
 	config.MaxConns = int32(l.conns)
@@ -30,7 +31,7 @@ func (c *core) openPostgres(ctx context.Context, d *dsn, o Options) error {
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return c.refused(ctx, d, err)
+		return d.refused(ctx, "open the "+c.name+" database", err)
 	}
 	if err := c.checkServer(ctx, d, pool); err != nil {
 		pool.Close()
@@ -45,7 +46,7 @@ func (c *core) openPostgres(ctx context.Context, d *dsn, o Options) error {
 func (c *core) checkServer(ctx context.Context, d *dsn, pool *pgxpool.Pool) error {
 	var version string
 	if err := pool.QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
-		return c.refused(ctx, d, err)
+		return d.refused(ctx, "open the "+c.name+" database", err)
 	}
 	return matchVersion(c.dialect, version)
 }
@@ -62,9 +63,6 @@ func matchVersion(d Dialect, version string) error {
 
 // postgresConfig gives pgx everything but the password, so that no error of its parser can hold it.
 func postgresConfig(d *dsn) (*pgxpool.Config, error) {
-	if p := d.take("password"); d.password == "" {
-		d.password = p
-	}
 	u := url.URL{Scheme: "postgres", Host: d.host, Path: "/" + d.name, RawQuery: d.params.Encode()}
 	if d.user != "" {
 		u.User = url.User(d.user)
@@ -76,10 +74,14 @@ func postgresConfig(d *dsn) (*pgxpool.Config, error) {
 	if err != nil {
 		// The text begins with what was parsed, whose parameters may hold a secret too.
 		_, told, _ := strings.Cut(err.Error(), "`: ")
-		return nil, errors.New(told)
+		return nil, errors.New(told + tlsFiles(told))
 	}
-	if d.password != "" {
-		config.ConnConfig.Password = d.password
+	d.whole(&config.ConnConfig.Config)
+	if d.passwordFile != "" {
+		config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) (err error) {
+			c.Password, err = readPassword(d.passwordFile)
+			return err
+		}
 	}
 	params := config.ConnConfig.RuntimeParams
 	if params["application_name"] == "" {
@@ -90,6 +92,30 @@ func postgresConfig(d *dsn) (*pgxpool.Config, error) {
 		config.ConnConfig.ConnectTimeout = 10 * time.Second
 	}
 	return config, nil
+}
+
+// whole puts in what a URL cannot carry: the driver cuts slashes off the front of a database's name.
+func (d *dsn) whole(config *pgconn.Config) {
+	if d.password != "" {
+		config.Password = d.password
+	}
+	if d.user != "" {
+		config.User = d.user
+	}
+	if d.name != "" {
+		config.Database = d.name
+	}
+}
+
+// tlsFiles names the parameter behind what the driver says of a file of TLS.
+func tlsFiles(told string) string {
+	switch {
+	case strings.Contains(told, "CA file"), strings.Contains(told, "CA to cert pool"):
+		return " (sslrootcert names a file of PEM certificates)"
+	case strings.Contains(told, "sslkey"), strings.Contains(told, "sslcert"), strings.Contains(told, "unable to load cert"):
+		return " (sslcert and sslkey name files in PEM form)"
+	}
+	return ""
 }
 
 func openRaw(pool *pgxpool.Pool) *sql.DB { return stdlib.OpenDBFromPool(pool) }

@@ -1,0 +1,71 @@
+package sqldb
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+)
+
+// mysqlTLS reads tls and the PEM files tls_ca, tls_cert and tls_key. No configuration means plaintext; fallback that plaintext
+// will do where the server has no TLS.
+//
+//	tls           encrypted              certificate and host name checked
+//	false         no                     no                                  the default, without files
+//	preferred     where the server can   no
+//	skip-verify   yes                    no
+//	true          yes                    yes                                 the default, with files
+func mysqlTLS(d *dsn) (config *tls.Config, fallback bool, err error) {
+	mode, ca, cert, key := d.take("tls"), d.take("tls_ca"), d.take("tls_cert"), d.take("tls_key")
+	if mode == "" {
+		mode = "false"
+		if ca != "" || cert != "" || key != "" {
+			mode = "true"
+		}
+	}
+	switch {
+	case mode != "true" && mode != "false" && mode != "preferred" && mode != "skip-verify":
+		return nil, false, errors.New("tls is one of true, false, preferred, skip-verify")
+	case mode != "true" && ca != "":
+		return nil, false, fmt.Errorf("tls_ca is read with tls=true alone: tls=%s checks no certificate", mode)
+	case mode == "false" && (cert != "" || key != ""):
+		return nil, false, errors.New("tls_cert and tls_key need TLS, and tls is false")
+	case (cert == "") != (key == ""):
+		return nil, false, errors.New("tls_cert and tls_key go together")
+	case mode == "false":
+		return nil, false, nil
+	}
+	host, _, err := net.SplitHostPort(withPort(d.host, "3306"))
+	if err != nil {
+		return nil, false, err
+	}
+	config = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: mode != "true"}
+	if ca != "" {
+		if config.RootCAs, err = readCertificates(ca); err != nil {
+			return nil, false, fmt.Errorf("tls_ca: %w", err)
+		}
+	}
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, false, fmt.Errorf("tls_cert and tls_key: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, mode == "preferred", nil
+}
+
+// readCertificates reads the authorities in a PEM file.
+func readCertificates(path string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", path)
+	}
+	return pool, nil
+}
