@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access/authn"
@@ -29,13 +30,15 @@ func (s doorSessions) ByCookie(ctx context.Context, value string) (*authn.Sessio
 	return s.ByToken(ctx, text)
 }
 
-// ByToken implements authn.Sessions.
+// ByToken implements authn.Sessions. A session that is kept is made into the doors' words once.
 func (s doorSessions) ByToken(ctx context.Context, text string) (*authn.Session, error) {
 	shown, err := s.handler.Show(ctx, text)
 	if err != nil {
 		return nil, unknown(err, session.ErrNoSession, text)
 	}
-	return &authn.Session{ID: shown.ID, Expires: shown.Expires, Document: shown.Document}, nil
+	return inOurWords(&shown.Seen, func() *authn.Session {
+		return &authn.Session{Expires: shown.Expires, Document: shown.Document}
+	}), nil
 }
 
 // unknown tells a credential of ours that is no good from one that was never ours: that may be another authenticator's.
@@ -65,17 +68,25 @@ func (d doorTokens) Active(ctx context.Context, text string) (*authn.Token, erro
 	if t.Kind != token.Access || !t.Active(d.now()) {
 		return nil, authn.ErrUnknown
 	}
-	if seen := t.Seen.Load(); seen != nil {
-		if made, ok := (*seen).(*authn.Token); ok {
-			return made, nil
+	// No confirmation: the grants that there are bind no token to a key, and cnf in a consent's claims is one of `ext`.
+	return inOurWords(&t.Seen, func() *authn.Token {
+		return &authn.Token{
+			Subject: t.Subject, ClientID: t.ClientID, Issuer: t.Issuer, Scope: t.Scope, Audience: t.Audience, Expires: t.ExpiresAt, Ext: t.AccessClaims,
+		}
+	}), nil
+}
+
+// inOurWords returns what was made of something that another wing keeps, or makes it and leaves it there.
+func inOurWords[T any](seen *atomic.Pointer[any], words func() *T) *T {
+	if kept := seen.Load(); kept != nil {
+		if made, ok := (*kept).(*T); ok {
+			return made
 		}
 	}
-	made := &authn.Token{
-		Subject: t.Subject, ClientID: t.ClientID, Issuer: t.Issuer, Scope: t.Scope, Audience: t.Audience, Expires: t.ExpiresAt, Ext: t.AccessClaims,
-	}
-	seen := any(made)
-	t.Seen.Store(&seen)
-	return made, nil
+	made := words()
+	kept := any(made)
+	seen.Store(&kept)
+	return made
 }
 
 // doorClients lets the doors check a client's secret as the token endpoint does for the grant client_credentials.

@@ -2,10 +2,11 @@ package session
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
-// Shown is a live session as the doors to applications see it.
+// Shown is a live session as the doors to applications see it. It is shared by all who ask, for as long as it is kept.
 type Shown struct {
 	// ID is the session's id.
 	ID string
@@ -13,6 +14,8 @@ type Shown struct {
 	Expires time.Time
 	// Document is what whoami answers. Nobody changes it.
 	Document []byte
+	// Seen keeps what a reader outside of this wing made of it: the doors, which see it in their own words.
+	Seen atomic.Pointer[any]
 }
 
 // Show returns the live session of a token, with no statement where it is kept. ErrNoSession where there is none, and ErrAAL
@@ -25,11 +28,7 @@ func (h *Handler) Show(ctx context.Context, token string) (*Shown, error) {
 	if err := h.Satisfied(ctx, k.session, h.Config.Whoami.RequiredAAL); err != nil {
 		return nil, err
 	}
-	document, err := k.document()
-	if err != nil {
-		return nil, err
-	}
-	return &Shown{ID: k.session.ID, Expires: k.session.ExpiresAt, Document: document}, nil
+	return k.shown()
 }
 
 // OpenCookie returns the token in the value of a session cookie, and false where it is none of ours.

@@ -13,6 +13,7 @@ type kept struct {
 	session *Session
 	since   uint64 // what was known of changes when the reading began
 	body    atomic.Pointer[[]byte]
+	outside atomic.Pointer[Shown]
 }
 
 // document returns the session's JSON, which is the same for everybody who asks.
@@ -27,6 +28,19 @@ func (k *kept) document() ([]byte, error) {
 	body = append(body, '\n')
 	k.body.Store(&body)
 	return body, nil
+}
+
+// shown is the session as the doors see it: one and the same for everybody who asks.
+func (k *kept) shown() (*Shown, error) {
+	if s := k.outside.Load(); s != nil {
+		return s, nil
+	}
+	document, err := k.document()
+	if err != nil {
+		return nil, err
+	}
+	k.outside.CompareAndSwap(nil, &Shown{ID: k.session.ID, Expires: k.session.ExpiresAt, Document: document})
+	return k.outside.Load(), nil
 }
 
 // places is the number of counters for ids, 2 MiB of them when all are used. Two ids that share one only make each other be

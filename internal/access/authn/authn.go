@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -33,14 +34,15 @@ type Sessions interface {
 	ByToken(ctx context.Context, token string) (*Session, error)
 }
 
-// Session is a person's session.
+// Session is a person's session. It does not change. It remembers what was read of its document, so give out one and the same for
+// as long as the kept session is the same.
 type Session struct {
-	// ID is the session's id.
-	ID string
 	// Expires is when it ends by itself.
 	Expires time.Time
-	// Document is the session's JSON as the person may see it, as Kratos answers at /sessions/whoami. Nobody changes it.
+	// Document is the session's JSON as the person may see it, as Kratos answers at /sessions/whoami.
 	Document json.RawMessage
+
+	read atomic.Pointer[readSession]
 }
 
 // Tokens are the access tokens of this server, of the context's tenant.

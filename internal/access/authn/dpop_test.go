@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/authn"
+	"github.com/gatehouse-iam/gatehouse/internal/keys"
 )
 
 // holder is who holds a key and a token that is bound to it.
@@ -220,6 +221,36 @@ func TestForeignBoundTokens(t *testing.T) {
 		w.pass(a, h.request(h.prove(t, h.claims(w))))
 		w.refuse(a, bearer(h.token), access.ErrUnauthorized)
 		w.refuse(a, h.request(), access.ErrUnauthorized)
+	}
+}
+
+// A token of this server is bound by what is stored of it and by what it says itself, and by both where they differ.
+func TestOwnBoundJWT(t *testing.T) {
+	w, k, issued := own(t)
+	a := w.make("jwt", "")
+	h := holder{key: newKey(t, "")}
+	ours, other := authn.Confirmation{JKT: h.key.thumbprint(t)}, authn.Confirmation{JKT: newKey(t, "").thumbprint(t)}
+	for _, tc := range []struct {
+		name           string
+		stored, signed authn.Confirmation
+		pass           bool
+	}{
+		{"stored", ours, authn.Confirmation{}, true}, {"signed", authn.Confirmation{}, ours, true}, {"both", ours, ours, true},
+		{"both, which differ", ours, other, false}, {"another's", authn.Confirmation{}, other, false},
+	} {
+		c := w.claims().with("jti", tc.name)
+		if tc.signed.JKT != "" {
+			c = c.with("cnf", map[string]string{"jkt": tc.signed.JKT})
+		}
+		h.token = w.signOwn(k, keys.AccessToken, keys.TypeAccessToken, c)
+		issued[h.token] = &authn.Token{Confirmation: tc.stored}
+		for range 2 { // and from memory
+			w.refuse(a, bearer(h.token), access.ErrUnauthorized)
+			_, err := a.Authenticate(w.ctx, h.request(h.prove(t, h.claims(w))))
+			if tc.pass && err != nil || !tc.pass && !errors.Is(err, access.ErrUnauthorized) {
+				t.Errorf("%s: %v", tc.name, err)
+			}
+		}
 	}
 }
 

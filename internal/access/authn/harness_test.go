@@ -235,7 +235,7 @@ func (s people) ByToken(_ context.Context, token string) (*authn.Session, error)
 
 func session(id, who string) *authn.Session {
 	return &authn.Session{
-		ID: id, Expires: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
+		Expires:  time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 		Document: json.RawMessage(`{"id":"` + id + `","identity":{"id":"` + who + `","traits":{"email":"a@example.com","age":42}}}`),
 	}
 }

@@ -80,7 +80,13 @@ func (t *Token) asJWT(text string, algorithms []jose.SignatureAlgorithm) (*verif
 			return nil, access.ErrUnauthorized.Because(err)
 		}
 		v.alg = jose.SignatureAlgorithm(jws.Signatures[0].Protected.Algorithm)
-		v.Confirmation = t.Confirmation
+		// What the token itself says it is bound to holds too, whoever stored it knew of that or not.
+		switch {
+		case v.Confirmation == (Confirmation{}):
+			v.Confirmation = t.Confirmation
+		case t.Confirmation != (Confirmation{}) && t.Confirmation != v.Confirmation:
+			v.Confirmation.Other = true
+		}
 		t.signed.Store(v)
 	}
 	if !slices.Contains(algorithms, v.alg) {

@@ -58,27 +58,31 @@ type CheckSettings struct {
 	Cache CacheSettings `json:"cache"`
 }
 
-// sessions makes the authenticators of sessions and remembers what was read from their documents, and what session stores said.
+// sessions makes the authenticators of sessions and remembers what session stores said.
 type sessions struct {
 	o       Options
-	read    *cache.Cache[*readSession]
 	answers *cache.Cache[[]byte]
 }
 
 func newSessions(o Options) *sessions {
 	return &sessions{
 		o:       o,
-		read:    cache.New[*readSession](cache.Options{Name: "access_session", Max: o.CacheSize, TTL: keepAnswers, Now: o.Now}),
 		answers: cache.New[[]byte](cache.Options{Name: "access_session_check", Max: o.CacheSize, TTL: keepAnswers, Now: o.Now}),
 	}
 }
 
-// readSession is what the paths give in a session's document.
+// readSession is what paths give in a session's document. Rules with other paths have further ones.
 type readSession struct {
-	document []byte
-	subject  string
-	extra    map[string]any
+	paths   paths
+	subject string
+	extra   map[string]any
+	further *readSession
+	place   int
 }
+
+// maxReadings bounds how many readings of a session are remembered. Rules with as many different paths are rare, and then it is
+// read anew.
+const maxReadings = 8
 
 // paths are where subject and extra are in a document.
 type paths struct{ subject, extra string }
@@ -192,7 +196,7 @@ func (a *ownCookie) Authenticate(ctx context.Context, r *access.Request) (*acces
 	for value := range cookies(r.Header[cookieHeader], a.name) {
 		var found *Session
 		if found, err = a.o.Sessions.ByCookie(ctx, value); err == nil {
-			return a.principal(ctx, found, a.paths)
+			return found.principal(a.paths)
 		}
 		if !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrForeign) {
 			return nil, err
@@ -215,7 +219,7 @@ func (a *ownBearer) Authenticate(ctx context.Context, r *access.Request) (*acces
 	if err != nil {
 		return nil, refused(err)
 	}
-	return a.principal(ctx, found, a.paths)
+	return found.principal(a.paths)
 }
 
 // refused turns the answers of Sessions, Tokens and Clients into those of an authenticator.
@@ -229,21 +233,37 @@ func refused(err error) error {
 	return err
 }
 
-// principal reads who a session belongs to. A session's document is decoded once, until it changes.
-func (s *sessions) principal(ctx context.Context, found *Session, p paths) (*access.Principal, error) {
-	key := found.ID + " " + p.subject + " " + p.extra
-	if kept, ok := s.read.Get(ctx, key); ok && bytes.Equal(kept.document, found.Document) {
-		return &access.Principal{Subject: kept.subject, Extra: kept.extra, Expires: found.Expires}, nil
-	}
-	subject, extra, err := p.in(found.Document)
+// principal reads who the session belongs to.
+func (s *Session) principal(p paths) (*access.Principal, error) {
+	r, err := s.readBy(p)
 	if err != nil {
 		return nil, access.ErrForbidden.Because(err)
 	}
-	if subject == "" {
-		return nil, access.ErrForbidden.Because(fmt.Errorf("subject_from %q: nothing is there", p.subject))
+	return &access.Principal{Subject: r.subject, Extra: r.extra, Expires: s.Expires}, nil
+}
+
+// readBy decodes the document, once for the same paths. Of several readings at a time one is remembered, which costs the others
+// another reading the next time.
+func (s *Session) readBy(p paths) (*readSession, error) {
+	known := s.read.Load()
+	for r := known; r != nil; r = r.further {
+		if r.paths == p {
+			return r, nil
+		}
 	}
-	s.read.Set(ctx, key, &readSession{found.Document, subject, extra})
-	return &access.Principal{Subject: subject, Extra: extra, Expires: found.Expires}, nil
+	subject, extra, err := p.in(s.Document)
+	if err != nil {
+		return nil, err
+	}
+	if subject == "" {
+		return nil, fmt.Errorf("subject_from %q: nothing is there", p.subject)
+	}
+	r := &readSession{paths: p, subject: subject, extra: extra}
+	if known != nil && known.place < maxReadings-1 {
+		r.further, r.place = known, known.place+1
+	}
+	s.read.CompareAndSwap(known, r)
+	return r, nil
 }
 
 // tenantOf names the tenant in keys of what is shared between tenants.

@@ -3,9 +3,11 @@ package authn_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,8 +33,8 @@ func TestOwnCookieSession(t *testing.T) {
 	w.refuse(a, request(), access.ErrNotResponsible)
 	w.refuse(a, request("Cookie", "gatehouse_session=gh_old"), access.ErrUnauthorized)
 
-	// What was read of a document is not believed when the document has changed.
-	store["gh_1"].Document = json.RawMessage(strings.Replace(string(store["gh_1"].Document), "42", "43", 1))
+	// What was read of a session is not believed of the one that takes its place.
+	store["gh_1"] = &authn.Session{Document: json.RawMessage(strings.Replace(string(store["gh_1"].Document), "42", "43", 1))}
 	p = w.pass(w.make("cookie_session", `{"extra_from":"identity.traits"}`), request("Cookie", "gatehouse_session=gh_1"))
 	if !cmp.Equal(p.Extra, map[string]any{"email": "a@example.com", "age": json.Number("43")}) {
 		t.Errorf("got %+v", p.Extra)
@@ -47,6 +49,29 @@ func TestOwnCookieSession(t *testing.T) {
 	if _, err := w.try("cookie_session", `{"only":["ory_kratos_session"]}`); err == nil || !strings.Contains(err.Error(), "gatehouse_session") {
 		t.Errorf("a rule that nobody could pass is loaded: %v", err)
 	}
+}
+
+// Rules that look for who asks in other places read the same session, at the same time too, and none gets what another looked for.
+func TestSessionIsReadByEachRule(t *testing.T) {
+	members := make([]string, 20)
+	for i := range members {
+		members[i] = fmt.Sprintf(`"m%d":"who-%d"`, i, i)
+	}
+	w := begin(t, func(o *authn.Options) {
+		o.Sessions = people{"gh_1": {Document: json.RawMessage("{" + strings.Join(members, ",") + "}")}}
+	})
+	var all sync.WaitGroup
+	for i := range members {
+		a := w.make("bearer_token", fmt.Sprintf(`{"subject_from":"m%d"}`, i))
+		all.Go(func() {
+			for range 50 {
+				if p, err := a.Authenticate(w.ctx, bearer("gh_1")); err != nil || p.Subject != fmt.Sprintf("who-%d", i) {
+					t.Errorf("m%d: %+v, %v", i, p, err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestOwnBearerSession(t *testing.T) {
