@@ -82,9 +82,11 @@ var floors = []floor{
 		"tests of features import testkit; were it to import a feature, that feature could not be tested with it"},
 
 	// Services.
-	{[]string{"session"}, below(ground, []string{"identity"}),
+	{[]string{"session"}, below(ground, []string{"identity", "activity"}),
 		"a session belongs to an identity; an identity does not know who is signed in"},
-	{services, below(ground),
+	{[]string{"activity"}, below(ground),
+		"whoever changes something writes it into the activity log in the same transaction: services stand on it, and it on none"},
+	{[]string{"identity", "oauth/client", "keys", "courier", "hook", "flow", "limit", "dataset", "backup", "harden"}, below(ground, []string{"activity"}),
 		"a service stands on the ground alone, so that every feature can use it without bringing another feature along"},
 
 	// Features. The three wings (people, clients, doors) do not import one another: where one needs another it declares a

@@ -86,6 +86,16 @@ func (db *DB) Dialect() Dialect { return db.core.dialect }
 // Name returns the logical database that Options named.
 func (db *DB) Name() string { return db.core.name }
 
+// Now returns the clock's time; the zero time where Options.Now is missing.
+func (db *DB) Now() time.Time { return db.core.clock() }
+
+func (c *core) clock() time.Time {
+	if c.now == nil {
+		return time.Time{}
+	}
+	return c.now()
+}
+
 // Ephemeral reports whether the data ends with the process.
 func (db *DB) Ephemeral() bool { return db.core.ephemeral }
 

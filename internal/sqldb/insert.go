@@ -83,6 +83,23 @@ func (tx *Tx) InsertLater(ctx context.Context, table string, columns []string, r
 	return tx.note(err)
 }
 
+// InsertAtEnd is InsertLater for rows that many parts of a transaction add to: with the commit all rows of one table leave as one
+// statement. Its columns are the same in each call, and the rows must not be changed afterwards.
+func (tx *Tx) InsertAtEnd(ctx context.Context, in Insert) error {
+	if err := checkRows(ctx, tx.all, in.Table, in.Columns, in.Rows); err != nil || len(in.Rows) == 0 {
+		return tx.note(err)
+	}
+	for i := range tx.ends {
+		if tx.ends[i].Table == in.Table {
+			tx.ends[i].Rows = append(tx.ends[i].Rows, in.Rows...)
+			return nil
+		}
+	}
+	in.Rows = slices.Clone(in.Rows)
+	tx.ends = append(tx.ends, in)
+	return nil
+}
+
 func (tx *Tx) insertRows(ctx context.Context, table string, columns []string, rows [][]any) (int64, error) {
 	n, err := tx.core.insertRows(ctx, table, columns, rows, tx.runner())
 	return n, tx.note(err)

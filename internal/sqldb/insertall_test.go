@@ -61,3 +61,29 @@ func TestInsertAll(t *testing.T) {
 		}
 	})
 }
+
+// What several parts of a transaction add for its end leaves as one statement, and not at all when it fails.
+func TestInsertAtEnd(t *testing.T) {
+	each(t, func(t *testing.T, db *sqldb.DB) {
+		ctx := testkit.Context(t)
+		id, _ := tenant.From(ctx)
+		add := func(ctx context.Context, tx *sqldb.Tx, of tenant.ID, key string) error {
+			return tx.InsertAtEnd(ctx, sqldb.Insert{Table: "thing", Columns: []string{"tenant_id", "id"}, Rows: [][]any{{string(of), key}}})
+		}
+		before := db.Statements()
+		err := db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+			return errors.Join(add(ctx, tx, id, "a"), add(ctx, tx, id, "b"), tx.InsertAtEnd(ctx, sqldb.Insert{Table: "thing", Columns: []string{"tenant_id", "id"}}))
+		})
+		if n := db.Statements() - before; err != nil || n != 1 || count(t, db) != 2 {
+			t.Errorf("%v, %d statements, %d rows", err, n, count(t, db))
+		}
+		err = db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return add(ctx, tx, id, "a") })
+		if !errors.Is(err, sqldb.ErrDuplicate) {
+			t.Errorf("one that is there: %v", err)
+		}
+		err = db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return add(ctx, tx, "another", "c") })
+		if err == nil || count(t, db) != 2 {
+			t.Errorf("a row of another tenant: %v", err)
+		}
+	})
+}

@@ -28,6 +28,7 @@ type txState struct {
 	failed error // the first statement that failed
 	feed   *Feed
 	events []event
+	ends   []Insert
 	after  []func()
 }
 
@@ -80,6 +81,9 @@ func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx *Tx) erro
 	err = fn(context.WithValue(ctx, txKey{db.core}, tx), tx)
 	if tx.failed != nil && (err == nil || errors.Is(tx.failed, errConflict)) {
 		err = tx.failed
+	}
+	for i := 0; err == nil && i < len(tx.ends); i++ {
+		err = tx.AllTenants().InsertLater(ctx, tx.ends[i].Table, tx.ends[i].Columns, tx.ends[i].Rows)
 	}
 	if err == nil && len(tx.events) > 0 {
 		err = tx.feed.write(ctx, tx)
@@ -138,6 +142,12 @@ func (tx *Tx) Dialect() Dialect { return tx.core.dialect }
 // AfterCommit has f called once the transaction is committed, before InTx returns. An attempt that is rolled
 // back takes its calls with it.
 func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
+
+// Now returns the clock's time; the zero time where Options.Now is missing.
+func (tx *Tx) Now() time.Time { return tx.core.clock() }
+
+// Name returns the logical database that Options named.
+func (tx *Tx) Name() string { return tx.core.name }
 
 // Exec implements Q.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {

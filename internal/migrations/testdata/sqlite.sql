@@ -236,6 +236,29 @@ ALTER TABLE session ADD COLUMN epoch INTEGER;
 -- first verification ends that. NULL is no, as for all identities of before.
 ALTER TABLE identity ADD COLUMN unproven INTEGER;
 
+-- management/0013_activity
+
+-- Events for the activity log that wait to be moved to the activity database, each written in the transaction of what it tells.
+-- document is the event as JSON, without secrets. A row goes once the event is in the log. The table belongs to package
+-- activity; its name tells the logical database, because several may live in one.
+CREATE TABLE management_activity_outbox (
+    tenant_id  TEXT  NOT NULL,
+    id         TEXT   NOT NULL,
+    written_at INTEGER NOT NULL,
+    document   TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+CREATE INDEX management_activity_outbox_written ON management_activity_outbox (written_at);
+
+-- The same for what self-service flows tell: a flow's events ride in its own row, so that a login costs no further statement.
+-- Both are NULL once the events are in the log; a row with events is not swept.
+ALTER TABLE selfservice_flow ADD COLUMN activity TEXT;
+
+ALTER TABLE selfservice_flow ADD COLUMN activity_at INTEGER;
+
+CREATE INDEX selfservice_flow_activity ON selfservice_flow (activity_at);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
@@ -421,6 +444,85 @@ CREATE TABLE oauth_logout (
 ) STRICT;
 
 CREATE INDEX oauth_logout_expires ON oauth_logout (expires_at);
+
+-- oauth/0006_activity
+
+-- Events for the activity log that wait to be moved to the activity database, each written in the transaction of what it tells.
+-- document is the event as JSON, without secrets. A row goes once the event is in the log. The table belongs to package
+-- activity; its name tells the logical database, because several may live in one.
+CREATE TABLE oauth_activity_outbox (
+    tenant_id  TEXT  NOT NULL,
+    id         TEXT   NOT NULL,
+    written_at INTEGER NOT NULL,
+    document   TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+CREATE INDEX oauth_activity_outbox_written ON oauth_activity_outbox (written_at);
+
+-- activity/0001_change_feed
+
+-- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
+-- Rows go after some minutes. The table belongs to package sqldb and to no tenant; its name tells the logical database,
+-- because all four may live in one.
+CREATE TABLE activity_change_feed (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    source     TEXT  NOT NULL,
+    tenant_id  TEXT  NOT NULL,
+    topic      TEXT  NOT NULL,
+    item       TEXT NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+
+-- activity/0002_activity
+
+-- The activity log: one line for each event, numbered per tenant without a gap. document is the event as JSON, and what counts;
+-- the columns before it repeat what is searched for, cut to 191 characters. hash is the HMAC of the line and of the hash before it.
+CREATE TABLE activity (
+    tenant_id    TEXT  NOT NULL,
+    seq          INTEGER  NOT NULL,
+    id           TEXT   NOT NULL,
+    happened_at  INTEGER NOT NULL,
+    action       TEXT  NOT NULL,
+    actor_id     TEXT  NOT NULL,
+    subject_id   TEXT  NOT NULL,
+    document     TEXT NOT NULL,
+    hash         TEXT  NOT NULL,
+    PRIMARY KEY (tenant_id, seq)
+) STRICT;
+
+CREATE UNIQUE INDEX activity_event ON activity (tenant_id, id);
+
+CREATE INDEX activity_happened ON activity (tenant_id, happened_at);
+
+CREATE INDEX activity_action ON activity (tenant_id, action, seq);
+
+CREATE INDEX activity_actor ON activity (tenant_id, actor_id, seq);
+
+CREATE INDEX activity_subject ON activity (tenant_id, subject_id, seq);
+
+-- Where a tenant's log begins and ends: seq and hash are the last line's, first is the number of the first line that is kept and
+-- anchor the hash before it. sealed_key is the key of the hashes, mac the HMAC of this row with it.
+CREATE TABLE activity_head (
+    tenant_id  TEXT  NOT NULL,
+    seq        INTEGER  NOT NULL,
+    hash       TEXT  NOT NULL,
+    first      INTEGER  NOT NULL,
+    anchor     TEXT  NOT NULL,
+    sealed_key TEXT NOT NULL,
+    mac        TEXT  NOT NULL,
+    PRIMARY KEY (tenant_id)
+) STRICT;
+
+-- How far each export has come. Until lease_until the server named by owner is at it.
+CREATE TABLE activity_export (
+    tenant_id   TEXT  NOT NULL,
+    name        TEXT  NOT NULL,
+    seq         INTEGER  NOT NULL,
+    owner       TEXT  NOT NULL,
+    lease_until INTEGER,
+    PRIMARY KEY (tenant_id, name)
+) STRICT;
 
 -- flow/0001_change_feed
 

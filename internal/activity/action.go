@@ -1,0 +1,91 @@
+package activity
+
+import "slices"
+
+// Action says what happened: a thing and what became of it. Actions are never renamed.
+type Action string
+
+// The actions, by what they are about.
+const (
+	IdentityCreated         Action = "identity.created"
+	IdentityUpdated         Action = "identity.updated"
+	IdentityDeleted         Action = "identity.deleted"
+	IdentityImported        Action = "identity.imported"
+	IdentityRegistered      Action = "identity.registered"
+	IdentityVerified        Action = "identity.address_verified"
+	IdentityRecoveryStarted Action = "identity.recovery_started"
+	IdentityRecovered       Action = "identity.recovered"
+	CredentialChanged       Action = "credential.changed"
+	CredentialRemoved       Action = "credential.removed"
+	CredentialMigrated      Action = "credential.migrated"
+
+	LoginSucceeded Action = "login.succeeded"
+	LoginFailed    Action = "login.failed"
+	LoginLocked    Action = "login.locked"
+	LoginUnlocked  Action = "login.unlocked"
+	Logout         Action = "logout"
+
+	SessionRevoked  Action = "session.revoked"
+	SessionsRevoked Action = "sessions.revoked"
+	SessionExtended Action = "session.extended"
+
+	ClientCreated Action = "client.created"
+	ClientUpdated Action = "client.updated"
+	ClientDeleted Action = "client.deleted"
+	ClientFailed  Action = "client.authentication_failed"
+
+	ConsentGranted Action = "consent.granted"
+	ConsentDenied  Action = "consent.denied"
+	ConsentRevoked Action = "consent.revoked"
+
+	TokenRevoked       Action = "token.revoked"
+	TokenFamilyRevoked Action = "token.family_revoked"
+	TokensDeleted      Action = "tokens.deleted"
+
+	KeyCreated   Action = "key.created"
+	KeyRotated   Action = "key.rotated"
+	KeyWithdrawn Action = "key.withdrawn"
+	KeyChanged   Action = "key.changed"
+
+	RulesChanged Action = "rules.changed"
+
+	AdminKeyCreated Action = "admin_key.created"
+	AdminKeyChanged Action = "admin_key.changed"
+	AdminKeyRevoked Action = "admin_key.revoked"
+	AdminKeyUsed    Action = "admin_key.used"
+	AdminRefused    Action = "admin.refused"
+
+	TenantCreated   Action = "tenant.created"
+	TenantSuspended Action = "tenant.suspended"
+	TenantResumed   Action = "tenant.resumed"
+	TenantDeleted   Action = "tenant.deleted"
+
+	SealKeyAdded   Action = "seal_key.added"
+	SealKeyRetired Action = "seal_key.retired"
+	Resealed       Action = "seal_key.resealed"
+
+	BackupCreated  Action = "backup.created"
+	BackupFailed   Action = "backup.failed"
+	BackupVerified Action = "backup.verified"
+	BackupRestored Action = "backup.restored"
+	BackupDrilled  Action = "backup.drilled"
+	BackupPruned   Action = "backup.pruned"
+	DataCopied     Action = "data.copied"
+
+	ActivityPruned Action = "activity.pruned"
+)
+
+// Actions returns every action, in the order of their names.
+func Actions() []Action {
+	all := []Action{
+		IdentityCreated, IdentityUpdated, IdentityDeleted, IdentityImported, IdentityRegistered, IdentityVerified, IdentityRecoveryStarted,
+		IdentityRecovered, CredentialChanged, CredentialRemoved, CredentialMigrated, LoginSucceeded, LoginFailed, LoginLocked, LoginUnlocked,
+		Logout, SessionRevoked, SessionsRevoked, SessionExtended, ClientCreated, ClientUpdated, ClientDeleted, ClientFailed, ConsentGranted,
+		ConsentDenied, ConsentRevoked, TokenRevoked, TokenFamilyRevoked, TokensDeleted, KeyCreated, KeyRotated, KeyWithdrawn, KeyChanged,
+		RulesChanged, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantSuspended,
+		TenantResumed, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupVerified, BackupRestored,
+		BackupDrilled, BackupPruned, DataCopied, ActivityPruned,
+	}
+	slices.Sort(all)
+	return all
+}
