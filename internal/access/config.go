@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
@@ -25,6 +26,9 @@ type Config struct {
 	// What the decision doors do with a request whose path had to be normalized, since the application behind them sees
 	// it as it was sent: refuse turns it away, normalize decides about the normalized path.
 	Unnormalized string `yaml:"unnormalized" default:"refuse" enum:"refuse,normalize"`
+	// How long deciding about one request may take, with all that its rule's handlers ask of databases and other services; then it
+	// is turned away with 503. The time in which a client sends a body that is checked does not count. Unit: duration.
+	DecisionTimeout time.Duration `yaml:"decision_timeout" default:"5s" min:"100ms" max:"1m"`
 	// Headers that clients may not send to applications, beside X-Kratos-Authenticated-Identity-Id and those that the
 	// handlers of a rule set: they are removed.
 	StripHeaders []string `yaml:"strip_headers"`
@@ -103,11 +107,13 @@ type ErrorsConfig struct {
 	Handlers map[string]HandlerConfig `yaml:"handlers"`
 }
 
+const defaultDecisionTimeout = 5 * time.Second
+
 // DefaultConfig has no rules and lets nobody through.
 func DefaultConfig() Config {
 	return Config{
 		Rules: DefaultSourcesConfig(), MatchingStrategy: "regexp", Conflicts: "refuse", Unnormalized: "refuse",
-		Errors: ErrorsConfig{Fallback: []string{ErrorJSON}},
+		DecisionTimeout: defaultDecisionTimeout, Errors: ErrorsConfig{Fallback: []string{ErrorJSON}},
 	}
 }
 
@@ -120,6 +126,9 @@ func (c Config) Validate() []error {
 	}
 	for _, err := range c.Outgoing.Validate() {
 		faults = append(faults, fmt.Errorf("outgoing.%w", err))
+	}
+	if c.DecisionTimeout < 100*time.Millisecond || c.DecisionTimeout > time.Minute {
+		faults = append(faults, fmt.Errorf("decision_timeout: must be from 100ms to 1m, is %s", c.DecisionTimeout))
 	}
 	for i, name := range c.StripHeaders {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("()<>@,;:\\\"/[]?={}", r) }) {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ type Door struct {
 
 var (
 	errUnnormalized = fault.New(fault.Forbidden, "unnormalized_path", "The path must be written without empty and dot segments.")
+	errTooSlow      = fault.New(fault.Unavailable, "decision_timeout", "Access could not be decided in time.")
 	errNowhere      = fault.New(fault.Internal, "no_upstream", "The rule for this request names no upstream.")
 )
 
@@ -55,7 +57,7 @@ func (a *Asked) target() (Target, error) {
 // the answer had.
 func (d *Door) Decide(ctx context.Context, asked Asked, r *Request) (*Decision, func(bytes int64)) {
 	began := d.Now()
-	decision := d.decide(ctx, &asked, r)
+	decision := d.decide(ctx, began, &asked, r)
 	status := 0
 	if decision.Err != nil {
 		status = decision.Err.Kind.Status()
@@ -74,7 +76,7 @@ func (d *Door) Decide(ctx context.Context, asked Asked, r *Request) (*Decision, 
 	}
 }
 
-func (d *Door) decide(ctx context.Context, asked *Asked, r *Request) *Decision {
+func (d *Door) decide(ctx context.Context, began time.Time, asked *Asked, r *Request) *Decision {
 	taken := r.Header.take(d.Engine.removed)
 	r.Method = asked.Method
 	var err error
@@ -84,8 +86,14 @@ func (d *Door) decide(ctx context.Context, asked *Asked, r *Request) *Decision {
 	if r.Target.Changed && !d.Normalized {
 		return d.Engine.Refuse(r, errUnnormalized)
 	}
-	decision := d.Engine.Decide(ctx, r)
+	p := &patience{Context: ctx, limit: cmp.Or(d.Engine.options.Config.DecisionTimeout, defaultDecisionTimeout), now: d.Now, began: began}
+	defer p.end()
+	r.Body = p.excuse(r.Body)
+	decision := d.Engine.Decide(p, r)
 	decision.taken = taken
+	if decision.Err != nil && decision.Err.Kind.Status() >= fault.Internal.Status() && p.spent() {
+		decision.refuse(r, errTooSlow.Because(decision.Err))
+	}
 	if d.Forwards && decision.Allowed() && decision.upstream == nil {
 		decision.refuse(r, errNowhere)
 	}

@@ -47,7 +47,7 @@ func pathAndQuery(r *http.Request) (path, query string, err error) {
 // keepBody lets handlers read the body beforehand, and the upstream read it all the same.
 func keepBody(r *http.Request) func(limit int64) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
-		return func(int64) ([]byte, error) { return nil, nil }
+		return nil
 	}
 	rest, read := r.Body, []byte(nil)
 	return func(limit int64) ([]byte, error) {
