@@ -71,7 +71,7 @@ type compiler struct {
 // compile makes a set of rules, or says all that is wrong. Handlers that were made before are used again.
 func compile(o *Options, rules []Rule, before handlers) (*ruleSet, error) {
 	c := &compiler{options: o, before: before, made: make(handlers), expressions: make(map[string]*regexp.Regexp), errors: make(map[string]*ErrorHandlers)}
-	set := &ruleSet{rules: slices.Clone(rules), index: make(index), handlers: c.made}
+	set := &ruleSet{rules: slices.Clone(rules), index: make(index), handlers: c.made, now: o.Now}
 	if set.rules == nil {
 		set.rules = []Rule{}
 	}
@@ -107,6 +107,7 @@ func (c *compiler) conflicts(set *ruleSet, all []*compiled) {
 	sortConflicts(found.found)
 	sortConflicts(found.undecided)
 	set.report.Undecided, set.report.Incomplete = reports(found.undecided), found.incomplete
+	c.across(found)
 	if c.options.Config.Conflicts == "error" {
 		set.report.Conflicts = reports(found.found)
 		return
@@ -157,6 +158,8 @@ func (c *compiler) compile(place int) *compiled {
 	for _, f := range faults {
 		c.fault(f.Path, "%s", f.Message)
 	}
+	c.boundConditions("match.headers", one.conditions.headers)
+	c.boundConditions("match.query", one.conditions.query)
 	c.handlers(one)
 	one.upstream = c.upstream()
 	return one
@@ -197,8 +200,12 @@ func (c *compiler) patterns() []*pattern {
 	case m.FullMethod != "" && (len(m.Hosts) > 0 || m.Path != ""):
 		c.fault("match.full_method", "does not go with hosts and path: write one or the other")
 	case m.FullMethod != "":
+		scheme := "<https?>"
+		if strategy == "glob" {
+			scheme = "<{http,https}>"
+		}
 		return c.pattern("match.full_method", func() (*pattern, error) {
-			return compileURL("<https?>://"+m.Authority+"/"+strings.TrimPrefix(m.FullMethod, "/"), strategy)
+			return compileURL(scheme+"://"+m.Authority+"/"+strings.TrimPrefix(m.FullMethod, "/"), strategy)
 		})
 	case m.Authority != "" || m.AllowHTTPGet:
 		c.fault("match.full_method", "is missing: authority and allow_http_get are for rules about gRPC")
@@ -230,6 +237,7 @@ func (c *compiler) pattern(path string, read func() (*pattern, error)) []*patter
 		c.fault(path, "%s", err)
 		return nil
 	}
+	c.boundPattern(path, p.weight, p.whole != nil && p.whole.foreign != nil)
 	c.share(p)
 	return []*pattern{p}
 }
@@ -267,6 +275,8 @@ func (c *compiler) upstream() *url.URL {
 		c.fault("upstream.url", "must be an http, https or h2c URL with a host, such as http://backend:8080")
 	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		c.fault("upstream.url", "must not have a query, a fragment or a user")
+	default:
+		c.boundUpstream(u)
 	}
 	return u
 }

@@ -40,7 +40,8 @@ func (c *compiler) handlers(one *compiled) {
 
 func (c *compiler) errorHandlers(one *compiled) {
 	var key strings.Builder
-	for _, ref := range c.rule.Errors {
+	for i, ref := range c.rule.Errors {
+		c.boundSettings(fmt.Sprintf("errors[%d].config", i), ref.Config)
 		fmt.Fprintf(&key, "%q %s\n", ref.Handler, ref.Config)
 	}
 	h := c.errors[key.String()]
@@ -88,6 +89,7 @@ func handlerOf[T any](c *compiler, stage, path string, ref HandlerRef, kinds map
 		c.fault(path+".handler", "%s is switched off by access.%ss.%[1]s.enabled", ref.Handler, stage)
 		return none, false
 	}
+	c.boundSettings(path+".config", ref.Config)
 	settings, err := NewSettings(configured.Config.raw, ref.Config)
 	if err != nil {
 		c.fault(path+".config", "%s", err)

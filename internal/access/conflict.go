@@ -12,28 +12,29 @@ import (
 const (
 	// maxConflicts bounds how many pairs are named; one request that two rules match is enough to say what is wrong.
 	maxConflicts = 50
-	// maxConflictStates bounds the search over all pairs of a set: some seconds.
-	maxConflictStates = 4_000_000
+	// maxConflictWork bounds the search over all pairs of a tenant's rules, in steps: some seconds.
+	maxConflictWork = 1_000_000_000
 	// foreignWitnesses is how many texts are tried on patterns that only backtracking can read.
 	foreignWitnesses = 200
 )
 
-// rivals reports whether nothing decides between the rules where both match: they have one priority, or belong to two tenants,
-// of which none may take the other's requests.
-func (c *compiled) rivals(other *compiled) bool {
-	return c.priority == other.priority || c.tenant != other.tenant
-}
-
-// conflicts looks for pairs of rivals that match one request.
+// conflicts looks for pairs of rules that match one request and between which nothing decides: those of one tenant and one
+// priority, and those of two tenants, of which none may take the other's requests.
 type conflicts struct {
 	index    index
 	programs map[*entry]*syntax.Prog
 	looked   map[[2]*compiled]bool
-	states   int
+	// between tells which pairs are looked at: those of rules of two tenants, or those of one.
+	between bool
+	// work is what was spent by tenant. A pair of two tenants is at the expense of the one whose pattern is heavier, so that no
+	// tenant can use up what the others need.
+	work map[tenant.ID]int
 
 	found     []conflict
 	undecided []conflict
-	// incomplete tells that the search ended before every pair was looked at.
+	// shared are pairs of two tenants of which it was not found that no request matches both.
+	shared []conflict
+	// incomplete tells that the search ended before every pair of one tenant was looked at.
 	incomplete bool
 }
 
@@ -45,24 +46,57 @@ type conflict struct {
 
 // findConflicts looks at each pair that the index does not keep apart.
 func findConflicts(x index, rules []*compiled) *conflicts {
-	c := &conflicts{index: x, programs: make(map[*entry]*syntax.Prog), looked: make(map[[2]*compiled]bool)}
+	c := &conflicts{index: x, programs: make(map[*entry]*syntax.Prog), looked: make(map[[2]*compiled]bool), work: make(map[tenant.ID]int)}
+	if slices.ContainsFunc(rules, func(r *compiled) bool { return r.tenant != rules[0].tenant }) {
+		c.between = true
+		c.all(rules)
+		c.between = false
+	}
+	clear(c.work)
+	c.all(rules)
+	return c
+}
+
+func (c *conflicts) all(rules []*compiled) {
 	for _, r := range rules {
 		for _, method := range r.methods {
 			for _, e := range r.entries {
-				if e.pattern.never == "" && c.index[method] != nil && !c.near(method, e) {
-					return c
+				if c.full() {
+					return
+				}
+				if e.pattern.never == "" && c.index[method] != nil {
+					c.near(method, e)
 				}
 			}
 		}
 	}
-	return c
 }
 
-// near looks at the entry and all that come after it in the order of the rules, and reports whether to go on.
-func (c *conflicts) near(method string, e *entry) bool {
+// rivals reports whether the pair is one of those that are looked at now.
+func (c *conflicts) rivals(e, f *entry) bool {
+	a, b := e.rule, f.rule
+	switch {
+	case b.place <= a.place || c.between != (a.tenant != b.tenant):
+		return false
+	case c.full():
+		return false
+	}
+	return c.between || a.priority == b.priority
+}
+
+// full reports whether enough pairs were found to say what is wrong.
+func (c *conflicts) full() bool {
+	if c.between {
+		return len(c.shared) >= maxConflicts
+	}
+	return len(c.found) >= maxConflicts
+}
+
+// near looks at the entry and all that come after it in the order of the rules.
+func (c *conflicts) near(method string, e *entry) {
 	m := c.index[method]
 	each := func(f *entry) {
-		if f.rule.place > e.rule.place && e.rule.rivals(f.rule) && len(c.found) < maxConflicts && c.states <= maxConflictStates {
+		if c.rivals(e, f) {
 			c.compare(method, e, f)
 		}
 	}
@@ -73,10 +107,6 @@ func (c *conflicts) near(method string, e *entry) bool {
 	for _, f := range m.scanned {
 		each(f)
 	}
-	if c.states > maxConflictStates {
-		c.incomplete = true
-	}
-	return len(c.found) < maxConflicts && !c.incomplete
 }
 
 // near gives the trees of hosts that can be the key's.
@@ -179,7 +209,7 @@ func (n *node) all(each func(*entry)) {
 // compare looks for a request that both entries match.
 func (c *conflicts) compare(method string, e, f *entry) {
 	pair := [2]*compiled{e.rule, f.rule}
-	if c.looked[pair] || !e.rule.conditions.compatible(&f.rule.conditions) {
+	if c.looked[pair] {
 		return
 	}
 	if x, y := e.pattern.ending, f.pattern.ending; !strings.HasSuffix(x, y) && !strings.HasSuffix(y, x) {
@@ -188,31 +218,70 @@ func (c *conflicts) compare(method string, e, f *entry) {
 	if e.pattern.apart(f.pattern) {
 		return
 	}
+	payer := e.rule.tenant
+	if f.pattern.weight+f.rule.conditions.weight > e.pattern.weight+e.rule.conditions.weight {
+		payer = f.rule.tenant
+	}
+	if c.work[payer] > maxConflictWork {
+		c.incomplete = c.incomplete || !c.between
+		if c.between {
+			c.note(pair, conflict{a: e, b: f})
+		}
+		return
+	}
+	can, work := e.rule.conditions.compatible(&f.rule.conditions)
+	if can {
+		url, more, decided := c.common(e, f)
+		work += more
+		if url != "" {
+			c.note(pair, conflict{e, f, method + " " + sendable(url) + e.rule.conditions.words(&f.rule.conditions)})
+		} else if !decided {
+			c.note(pair, conflict{a: e, b: f})
+		}
+	}
+	c.work[payer] += work
+}
+
+// note keeps a pair that is not apart.
+func (c *conflicts) note(pair [2]*compiled, found conflict) {
+	c.looked[pair] = true
+	switch {
+	case c.between:
+		c.shared = append(c.shared, found)
+	case found.request != "":
+		c.found = append(c.found, found)
+	default:
+		c.undecided = append(c.undecided, found)
+	}
+}
+
+// common gives a URL that both patterns match; none with decided where there is none. work is what it took to find out.
+func (c *conflicts) common(e, f *entry) (url string, work int, decided bool) {
 	a, okA := c.program(e)
 	b, okB := c.program(f)
 	if !okA || !okB {
-		c.looked[pair] = true
-		c.undecided = append(c.undecided, conflict{a: e, b: f})
-		return
+		return "", 1, false
 	}
 	exact := e.pattern.exact && f.pattern.exact
 	o := overlap{a: a, b: b, grammar: urlText}
 	if !exact {
 		o.want, o.visits, o.hints = foreignWitnesses, 6, e.pattern.hints+f.pattern.hints
 	}
-	o.search(maxOverlapStates)
-	c.states += o.states
+	o.search()
 	for _, url := range o.found {
-		if exact || e.pattern.matchesURL(url) && f.pattern.matchesURL(url) {
-			c.looked[pair] = true
-			c.found = append(c.found, conflict{e, f, method + " " + sendable(url) + e.rule.conditions.words(&f.rule.conditions)})
-			return
+		if exact {
+			return url, o.work, true
+		}
+		inE, late := e.pattern.matchesURL(url)
+		inF, later := f.pattern.matchesURL(url)
+		if inE && inF {
+			return url, o.work, true
+		}
+		if late != nil || later != nil { // the next ones may take as long
+			break
 		}
 	}
-	if o.gaveUp || len(o.found) > 0 {
-		c.looked[pair] = true
-		c.undecided = append(c.undecided, conflict{a: e, b: f})
-	}
+	return "", o.work, !o.gaveUp && len(o.found) == 0
 }
 
 // apart reports whether a segment that is text in one of the patterns does not match the other's: a quick answer for most
@@ -240,14 +309,13 @@ func (c *conflicts) program(e *entry) (*syntax.Prog, bool) {
 }
 
 // matchesURL matches what the grammar urlText makes.
-func (p *pattern) matchesURL(url string) bool {
+func (p *pattern) matchesURL(url string) (bool, error) {
 	scheme, rest, _ := strings.Cut(url, "://")
 	host, path, _ := strings.Cut(rest, "/")
 	if p.whole != nil {
-		ok, err := p.whole.match(url)
-		return ok && err == nil
+		return p.whole.match(url)
 	}
-	return p.matchParts(&Target{Scheme: scheme, Host: host}, "/"+path)
+	return p.matchParts(&Target{Scheme: scheme, Host: host}, "/"+path), nil
 }
 
 // sendable writes what the grammar urlText makes as a URL.
@@ -304,15 +372,39 @@ func (c *conflicts) faults() Faults {
 		if b.rule.Source != a.rule.Source {
 			other += " of " + b.rule.Source
 		}
-		remedy := "make one of the patterns narrower, or give one of the rules a higher priority"
-		if a.tenant != b.tenant {
-			remedy = "they belong to two tenants, between which priority does not decide: make one of the patterns narrower"
-		}
-		faults = append(faults, Fault{Tenant: a.rule.Tenant, Rule: a.rule.ID, Source: a.rule.Source, Path: "match",
-			Message: fmt.Sprintf("matches the same requests as the rule %s, for example %s: %s", other, one.request, remedy)})
+		faults = append(faults, a.fault("match", fmt.Sprintf(
+			"matches the same requests as the rule %s, for example %s: make one of the patterns narrower, or give one of the rules a higher priority", other, one.request)))
 	}
 	if len(faults) >= maxConflicts {
 		faults = append(faults, Fault{Message: fmt.Sprintf("there may be more such pairs: only the first %d are named", maxConflicts)})
 	}
 	return faults
+}
+
+// across refuses pairs of rules of two tenants that some request may match: each is told of its own rule alone, as what the other
+// has is none of its business. The log names both.
+func (c *compiler) across(found *conflicts) {
+	sortConflicts(found.shared)
+	told := map[*compiled]bool{}
+	for _, one := range found.shared {
+		if c.options.Log != nil {
+			c.options.Log.Warn("access rules of two tenants are not apart: they are refused", "rule", one.a.rule.name(), "other", one.b.rule.name(), "request", one.request)
+		}
+		for _, r := range []*compiled{one.a.rule, one.b.rule} {
+			if told[r] {
+				continue
+			}
+			told[r] = true
+			message := "matches requests that a rule of another tenant matches too, between which priority does not decide: make the pattern narrower, down to hosts of its own"
+			if one.request == "" {
+				message = "cannot be told apart from a rule of another tenant: make the pattern simpler or narrower, down to hosts of its own"
+			}
+			c.faults = append(c.faults, r.fault("match", message))
+		}
+	}
+}
+
+// fault says what is wrong with the rule.
+func (c *compiled) fault(path, message string) Fault {
+	return Fault{Tenant: c.rule.Tenant, Rule: c.rule.ID, Source: c.rule.Source, Path: path, Message: message}
 }

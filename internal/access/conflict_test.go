@@ -3,11 +3,15 @@ package access
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"regexp/syntax"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 func TestConflicts(t *testing.T) {
@@ -145,49 +149,106 @@ func TestUndecidedByEffort(t *testing.T) {
 	}
 }
 
-// The search over all pairs ends, and says where it did before its end.
+// The search over all pairs ends, and says where it did before its end. Between two tenants it then refuses: no tenant has others
+// pay for what it wrote.
 func TestIncompleteSearch(t *testing.T) {
-	c := &conflicts{states: maxConflictStates + 1, index: index{}, looked: map[[2]*compiled]bool{}}
-	one := &compiled{rule: &Rule{}, methods: []string{"GET"}}
-	p, err := compileURL("https://h/<a|b>", "regexp")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &entry{one, p}
-	c.index.add("GET", e)
-	if c.near("GET", e) || !c.incomplete {
-		t.Error("goes on")
+	all := []Rule{openRule("a", Match{URL: "https://h/<a|b>"}), openRule("b", Match{URL: "https://h/<[b-c]>"})}
+	for _, other := range []tenant.ID{"", "acme"} {
+		all[1].Tenant = other
+		x, rules := indexed(t, all)
+		c := &conflicts{index: x, programs: map[*entry]*syntax.Prog{}, looked: map[[2]*compiled]bool{}, work: map[tenant.ID]int{tenant.Default: maxConflictWork + 1}, between: other != ""}
+		if c.all(rules); c.incomplete != (other == "") || len(c.shared) != len(other)/4 || len(c.found)+len(c.undecided) > 0 {
+			t.Errorf("%q: %+v", other, c)
+		}
+		clear(c.work)
+		clear(c.looked)
+		if c.all(rules); len(c.found)+len(c.shared) == 0 {
+			t.Errorf("%q: %+v", other, c)
+		}
 	}
 }
 
-// Priority says nothing between tenants: otherwise whoever may write rules for one could take the requests of another.
-func TestPriorityIsOneTenants(t *testing.T) {
-	low, high := openRule("low", Match{URL: "https://h/<.*>"}), openRule("high", Match{URL: "https://h/a"})
-	low.Tenant, high.Tenant, high.Priority = "acme", "evil", 100
-	orders := [][]Rule{{low, high}, {high, low}}
-	for _, rules := range orders {
-		var faults Faults
-		if _, err := coreEngine().Load(t.Context(), rules); !errors.As(err, &faults) || !strings.Contains(faults[0].Message, "GET https://h/a: they belong to two tenants") {
-			t.Errorf("loaded: %v", err)
-		}
-		e := coreEngine(useBoth)
-		report := loadRules(t, e, rules...)
-		if len(report.Conflicts) != 1 {
-			t.Errorf("%+v", report)
-		}
-		if d := e.Decide(t.Context(), requestFor(t, "GET", "https://h/a")); d.Err == nil || d.Err.Code != ErrManyRules.Code {
-			t.Errorf("%v %v", ruleOf(d), d.Err)
-		}
-		if d := e.Decide(t.Context(), requestFor(t, "GET", "https://h/b")); ruleOf(d) != "low" {
-			t.Errorf("%v %v", ruleOf(d), d.Err)
+// indexed compiles rules without looking for conflicts.
+func indexed(t *testing.T, rules []Rule) (index, []*compiled) {
+	t.Helper()
+	c := &compiler{options: &Options{Kinds: coreKinds(), Config: DefaultConfig()}, made: handlers{}, expressions: map[string]*regexp.Regexp{}, errors: map[string]*ErrorHandlers{}}
+	x, all := make(index), make([]*compiled, len(rules))
+	for i := range rules {
+		c.rule = &rules[i]
+		all[i] = c.compile(i)
+		for _, m := range all[i].methods {
+			for _, e := range all[i].entries {
+				x.add(m, e)
+			}
 		}
 	}
-	high.Tenant = "acme"
-	if d := func() *Decision {
-		e := coreEngine()
-		loadRules(t, e, low, high)
-		return e.Decide(t.Context(), requestFor(t, "GET", "https://h/a"))
-	}(); ruleOf(d) != "high" {
+	if len(c.faults) > 0 {
+		t.Fatal(c.faults)
+	}
+	return x, all
+}
+
+// Priority says nothing between tenants: otherwise whoever may write rules for one could take the requests of another. Each is
+// told of its own rule, and nothing of the other's.
+func TestTenantsAreApart(t *testing.T) {
+	low := openRule("low", Match{URL: "https://victim.example.com/<secret>"})
+	low.Tenant = "acme"
+	for name, c := range map[string]struct {
+		match Match
+		apart bool
+	}{
+		"the same request":         {match: Match{URL: "https://<[^/]+>/<.*>"}},
+		"everything":               {match: Match{URL: "<.*>"}},
+		"by look-around":           {match: Match{URL: "https://<(?!nobody)[a-z.]+>/<(?=x)s.*>"}},
+		"by another host":          {match: Match{URL: "https://evil.example.com/<.*>"}, apart: true},
+		"by another path":          {match: Match{URL: "https://<[^/]+>/evil/<.*>"}, apart: true},
+		"by header":                {match: Match{URL: "https://<[^/]+>/<.*>", Headers: map[string]string{"X-Evil": "1"}}},
+		"by look-around elsewhere": {match: Match{URL: "https://evil.example.com/<(?!a).*>"}, apart: true},
+	} {
+		for _, config := range []func(*Config){func(*Config) {}, useBoth} {
+			high := openRule("high", c.match)
+			high.Tenant, high.Priority = "evil", 100
+			for _, rules := range [][]Rule{{low, high}, {high, low}} {
+				var faults Faults
+				_, err := coreEngine(config).Load(t.Context(), rules)
+				if c.apart != (err == nil) {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if errors.As(err, &faults); c.apart {
+					continue
+				}
+				if len(faults) != 2 || faults.by("evil").Error() == "" || faults.by("acme").Error() == "" {
+					t.Errorf("%s: %v", name, err)
+				}
+				if told := faults.by("evil").Error(); strings.Contains(told, "low") || strings.Contains(told, "victim") || strings.Contains(told, "acme") || strings.Contains(told, "secret") {
+					t.Errorf("%s: the writer is told %s", name, told)
+				}
+			}
+		}
+	}
+	long := []Rule{openRule("a", Match{URL: "https://h/<(.{0,300}a.{0,300}){3}b>"}), openRule("b", Match{URL: "https://h/<(.{0,300}b.{0,300}){3}c>"})}
+	long[0].Tenant = "acme"
+	if _, err := coreEngine().Check(long); err == nil || !strings.Contains(err.Error(), "cannot be told apart from a rule of another tenant") {
+		t.Error(err)
+	}
+	high := openRule("high", Match{URL: "https://victim.example.com/<.*>"})
+	high.Tenant, high.Priority = "acme", 100
+	e := coreEngine()
+	loadRules(t, e, low, high)
+	if d := e.Decide(t.Context(), requestFor(t, "GET", "https://victim.example.com/secret")); ruleOf(d) != "high" {
 		t.Errorf("%v %v", ruleOf(d), d.Err)
+	}
+}
+
+// Were two tenants' rules to match after all, the log would name both.
+func TestManyRulesNameBoth(t *testing.T) {
+	for _, priorities := range [][2]int{{0, 9}, {9, 0}, {3, 3}} {
+		rules := []Rule{openRule("one", Match{URL: "https://h/a"}), openRule("two", Match{URL: "https://h/<.*>"})}
+		rules[0].Tenant, rules[0].Priority, rules[1].Tenant, rules[1].Priority = "acme", priorities[0], "evil", priorities[1]
+		x, _ := indexed(t, rules)
+		d := (&ruleSet{rules: rules, index: x, errors: builtInErrors()}).decide(t.Context(), requestFor(t, "GET", "https://h/a"), nil)
+		if !errors.Is(d.Err, ErrManyRules) || !strings.Contains(d.Err.Unwrap().Error(), "acme/one") || !strings.Contains(d.Err.Unwrap().Error(), "evil/two") {
+			t.Errorf("%v: %v", d.Err, d.Err.Unwrap())
+		}
 	}
 }

@@ -14,6 +14,8 @@ type Options struct {
 	Kinds Kinds
 	// Config says how patterns are read, which handlers may be used and how they are set.
 	Config Config
+	// Reach says where the proxy connects. Nil means everywhere but to metadata services of clouds.
+	Reach *Reach
 	// Now is the clock.
 	Now func() time.Time
 	// Log takes what was loaded. Nil means nowhere.
@@ -35,6 +37,7 @@ type ruleSet struct {
 	index    index
 	report   Report
 	handlers handlers
+	now      func() time.Time
 	// errors are the error handlers where no rule matched.
 	errors *ErrorHandlers
 }

@@ -43,11 +43,11 @@ func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Dec
 		w.refuse(r, ErrNoRule)
 		return &w.Decision
 	}
-	s := search{request: r, path: unescape(r.Target.Path), explanation: x}
+	s := search{request: r, path: unescape(r.Target.Path), explanation: x, effort: effort{now: set.now}}
 	set.index.find(&s)
 	switch {
-	case s.err != nil: // a pattern took too long: another rule may be the one
-		w.refuse(r, ErrUnavailable.Because(s.err))
+	case s.unknown() != nil: // a pattern took too long: another rule may be the one
+		w.refuse(r, ErrUnavailable.Because(s.unknown()))
 	case s.best == nil:
 		w.refuse(r, ErrNoRule)
 	case s.tie != nil || s.foreign != nil:
@@ -192,7 +192,7 @@ func (x *explanation) candidate(s *search, e *entry, matched bool) {
 			return
 		}
 		step.Outcome, step.Reason = Skipped, "The pattern does not match."
-		if e.pattern.matchesURL(s.url()) {
+		if ok, err := e.pattern.matchesURL(s.url()); ok && err == nil {
 			step.Reason = "The pattern matches, but a header or a query parameter that the rule asks for does not."
 		}
 	}

@@ -21,7 +21,7 @@ func (set *ruleSet) readOtherwise(s *search) bool {
 	for i, segment := range segments {
 		segments[i], _, _ = strings.Cut(segment, ";")
 	}
-	other := search{request: s.request, path: strings.Join(segments, "/")}
+	other := search{request: s.request, path: strings.Join(segments, "/"), effort: s.effort}
 	set.index.find(&other)
-	return other.err != nil || other.best == nil || other.best.rule != rule || other.tie != nil || other.foreign != nil
+	return other.unknown() != nil || other.best == nil || other.best.rule != rule || other.tie != nil || other.foreign != nil
 }

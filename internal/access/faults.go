@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -50,6 +51,11 @@ func (f Faults) Error() string {
 		lines[i] = one.Error()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// by gives those of a tenant's rules, and those that are nobody's.
+func (f Faults) by(id tenant.ID) Faults {
+	return slices.DeleteFunc(slices.Clone(f), func(one Fault) bool { return one.Tenant != "" && one.Tenant != id })
 }
 
 // errOrNil keeps an empty list from being an error.

@@ -269,7 +269,7 @@ func (a *Admin) status(ctx context.Context, _ struct{}) ([]SourceStatus, error) 
 // only leaves out what is wrong with other tenants' rules.
 func (s *SourceStatus) only(id tenant.ID) {
 	all := len(s.Faults)
-	s.Faults = slices.DeleteFunc(slices.Clone(s.Faults), func(f Fault) bool { return f.Tenant != "" && f.Tenant != id })
+	s.Faults = s.Faults.by(id)
 	switch len(s.Faults) {
 	case all:
 	case 0:

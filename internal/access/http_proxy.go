@@ -30,7 +30,7 @@ var errUpstream = fault.New(fault.Unavailable, "upstream_unavailable", "The appl
 
 // NewProxy makes the proxy of a door. It passes on the path that it decided about. Errors name the file that cannot be read.
 func NewProxy(d Door, c UpstreamConfig, log *slog.Logger) (*Proxy, error) {
-	transport, err := c.transport()
+	transport, err := c.transport(d.Engine.options.reach())
 	if err != nil {
 		return nil, err
 	}

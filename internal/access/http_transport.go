@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
@@ -55,13 +56,30 @@ func (c UpstreamConfig) Validate() (faults []error) {
 	return faults
 }
 
-// transport connects to upstreams: http, https with HTTP/2 where both can, and h2c for HTTP/2 in the clear, as gRPC wants it.
-func (c UpstreamConfig) transport() (http.RoundTripper, error) {
+// transport connects to upstreams as far as it may: connections for rules of the admin API are their own, so that none is used
+// that another rule's reach has made.
+func (c UpstreamConfig) transport(reach Reach) (http.RoundTripper, error) {
 	trust, err := c.tls()
 	if err != nil {
 		return nil, err
 	}
-	dialer := &net.Dialer{Timeout: c.ConnectTimeout, KeepAlive: 30 * time.Second}
+	return &reaching{files: c.upstreams(trust, reach.Files), api: c.upstreams(trust.Clone(), reach.API)}, nil
+}
+
+// reaching sends requests by the source of their rule.
+type reaching struct{ files, api *upstreams }
+
+// RoundTrip implements http.RoundTripper.
+func (t *reaching) RoundTrip(r *http.Request) (*http.Response, error) {
+	if way(r.Context()).decision.Rule.fromAPI() {
+		return t.api.RoundTrip(r)
+	}
+	return t.files.RoundTrip(r)
+}
+
+// upstreams connects by http, https with HTTP/2 where both can, and h2c for HTTP/2 in the clear, as gRPC wants it.
+func (c UpstreamConfig) upstreams(trust *tls.Config, bounds fetch.Bounds) *upstreams {
+	dialer := &net.Dialer{Timeout: c.ConnectTimeout, KeepAlive: 30 * time.Second, Control: bounds.Control}
 	t := &http.Transport{
 		DialContext: dialer.DialContext, TLSClientConfig: trust, TLSHandshakeTimeout: c.ConnectTimeout, ForceAttemptHTTP2: true,
 		ResponseHeaderTimeout: c.ResponseTimeout, MaxIdleConnsPerHost: c.IdleConnections, IdleConnTimeout: 90 * time.Second,
@@ -74,7 +92,7 @@ func (c UpstreamConfig) transport() (http.RoundTripper, error) {
 	plain := t.Clone()
 	plain.Protocols = &http.Protocols{}
 	plain.Protocols.SetUnencryptedHTTP2(true)
-	return &upstreams{usual: t, h2c: plain}, nil
+	return &upstreams{usual: t, h2c: plain}
 }
 
 func (c UpstreamConfig) tls() (*tls.Config, error) {
@@ -131,7 +149,7 @@ func (u *upstreams) RoundTrip(r *http.Request) (*http.Response, error) {
 // unreached reports whether there was no connection to the upstream at all.
 func unreached(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial" && !op.Timeout()
+	return ok && op.Op == "dial" && !op.Timeout() && !errors.Is(err, fetch.ErrPrivate)
 }
 
 // untouched is a body that knows whether anything of it was taken. Closing is left to the server: a transport closes the body

@@ -1,8 +1,10 @@
 package access
 
 import (
+	"errors"
 	"slices"
 	"strings"
+	"time"
 )
 
 // entry is one pattern of a rule in the index.
@@ -108,7 +110,10 @@ type search struct {
 	// best is the rule of the highest priority that matched, tie another one of that priority. foreign is one of another tenant:
 	// priority says nothing between tenants, or one could take the other's requests.
 	best, tie, foreign *entry
-	err                error
+	// failed is the rule of the highest priority of which could not be found out whether it matches, because of failure.
+	failed  *entry
+	failure error
+	effort  effort
 	// mixed is the rule of the highest priority whose conditions the request meets by some of its values, and not by all.
 	mixed *entry
 	// explanation takes every candidate, where somebody wants to know.
@@ -184,11 +189,15 @@ func (s *search) offer(e *entry) {
 	if !matched {
 		return
 	}
+	better := s.best == nil || e.rule.priority > s.best.rule.priority
 	if s.best != nil && e.rule.tenant != s.best.rule.tenant {
 		s.foreign = e
+		if better {
+			s.foreign = s.best
+		}
 	}
 	switch {
-	case s.best == nil || e.rule.priority > s.best.rule.priority:
+	case better:
 		s.best, s.tie = e, nil
 	case e.rule.priority == s.best.rule.priority && e.rule != s.best.rule:
 		s.tie = e
@@ -197,11 +206,22 @@ func (s *search) offer(e *entry) {
 
 func (s *search) matches(e *entry) bool {
 	p := e.pattern
+	if !s.effort.spend(p.weight, len(s.path)) {
+		s.fail(e, errEffort)
+		return false
+	}
 	switch {
 	case p.whole != nil:
+		if !p.whole.may(s.url()) {
+			return false
+		}
+		if p.whole.foreign != nil && !s.effort.look() {
+			s.fail(e, errEffort)
+			return false
+		}
 		matched, err := p.whole.match(s.url())
 		if err != nil {
-			s.err = err
+			s.fail(e, err)
 		}
 		if !matched {
 			return false
@@ -209,11 +229,81 @@ func (s *search) matches(e *entry) bool {
 	case !p.matchParts(&s.request.Target, s.path):
 		return false
 	}
-	held, mixed := e.rule.conditions.hold(s.request)
-	if mixed && (s.mixed == nil || e.rule.priority > s.mixed.rule.priority) {
+	return s.meets(e)
+}
+
+// usualField is a length that few header fields and queries exceed, in bytes.
+const usualField = 1 << 10
+
+// meets reports whether the request meets the conditions of a rule whose pattern matches.
+func (s *search) meets(e *entry) bool {
+	c := &e.rule.conditions
+	if !s.effort.spend(c.weight, usualField) {
+		s.fail(e, errEffort)
+		return false
+	}
+	how, err := c.meet(s.request)
+	if err != nil {
+		s.fail(e, err)
+	}
+	if how == mixed && (s.mixed == nil || e.rule.priority > s.mixed.rule.priority) {
 		s.mixed = e
 	}
-	return held
+	return how == met
+}
+
+// fail notes that nobody knows whether a rule matches.
+func (s *search) fail(e *entry, err error) {
+	if s.failed == nil || e.rule.priority > s.failed.rule.priority {
+		s.failed, s.failure = e, err
+	}
+}
+
+// unknown returns why the request's rule cannot be told; nil where it can. A rule that could not be compared is none of
+// another tenant's, as no request matches rules of two, and none where one of higher priority matches.
+func (s *search) unknown() error {
+	if s.failed == nil || s.best != nil && (s.best.rule.tenant != s.failed.rule.tenant || s.best.rule.priority > s.failed.rule.priority) {
+		return nil
+	}
+	return s.failure
+}
+
+// effort is what finding one rule may cost.
+type effort struct {
+	now   func() time.Time // nil: there is no bound
+	began time.Time        // when the clock was looked at first
+	work  int              // since then
+}
+
+const (
+	// workAtOnce is how many steps of expressions are gone until the clock is looked at: some milliseconds at most.
+	workAtOnce = 1 << 20
+	// maxEffort bounds the time for all expressions of a request.
+	maxEffort = 250 * time.Millisecond
+)
+
+var errEffort = errors.New("access: comparing the request with the rules' expressions takes too long")
+
+// spend reports whether an expression of that weight may be compared with a text of that length.
+func (f *effort) spend(weight, length int) bool {
+	f.work += weight * (length + 1)
+	if f.work < workAtOnce {
+		return true
+	}
+	f.work = 0
+	return f.look()
+}
+
+// look reports whether there is time left.
+func (f *effort) look() bool {
+	if f.now == nil {
+		return true
+	}
+	now := f.now()
+	if f.began.IsZero() {
+		f.began = now
+	}
+	return now.Sub(f.began) < maxEffort
 }
 
 // url gives what a pattern in one piece is compared with.

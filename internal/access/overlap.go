@@ -20,16 +20,18 @@ type overlap struct {
 	// found are the texts; gaveUp tells that the search ended at its bound.
 	found  []string
 	gaveUp bool
-	// states is how many were gone through.
-	states int
+	// work is how many steps were looked at.
+	work int
 
 	alphabet []rune
 	closures [2]map[closureKey][]uint32
 }
 
 const (
-	// maxOverlapStates bounds the search for one pair of expressions.
+	// maxOverlapStates bounds the states that are remembered for one pair of expressions, maxOverlapWork the steps from them that
+	// are looked at: some ten milliseconds.
 	maxOverlapStates = 20_000
+	maxOverlapWork   = 8_000_000
 	// nothing stands for the character before the first.
 	nothing rune = -1
 )
@@ -53,22 +55,21 @@ type closureKey struct {
 	flag syntax.EmptyOp
 }
 
-// search goes through at most limit states.
-func (o *overlap) search(limit int) {
+// search goes through the states until it has found what it wants, or gives up.
+func (o *overlap) search() {
 	o.want, o.visits = max(o.want, 1), max(o.visits, 1)
 	o.closures = [2]map[closureKey][]uint32{make(map[closureKey][]uint32), make(map[closureKey][]uint32)}
 	o.alphabet = o.characters()
 	steps := []step{{place: place{a: uint32(o.a.Start), b: uint32(o.b.Start), wordish: -1}, from: -1}}
 	seen := map[place]int{steps[0].place: 1}
 	for i := 0; i < len(steps); i++ {
-		o.states++
 		if o.accepts(steps[i].place) {
 			o.found = append(o.found, spelled(steps, i))
 			if len(o.found) >= o.want {
 				return
 			}
 		}
-		if len(steps) > limit {
+		if len(steps) > maxOverlapStates || o.work > maxOverlapWork {
 			o.gaveUp = true
 			return
 		}
@@ -86,11 +87,15 @@ func (o *overlap) advance(steps []step, i int, c rune, seen map[place]int) []ste
 		return steps
 	}
 	flag := at.context(c)
-	for _, pa := range o.closure(0, at.a, flag) {
+	left := o.closure(0, at.a, flag)
+	o.work += 1 + len(left)
+	for _, pa := range left {
 		if !takes(&o.a.Inst[pa], c) {
 			continue
 		}
-		for _, pb := range o.closure(1, at.b, flag) {
+		right := o.closure(1, at.b, flag)
+		o.work += len(right)
+		for _, pb := range right {
 			if !takes(&o.b.Inst[pb], c) {
 				continue
 			}

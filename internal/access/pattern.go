@@ -69,7 +69,7 @@ func appendText(pieces []piece, text string) []piece {
 // readRegexp reads an expression of the strategy regexp.
 func readRegexp(source string) (*expression, error) {
 	tree, err := syntax.Parse(source, syntax.Perl)
-	if err == nil && !strings.Contains(source, "-[") { // [a-z-[aeiou]] is a subtraction to .NET and something else to Go
+	if err == nil && !subtracts(source) {
 		return &expression{source: source, wider: source, tree: tree}, nil
 	}
 	if _, foreignErr := compileForeign(source); foreignErr != nil {
@@ -99,6 +99,59 @@ func canMatch(t *syntax.Regexp, r rune) bool {
 		}
 	}
 	return slices.ContainsFunc(t.Sub, func(sub *syntax.Regexp) bool { return canMatch(sub, r) })
+}
+
+// subtracts reports whether a class of the expression has another one subtracted, as in [a-z-[aeiou]]: that is so to .NET, and
+// something else to Go.
+func subtracts(source string) bool {
+	inside := 0 // how many characters of a class were read, 0 outside of one
+	for i := 0; i < len(source); i++ {
+		rest := source[i:]
+		switch {
+		case source[i] == '\\':
+			i++
+			if inside > 0 {
+				inside++
+			}
+		case inside == 0:
+			if source[i] == '[' {
+				inside = 1
+				if strings.HasPrefix(rest, "[^") {
+					i++
+				}
+			}
+		case strings.HasPrefix(rest, "-[") && !strings.HasPrefix(rest, "-[:"):
+			return true
+		case strings.HasPrefix(rest, "[:") && strings.Contains(rest, ":]"):
+			i += strings.Index(rest, ":]") + 1
+			inside++
+		case source[i] == ']' && inside > 1:
+			inside = 0
+		default:
+			inside++
+		}
+	}
+	return false
+}
+
+// weight is how many instructions the expression takes to match, nearly: each character of a text may cost as many.
+func (e *expression) weight() int { return weigh(e.tree) }
+
+// maxWeight bounds weights, so that they can be added.
+const maxWeight = 1 << 24
+
+func weigh(t *syntax.Regexp) int {
+	n := 1 + len(t.Rune)
+	if t.Op == syntax.OpCharClass {
+		n = 1
+	}
+	for _, sub := range t.Sub {
+		n = min(maxWeight, n+weigh(sub))
+	}
+	if t.Op == syntax.OpRepeat {
+		n = min(maxWeight, n*max(t.Max, t.Min+1, 1))
+	}
+	return n
 }
 
 // depends reports whether what the expression matches depends on what is around it, or how its groups are numbered on

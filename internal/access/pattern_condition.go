@@ -13,6 +13,8 @@ import (
 type conditions struct {
 	headers []condition
 	query   []condition
+	// weight is what the expressions take to match.
+	weight int
 }
 
 // condition asks that a field or parameter is there and that each of its values matches: were one enough, a client could
@@ -24,6 +26,8 @@ type condition struct {
 	// source is the value as a regular expression of Go's, exact unless the expression is foreign.
 	source string
 	exact  bool
+	// weight is what the expressions take to match; 0 where there are none.
+	weight int
 }
 
 // compileConditions reads match.headers and match.query.
@@ -45,6 +49,7 @@ func compileConditions(m Match, strategy string) (conditions, Faults) {
 				faults = append(faults, Fault{Path: in.path + "." + name, Message: err.Error()})
 			}
 			*in.to = append(*in.to, one)
+			c.weight += one.weight
 		}
 		slices.SortFunc(*in.to, func(a, b condition) int { return strings.Compare(a.name, b.name) })
 		for i := 1; i < len(*in.to); i++ {
@@ -71,8 +76,9 @@ func compileCondition(name, value, strategy string) (condition, error) {
 	}
 	c.source = relaxedSource(pieces)
 	for _, p := range pieces {
-		if p.expr != nil && p.expr.foreign {
-			c.exact = false
+		if p.expr != nil {
+			c.exact = c.exact && !p.expr.foreign
+			c.weight += p.expr.weight()
 		}
 	}
 	if !c.exact {
@@ -83,89 +89,121 @@ func compileCondition(name, value, strategy string) (condition, error) {
 	return c, err
 }
 
-// hold reports whether the request meets the conditions. mixed tells that it does not, and that an application could see it
-// otherwise: some values match and others do not, or the query cannot be parsed.
-func (c *conditions) hold(r *Request) (held, mixed bool) {
-	held = true
-	for i := range c.headers {
-		if one := &c.headers[i]; !one.holds(r.Header[one.name]) {
-			if !one.some(r.Header[one.name]) {
-				return false, false
-			}
-			held = false
-		}
-	}
-	if len(c.query) == 0 {
-		return held, !held
+// meeting is how a request meets conditions.
+type meeting uint8
+
+const (
+	unmet meeting = iota
+	// mixed conditions are not met, and an application could see it otherwise: some values match and others do not, or the query
+	// cannot be parsed.
+	mixed
+	met
+)
+
+// meet says how the request meets the conditions. The error says that an expression took too long.
+func (c *conditions) meet(r *Request) (meeting, error) {
+	how, err := meetAll(c.headers, r.Header)
+	if err != nil || how == unmet || len(c.query) == 0 {
+		return how, err
 	}
 	query, err := url.ParseQuery(r.Target.RawQuery)
 	if err != nil {
-		return false, true
+		return mixed, nil
 	}
-	for i := range c.query {
-		if one := &c.query[i]; !one.holds(query[one.name]) {
-			if !one.some(query[one.name]) {
-				return false, false
-			}
-			held = false
+	also, err := meetAll(c.query, query)
+	return min(how, also), err
+}
+
+func meetAll(list []condition, values map[string][]string) (meeting, error) {
+	all := met
+	for i := range list {
+		how, err := list[i].meet(values[list[i].name])
+		if err != nil || how == unmet {
+			return unmet, err
 		}
+		all = min(all, how)
 	}
-	return held, !held
+	return all, nil
 }
 
-// some reports whether one of the values matches.
-func (c *condition) some(values []string) bool {
-	return slices.ContainsFunc(values, func(v string) bool { return c.holds([]string{v}) })
-}
-
-func (c *condition) holds(values []string) bool {
+func (c *condition) meet(values []string) (meeting, error) {
+	matched := 0
 	for _, v := range values {
-		if c.whole != nil {
-			if ok, err := c.whole.match(v); err != nil || !ok {
-				return false
-			}
-		} else if !c.value.match(v) {
-			return false
+		ok, err := c.holds(v)
+		if err != nil {
+			return unmet, err
+		}
+		if ok {
+			matched++
 		}
 	}
-	return len(values) > 0
+	switch matched {
+	case 0:
+		return unmet, nil
+	case len(values):
+		return met, nil
+	}
+	return mixed, nil
+}
+
+// holds reports whether a value matches.
+func (c *condition) holds(value string) (bool, error) {
+	if c.whole == nil {
+		return c.value.match(value), nil
+	}
+	if !c.whole.may(value) {
+		return false, nil
+	}
+	return c.whole.match(value)
 }
 
 // compatible reports whether one request can meet both: for each name of both, one value can. It answers true where that
 // cannot be found out.
-func (c *conditions) compatible(d *conditions) bool {
-	return listsCompatible(c.headers, d.headers) && listsCompatible(c.query, d.query)
+func (c *conditions) compatible(d *conditions) (can bool, work int) {
+	can, work = listsCompatible(c.headers, d.headers)
+	if !can {
+		return false, work
+	}
+	can, more := listsCompatible(c.query, d.query)
+	return can, work + more
 }
 
-func listsCompatible(a, b []condition) bool {
+func listsCompatible(a, b []condition) (can bool, work int) {
 	for i := range a {
 		for j := range b {
-			if a[i].name == b[j].name && !a[i].meets(&b[j]) {
-				return false
+			if a[i].name != b[j].name {
+				continue
+			}
+			can, took := a[i].meets(&b[j])
+			if work += took; !can {
+				return false, work
 			}
 		}
 	}
-	return true
+	return true, work
 }
 
-func (c *condition) meets(d *condition) bool {
-	switch {
-	case c.exact && c.value.kind == textLiteral && d.exact && d.value.kind == textLiteral:
-		return c.value.literal == d.value.literal
-	case c.exact && c.value.kind == textLiteral:
-		return d.holds([]string{c.value.literal})
-	case d.exact && d.value.kind == textLiteral:
-		return c.holds([]string{d.value.literal})
+func (c *condition) meets(d *condition) (can bool, work int) {
+	literal, other := c, d
+	if !literal.literal() {
+		literal, other = d, c
+	}
+	if literal.literal() {
+		ok, err := other.holds(literal.value.literal)
+		return ok || err != nil, 1
 	}
 	a, errA := program(c.source)
 	b, errB := program(d.source)
 	if errA != nil || errB != nil {
-		return true
+		return true, 1
 	}
 	o := overlap{a: a, b: b, grammar: anyText}
-	o.search(maxOverlapStates)
-	return len(o.found) > 0 || o.gaveUp
+	o.search()
+	return len(o.found) > 0 || o.gaveUp, o.work
 }
+
+// literal reports whether the condition asks for one value.
+func (c *condition) literal() bool { return c.exact && c.value.kind == textLiteral }
 
 // program compiles a regular expression for overlap.
 func program(source string) (*syntax.Prog, error) {

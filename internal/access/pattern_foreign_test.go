@@ -60,6 +60,18 @@ func TestWiderExpressions(t *testing.T) {
 	}
 }
 
+// Only a class that is subtracted makes an expression .NET's: identifiers have hyphens before classes too.
+func TestSubtraction(t *testing.T) {
+	for source, want := range map[string]bool{
+		`[0-9a-f]{8}-[0-9a-f]{4}`: false, `(-[a])`: false, `[a-z-[aeiou]]`: true, `[^a-[b]]`: true, `[]-[a]]`: true, `[^]-[a]]`: true, `\[a-[b]`: false,
+		`[a\-[b]`: false, `[a\]-[b]]`: true, `[[:alpha:]-[a]]`: true, `[[:alpha:]]-[a]`: false, `[a-[:alpha:]]`: false, `[a]-[b]`: false, `[-]-[b]`: false, `[a-`: false,
+	} {
+		if got := subtracts(source); got != want {
+			t.Errorf("%s: %t", source, got)
+		}
+	}
+}
+
 // FuzzWider holds that on texts and expressions at will.
 func FuzzWider(f *testing.F) {
 	for _, source := range []string{`(?!b).*`, `[a-z-[aeiou]]+`, `(?<n>a|b)\k<n>`, `(?>a|b)(?=c).`, `(a)\1`, `[\]-[a]]`, `(?i)(?!x)A`} {

@@ -24,6 +24,8 @@ type pattern struct {
 	ending string
 	// hints are the characters that source says nothing about, though the pattern does.
 	hints string
+	// weight is what the expressions take to match; 0 where there are none.
+	weight int
 	// never says why no request can match; empty where one can.
 	never string
 }
@@ -165,6 +167,7 @@ func compilePieces(pieces []piece) (*pattern, error) {
 		if one.expr != nil {
 			foreign = foreign || one.expr.foreign
 			depends = depends || one.expr.depends()
+			p.weight += one.expr.weight()
 			if one.expr.foreign {
 				p.hints += one.expr.source
 			}

@@ -21,7 +21,7 @@ func newSlowRule(r Rule, useGlobs bool) (slowRule, bool) {
 	if !ok {
 		return slowRule{}, false
 	}
-	if re, err := regexp.Compile(source); err == nil && !strings.Contains(source, "-[") {
+	if re, err := regexp.Compile(source); err == nil && !subtracts(source) {
 		return slowRule{r, func(url string) (bool, []string) {
 			m := re.FindStringSubmatch(url)
 			if m == nil {

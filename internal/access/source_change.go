@@ -153,7 +153,7 @@ func (b *Rulebook) Try(ctx context.Context, set string, rules []Rule) (*Report, 
 		}
 		have.rules[r.ID] = storedRule{rule: r, set: set, position: int64(i)}
 	}
-	return b.compile(have.all())
+	return b.compile(ctx, have.all())
 }
 
 // change plans on what the database holds, has the engine check what would come of it, and writes it if nobody else has
@@ -169,7 +169,7 @@ func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change,
 		if err != nil || len(c.remove)+len(c.write) == 0 {
 			return done, err
 		}
-		report, err := b.compile(have.all())
+		report, err := b.compile(ctx, have.all())
 		if err != nil {
 			return nil, err
 		}
@@ -187,7 +187,7 @@ func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change,
 }
 
 // compile checks the admin API's rules together with those of all other sources.
-func (b *Rulebook) compile(rules []Rule) (*Report, error) {
+func (b *Rulebook) compile(ctx context.Context, rules []Rule) (*Report, error) {
 	all := slices.Clone(rules)
 	b.mu.Lock()
 	for _, s := range b.sources {
@@ -200,10 +200,17 @@ func (b *Rulebook) compile(rules []Rule) (*Report, error) {
 	b.mu.Unlock()
 	report, err := b.engine.Check(all)
 	if faults, ok := errors.AsType[Faults](err); ok {
-		return nil, refusal(faults)
+		id, _ := tenant.From(ctx)
+		if own := faults.by(id); len(own) > 0 {
+			return nil, refusal(own)
+		}
+		return nil, errOthers.Because(faults)
 	}
 	return report, err
 }
+
+// errOthers is what a tenant hears whose rules are well.
+var errOthers = fault.New(fault.Unavailable, "rules_unavailable", "Rules cannot be changed at the moment: those of another tenant or source are refused. Whoever runs this server finds out more with GET /admin/rule-sources.")
 
 // refusal is the fault that tells everything that is wrong.
 func refusal(faults Faults) error {

@@ -29,6 +29,8 @@ type SourcesConfig struct {
 	Timeout time.Duration `yaml:"timeout" default:"10s" min:"100ms" max:"5m"`
 	// How large the rules of one source may be. Unit: bytes.
 	MaxBytes int64 `yaml:"max_bytes" default:"16777216" min:"1024" max:"1073741824"`
+	// What rules of the admin API can do.
+	API APIConfig `yaml:"api"`
 }
 
 // SourceConfig is one place of rules.
@@ -90,6 +92,9 @@ func (c SourcesConfig) Validate() (faults []error) {
 	}
 	if c.MaxBytes < 1<<10 || c.MaxBytes > 1<<30 {
 		bad("max_bytes", fmt.Errorf("must be from 1024 to 1073741824, is %d", c.MaxBytes))
+	}
+	for _, fault := range c.API.Validate() {
+		faults = append(faults, fmt.Errorf("api.%w", fault))
 	}
 	return faults
 }

@@ -50,7 +50,7 @@ type snapshot struct {
 }
 
 // sourceOfSet is what rules of the admin API name as their source.
-func sourceOfSet(set string) string { return "api:" + set }
+func sourceOfSet(set string) string { return apiSource + set }
 
 // revision counts the changes of the rules: one statement.
 func (s *Store) revision(ctx context.Context) (n int64, err error) {

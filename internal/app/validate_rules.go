@@ -52,7 +52,7 @@ func CheckRules(cfg *config.Config, documents []RuleDocument) (rules int, notes 
 	if err != nil {
 		return 0, nil, err
 	}
-	engine := access.NewEngine(access.Options{Config: cfg.Access.Config, Now: now, Log: log, Kinds: kinds})
+	engine := access.NewEngine(access.Options{Config: cfg.Access.Config, Now: now, Log: log, Kinds: kinds, Reach: reachOf(cfg)})
 	report, err := engine.Check(all)
 	if err != nil {
 		return 0, nil, err

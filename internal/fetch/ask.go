@@ -8,46 +8,15 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
-
-// Bounds say whom an Asker may call. The zero value keeps to the public internet.
-type Bounds struct {
-	// Private permits addresses that only this machine or this network can reach, but for link-local ones, where clouds keep
-	// their metadata services.
-	Private bool
-	// Networks may be called whatever else is said here.
-	Networks []netip.Prefix
-}
-
-// permits reports whether an address may be connected to.
-func (b Bounds) permits(ip netip.Addr) bool {
-	ip = ip.Unmap()
-	for _, n := range b.Networks {
-		if n.Contains(ip) {
-			return true
-		}
-	}
-	return Public(ip) || b.Private && ip.IsValid() && !ip.IsLinkLocalUnicast() && !ip.IsMulticast() && !ip.IsUnspecified()
-}
-
-// check sees each address that is about to be connected to, after names were resolved.
-func (b Bounds) check(_, address string, _ syscall.RawConn) error {
-	to, err := netip.ParseAddrPort(address)
-	if err != nil || !b.permits(to.Addr()) {
-		return ErrPrivate
-	}
-	return nil
-}
 
 // Asker asks other services questions on whose answers a request waits. Addresses may come from whoever may write access rules,
 // so they are checked after names were resolved, and no redirect is followed. It may be used by many at once.
@@ -57,7 +26,7 @@ type Asker struct{ strict, download *http.Client }
 // where addresses cannot be checked.
 func NewAsker(b Bounds) *Asker {
 	t := newTransport(5*time.Second, true)
-	t.DialContext = (&net.Dialer{Timeout: 5 * time.Second, Control: b.check}).DialContext
+	t.DialContext = (&net.Dialer{Timeout: 5 * time.Second, Control: b.Control}).DialContext
 	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxConnsPerHost = 256, 64, 256
 	return &Asker{
 		strict: &http.Client{
