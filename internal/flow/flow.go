@@ -3,12 +3,11 @@ package flow
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
@@ -244,25 +243,8 @@ func tidy(e Event) Event {
 	if e.Tenant == "" {
 		e.Tenant = tenant.Default
 	}
-	e.Rule, e.Method = fit(e.Rule, longestName), fit(e.Method, 32)
-	e.Subject, e.Host = fit(e.Subject, longestName), fit(e.Host, 255)
-	e.Path, e.Reason = fit(e.Path, longestText), fit(e.Reason, longestText)
+	e.Rule, e.Method = spell.Fit(e.Rule, longestName), spell.Fit(e.Method, 32)
+	e.Subject, e.Host = spell.Fit(e.Subject, longestName), spell.Fit(e.Host, 255)
+	e.Path, e.Reason = spell.Fit(e.Path, longestText), spell.Fit(e.Reason, longestText)
 	return e
-}
-
-// fit cuts a text to n bytes, at the border of a character, and takes out what is not UTF-8 and the zero byte.
-func fit(s string, n int) string {
-	if len(s) > n {
-		s = s[:n]
-		for s != "" && !utf8.RuneStart(s[len(s)-1]) {
-			s = s[:len(s)-1]
-		}
-		if s != "" && s[len(s)-1] >= utf8.RuneSelf { // the beginning of a character whose end is cut off
-			s = s[:len(s)-1]
-		}
-	}
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "�")
-	}
-	return strings.ReplaceAll(s, "\x00", "")
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -240,18 +239,6 @@ func TestSubjectsAreLeftOut(t *testing.T) {
 	f.Record(event(time.Unix(1, 0)))
 	if e := <-f.queue; e.Subject != "" {
 		t.Errorf("the subject %q is recorded", e.Subject)
-	}
-}
-
-func TestFit(t *testing.T) {
-	for _, c := range []struct{ in, want string }{
-		{"plain", "plain"}, {"a\x00b", "ab"}, {"123456789", "12345678"}, {"1234567ä", "1234567"}, {"123456ä9", "123456ä"[:6]},
-		{"\xff", "�"}, {"🙂🙂🙂", "🙂"},
-	} {
-		got := fit(c.in, 8)
-		if !utf8.ValidString(got) || len(got) > 8 || !strings.HasPrefix(strings.ReplaceAll(c.in, "\x00", ""), strings.TrimSuffix(got, "�")) {
-			t.Errorf("%q became %q", c.in, got)
-		}
 	}
 }
 

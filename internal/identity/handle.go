@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // Kinds of handles besides the types of credentials and the addresses.
@@ -157,7 +157,7 @@ func searchValues(text string) []string {
 	for i, r := range text {
 		divides := unicode.IsSpace(r) || r == '@'
 		if begin && !divides {
-			values = append(values, cut(text[i:], maxSearch))
+			values = append(values, spell.Fit(text[i:], maxSearch))
 			if len(values) == maxWords {
 				break
 			}
@@ -172,15 +172,4 @@ func searchText(text string) string {
 	return strings.Join(strings.FieldsFunc(fold(strings.ToValidUTF8(text, "")), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)
 	}), " ")
-}
-
-// cut returns the first bytes of a text, whole characters.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }

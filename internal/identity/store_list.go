@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // Filter says which identities a list holds. At most one of IDs, Identifier, Similar, OrganizationID and Search is set.
@@ -77,7 +79,7 @@ func (f *Filter) byHandle(condition string, args ...any) (string, []any) {
 
 // search goes by the key of the handles, from the text on: what begins with it lies side by side.
 func (f *Filter) search() (string, []any) {
-	text := cut(searchText(f.Search), maxSearch)
+	text := spell.Fit(searchText(f.Search), maxSearch)
 	if text == "" {
 		return "", nil
 	}

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // Session says that a person is signed in. Its JSON is Kratos', as it may be shown to the person: without
@@ -96,12 +96,9 @@ func (c Client) device() Device {
 	return d
 }
 
-// known returns nil for nothing, and at most n bytes of valid text without NUL, which PostgreSQL does not keep.
+// known returns nil for nothing, and otherwise as much of the text as n bytes hold.
 func known(s string, n int) *string {
-	if len(s) > n {
-		s = s[:n]
-	}
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
+	s = spell.Fit(s, n)
 	if s == "" {
 		return nil
 	}

@@ -150,7 +150,7 @@ func TestRenew(t *testing.T) {
 	if made.AAL != "aal2" || len(made.Methods) != 30 || made.Methods[0].Method != "password" {
 		t.Errorf("%s, %d methods", made.AAL, len(made.Methods))
 	}
-	if n := len(made.Devices); n != 20 || *made.Devices[n-1].UserAgent != "agent 59" || len(*made.Devices[n-2].UserAgent) != 512 {
+	if n := len(made.Devices); n != 20 || *made.Devices[n-1].UserAgent != "agent \uFFFD59" || len(*made.Devices[n-2].UserAgent) != 512 {
 		t.Errorf("%d devices", n)
 	}
 	if len(devices) != 1 || *devices[0].UserAgent != "Firefox" {

@@ -1,2 +1,3 @@
-// Package spell finds the name that somebody most likely meant. It owns no list of names.
+// Package spell deals with what people write: it finds the name that somebody most likely meant, and makes a text fit. It owns no
+// list of names.
 package spell

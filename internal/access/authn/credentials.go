@@ -3,7 +3,6 @@ package authn
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
@@ -66,15 +66,15 @@ func (c *credentials) make(from access.Settings) (access.Authenticator, error) {
 
 // clientOf reads the credentials of a request.
 func clientOf(r *access.Request) (id, secret string, err error) {
-	id, secret, found, err := basicCredentials(r.Header[authorization])
-	if err != nil {
-		return "", "", access.ErrUnauthorized.Because(err)
+	field, err := single(r.Header[authorization])
+	if err == nil {
+		id, secret, err = oauth.ParseBasic(field)
 	}
-	if !found {
+	switch {
+	case errors.Is(err, oauth.ErrNotBasic):
 		return "", "", access.ErrNotResponsible
-	}
-	if id == "" {
-		return "", "", access.ErrUnauthorized.Because(errors.New("the client id is empty"))
+	case err != nil:
+		return "", "", access.ErrUnauthorized.Because(err)
 	}
 	return id, secret, nil
 }
@@ -170,10 +170,9 @@ func tokenRequest(ctx context.Context, o Options, call tokenCall) (*gotToken, er
 	if len(call.scopes) > 0 {
 		form.Set("scope", strings.Join(call.scopes, " "))
 	}
-	basic := base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(call.id) + ":" + url.QueryEscape(call.secret)))
 	answer, err := o.Ask.Ask(ctx, fetch.Question{
 		Method: "POST", URL: call.url, Body: []byte(form.Encode()), Timeout: call.timeout, MaxDelay: call.delay,
-		Header: map[string][]string{authorization: {"Basic " + basic}, contentType: {mediaForm}, "Accept": {"application/json"}},
+		Header: map[string][]string{authorization: {oauth.FormatBasic(call.id, call.secret)}, contentType: {mediaForm}, "Accept": {"application/json"}},
 	})
 	if err != nil {
 		return nil, access.ErrUnavailable.Because(err)

@@ -74,19 +74,6 @@ func FuzzCookies(f *testing.F) {
 	})
 }
 
-// Client credentials are those that net/http reads.
-func FuzzBasic(f *testing.F) {
-	f.Add("Basic YTpi")
-	f.Add("basic  YSUyRmI6Yw==")
-	f.Add("Basic OjpA")
-	f.Fuzz(func(t *testing.T, field string) {
-		id, secret, found, err := basicCredentials([]string{field})
-		if (id != "" || secret != "") && (!found || err != nil) {
-			t.Fatalf("%q, %v and %v", id, found, err)
-		}
-	})
-}
-
 // A proof that is not signed by its own key is none, whatever it looks like.
 func FuzzProof(f *testing.F) {
 	f.Add("eyJhbGciOiJFUzI1NiIsInR5cCI6ImRwb3Arand0IiwiandrIjp7fX0.e30.AA")

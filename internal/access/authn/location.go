@@ -1,7 +1,6 @@
 package authn
 
 import (
-	"encoding/base64"
 	"errors"
 	"net/textproto"
 	"net/url"
@@ -170,32 +169,4 @@ func anyCookie(fields []string) bool {
 		}
 	}
 	return false
-}
-
-// basicCredentials reads id and secret of the scheme Basic (RFC 7617 §2), each form-encoded within (RFC 6749 §2.3.1). found is
-// false for other schemes.
-func basicCredentials(values []string) (id, secret string, found bool, err error) {
-	value, err := single(values)
-	if err != nil {
-		return "", "", false, err
-	}
-	scheme, encoded, _ := strings.Cut(value, " ")
-	if !strings.EqualFold(scheme, "basic") {
-		return "", "", false, nil
-	}
-	plain, err := base64.StdEncoding.DecodeString(strings.TrimLeft(encoded, " "))
-	if err != nil {
-		return "", "", true, errors.New("what follows Basic is not base64")
-	}
-	id, secret, ok := strings.Cut(string(plain), ":")
-	if !ok {
-		return "", "", true, errors.New("what follows Basic has no colon")
-	}
-	if id, err = url.QueryUnescape(id); err == nil {
-		secret, err = url.QueryUnescape(secret)
-	}
-	if err != nil {
-		return "", "", true, errors.New("id or secret are not form-encoded")
-	}
-	return id, secret, true, nil
 }

@@ -1,16 +1,10 @@
 package client
 
 import (
-	"encoding/base64"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 )
-
-// maxBasic is how long an Authorization header may be.
-const maxBasic = 8 << 10
 
 // Authenticate returns the client that the request proves to come from. The
 // form must have been parsed into r.PostForm: credentials in the URL do not
@@ -79,39 +73,14 @@ func basicCredentials(headers []string, form Credentials) (Credentials, error) {
 	if len(headers) > 1 || form.Secret != "" || form.Assertion != "" {
 		return Credentials{}, errTwoMethods()
 	}
-	id, secret, ok := ParseBasic(headers[0])
-	if !ok {
+	id, secret, err := oauth.ParseBasic(headers[0])
+	if err != nil {
 		return Credentials{}, refuse("the Authorization header must be 'Basic' with client id and secret, each form-url-encoded, joined by a colon and encoded in base64")
 	}
 	if form.ID != "" && form.ID != id {
 		return Credentials{}, oauth.ErrInvalidRequest.With("The client_id parameter names another client than the Authorization header.")
 	}
 	return Credentials{Method: oauth.AuthSecretBasic, ID: id, Secret: secret}, nil
-}
-
-// ParseBasic reads client id and secret from an Authorization header. After
-// Basic's own decoding both are form-url-decoded (RFC 6749 §2.3.1), which other
-// uses of Basic do not know.
-func ParseBasic(header string) (id, secret string, ok bool) {
-	const scheme = "basic "
-	if len(header) > maxBasic || len(header) < len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
-		return "", "", false
-	}
-	raw, err := base64.StdEncoding.DecodeString(header[len(scheme):])
-	if err != nil {
-		return "", "", false
-	}
-	id, secret, ok = strings.Cut(string(raw), ":")
-	if !ok {
-		return "", "", false
-	}
-	if id, err = url.QueryUnescape(id); err != nil || id == "" {
-		return "", "", false
-	}
-	if secret, err = url.QueryUnescape(secret); err != nil {
-		return "", "", false
-	}
-	return id, secret, true
 }
 
 func errTwoMethods() error {
