@@ -91,6 +91,10 @@ func TestJWT(t *testing.T) {
 	} {
 		w.pass(a, bearer(key.sign(t, c)))
 	}
+	// A token need not name its key, and the clocks of issuers may be a little ahead, but not behind.
+	now := w.clock.Now().Unix()
+	w.pass(a, bearer(signingKey{key.private, "", key.alg}.sign(t, w.claims())))
+	w.pass(a, bearer(key.sign(t, w.claims().with("exp", now+1).with("nbf", now+5).with("iat", now+5))))
 }
 
 func TestJWTAlgorithms(t *testing.T) {
@@ -140,6 +144,12 @@ func TestJWTIsRefused(t *testing.T) {
 		{"a key in the header is nobody's (RFC 7515 §4.1.3)", embedded(t, w.claims()), access.ErrUnauthorized},
 		{"a DPoP proof (RFC 8725 §3.11)", key.sign(t, w.claims(), "typ", "dpop+jwt"), access.ErrUnauthorized},
 		{"a logout token", key.sign(t, w.claims(), "typ", "application/logout+jwt"), access.ErrUnauthorized},
+		{"a key id in another case (RFC 7515 §4.1.4)", signingKey{key.private, "K1", key.alg}.sign(t, w.claims()), access.ErrUnauthorized},
+		{"no key id, and nobody's key", signingKey{other.private, "", other.alg}.sign(t, w.claims()), access.ErrUnauthorized},
+		{"exp before all time", key.sign(t, w.claims().with("exp", -1)), access.ErrUnauthorized},
+		{"two issuers", key.sign(t, w.claims().with("iss", []string{"https://id"})), access.ErrUnauthorized},
+		{"an empty list of audiences", key.sign(t, w.claims().with("aud", []string{})), access.ErrUnauthorized},
+		{"an audience that begins alike", key.sign(t, w.claims().with("aud", "orders2")), access.ErrUnauthorized},
 		{"expired (RFC 7519 §4.1.4)", key.sign(t, w.claims().with("exp", now)), access.ErrUnauthorized},
 		{"not good yet (§4.1.5)", key.sign(t, w.claims().with("nbf", now+6)), access.ErrUnauthorized},
 		{"from the future", key.sign(t, w.claims().with("iat", now+6)), access.ErrUnauthorized},
