@@ -1,48 +1,146 @@
 package access
 
 import (
+	"cmp"
+	"errors"
 	"io"
 	"net/http"
+	"os"
+	"sync"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
-// clientPause is how long a client may take to send or to take the next bytes. A listener's limits are on whole requests and
-// answers: uploads, downloads and streams of any length pass a proxy, as long as they go on.
-const clientPause = time.Minute
+// slowest is how many bytes a second a client must send on the average, once Timeouts.Read is over. It takes no answer more slowly
+// than a part of copySize in Timeouts.Write.
+const slowest = 1 << 10
 
-// progress puts the limit on each step in the place of the listener's on the whole.
-func (p *Proxy) progress(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Time{}) // a connection that has no deadlines, in tests, has none to lift
-	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &steadyBody{r.Body, control, p.Now}
-	}
-	return &steadyWriter{w, control, p.Now}
+var errSlowClient = fault.New(fault.Invalid, "request_too_slow", "The request was sent too slowly.")
+
+// exchange bounds the steps of a request and its answer where the listener bounds the whole: uploads, downloads and streams of any
+// length pass a proxy, as long as they go on. HTTP/2 ends a stream whose deadline passes even if nothing waits for it (RFC 9113
+// §5.4.2 leaves it to us), so there a deadline stands only while a step is under way.
+type exchange struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	limits  web.Timeouts
+	now     func() time.Time
+	h2      bool
+	armed   bool        // the deadline for what is being written stands
+	body    *steadyBody // nil where there is none
 }
 
+// begin puts the limits on each step in the place of the listener's.
+func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *exchange {
+	usual := web.DefaultConfig("", "").Timeouts
+	x := &exchange{ResponseWriter: w, control: http.NewResponseController(w), now: p.Now, h2: r.ProtoMajor == 2, limits: web.Timeouts{
+		Read: cmp.Or(p.Timeouts.Read, usual.Read), Write: cmp.Or(p.Timeouts.Write, usual.Write),
+	}}
+	_ = x.control.SetWriteDeadline(time.Time{}) // a connection that has no deadlines, in tests, has none to lift
+	if r.Body == nil || r.Body == http.NoBody {
+		_ = x.control.SetReadDeadline(time.Time{}) // or the server gives the request up, as it listens whether the client is there
+		return x
+	}
+	x.body = &steadyBody{ReadCloser: r.Body, x: x, began: x.now(), endless: x.h2 && r.ContentLength < 0}
+	r.Body = x.body
+	return x
+}
+
+// end bounds what the server does behind the handler's back: it sends the rest of the answer, and reads on in HTTP/1 for the
+// connection to be used again.
+func (x *exchange) end() {
+	_ = x.control.SetWriteDeadline(x.now().Add(x.limits.Write))
+	if !x.h2 {
+		_ = x.control.SetReadDeadline(x.now().Add(x.limits.Read))
+	}
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (x *exchange) WriteHeader(status int) {
+	if status >= http.StatusOK && x.body != nil {
+		x.body.answered()
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (x *exchange) Write(p []byte) (int, error) {
+	x.arm()
+	return x.ResponseWriter.Write(p)
+}
+
+// FlushError is what http.ResponseController flushes by, as the proxy does after each part.
+func (x *exchange) FlushError() error {
+	x.arm()
+	err := x.control.Flush()
+	x.armed = false
+	if x.h2 {
+		_ = x.control.SetWriteDeadline(time.Time{})
+	}
+	return err
+}
+
+func (x *exchange) arm() {
+	if !x.armed {
+		_ = x.control.SetWriteDeadline(x.now().Add(x.limits.Write))
+		x.armed = true
+	}
+}
+
+// Unwrap lets http.ResponseController reach the writer below.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// steadyBody is a request's body that must go on coming.
 type steadyBody struct {
 	io.ReadCloser
-	control *http.ResponseController
-	now     func() time.Time
+	x     *exchange
+	began time.Time
+	sent  int64
+	// endless tells that the body may be one side of a conversation: HTTP/2 has them, with bodies of no length.
+	endless bool
+
+	mu sync.Mutex
+	// free tells that the answer to an endless body has begun: the application knows how long its pauses are.
+	free bool
 }
 
 // Read implements io.Reader.
 func (b *steadyBody) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(b.now().Add(clientPause))
-	return b.ReadCloser.Read(p)
+	b.arm()
+	n, err := b.ReadCloser.Read(p)
+	b.sent += int64(n)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return n, errSlowClient.Because(err)
+	case errors.Is(err, io.EOF) || b.x.h2:
+		_ = b.x.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }
 
-type steadyWriter struct {
-	http.ResponseWriter
-	control *http.ResponseController
-	now     func() time.Time
+// arm gives the client the time for what it sends next.
+func (b *steadyBody) arm() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.free {
+		return
+	}
+	limit := b.x.limits.Read
+	next, all := b.x.now().Add(limit), b.began.Add(limit).Add(time.Duration(b.sent)*(time.Second/slowest))
+	if all.Before(next) {
+		next = all
+	}
+	_ = b.x.control.SetReadDeadline(next)
 }
 
-// Write implements http.ResponseWriter.
-func (w *steadyWriter) Write(p []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(w.now().Add(clientPause))
-	return w.ResponseWriter.Write(p)
+// answered lifts the limit from an endless body.
+func (b *steadyBody) answered() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.endless && !b.free {
+		b.free = true
+		_ = b.x.control.SetReadDeadline(time.Time{})
+	}
 }
-
-// Unwrap lets http.ResponseController reach the writer below.
-func (w *steadyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

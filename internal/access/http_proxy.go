@@ -22,6 +22,8 @@ type Proxy struct {
 	// CORS says that the listener tells browsers which sites' pages may read answers. Then what applications say of that is taken
 	// off: two policies at once open what one of them closes, or close everything.
 	CORS bool
+	// Timeouts are the listener's, of which Read and Write bound a step each, as web.Timeouts says; 0 means what it has by default.
+	Timeouts web.Timeouts
 
 	forward *httputil.ReverseProxy
 }
@@ -58,7 +60,9 @@ func way(ctx context.Context) *passage { return ctx.Value(passageKey{}).(*passag
 
 // Serve is the door's handler.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
-	w = p.progress(w, r)
+	x := p.begin(w, r)
+	defer x.end()
+	w = x
 	request := heard(r)
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		request.Certificate = r.TLS.PeerCertificates[0].Raw
@@ -159,6 +163,10 @@ func failed(_ http.ResponseWriter, r *http.Request, err error) {
 	pass := way(r.Context())
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		pass.err = large
+		return
+	}
+	if errors.Is(err, errSlowClient) {
+		pass.err = errSlowClient.Because(err)
 		return
 	}
 	pass.err = errUpstream.Because(err)

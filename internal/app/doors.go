@@ -165,7 +165,7 @@ func (a *App) proxy() (http.Handler, error) {
 	}
 	options := a.options("proxy", a.cfg.Serve.Proxy.Config)
 	options.Tenant = nil // the host is an application's; the rule says whose it is
-	p.CORS = options.CORS.Enabled
+	p.CORS, p.Timeouts = options.CORS.Enabled, a.cfg.Serve.Proxy.Timeouts
 	return web.NewRaw("proxy", web.KratosErrors, options, p.Serve), nil
 }
 

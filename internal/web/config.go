@@ -54,9 +54,12 @@ type TLS struct {
 type Timeouts struct {
 	// ReadHeader is how long a request's header may take. Unit: duration. Default: 5s.
 	ReadHeader time.Duration `yaml:"read_header"`
-	// Read is how long a request with its body may take. Unit: duration. Default: 30s.
+	// Read is how long a request with its body may take. Unit: duration. Default: 30s. On the listener of the proxy it is how long
+	// the next bytes may take to come, and the whole one second longer for each KiB that came; requests that stream more slowly
+	// need more of it, unless they are HTTP/2 and the application has begun to answer.
 	Read time.Duration `yaml:"read"`
-	// Write is how long handler and answer may take. Unit: duration. Default: 60s.
+	// Write is how long handler and answer may take. Unit: duration. Default: 60s. On the listener of the proxy it is how long the
+	// client may take for the next part of an answer; answers and WebSockets may go on for as long as they like.
 	Write time.Duration `yaml:"write"`
 	// Idle is how long a connection is kept between requests. Unit: duration. Default: 120s.
 	Idle time.Duration `yaml:"idle"`
