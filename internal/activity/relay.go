@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 const (
@@ -41,10 +42,8 @@ func (r *Relay) Run(ctx context.Context) error {
 		if err != nil {
 			rest = relayRest
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.For(ctx, rest) {
 			return ctx.Err()
-		case <-time.After(rest):
 		}
 	}
 }

@@ -195,7 +195,10 @@ func (s *Store) goesOn(h head) bool {
 
 // Tenants returns the tenants that have a log.
 func (s *Store) Tenants(ctx context.Context) ([]tenant.ID, error) {
-	rows, err := s.db.AllTenants().Query(ctx, `SELECT tenant_id FROM activity_head ORDER BY tenant_id`)
+	return scanTenants(s.db.AllTenants().Query(ctx, `SELECT tenant_id FROM activity_head ORDER BY tenant_id`))
+}
+
+func scanTenants(rows *sqldb.Rows, err error) ([]tenant.ID, error) {
 	if err != nil {
 		return nil, err
 	}

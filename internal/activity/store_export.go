@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // exported returns up to which line every export has sent the tenant's log; the greatest number where there is no export.
@@ -51,4 +52,10 @@ func (s *Store) sent(ctx context.Context, name, owner string, seq int64, until t
 	n, err := s.db.Exec(ctx, `UPDATE activity_export SET seq = ?, lease_until = ? WHERE tenant_id = :tenant AND name = ? AND owner = ? AND seq <= ?`,
 		seq, until, name, owner, seq)
 	return n == 1, err
+}
+
+// behind returns the tenants whose logs have lines that the export has not sent: one statement.
+func (s *Store) behind(ctx context.Context, name string) ([]tenant.ID, error) {
+	return scanTenants(s.db.AllTenants().Query(ctx, `SELECT h.tenant_id FROM activity_head h
+		LEFT JOIN activity_export e ON e.tenant_id = h.tenant_id AND e.name = ? WHERE h.seq > COALESCE(e.seq, 0) ORDER BY h.tenant_id`, name))
 }

@@ -29,6 +29,7 @@ type features struct {
 	people   *people
 	doors    *doors
 	clients  *clients
+	activity *activityLog
 	public   []public
 	admin    []admin
 	sweepers []sweeper
@@ -103,11 +104,15 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	if err != nil {
 		return nil, err
 	}
+	log, err := newActivityLog(a, s.system)
+	if err != nil {
+		return nil, err
+	}
 	return &features{
-		keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
+		activity: log, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
 		public:   slices.Concat([]public{s.signing}, clients.public(), people.public()),
-		admin:    slices.Concat([]admin{s.signing}, clients.admin(), people.admin(), doors.admins()),
-		sweepers: slices.Concat(clients.sweepers(), people.sweepers(), []sweeper{{"decisions", doors.store.Sweep}}),
+		admin:    slices.Concat([]admin{s.signing}, clients.admin(), people.admin(), doors.admins(), []admin{log.admin()}),
+		sweepers: slices.Concat(clients.sweepers(), people.sweepers(), []sweeper{{"decisions", doors.store.Sweep}, {"activity", log.sweep}}),
 		closers:  []func(){clients.close, people.close, doors.close},
 	}, nil
 }

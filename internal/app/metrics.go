@@ -40,35 +40,40 @@ func (m courierMetrics) Attempted(channel, template string, outcome courier.Outc
 	m.attempts.WithLabelValues(channel, template, string(outcome)).Observe(took.Seconds())
 }
 
-// measureBacklog publishes what waits to be sent. It is asked when metrics are read, and no more often than every ten
-// seconds; without an answer within two seconds there is no sample.
+// measureBacklog publishes what waits to be sent.
 func (a *App) measureBacklog(messages *courier.Store) {
-	a.metrics.Registry.MustRegister(&backlog{messages: messages})
+	a.metrics.Registry.MustRegister(&backlog{polled[courier.Backlog]{ask: messages.Backlog}})
 }
 
-type backlog struct {
-	messages *courier.Store
-	mu       sync.Mutex
-	asked    time.Time
-	found    courier.Backlog
+type backlog struct{ waiting polled[courier.Backlog] }
+
+// polled is a figure of a database's that is asked for when metrics are read, and no more often than every ten seconds; without
+// an answer within two seconds there is none.
+type polled[T any] struct {
+	ask func(ctx context.Context) (T, error)
+
+	mu    sync.Mutex
+	asked time.Time
+	found T
 }
 
-const backlogEvery = 10 * time.Second
+const pollEvery = 10 * time.Second
 
-// ask gives what waits, as it was a moment ago.
-func (b *backlog) ask() (courier.Backlog, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if now().Sub(b.asked) < backlogEvery {
-		return b.found, nil
+// get gives what there was a moment ago.
+func (p *polled[T]) get() (T, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now().Sub(p.asked) < pollEvery {
+		return p.found, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	found, err := b.messages.Backlog(ctx)
+	found, err := p.ask(ctx)
 	if err != nil {
-		return courier.Backlog{}, err
+		var none T
+		return none, err
 	}
-	b.found, b.asked = found, now()
+	p.found, p.asked = found, now()
 	return found, nil
 }
 
@@ -85,7 +90,7 @@ func (*backlog) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (b *backlog) Collect(to chan<- prometheus.Metric) {
-	found, err := b.ask()
+	found, err := b.waiting.get()
 	if err != nil {
 		return
 	}

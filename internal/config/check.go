@@ -42,6 +42,7 @@ func (c *Config) check(faults *Faults) {
 	c.section(faults, "courier", c.Courier.Validate())
 	c.section(faults, "limits", c.Limits.Validate())
 	c.section(faults, "account", c.Account.Validate())
+	c.section(faults, "activity", c.Activity.Validate())
 	c.checkDoors(faults)
 	if c.Production() {
 		c.checkProduction(faults)

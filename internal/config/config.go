@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/account"
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
@@ -67,6 +68,8 @@ type Config struct {
 	// Access says which requests to applications are let through: the rules, and what they may ask. Requests come in by
 	// serve.proxy, serve.decisions and serve.ext_authz.
 	Access Access `yaml:"access"`
+	// Activity is the log of every administrative change and every security event.
+	Activity activity.Config `yaml:"activity"`
 
 	origins map[string]origin // of every value that was written
 	derived map[string]string // what a value that was not written follows from
@@ -193,6 +196,7 @@ func Defaults(p Profile) Config {
 		Limits:    limit.DefaultConfig(),
 		Account:   account.DefaultConfig(),
 		Access:    defaultAccess(),
+		Activity:  activity.DefaultConfig(),
 	}
 	c.Serve.defaultDoors(p)
 	c.SelfService = defaultSelfservice()
