@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -153,8 +154,8 @@ func (x *explanation) begin() time.Time {
 	return x.now()
 }
 
-// end notes what a handler decided. A refusal's cause is told too: handlers write it themselves, without the credential, and who
-// asks may read the rules. The cause of a failure is another's text, which may name hosts and users, and stays out.
+// end notes what a handler decided, with the cause of what it refused or could not do: who asks may read the rules, and sees what
+// the log would say.
 func (x *explanation) end(stage, handler string, begun time.Time, err error) {
 	if x == nil {
 		return
@@ -174,11 +175,23 @@ func (x *explanation) end(stage, handler string, begun time.Time, err error) {
 		default:
 			step.Outcome = Refused
 		}
-		if cause := f.Unwrap(); cause != nil && step.Outcome != Failed {
-			step.Reason = strings.TrimSuffix(f.Message, ".") + ": " + strings.ReplaceAll(cause.Error(), "\n", ": ") + "."
+		if cause := f.Unwrap(); cause != nil {
+			step.Reason = strings.TrimSuffix(f.Message, ".") + ": " + told(cause) + "."
 		}
 	}
 	x.steps = append(x.steps, step)
+}
+
+// longestCause bounds what is told of a cause, in bytes: it may be another service's text.
+const longestCause = 500
+
+// told is a cause in one line. Handlers write causes without the credential; what others wrote is filtered as it is for the log.
+func told(cause error) string {
+	text := telemetry.Redact(strings.ReplaceAll(cause.Error(), "\n", ": "))
+	if len(text) > longestCause {
+		text = strings.ToValidUTF8(text[:longestCause], "") + " …"
+	}
+	return strings.TrimSuffix(text, ".")
 }
 
 // maxCandidates bounds how many rules that did not match are named.

@@ -236,7 +236,7 @@ type because struct{ err error }
 
 func (b because) Authorize(context.Context, *Request, *Principal) error { return b.err }
 
-// Who tests a rule learns why a handler refused, which the client does not; why one failed stays in the log.
+// Who tests a rule learns why a handler refused or failed, which the client does not.
 func TestExplainSaysWhy(t *testing.T) {
 	for _, c := range []struct {
 		err           error
@@ -246,7 +246,10 @@ func TestExplainSaysWhy(t *testing.T) {
 			`Access credentials are not sufficient to access this resource: the scope "read" was not granted.`},
 		{ErrForbidden.Because(errors.Join(errors.New("two"), errors.New("lines"))), Refused, "Access credentials are not sufficient to access this resource: two: lines."},
 		{ErrForbidden, Refused, "Access credentials are not sufficient to access this resource."},
-		{ErrUnavailable.Because(errors.New("dial tcp 10.0.0.1:5432")), Failed, "Access cannot be decided at the moment."},
+		{ErrUnavailable.Because(errors.New("dial db.internal:5432: refused")), Failed, "Access cannot be decided at the moment: dial db.internal:5432: refused."},
+		{fmt.Errorf("ask: %w", ErrUnavailable.Because(errors.New("https://a.example.com/?token=hush said 500."))), Failed,
+			"Access cannot be decided at the moment: ask: unavailable: Access cannot be decided at the moment.: https://a.example.com/?token=[redacted] said 500."},
+		{ErrUnavailable.Because(errors.New(strings.Repeat("so long ", 1000))), Failed, "Access cannot be decided at the moment: " + strings.Repeat("so long ", 1000)[:500] + " …."},
 	} {
 		k := coreKinds()
 		k.Authorizers["because"] = kindOf[Authorizer](because{c.err})
