@@ -33,7 +33,7 @@ var ruleListColumns = []column{
 
 var ruleChangeColumns = []column{
 	{title: "SET", field: "set"}, {title: "RULES", field: "rules"}, {title: "ADDED", field: "added"}, {title: "CHANGED", field: "changed"},
-	{title: "REMOVED", field: "removed"}, {title: "NOTES", field: "notes"}, {title: "ETAG", field: "etag"},
+	{title: "REMOVED", field: "removed"}, {title: "IN FORCE", field: "in_force"}, {title: "NOTES", field: "notes"}, {title: "ETAG", field: "etag"},
 }
 
 var ruleSourceColumns = []column{
@@ -59,7 +59,7 @@ func applyRules() *cobra.Command {
 		Long: `Reads rules from files (JSON or YAML, a list or one rule), directories (their .json, .yaml and .yml files) or standard
 input (-), and replaces a set of the server's by them: what is not in them is removed. The server checks them together with all
 other rules and takes all or none. They are in force when this command ends; other replicas follow within a second. A
-server that has not been able to read one of its sources since it started has none in force yet: "gatehouse rules sources" tells.`,
+server that has not been able to read one of its sources since it started keeps them and has none in force yet, which is said.`,
 		Example: `  gatehouse rules apply rules.yaml
   gatehouse rules apply --set team-a team-a/
   gatehouse rules apply --dry-run rules.yaml

@@ -42,7 +42,11 @@ as a configuration completes them, and whether one request can match two of them
 				return errors.New("the rules are not valid")
 			}
 			printLines(cmd, notes)
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d rules are valid\n", n)
+			text := fmt.Sprintf("%d rules are valid", n)
+			if n == 1 {
+				text = "1 rule is valid"
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
 			return err
 		},
 	}

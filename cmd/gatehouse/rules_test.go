@@ -203,6 +203,9 @@ func TestRulesAreCheckedWithoutAServer(t *testing.T) {
 	if out := works(t, orderRules, "rules", "check", "-"); out != "2 rules are valid\n" {
 		t.Errorf("%s", out)
 	}
+	if out := works(t, "{id: one, match: {path: /, methods: [GET]}, authenticators: [{handler: noop}], authorizer: {handler: allow}, mutators: []}", "rules", "check", "-"); out != "1 rule is valid\n" {
+		t.Errorf("%s", out)
+	}
 	dir := t.TempDir()
 	write(t, dir, "1.yaml", orderRules)
 	write(t, dir, "2.json", "[]")

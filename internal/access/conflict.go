@@ -360,7 +360,7 @@ func (c *compiled) name() string {
 }
 
 func (c conflict) report() Conflict {
-	return Conflict{A: c.a.rule.name(), B: c.b.rule.name(), Request: c.request}
+	return Conflict{A: c.a.rule.name(), B: c.b.rule.name(), Request: c.request, tenant: c.a.rule.tenant}
 }
 
 // faults refuse the pairs: each names both rules, and a request that both match.

@@ -144,7 +144,7 @@ func TestUndecidedByEffort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Conflict{{A: "a", B: "b"}}, report.Undecided); diff != "" {
+	if diff := cmp.Diff([]Conflict{{A: "a", B: "b", tenant: tenant.Default}}, report.Undecided, cmp.AllowUnexported(Conflict{})); diff != "" {
 		t.Error(diff)
 	}
 }

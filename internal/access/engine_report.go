@@ -44,6 +44,8 @@ type Conflict struct {
 	B string `json:"b"`
 	// Request is one that both match, such as "GET https://example.com/a"; empty where none was found.
 	Request string `json:"request,omitempty"`
+
+	tenant tenant.ID // whose rules they are
 }
 
 func (c *compiled) report() RuleReport {

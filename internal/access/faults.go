@@ -34,6 +34,12 @@ func (f Fault) Error() string {
 	return b.String()
 }
 
+// brief is Error without the source.
+func (f Fault) brief() string {
+	f.Source = ""
+	return f.Error()
+}
+
 func quoteRule(id string) string {
 	if id == "" {
 		return ""

@@ -253,6 +253,8 @@ func (r *Report) ofTenant(ctx context.Context) *Report {
 	id, _ := tenant.From(ctx)
 	own := *r
 	own.Rules = slices.DeleteFunc(slices.Clone(r.Rules), func(one RuleReport) bool { return one.Tenant != id })
+	others := func(one Conflict) bool { return one.tenant != id }
+	own.Conflicts, own.Undecided = slices.DeleteFunc(slices.Clone(r.Conflicts), others), slices.DeleteFunc(slices.Clone(r.Undecided), others)
 	return &own
 }
 

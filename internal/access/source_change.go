@@ -41,7 +41,10 @@ type RuleChange struct {
 	Added   []string `json:"added"`
 	Changed []string `json:"changed"`
 	Removed []string `json:"removed"`
-	// Notes say which rules of the set take longer than others to be found, and which may not do what they were written for.
+	// InForce tells that this server decides by the rules now; where it does not, Notes say why.
+	InForce bool `json:"in_force"`
+	// Notes say which rules of the set take longer than others to be found, which may not do what they were written for, and
+	// which may match the same requests.
 	Notes []string `json:"notes,omitempty"`
 
 	// ETag names what is there now, the set or the one rule: for If-Match.
@@ -166,8 +169,12 @@ func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change,
 		}
 		have := snap.of(ctx)
 		c, done, err := plan(have)
-		if err != nil || len(c.remove)+len(c.write) == 0 {
-			return done, err
+		if err != nil {
+			return nil, err
+		}
+		if len(c.remove)+len(c.write) == 0 {
+			b.checkForce(done)
+			return done, nil
 		}
 		report, err := b.compile(ctx, have.all())
 		if err != nil {
@@ -180,10 +187,30 @@ func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change,
 		if written {
 			done.Notes = report.notes(ctx, done)
 			b.check(ctx, b.api)
+			b.checkForce(done)
 			return done, nil
 		}
 	}
 	return nil, ErrRulesBusy
+}
+
+// checkForce notes whether what is stored is in force here. It is not where another source was not read since the server started:
+// a rule that refuses may be in what is missing.
+func (b *Rulebook) checkForce(done *RuleChange) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	done.InForce = b.api.inForce && !b.api.fresh && b.api.silent == nil
+	if done.InForce {
+		return
+	}
+	for _, s := range b.sources {
+		if text := s.warning(); !s.inForce && s != b.api && text != "" {
+			done.Notes = append(done.Notes, "the rules are stored and not in force yet, because of the source "+s.name+": "+text)
+		}
+	}
+	if len(done.Notes) == 0 {
+		done.Notes = append(done.Notes, "the rules are stored and not in force yet: GET /admin/rule-sources says why")
+	}
 }
 
 // compile checks the admin API's rules together with those of all other sources.
@@ -283,6 +310,11 @@ func (r *Report) notes(ctx context.Context, done *RuleChange) (notes []string) {
 		}
 		for _, warning := range one.Warnings {
 			notes = append(notes, "rule "+one.ID+": "+warning)
+		}
+	}
+	for _, pair := range r.Undecided {
+		if pair.tenant == id {
+			notes = append(notes, fmt.Sprintf("rules %s and %s: whether a request can match both could not be found out; one that does is answered with 500", pair.A, pair.B))
 		}
 	}
 	return notes

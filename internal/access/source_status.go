@@ -2,6 +2,8 @@ package access
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -73,4 +75,59 @@ func (s *source) status() SourceStatus {
 		st.State = SourceWaiting
 	}
 	return st
+}
+
+// Bounds of what Warnings says: it is for a look, and GET /admin/rule-sources has the rest.
+const (
+	maxWarnings = 20
+	maxWarning  = 500 // bytes
+)
+
+// Warnings says in a line each which sources do not have their newest rules in force, and why: for the health of the admin
+// listener, which asks for no credential. So it says nothing of what a database or a driver said, and no setting's value.
+func (b *Rulebook) Warnings() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []string
+	for _, s := range b.sources {
+		if text := s.warning(); text != "" && len(list) < maxWarnings {
+			list = append(list, shortened(s.name+": "+text))
+		}
+	}
+	return list
+}
+
+// warning says what is wrong with the source; nothing where all is well, or nothing was read yet.
+func (s *source) warning() string {
+	faults, refused := errors.AsType[Faults](s.wrong)
+	why := ""
+	switch {
+	case refused && len(faults) > 1:
+		why = fmt.Sprintf("refused: %s (and %d more)", faults[0].brief(), len(faults)-1)
+	case refused && len(faults) == 1:
+		why = "refused: " + faults[0].brief()
+	case errors.Is(s.wrong, errWaits):
+		why = s.wrong.Error()
+	case s.wrong != nil:
+		why = "refused"
+	case s.silent != nil && s.kind == kindAPI:
+		why = "cannot be read from the database"
+	case s.silent != nil:
+		why = "cannot be read: " + s.silent.Error()
+	default:
+		return ""
+	}
+	if !s.inForce {
+		return why + "; none of its rules are in force"
+	}
+	return why + "; in force are the rules of " + s.changed.Format(time.RFC3339)
+}
+
+// shortened cuts a line.
+func shortened(text string) string {
+	text = strings.ReplaceAll(text, "\n", " ")
+	if len(text) > maxWarning {
+		return strings.ToValidUTF8(text[:maxWarning], "") + "…"
+	}
+	return text
 }

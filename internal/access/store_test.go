@@ -82,7 +82,7 @@ func TestASetIsReplacedAsAWhole(t *testing.T) {
 		}
 		changed := strings.Replace(rulesText("c", "b", "d"), `"id":"b"`, `"id":"b","description":"new"`, 1)
 		done, err = one.book.Replace(ctx, "team", rulesOf(t, changed), Precondition{Match: etag})
-		want := &RuleChange{Set: "team", Rules: 3, Added: []string{"d"}, Changed: []string{"b"}, Removed: []string{"a"}}
+		want := &RuleChange{Set: "team", Rules: 3, Added: []string{"d"}, Changed: []string{"b"}, Removed: []string{"a"}, InForce: true}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -445,4 +445,23 @@ func TestPrecondition(t *testing.T) {
 			t.Errorf("%+v, exists %v: %v", c.p, c.exists, got)
 		}
 	}
+}
+
+// Rules that are stored while another source was never read are not in force, and that is said.
+func TestStoredAndNotInForce(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		site := serveRules(t)
+		site.answer(500, "")
+		one := replicas(t, db, 1, site.URL)[0]
+		ctx := testkit.Context(t)
+		done, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a")), Precondition{})
+		if err != nil || done.InForce || len(done.Notes) != 1 || !strings.Contains(done.Notes[0], site.URL) || ids(one.engine) != "" {
+			t.Errorf("%+v, %v", done, err)
+		}
+		site.answer(200, rulesText("b"))
+		eventually(t, "both are in force", func() bool { return ids(one.engine) == "b a" })
+		if done, err = one.book.Replace(ctx, "team", rulesOf(t, rulesText("a")), Precondition{}); err != nil || !done.InForce || len(done.Notes) > 0 {
+			t.Errorf("%+v, %v", done, err)
+		}
+	})
 }

@@ -192,7 +192,7 @@ func method(n parse.Node) (function string, receiver parse.Node) {
 		return "", nil
 	}
 	end := func(last ...string) bool {
-		return len(names) > len(last) && slices.Equal(names[len(names)-len(last):], last)
+		return len(names) >= len(last) && slices.Equal(names[len(names)-len(last):], last)
 	}
 	drop := 1
 	switch {
@@ -200,8 +200,6 @@ func method(n parse.Node) (function string, receiver parse.Node) {
 		function = headerGet
 	case end("Header", "Values"):
 		function = headerAll
-	case len(names) == 2 && names[0] == "Header" && names[1] == "Get":
-		function = headerGet
 	case end("URL", "Query", "Get"):
 		function, drop = queryGet, 2
 	default:

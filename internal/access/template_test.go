@@ -42,6 +42,7 @@ func TestTemplates(t *testing.T) {
 		{`{{ .MatchContext.URL.String }} {{ print .MatchContext.URL.EscapedPath }}`, u.String() + " /a%2Bb/7"},
 		{`{{ (index .MatchContext.URL.Query "q") }}{{ .MatchContext.URL.RequestURI }}`, "[1 2]/a%2Bb/7?q=1&q=2"},
 		{`{{ .MatchContext.Method }} {{ .MatchContext.Captures.id }} {{ index .Scopes 0 }}`, "GET 7 read"},
+		{`{{ .Header.Get "x-a" }} {{ .Header.Values "X-A" }}{{ with .MatchContext }} {{ .URL.Port }} {{ .URL.Query.Get "q" }}{{ end }}`, "own [own] 8443 1"},
 		// What is missing is empty.
 		{`[{{ .Extra.missing }}{{ .Extra.nothing }}{{ print .Extra.missing }}{{ .MatchContext.Captures.missing }}]`, "[]"},
 		{`[{{ printIndex .MatchContext.RegexpCaptureGroups 7 }}{{ printIndex .Extra.missing 0 }}{{ printIndex .MatchContext.RegexpCaptureGroups -1 }}]`, "[]"},

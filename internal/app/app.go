@@ -58,7 +58,7 @@ func (a *App) assemble(ctx context.Context, version string) error {
 		return err
 	}
 	a.features = f
-	a.health = &web.Health{Version: version, Checks: a.checks, Log: a.log}
+	a.health = &web.Health{Version: version, Checks: a.checks, Warnings: a.warnings, Log: a.log}
 	a.measureDatabases()
 	a.features.doors.book.Start(ctx)
 	a.warnOfUnusedRules(ctx)
@@ -105,6 +105,14 @@ func (a *App) checks(ctx context.Context) map[string]error {
 		}
 	}
 	return wrong
+}
+
+// warnings is what an operator should look at, though the server does its work.
+func (a *App) warnings() map[string][]string {
+	if rules := a.features.doors.book.Warnings(); len(rules) > 0 {
+		return map[string][]string{"access rules": rules}
+	}
+	return nil
 }
 
 // Run serves until ctx ends or a listener fails, then finishes what is in flight and closes everything. ready is

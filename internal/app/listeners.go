@@ -20,7 +20,7 @@ func (a *App) newListeners() ([]*web.Listener, error) {
 	}
 	admin := web.NewMux(web.HydraErrors, options)
 	a.health.Mount(public)
-	a.health.Mount(admin)
+	a.health.MountAdmin(admin)
 	a.health.MountVersion(admin)
 	admin.Handle("GET /admin/metrics/prometheus", web.Plain(a.metrics.Handler()))
 	a.features.mount(public, admin)

@@ -21,6 +21,7 @@ const (
 
 var (
 	errVerdict = fault.New(fault.Invalid, "bad_request", "verdict must be allowed, unauthorized, forbidden, unmatched, invalid or failed.")
+	errLimit   = fault.New(fault.Invalid, "bad_request", "There is no limit here: page_size says how many events a page has.")
 	errSize    = fault.New(fault.Invalid, "bad_request", "page_size must be from 1 to 1000.")
 	errPage    = fault.New(fault.Invalid, "bad_request", "The page_token is not one that this list gave out: begin again without it.")
 )
@@ -53,6 +54,7 @@ type eventView struct {
 
 type listIn struct {
 	PageSize  int     `query:"page_size"`
+	Limit     string  `query:"limit"`
 	PageToken string  `query:"page_token"`
 	Rule      string  `query:"rule"`
 	Verdict   Verdict `query:"verdict"`
@@ -62,6 +64,8 @@ type listIn struct {
 func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]eventView], error) {
 	var none web.Reply[[]eventView]
 	switch {
+	case in.Limit != "":
+		return none, errLimit
 	case in.Verdict != "" && !in.Verdict.valid():
 		return none, errVerdict
 	case in.PageSize < 0 || in.PageSize > maxPageSize:

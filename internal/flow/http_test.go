@@ -44,7 +44,7 @@ func TestAdminListsAllPages(t *testing.T) {
 	if len(seen) != 5 {
 		t.Errorf("the pages hold %d events", len(seen))
 	}
-	for _, query := range []string{"page_size=-1", "page_size=1001", "page_size=x", "page_token=x", "verdict=maybe"} {
+	for _, query := range []string{"page_size=-1", "page_size=1001", "page_size=x", "page_token=x", "verdict=maybe", "limit=5"} {
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/admin/decisions?"+query, nil))
 		if w.Code != http.StatusBadRequest {

@@ -21,6 +21,7 @@
 // Routes that Health mounts:
 //
 //	GET /health/alive   200 {"status":"ok"} while the process lives
-//	GET /health/ready   200 {"status":"ok"}, or 503 {"errors":{"database":"…"}}
+//	GET /health/ready   200 {"status":"ok"}, or 503 {"errors":{"database":"…"}}; on the admin listener with
+//	                    "warnings":{"access rules":["…"]} where there are any
 //	GET /version        200 {"version":"…"} (admin listener)
 package web

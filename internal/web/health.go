@@ -18,6 +18,9 @@ type Health struct {
 	// Checks returns what is wrong, by the name of the part; entries with a nil error are well. It is asked at
 	// each /health/ready and given two seconds. nil means that nothing can be wrong.
 	Checks func(ctx context.Context) map[string]error
+	// Warnings returns what keeps nobody from their work and wants an operator's eye all the same, by the name of the part. It is
+	// told by MountAdmin's readiness alone, and must have no secrets. nil means that there is never any.
+	Warnings func() map[string][]string
 	// Log gets the causes of failed checks; nil drops them.
 	Log *slog.Logger
 
@@ -30,7 +33,20 @@ func (h *Health) Drain() { h.draining.Store(true) }
 // Mount registers alive and ready. They answer on any host and, for probes, without https.
 func (h *Health) Mount(m *Mux) {
 	m.handle("GET /health/alive", h.alive, true)
-	m.handle("GET /health/ready", h.ready, true)
+	m.handle("GET /health/ready", func(w http.ResponseWriter, r *http.Request) error { return h.ready(w, r, nil) }, true)
+}
+
+// MountAdmin registers what Mount does. Readiness tells warnings, too: with 200 beside the status, so that clients which look at
+// nothing else go on.
+func (h *Health) MountAdmin(m *Mux) {
+	m.handle("GET /health/alive", h.alive, true)
+	m.handle("GET /health/ready", func(w http.ResponseWriter, r *http.Request) error {
+		var warnings map[string][]string
+		if h.Warnings != nil {
+			warnings = h.Warnings()
+		}
+		return h.ready(w, r, warnings)
+	}, true)
 }
 
 // MountVersion registers /version, which belongs on the admin listener: strangers need not know it.
@@ -44,7 +60,14 @@ func (h *Health) alive(w http.ResponseWriter, _ *http.Request) error {
 	return WriteRawJSON(w, http.StatusOK, []byte(`{"status":"ok"}`))
 }
 
-func (h *Health) ready(w http.ResponseWriter, r *http.Request) error {
+// readiness is the answer to a probe.
+type readiness struct {
+	Status   string              `json:"status,omitempty"`
+	Errors   map[string]string   `json:"errors,omitempty"`
+	Warnings map[string][]string `json:"warnings,omitempty"`
+}
+
+func (h *Health) ready(w http.ResponseWriter, r *http.Request, warnings map[string][]string) error {
 	wrong := make(map[string]string)
 	if h.draining.Load() {
 		wrong["server"] = "stopping"
@@ -58,10 +81,13 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	if len(wrong) == 0 {
+	switch {
+	case len(wrong) == 0 && len(warnings) == 0:
 		return h.alive(w, r)
+	case len(wrong) == 0:
+		return WriteJSON(w, http.StatusOK, readiness{Status: "ok", Warnings: warnings})
 	}
-	return WriteJSON(w, http.StatusServiceUnavailable, map[string]any{"errors": wrong})
+	return WriteJSON(w, http.StatusServiceUnavailable, readiness{Errors: wrong, Warnings: warnings})
 }
 
 // public returns what may be told about a failed check: a fault's message, never a driver's, which names hosts

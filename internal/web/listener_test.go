@@ -501,6 +501,32 @@ func TestSlowHeaders(t *testing.T) {
 	}
 }
 
+// Warnings keep no probe away, and only the admin listener tells them.
+func TestHealthWarns(t *testing.T) {
+	warnings := map[string][]string{}
+	checks := map[string]error{}
+	h := &Health{Checks: func(context.Context) map[string]error { return checks }, Warnings: func() map[string][]string { return warnings }}
+	public, admin := NewMux(OAuthErrors, Options{}), NewMux(HydraErrors, Options{})
+	h.Mount(public)
+	h.MountAdmin(admin)
+	says := func(m *Mux, code int, want string) {
+		t.Helper()
+		if rec := do(t, m, "GET", "/health/ready", ""); rec.Code != code || strings.TrimSpace(rec.Body.String()) != want {
+			t.Errorf("%d %s", rec.Code, rec.Body)
+		}
+	}
+	says(admin, 200, `{"status":"ok"}`)
+	warnings["access rules"] = []string{"file:///a: refused"}
+	says(public, 200, `{"status":"ok"}`)
+	says(admin, 200, `{"status":"ok","warnings":{"access rules":["file:///a: refused"]}}`)
+	checks["database"] = errors.New("gone")
+	says(public, 503, `{"errors":{"database":"not available"}}`)
+	says(admin, 503, `{"errors":{"database":"not available"},"warnings":{"access rules":["file:///a: refused"]}}`)
+	if rec := do(t, admin, "GET", "/health/alive", ""); rec.Code != 200 {
+		t.Errorf("%d", rec.Code)
+	}
+}
+
 func TestHealth(t *testing.T) {
 	var log strings.Builder
 	checks := map[string]error{"database": nil}
