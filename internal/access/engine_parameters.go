@@ -10,18 +10,15 @@ var errMixed = ErrAmbiguous.With("A header or a query parameter that a rule asks
 // that is not the matched rule's: passing it would be a way around the other rule. A rule that speaks of ";" itself knows
 // what its application reads.
 func (set *ruleSet) readOtherwise(s *search) bool {
-	if !strings.Contains(s.path, ";") {
+	bare, found := WithoutParameters(s.path)
+	if !found {
 		return false
 	}
 	rule := s.best.rule
 	if m := &rule.rule.Match; strings.Contains(m.URL+m.Path+m.FullMethod, ";") {
 		return false
 	}
-	segments := strings.Split(s.path, "/")
-	for i, segment := range segments {
-		segments[i], _, _ = strings.Cut(segment, ";")
-	}
-	other := search{request: s.request, path: strings.Join(segments, "/"), effort: s.effort}
+	other := search{request: s.request, path: bare, effort: s.effort}
 	set.index.find(&other)
 	return other.unknown() != nil || other.best == nil || other.best.rule != rule || other.tie != nil || other.foreign != nil
 }

@@ -93,60 +93,110 @@ func pathTemplate(path string) (pieces []piece, names []string, err error) {
 	if path == "" {
 		return []piece{{literal: "/"}, wild(".*")}, []string{""}, nil
 	}
-	if path[0] != '/' {
-		return nil, nil, errors.New("must begin with a slash")
+	segments, err := ParsePathTemplate(path)
+	for _, s := range segments {
+		pieces, names = append(pieces, piece{literal: "/"}), append(names, s.Name)
+		switch s.Kind {
+		case PathText:
+			pieces = appendText(pieces, s.Text)
+		case PathOne:
+			pieces = append(pieces, wild("[^/]+"))
+		case PathRest:
+			pieces = append(pieces, wild(".*"))
+		}
 	}
-	segments := strings.Split(path[1:], "/")
-	seen := make(map[string]bool)
-	for i, s := range segments {
-		pieces = append(pieces, piece{literal: "/"})
-		name, kind, err := segmentTemplate(s)
-		if err != nil {
-			return nil, nil, err
-		}
-		if kind == ".*" && i < len(segments)-1 {
-			return nil, nil, fmt.Errorf("has %s before its end: only the last segment can stand for any rest", s)
-		}
-		if name != "" && seen[name] {
-			return nil, nil, fmt.Errorf("has {%s} twice", name)
-		}
-		seen[name] = true
-		if kind != "" {
-			pieces, names = append(pieces, wild(kind)), append(names, name)
-			continue
-		}
-		if (s == "" && i < len(segments)-1) || s == "." || s == ".." {
-			return nil, nil, errors.New("has an empty segment or a dot segment, which the path of a request does not have")
-		}
-		pieces, names = appendText(pieces, unescape(s)), append(names, "")
-	}
-	return pieces, names, nil
+	return pieces, names, err
 }
 
-// segmentTemplate gives the name and the expression of a segment, both empty for text.
-func segmentTemplate(s string) (name, expr string, err error) {
-	switch {
-	case s == "*":
-		return "", "[^/]+", nil
-	case s == "**":
-		return "", ".*", nil
-	case !strings.ContainsAny(s, "{}*"):
-		return "", "", nil
+// PathSegment is a segment of a path template.
+type PathSegment struct {
+	Kind PathKind
+	// Text is what a segment of the kind PathText is, without percent-encodings.
+	Text string
+	// Name is that of {name} and {name**}; "" where there is none.
+	Name string
+}
+
+// PathKind says what a segment of a path template stands for.
+type PathKind uint8
+
+// The kinds of segments.
+const (
+	PathText PathKind = iota // itself
+	PathOne                  // any segment that is not empty: {name}, {*}, *
+	PathRest                 // whatever follows: {name**}, {**}, **
+)
+
+// ParsePathTemplate reads the path templates of rules and of authorizers, which are the same: segments of text, percent-encoded or
+// not, {name}, {*} and * for one segment, and {name**}, {**} and ** at the end for any rest. What no request's path has is refused.
+func ParsePathTemplate(path string) ([]PathSegment, error) {
+	rest, ok := strings.CutPrefix(path, "/")
+	if !ok {
+		return nil, errors.New("must begin with a slash")
 	}
-	name, open := strings.CutPrefix(s, "{")
+	var list []PathSegment
+	seen := make(map[string]bool)
+	texts := strings.Split(rest, "/")
+	for i, text := range texts {
+		last := i == len(texts)-1
+		s, err := parseSegment(text)
+		switch {
+		case err != nil:
+			return nil, err
+		case s.Kind == PathRest && !last:
+			return nil, fmt.Errorf("has %s before its end: only the last segment can stand for any rest", text)
+		case s.Name != "" && seen[s.Name]:
+			return nil, fmt.Errorf("has {%s} twice", s.Name)
+		case s.Kind == PathText && (s.Text == "" && !last || s.Text == "." || s.Text == ".."):
+			return nil, errors.New("has an empty segment or a dot segment, which the path of a request does not have")
+		}
+		seen[s.Name] = true
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+func parseSegment(text string) (PathSegment, error) {
+	switch {
+	case text == "*":
+		return PathSegment{Kind: PathOne}, nil
+	case text == "**":
+		return PathSegment{Kind: PathRest}, nil
+	case !strings.ContainsAny(text, "{}*"):
+		plain, err := plainSegment(text)
+		return PathSegment{Text: plain}, err
+	}
+	name, open := strings.CutPrefix(text, "{")
 	name, closed := strings.CutSuffix(name, "}")
 	name, rest := strings.CutSuffix(name, "**")
-	expr = "[^/]+"
+	s := PathSegment{Kind: PathOne, Name: name}
 	if rest {
-		expr = ".*"
+		s.Kind = PathRest
 	}
 	if name == "*" && !rest {
-		name = ""
+		s.Name = ""
 	} else if name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" || name == "" && !rest {
 		open = false
 	}
 	if !open || !closed {
-		return "", "", fmt.Errorf("the segment %q is neither text nor {name}, {name**}, {*}, {**}, * or **", s)
+		return PathSegment{}, fmt.Errorf("the segment %q is neither text nor {name}, {name**}, {*}, {**}, * or **", text)
 	}
-	return name, expr, nil
+	return s, nil
+}
+
+// plainSegment reads percent-encodings (RFC 3986 §2.1). Those that ParseTarget refuses in requests are refused.
+func plainSegment(text string) (string, error) {
+	for i := range len(text) {
+		c := text[i]
+		if c == '%' {
+			var ok bool
+			if c, ok = unhex(text, i+1); !ok {
+				return "", fmt.Errorf("the segment %q has a %% that is not followed by two hexadecimal digits", text)
+			}
+		}
+		if name := structural(c); name != "" {
+			return "", fmt.Errorf("the segment %q has a %s, which the path of a request does not have", text, name)
+		}
+	}
+	return unescape(text), nil
 }

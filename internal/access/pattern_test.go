@@ -214,6 +214,23 @@ func TestPathTemplates(t *testing.T) {
 	}
 }
 
+// What the path of a request cannot have, a template is refused for.
+func TestPathTemplatesThatAreRefused(t *testing.T) {
+	for _, bad := range []string{"", "a", "/a//b", "//", "/a/..", "/./a", "/%2e%2E", "/a%2Fb/{x}", "/a%2fb", `/a\b`, "/a%5Cb", "/a%00", "/%zz", "/%2", "/{a}/{a}", "/{**}/a", "/{}", "/a{b}", "/{b", "/b*", "/{a b}", "/{***}"} {
+		if list, err := ParsePathTemplate(bad); err == nil {
+			t.Errorf("%q is %+v", bad, list)
+		}
+		if _, err := coreEngine().Check([]Rule{openRule("it", Match{Path: bad})}); bad != "" && err == nil {
+			t.Errorf("a rule with %q is accepted", bad)
+		}
+	}
+	got, err := ParsePathTemplate("/a%20b/%2A/{x}/*/{rest**}")
+	want := []PathSegment{{Text: "a b"}, {Text: "*"}, {Kind: PathOne, Name: "x"}, {Kind: PathOne}, {Kind: PathRest, Name: "rest"}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
 func TestConditions(t *testing.T) {
 	e := coreEngine()
 	one := openRule("v1", Match{Path: "/api", Headers: map[string]string{"x-version": "1"}})

@@ -253,6 +253,7 @@ func TestScopes(t *testing.T) {
 		{"methods":["GET"],"paths":["/orders","/orders/{id}"],"scopes":["read"]},
 		{"methods":["post","put"],"paths":["/orders/*"],"scopes":["read","write"]},
 		{"methods":["DELETE"],"paths":["/orders/{**}"],"any_of":["admin","delete"]},
+		{"paths":["/files/%2A"],"scopes":["star"]},
 		{"paths":["/a b/{x}/c"],"scopes":["odd"]}]}`)
 	for _, tc := range []struct {
 		request string
@@ -265,12 +266,24 @@ func TestScopes(t *testing.T) {
 		{"DELETE /orders", "delete", true}, {"DELETE /orders/7/items/8", "admin", true}, {"DELETE /orders/7", "read write", false},
 		{"PATCH /orders/7", "read write admin", false}, {"GET /other", "read", false}, {"GET /", "read", false},
 		{"GET /a%20b/%7B/c", "odd", true}, {"GET /a%20b/x/c", "read", false}, {"GET /a%20b//c", "odd", false},
+		{"GET /files/*", "star", true}, {"GET /files/%2A", "star", true}, {"GET /files/x", "star", false},
 		{"GET /Orders", "read", false}, {"GET /orders/read", "READ", false},
 	} {
 		method, path, _ := strings.Cut(tc.request, " ")
 		err := a.Authorize(t.Context(), request(method, path), &access.Principal{Scopes: strings.Fields(tc.scopes)})
 		if (err == nil) != tc.pass || err != nil && !errors.Is(err, access.ErrForbidden) {
 			t.Errorf("%s with %q: %v", tc.request, tc.scopes, err)
+		}
+	}
+	// A parameter is no way around a requirement, whatever reads the path.
+	p := create(t, o, "scopes", `{"requirements":[
+		{"paths":["/admin/{**}","/a/{x}/admin"],"scopes":["admin"]},{"paths":["/matrix;v=1/{x}"]},{"paths":["/{**}"]}]}`)
+	for path, want := range map[string]error{
+		"/admin;x/users": access.ErrParameters, "/admin%3Bx/users": access.ErrParameters, "/admin/users;x": access.ErrForbidden, "/a/b;c/admin;d": access.ErrParameters,
+		"/open;x/users": nil, "/matrix;v=1/a": nil, "/users": nil,
+	} {
+		if err := p.Authorize(t.Context(), request("GET", path), &access.Principal{}); !errors.Is(err, want) || want != nil && err.Error() != want.Error() && !errors.Is(want, access.ErrForbidden) {
+			t.Errorf("%s: %v", path, err)
 		}
 	}
 	h := create(t, o, "scopes", `{"strategy":"hierarchic","requirements":[{"scopes":["orders.read"]}]}`)

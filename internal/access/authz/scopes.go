@@ -24,8 +24,8 @@ type ScopesSettings struct {
 type ScopeRequirement struct {
 	// Methods are HTTP methods. Without them it is any. GET stands for HEAD too.
 	Methods []string `json:"methods"`
-	// Paths are templates: literal segments, {name} or * for one segment, {**} or ** at the end for any rest, none included.
-	// Without them it is any.
+	// Paths are templates as rules have them (access.ParsePathTemplate); here, {**} at the end also stands for no rest at all, and a
+	// slash at the end does not matter. Without them it is any.
 	Paths []string `json:"paths"`
 	// Scopes are all needed; AnyOf at least one of. Without either nothing is needed.
 	Scopes []string `json:"scopes"`
@@ -40,8 +40,10 @@ type scopeRules struct {
 
 type scopeRule struct {
 	methods       []string
-	paths         [][]string
+	paths         [][]access.PathSegment
 	scopes, anyOf []string
+	// parameters tells that the paths speak of parameters (;) themselves.
+	parameters bool
 }
 
 func newScopes(from access.Settings) (access.Authorizer, error) {
@@ -65,11 +67,13 @@ func newScopes(from access.Settings) (access.Authorizer, error) {
 			r.methods = append(r.methods, strings.ToUpper(m))
 		}
 		for j, text := range from.Paths {
-			path, err := parsePath(text)
+			path, err := access.ParsePathTemplate(text)
 			if err != nil {
 				return nil, fmt.Errorf("requirements[%d].paths[%d]: %w", i, j, err)
 			}
 			r.paths = append(r.paths, path)
+			_, found := access.WithoutParameters(text)
+			r.parameters = r.parameters || found
 		}
 		if slices.Contains(from.Scopes, "") || slices.Contains(from.AnyOf, "") {
 			return nil, fmt.Errorf("requirements[%d]: has an empty scope", i)
@@ -79,61 +83,15 @@ func newScopes(from access.Settings) (access.Authorizer, error) {
 	return rules, nil
 }
 
-// The segments of a template that are no literals.
-const (
-	oneSegment = "*"
-	theRest    = "**"
-)
-
-// parsePath splits a template into its segments: decoded literals, oneSegment, theRest. Literals that look like the other two
-// cannot be written.
-func parsePath(text string) ([]string, error) {
-	if !strings.HasPrefix(text, "/") {
-		return nil, errors.New("must begin with a slash")
-	}
-	segments := strings.Split(text[1:], "/")
-	for i, s := range segments {
-		last := i == len(segments)-1
-		inner, braced := strings.CutPrefix(s, "{")
-		if braced {
-			var closed bool
-			if inner, closed = strings.CutSuffix(inner, "}"); !closed {
-				return nil, fmt.Errorf("the segment %q has a brace that is not closed", s)
-			}
-		}
-		switch {
-		case s == theRest, braced && strings.HasSuffix(inner, theRest):
-			if !last {
-				return nil, errors.New("** stands at the end only")
-			}
-			segments[i] = theRest
-		case s == oneSegment, braced:
-			if inner == "" || braced && strings.ContainsAny(inner, "{}*") && inner != oneSegment {
-				return nil, fmt.Errorf("the segment %q is no {name}", s)
-			}
-			segments[i] = oneSegment
-		case strings.ContainsAny(s, "{}*"):
-			return nil, fmt.Errorf("the segment %q mixes text and wildcards", s)
-		default:
-			plain, err := url.PathUnescape(s)
-			if err != nil {
-				return nil, fmt.Errorf("the segment %q is not well encoded", s)
-			}
-			segments[i] = plain
-		}
-	}
-	return segments, nil
-}
-
-// fitsPath compares a template with a normalized path. A trailing slash is ignored: most upstreams do, and the other reading
-// would let a stricter requirement be avoided by it.
-func fitsPath(template []string, path string) bool {
+// fitsPath compares a template with a normalized path without percent-encodings. A trailing slash is ignored: most upstreams do,
+// and the other reading would let a stricter requirement be avoided by it.
+func fitsPath(template []access.PathSegment, path string) bool {
 	rest := strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/")
-	if len(template) > 1 && template[len(template)-1] == "" {
-		template = template[:len(template)-1]
+	if last := len(template) - 1; last > 0 && template[last] == (access.PathSegment{}) {
+		template = template[:last]
 	}
 	for i, want := range template {
-		if want == theRest {
+		if want.Kind == access.PathRest {
 			return true
 		}
 		if i > 0 && rest == "" {
@@ -141,46 +99,49 @@ func fitsPath(template []string, path string) bool {
 		}
 		var segment string
 		segment, rest, _ = strings.Cut(rest, "/")
-		if want == oneSegment && segment != "" {
-			continue
-		}
-		if segment != want && !sameSegment(segment, want) {
+		if want.Kind == access.PathOne && segment == "" || want.Kind == access.PathText && segment != want.Text {
 			return false
 		}
 	}
 	return rest == ""
 }
 
-// sameSegment compares what an encoded segment stands for.
-func sameSegment(segment, want string) bool {
-	if !strings.Contains(segment, "%") {
-		return false // it was compared as it is
-	}
-	plain, err := url.PathUnescape(segment)
-	return err == nil && plain == want
-}
-
 func (r *scopeRule) fits(method, path string) bool {
 	if len(r.methods) > 0 && !slices.Contains(r.methods, method) && (method != "HEAD" || !slices.Contains(r.methods, "GET")) {
 		return false
 	}
-	return len(r.paths) == 0 || slices.ContainsFunc(r.paths, func(p []string) bool { return fitsPath(p, path) })
+	return len(r.paths) == 0 || slices.ContainsFunc(r.paths, func(p []access.PathSegment) bool { return fitsPath(p, path) })
+}
+
+// find gives the first requirement that fits; nil where none does.
+func (a *scopeRules) find(method, path string) *scopeRule {
+	for i := range a.requirements {
+		if need := &a.requirements[i]; need.fits(method, path) {
+			return need
+		}
+	}
+	return nil
 }
 
 // Authorize finds the requirement of the request and holds it against what was granted.
 func (a *scopeRules) Authorize(_ context.Context, r *access.Request, p *access.Principal) error {
-	for i := range a.requirements {
-		need := &a.requirements[i]
-		if !need.fits(r.Method, r.Target.Path) {
-			continue
-		}
-		if lacking, refused := a.strategy.Refused(p.Scopes, need.scopes); refused {
-			return access.ErrForbidden.Because(fmt.Errorf("the scope %q was not granted", lacking))
-		}
-		if len(need.anyOf) > 0 && !slices.ContainsFunc(need.anyOf, func(s string) bool { return a.strategy.Match(p.Scopes, s) }) {
-			return access.ErrForbidden.Because(fmt.Errorf("none of the scopes %q was granted", need.anyOf))
-		}
-		return nil
+	path, err := url.PathUnescape(r.Target.Path)
+	if err != nil {
+		return access.ErrAmbiguous.Because(err)
 	}
-	return access.ErrForbidden.Because(errors.New("no requirement of scopes fits the request"))
+	need := a.find(r.Method, path)
+	if need == nil {
+		return access.ErrForbidden.Because(errors.New("no requirement of scopes fits the request"))
+	}
+	// The application may read the path without its parameters: then another requirement must not be the one.
+	if bare, found := access.WithoutParameters(path); found && !need.parameters && a.find(r.Method, bare) != need {
+		return access.ErrParameters
+	}
+	if lacking, refused := a.strategy.Refused(p.Scopes, need.scopes); refused {
+		return access.ErrForbidden.Because(fmt.Errorf("the scope %q was not granted", lacking))
+	}
+	if len(need.anyOf) > 0 && !slices.ContainsFunc(need.anyOf, func(s string) bool { return a.strategy.Match(p.Scopes, s) }) {
+		return access.ErrForbidden.Because(fmt.Errorf("none of the scopes %q was granted", need.anyOf))
+	}
+	return nil
 }

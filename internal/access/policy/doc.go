@@ -15,6 +15,9 @@
 //	captures          map(string, string)         what named parts of the rule's path template matched
 //	now               timestamp                   the time of the decision
 //
+// An expression about a path with parameters (/a;b) must also be true without them, as some applications do not see them, unless it
+// speaks of ";" itself.
+//
 // An expression that fails, such as one that reads a claim that is not there, turns the request away: write has(claims.role).
 //
 // It is a package of its own, beside the other authorizers, because the library is heavy: app decides whether to have it. It owns

@@ -70,6 +70,8 @@ func Kinds(o Options) (map[string]access.Kind[access.Authorizer], error) {
 type expression struct {
 	program cel.Program
 	now     func() time.Time
+	// parameters tells that the expression speaks of parameters of paths (;) itself.
+	parameters bool
 }
 
 func compile(env *cel.Env, now func() time.Time, from access.Settings) (access.Authorizer, error) {
@@ -97,12 +99,33 @@ func compile(env *cel.Env, now func() time.Time, from access.Settings) (access.A
 	if err != nil {
 		return nil, fmt.Errorf("expression: %w", err)
 	}
-	return &expression{program, now}, nil
+	return &expression{program: program, now: now, parameters: strings.Contains(s.Expression, ";")}, nil
 }
 
-// Authorize evaluates the expression. What cannot be evaluated turns away.
+// Authorize evaluates the expression. What cannot be evaluated turns away; so does a path of which an application that drops the
+// parameters of segments reads what is not permitted.
 func (e *expression) Authorize(ctx context.Context, r *access.Request, p *access.Principal) error {
-	result, _, err := e.program.ContextEval(ctx, &variables{r, p, e.now})
+	v := variables{r: r, p: p, now: e.now, path: r.Target.Path, captures: p.MatchContext.Captures}
+	if err := e.evaluate(ctx, &v); err != nil {
+		return err
+	}
+	var found bool
+	if v.path, found = access.WithoutParameters(v.path); !found || e.parameters {
+		return nil
+	}
+	v.captures = make(map[string]string, len(v.captures))
+	for name, value := range p.MatchContext.Captures {
+		v.captures[name], _ = access.WithoutParameters(value)
+	}
+	if e.evaluate(ctx, &v) != nil {
+		return access.ErrParameters
+	}
+	return nil
+}
+
+// evaluate returns nil where the expression is true.
+func (e *expression) evaluate(ctx context.Context, v *variables) error {
+	result, _, err := e.program.ContextEval(ctx, v)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -120,6 +143,9 @@ type variables struct {
 	r   *access.Request
 	p   *access.Principal
 	now func() time.Time
+	// path and captures are the request's, or what they are without parameters.
+	path     string
+	captures map[string]string
 }
 
 // ResolveName returns a variable.
@@ -135,7 +161,7 @@ func (v *variables) ResolveName(name string) (any, bool) {
 	case "scopes":
 		return v.p.Scopes, true
 	case "captures":
-		return v.p.MatchContext.Captures, true
+		return v.captures, true
 	case "now":
 		return v.now(), true
 	}
@@ -152,7 +178,7 @@ func (v *variables) request(name string) (any, bool) {
 	case "request.host":
 		return t.Host, true
 	case "request.path":
-		return t.Path, true
+		return v.path, true
 	case "request.query":
 		values, err := url.ParseQuery(t.RawQuery)
 		if err != nil {

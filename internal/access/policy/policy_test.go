@@ -161,3 +161,30 @@ func BenchmarkExpression(b *testing.B) {
 		}
 	}
 }
+
+// What an application reads that drops the parameters of segments must be permitted too.
+func TestParametersAreNoWayAround(t *testing.T) {
+	for _, c := range []struct {
+		expression, path, id string
+		want                 error
+	}{
+		{`!request.path.startsWith("/admin/")`, "/admin;x/users", "", access.ErrParameters},
+		{`!request.path.startsWith("/admin/")`, "/admin%3Bx/users", "", access.ErrParameters},
+		{`!request.path.startsWith("/admin/")`, "/open;x/users", "", nil},
+		{`!request.path.startsWith("/admin/")`, "/admin/users;x", "", access.ErrForbidden},
+		{`!request.path.startsWith("/admin;v=1/")`, "/admin;v=2/", "", nil},
+		{`captures.id != "7"`, "/orders/7;x", "7;x", access.ErrParameters},
+		{`subject == "alice"`, "/orders/7;x", "7;x", nil},
+	} {
+		a, err := try(t, c.expression, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, p := request()
+		r.Target.Path, p.MatchContext.Captures["id"] = c.path, c.id
+		err = a.Authorize(t.Context(), r, p)
+		if !errors.Is(err, c.want) || c.want == nil && err != nil || errors.Is(c.want, access.ErrForbidden) != errors.Is(err, access.ErrForbidden) {
+			t.Errorf("%s on %s: %v", c.expression, c.path, err)
+		}
+	}
+}
