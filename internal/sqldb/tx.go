@@ -237,6 +237,9 @@ func (c *core) retry(ctx context.Context, f func() error) error {
 			return &Error{cause: ctx.Err()}
 		case <-pause.C:
 		}
+		if err := ctx.Err(); err != nil { // the pause was over at the same time
+			return &Error{cause: err}
+		}
 		gap = min(2*gap, maxGap)
 	}
 }
