@@ -23,7 +23,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	if f.db.core.now == nil {
 		return errors.New("a feed needs Options.Now of its database")
 	}
-	f.watchdog = time.AfterFunc(feedLimit, func() { f.unhealthy(ctx, errors.New("it was not read in time")) })
+	f.watchdog = time.AfterFunc(f.limit, func() { f.unhealthy(ctx, errors.New("it was not read in time")) })
 	var wg sync.WaitGroup
 	defer func() {
 		f.watchdog.Stop()
@@ -59,11 +59,11 @@ func (f *Feed) loop(ctx context.Context) {
 // it missed, nor whether the rows are still numbered as they were: a replica that took over may have lost some. It begins
 // anew.
 func (f *Feed) attempt(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, feedLimit*9/10)
+	limited, cancel := context.WithTimeout(ctx, f.limit*9/10)
 	defer cancel()
 	asked := f.db.core.now()
 	read := f.read
-	if !f.healthy.Load() || asked.Sub(f.last) > feedLimit {
+	if !f.healthy.Load() || asked.Sub(f.last) > f.limit {
 		read = f.begin
 	}
 	if err := read(limited); err != nil {
@@ -73,7 +73,7 @@ func (f *Feed) attempt(ctx context.Context) {
 		return
 	}
 	f.last = asked // what was committed later may not have been seen
-	f.watchdog.Reset(feedLimit - min(feedLimit, f.db.core.now().Sub(asked)))
+	f.watchdog.Reset(f.limit - min(f.limit, f.db.core.now().Sub(asked)))
 	if !f.healthy.Swap(true) {
 		f.db.core.log.InfoContext(ctx, "the change feed is read; caches are used", "database", f.db.Name())
 	}

@@ -1,5 +1,6 @@
 // Package testkit gives tests what they would otherwise build each for itself: a database of their own on every kind of
-// server that Gatehouse supports, a clock that stands still, a key ring, a context with a tenant.
+// server that Gatehouse supports, a clock that stands still, a key ring, a context with a tenant; and ways to wait and to measure
+// that a machine which does other things does not turn into failures.
 //
 // It owns how a test database comes into being and goes away. It does not own fakes: what can be run is run. Only tests
 // import it.
@@ -11,6 +12,12 @@
 //	Clock     stands still until it is told otherwise
 //	Ring      a key ring of a known secret
 //	Context   the test's context, bound to the default tenant
+//	Feed      a change feed that runs and stays healthy; RunFeed runs one as it comes
+//
+//	Eventually  waits for what has no promise about its time
+//	Within      holds the code to a promise about time
+//	Stopwatch   does not count the time in which the process was held up
+//	CPUTime     is what computing costs, whatever else the machine does
 //
 // # Where the servers come from
 //

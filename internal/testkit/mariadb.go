@@ -51,12 +51,18 @@ func (m mariadb) migrated(t *testing.T, logical string) string {
 	if err != nil {
 		t.Fatalf("testkit: %v", err)
 	}
-	script, err := m.template(t.Context(), admin, logical)
-	if err != nil {
-		t.Fatalf("testkit: MariaDB template of %s: %v", logical, err)
+	script, known := mariadbScripts.Load(logical)
+	if !known {
+		if script, err = m.template(t.Context(), admin, logical); err != nil {
+			t.Fatalf("testkit: MariaDB template of %s: %v", logical, err)
+		}
+		mariadbScripts.Store(logical, script)
 	}
-	return m.create(t, script)
+	return m.create(t, script.(string))
 }
+
+// mariadbScripts holds what makes a copy of each template: reading it takes some statements for each table.
+var mariadbScripts sync.Map // logical database -> string
 
 // create makes a database and fills it by the script, in one round trip.
 func (m mariadb) create(t *testing.T, script string) string {

@@ -40,12 +40,18 @@ func (p postgres) migrated(t *testing.T, logical string) string {
 	if err != nil {
 		t.Fatalf("testkit: %v", err)
 	}
-	template, err := p.template(t.Context(), admin, logical)
-	if err != nil {
-		t.Fatalf("testkit: PostgreSQL template of %s: %v", logical, err)
+	template, known := postgresTemplates.Load(logical)
+	if !known {
+		if template, err = p.template(t.Context(), admin, logical); err != nil {
+			t.Fatalf("testkit: PostgreSQL template of %s: %v", logical, err)
+		}
+		postgresTemplates.Store(logical, template)
 	}
-	return p.create(t, template)
+	return p.create(t, template.(string))
 }
+
+// postgresTemplates holds the names of the templates that are known to be there.
+var postgresTemplates sync.Map // logical database -> string
 
 func (p postgres) create(t *testing.T, template string) string {
 	t.Helper()

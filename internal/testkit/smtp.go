@@ -143,7 +143,6 @@ func (s *SMTP) Wait(t testing.TB, n int) []Mail {
 // wait calls done, with the lock, for each mail that arrives, until it is content.
 func (s *SMTP) wait(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	const patience = 20 * time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	defer context.AfterFunc(ctx, s.arrived.Broadcast)()
