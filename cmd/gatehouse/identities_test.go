@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -214,19 +215,21 @@ func TestCourier(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	var out strings.Builder
-	p := newProgress(&out, "importing", 200, 0)
-	p.at(50, "first")
-	p.at(60, "too soon")
-	p.end(200, "done")
-	if got := out.String(); got != "importing  25 %  first\nimporting 100 %  done\n" {
-		t.Errorf("%q", got)
-	}
-	out.Reset()
-	p.terminal, p.began = true, time.Now().Add(-10*time.Second)
-	p.shown = time.Time{}
-	p.at(100, "half")
-	if got := out.String(); !strings.Contains(got, "███████████████░░░░░░░░░░░░░░░") || !strings.Contains(got, "10s left") {
-		t.Errorf("%q", got)
-	}
+	synctest.Test(t, func(t *testing.T) { // where no time passes by itself
+		var out strings.Builder
+		p := newProgress(&out, "importing", 200, 0)
+		p.at(50, "first")
+		p.at(60, "too soon")
+		p.end(200, "done")
+		if got := out.String(); got != "importing  25 %  first\nimporting 100 %  done\n" {
+			t.Errorf("%q", got)
+		}
+		out.Reset()
+		p.terminal, p.began = true, time.Now().Add(-10*time.Second)
+		p.shown = time.Time{}
+		p.at(100, "half")
+		if got := out.String(); !strings.Contains(got, "███████████████░░░░░░░░░░░░░░░") || !strings.Contains(got, "10s left") {
+			t.Errorf("%q", got)
+		}
+	})
 }

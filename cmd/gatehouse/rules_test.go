@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
@@ -248,12 +248,13 @@ access: {rules: {repositories: ["file://%s"]}, events: {enabled: true}}
 	}
 	a := &api{endpoint: s.admin, http: http.DefaultClient}
 	var events []document
-	for deadline := time.Now().Add(10 * time.Second); len(events) < 3 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	testkit.Eventually(t, "three events are written", func() bool {
 		events = nil // what is decoded into a map stays beside what was there
 		if _, err := a.send(t.Context(), http.MethodGet, "/admin/decisions", nil, &events); err != nil {
 			t.Fatal(err)
 		}
-	}
+		return len(events) >= 3
+	})
 	got := map[any]any{}
 	for _, e := range events {
 		got[e["path"]] = fmt.Sprint(e["verdict"], " ", e["rule"], " ", e["subject"], " ", e["host"])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -132,16 +134,14 @@ func (e *events) record(v flow.Event) {
 // last is the newest event, of which there are n. A proxy records when the answer has left, which its client may know before.
 func (e *events) last(t *testing.T, n int) flow.Event {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	var list []flow.Event
+	testkit.Eventually(t, fmt.Sprint(n, " events"), func() bool {
 		e.mu.Lock()
-		list := e.list
-		e.mu.Unlock()
-		if len(list) >= n {
-			return list[len(list)-1]
-		}
-	}
-	t.Fatalf("there are not %d events", n)
-	return flow.Event{}
+		defer e.mu.Unlock()
+		list = e.list
+		return len(list) >= n
+	})
+	return list[len(list)-1]
 }
 
 func decisions(t *testing.T, recorded *events) http.Handler {

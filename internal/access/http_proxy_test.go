@@ -2,15 +2,20 @@ package access_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
+	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +27,19 @@ import (
 // behind puts a proxy before an application: requests to app.example.com reach it.
 func behind(t *testing.T, upstream string, o web.Options, recorded *events) string {
 	t.Helper()
+	l := &web.Listener{Name: "proxy", Handler: proxy(t, upstream, o, recorded), Config: web.DefaultConfig("127.0.0.1:0", "http://127.0.0.1/"), H2C: true}
+	if err := l.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- web.Serve(t.Context(), web.Grace{Limit: time.Second}, l) }()
+	t.Cleanup(func() { <-done })
+	return l.Addr().String()
+}
+
+// proxy is one that serves nowhere yet.
+func proxy(t *testing.T, upstream string, o web.Options, recorded *events) http.Handler {
+	t.Helper()
 	rules := fmt.Sprintf(`[
 		{"id":"all","match":{"url":"http://app.example.com/<.*>","methods":["GET","POST","PUT"]},"authenticators":[{"handler":"header"},{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[{"handler":"tell"}],"upstream":{"url":%q}},
 		{"id":"strip","match":{"url":"http://strip.example.com/<.*>","methods":["GET"]},"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[],"upstream":{"url":%q,"strip_path":"/api/","preserve_host":true}},
@@ -32,20 +50,13 @@ func behind(t *testing.T, upstream string, o web.Options, recorded *events) stri
 		Name: "proxy", Engine: engine(t, rules), Record: recorded.record, Now: time.Now,
 	}
 	c := access.DefaultUpstreamConfig()
-	c.ConnectTimeout = time.Second
+	c.ConnectTimeout = time.Minute
 	p, err := access.NewProxy(d, c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.CORS = o.CORS.Enabled
-	l := &web.Listener{Name: "proxy", Handler: web.NewRaw("proxy", web.KratosErrors, o, p.Serve), Config: web.DefaultConfig("127.0.0.1:0", "http://127.0.0.1/"), H2C: true}
-	if err := l.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error)
-	go func() { done <- web.Serve(t.Context(), web.Grace{Limit: time.Second}, l) }()
-	t.Cleanup(func() { <-done })
-	return l.Addr().String()
+	return web.NewRaw("proxy", web.KratosErrors, o, p.Serve)
 }
 
 // echo answers with what it was asked.
@@ -97,7 +108,7 @@ func through(t *testing.T, address, method, host, target string, body io.Reader,
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
-	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: 20 * time.Second}
+	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: time.Minute}
 	resp, err := c.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -238,28 +249,52 @@ func TestProxyBehindAProxy(t *testing.T) {
 }
 
 func TestProxyWithoutAnApplication(t *testing.T) {
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	at, listen := refusing(t)
+	door := proxy(t, "http://"+at, web.Options{}, &events{})
+	ask := func(trace *httptrace.ClientTrace, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "POST", "http://app.example.com/", strings.NewReader(body))
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, r)
+		return w
+	}
+	if w := ask(&httptrace.ClientTrace{}, "x"); w.Code != 503 || strings.Contains(w.Body.String(), at) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	// One that comes up within a moment, after it was asked in vain, is asked once more, body and all.
+	vain := sync.OnceFunc(func() {
+		s := &http.Server{Handler: http.HandlerFunc(echo), ReadHeaderTimeout: time.Minute}
+		t.Cleanup(func() { _ = s.Close() })
+		socket := listen()
+		go func() { _ = s.Serve(socket) }()
+	})
+	if w := ask(&httptrace.ClientTrace{ConnectDone: func(string, string, error) { vain() }}, "the body"); w.Code != 200 || !strings.HasSuffix(w.Body.String(), "the body") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// refusing is an address that is taken, so that nobody else gets it, and at which connections are refused until listen is called.
+func refusing(t *testing.T) (address string, listen func() net.Listener) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := socket.Addr().String()
-	_ = socket.Close()
-	address := behind(t, "http://"+at, web.Options{}, &events{})
-	if resp, body := through(t, address, "POST", "app.example.com", "/", strings.NewReader("x")); resp.StatusCode != 503 || strings.Contains(body, at) {
-		t.Errorf("%d %s", resp.StatusCode, body)
+	file := os.NewFile(uintptr(fd), "socket")
+	t.Cleanup(func() { _ = file.Close() })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
 	}
-	// One that comes up within a moment is asked once more, body and all.
-	time.AfterFunc(30*time.Millisecond, func() {
-		socket, err := net.Listen("tcp", at)
-		if err != nil {
-			return
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port), func() net.Listener {
+		err := syscall.Listen(fd, 16)
+		socket, problem := net.FileListener(file)
+		if err = errors.Join(err, problem); err != nil {
+			t.Error(err)
 		}
-		s := &http.Server{Handler: http.HandlerFunc(echo), ReadHeaderTimeout: time.Second}
-		t.Cleanup(func() { _ = s.Close() })
-		_ = s.Serve(socket)
-	})
-	if resp, body := through(t, address, "POST", "app.example.com", "/", strings.NewReader("the body")); resp.StatusCode != 200 || !strings.HasSuffix(body, "the body") {
-		t.Errorf("%d %s", resp.StatusCode, body)
+		return socket
 	}
 }
 
@@ -316,7 +351,7 @@ func TestProxyPassesWebSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	fmt.Fprint(conn, "GET /chat HTTP/1.1\r\nHost: app.example.com\r\nAuthorization: ada\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	answer := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(answer, nil)
@@ -387,7 +422,7 @@ func TestProxyIsNotSmuggledThrough(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		_, _ = io.WriteString(conn, request)
 		_ = conn.(*net.TCPConn).CloseWrite()
 		answers, _ := io.ReadAll(conn)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 // site serves rules, with an entity tag.
@@ -86,26 +87,26 @@ func TestAWebServerIsPolled(t *testing.T) {
 	if ids(e) != "a" {
 		t.Fatalf("in force are %q: %+v", ids(e), b.Status())
 	}
-	eventually(t, "it is asked again, with what is known", func() bool { _, known := s.counts(); return known > 2 })
+	testkit.Eventually(t, "it is asked again, with what is known", func() bool { _, known := s.counts(); return known > 2 })
 	if full, _ := s.counts(); full != 1 {
 		t.Errorf("the rules are sent %d times", full)
 	}
 	s.answer(200, rulesText("a", "b"))
-	eventually(t, "new rules are loaded", func() bool { return ids(e) == "a b" })
+	testkit.Eventually(t, "new rules are loaded", func() bool { return ids(e) == "a b" })
 	s.answer(503, "")
-	eventually(t, "the failure is noticed", func() bool { return stateOf(b, 0) == SourceUnreachable })
+	testkit.Eventually(t, "the failure is noticed", func() bool { return stateOf(b, 0) == SourceUnreachable })
 	s.answer(302, "")
-	eventually(t, "a redirect is not followed", func() bool { return strings.Contains(b.Status()[0].Error, "redirects") })
+	testkit.Eventually(t, "a redirect is not followed", func() bool { return strings.Contains(b.Status()[0].Error, "redirects") })
 	s.answer(200, "[{]")
-	eventually(t, "what is no rules is refused", func() bool { return stateOf(b, 0) == SourceRefused })
-	eventually(t, "and stays refused", func() bool { _, known := s.counts(); return known > 5 && stateOf(b, 0) == SourceRefused })
+	testkit.Eventually(t, "what is no rules is refused", func() bool { return stateOf(b, 0) == SourceRefused })
+	testkit.Eventually(t, "and stays refused", func() bool { _, known := s.counts(); return known > 5 && stateOf(b, 0) == SourceRefused })
 	s.answer(200, strings.Repeat(" ", 17<<20))
-	eventually(t, "too much is not read", func() bool { return strings.Contains(b.Status()[0].Error, "refused") || !b.heard(b.sources[0]) })
+	testkit.Eventually(t, "too much is not read", func() bool { return strings.Contains(b.Status()[0].Error, "refused") || !b.heard(b.sources[0]) })
 	if ids(e) != "a b" {
 		t.Errorf("in force are %q", ids(e))
 	}
 	s.answer(200, rulesText("c"))
-	eventually(t, "it goes on", func() bool { return ids(e) == "c" })
+	testkit.Eventually(t, "it goes on", func() bool { return ids(e) == "c" })
 	if all := log.String() + fmt.Sprint(b.Status()); strings.Contains(all, "the-secret") {
 		t.Errorf("the query of the URL is shown:\n%s", all)
 	}
@@ -116,7 +117,7 @@ func TestWithoutAnEntityTagTheDateIsSent(t *testing.T) {
 	s.plain = true
 	s.answer(200, rulesText("a"))
 	_, e, _ := bookOf(t, fast(s.URL))
-	eventually(t, "it is asked again, with what is known", func() bool { _, known := s.counts(); return known > 2 })
+	testkit.Eventually(t, "it is asked again, with what is known", func() bool { _, known := s.counts(); return known > 2 })
 	if full, _ := s.counts(); full != 1 || ids(e) != "a" {
 		t.Errorf("the rules are sent %d times, in force are %q", full, ids(e))
 	}
@@ -178,14 +179,14 @@ func TestAnObjectStoreIsPolled(t *testing.T) {
 	if ids(e) != "a" || e.Rules()[0].Source != "s3://rules/team/a.json" {
 		t.Fatalf("in force are %q: %+v", ids(e), b.Status())
 	}
-	eventually(t, "it is asked again, with what is known", func() bool { _, known := s.counts(); return known > 2 })
+	testkit.Eventually(t, "it is asked again, with what is known", func() bool { _, known := s.counts(); return known > 2 })
 	if full, _ := s.counts(); full != 1 {
 		t.Errorf("the rules are sent %d times", full)
 	}
 	s.answer(200, rulesText("b"))
-	eventually(t, "new rules are loaded", func() bool { return ids(e) == "b" })
+	testkit.Eventually(t, "new rules are loaded", func() bool { return ids(e) == "b" })
 	s.answer(500, "")
-	eventually(t, "the failure is noticed", func() bool { return stateOf(b, 0) == SourceUnreachable })
+	testkit.Eventually(t, "the failure is noticed", func() bool { return stateOf(b, 0) == SourceUnreachable })
 	if ids(e) != "b" {
 		t.Errorf("in force are %q", ids(e))
 	}

@@ -114,14 +114,4 @@ func fast(repositories ...string) SourcesConfig {
 	return c
 }
 
-// eventually waits for something that happens in the background.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 func stateOf(b *Rulebook, i int) SourceState { return b.Status()[i].State }

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 func inline(text string) string { return "inline://" + base64.StdEncoding.EncodeToString([]byte(text)) }
@@ -37,7 +38,7 @@ func TestNothingIsInForceBeforeEverySourceWasRead(t *testing.T) {
 		t.Fatalf("%q in force, %v, %+v", ids(e), b.Ready(), b.Status())
 	}
 	site.answer(200, rulesText("b"))
-	eventually(t, "both are in force", func() bool { return ids(e) == "a b" })
+	testkit.Eventually(t, "both are in force", func() bool { return ids(e) == "a b" })
 	if b.Ready() != nil || stateOf(b, 0) != SourceLoaded || stateOf(b, 1) != SourceLoaded {
 		t.Errorf("%v, %+v", b.Ready(), b.Status())
 	}
@@ -66,7 +67,7 @@ func TestSourcesAreOneSet(t *testing.T) {
 		t.Fatalf("in force are %q: %+v", ids(e), b.Status())
 	}
 	two.answer(200, rulesText("b", "a"))
-	eventually(t, "a second rule a is refused", func() bool { return stateOf(b, 1) == SourceRefused })
+	testkit.Eventually(t, "a second rule a is refused", func() bool { return stateOf(b, 1) == SourceRefused })
 	if ids(e) != "a b" || stateOf(b, 0) != SourceLoaded || b.Ready() != nil {
 		t.Errorf("%q in force, %+v", ids(e), b.Status())
 	}
@@ -78,12 +79,12 @@ func TestSourcesAreOneSet(t *testing.T) {
 	}
 	// The first source goes on beside the refused one.
 	one.answer(200, rulesText("a", "c"))
-	eventually(t, "the first source goes on", func() bool { return ids(e) == "a c b" })
+	testkit.Eventually(t, "the first source goes on", func() bool { return ids(e) == "a c b" })
 	if stateOf(b, 1) != SourceRefused {
 		t.Errorf("%+v", b.Status())
 	}
 	one.answer(200, rulesText("c"))
-	eventually(t, "what waited is loaded", func() bool { return ids(e) == "c b a" })
+	testkit.Eventually(t, "what waited is loaded", func() bool { return ids(e) == "c b a" })
 	if stateOf(b, 1) != SourceLoaded {
 		t.Errorf("%+v", b.Status())
 	}
@@ -110,11 +111,11 @@ func TestWhatIsGoneIsNotLoaded(t *testing.T) {
 	two.answer(200, rulesText("b"))
 	b, e, _ := bookOf(t, fast(one.URL, two.URL))
 	two.answer(200, rulesText("a", "x"))
-	eventually(t, "it is refused", func() bool { return stateOf(b, 1) == SourceRefused })
+	testkit.Eventually(t, "it is refused", func() bool { return stateOf(b, 1) == SourceRefused })
 	two.answer(200, "[{")
-	eventually(t, "it is refused as no rules", func() bool { return b.Status()[1].Refusals == 2 })
+	testkit.Eventually(t, "it is refused as no rules", func() bool { return b.Status()[1].Refusals == 2 })
 	one.answer(200, rulesText("c"))
-	eventually(t, "the first source goes on", func() bool { return strings.HasPrefix(ids(e), "c") })
+	testkit.Eventually(t, "the first source goes on", func() bool { return strings.HasPrefix(ids(e), "c") })
 	if ids(e) != "c b" || stateOf(b, 1) != SourceRefused {
 		t.Errorf("%q in force, %+v", ids(e), b.Status())
 	}
@@ -129,9 +130,9 @@ func TestWhatFitsIsLoadedBesideWhatDoesNot(t *testing.T) {
 	b, e, _ := bookOf(t, fast(one.URL, two.URL, three.URL))
 	two.answer(200, strings.ReplaceAll(rulesText("b"), `"allow"`, `"unheard-of"`))
 	three.answer(200, rulesText("c", "a"))
-	eventually(t, "two are refused", func() bool { return stateOf(b, 1) == SourceRefused && stateOf(b, 2) == SourceRefused })
+	testkit.Eventually(t, "two are refused", func() bool { return stateOf(b, 1) == SourceRefused && stateOf(b, 2) == SourceRefused })
 	one.answer(200, rulesText("d"))
-	eventually(t, "what waited is loaded", func() bool { return ids(e) == "d b c a" })
+	testkit.Eventually(t, "what waited is loaded", func() bool { return ids(e) == "d b c a" })
 	if stateOf(b, 0) != SourceLoaded || stateOf(b, 1) != SourceRefused || stateOf(b, 2) != SourceLoaded {
 		t.Errorf("%+v", b.Status())
 	}

@@ -31,13 +31,11 @@ type replica struct {
 func replicas(t *testing.T, db *sqldb.DB, n int, repositories ...string) []replica {
 	t.Helper()
 	var list []replica
-	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	t.Cleanup(func() { stop(); running.Wait() })
+	var feed *sqldb.Feed
 	for i := range n {
-		if i > 0 && db.Dialect() != sqldb.SQLite { // there, one process is all there is
+		if i == 0 || db.Dialect() != sqldb.SQLite { // there, one process is all there is
 			feed = sqldb.NewFeed(db, sqldb.FeedOptions{})
+			testkit.RunFeed(t, feed)
 		}
 		r := replica{engine: sourceEngine(), store: NewStore(db, feed, testkit.Ring(t), (&testkit.Clock{}).Now)}
 		var err error
@@ -45,12 +43,8 @@ func replicas(t *testing.T, db *sqldb.DB, n int, repositories ...string) []repli
 		if err != nil {
 			t.Fatal(err)
 		}
-		if i == 0 || db.Dialect() != sqldb.SQLite {
-			run := feed.Run // the next replica's feed takes the name
-			running.Go(func() { _ = run(ctx) })
-		}
-		r.book.Start(ctx)
-		running.Go(func() { _ = r.book.Run(ctx) })
+		r.book.Start(t.Context())
+		run(t, r.book)
 		list = append(list, r)
 	}
 	return list
@@ -152,21 +146,18 @@ func TestOtherReplicasFollowWithinASecond(t *testing.T) {
 	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
 		all := replicas(t, db, 2)
 		ctx := testkit.Context(t)
-		eventually(t, "both are ready", func() bool { return all[0].book.Ready() == nil && all[1].book.Ready() == nil })
-		time.Sleep(500 * time.Millisecond) // the feeds have begun
+		testkit.Eventually(t, "both are ready", func() bool { return all[0].book.Ready() == nil && all[1].book.Ready() == nil })
 		for i := range 3 {
-			begin := time.Now()
-			if _, err := all[i%2].book.Replace(ctx, "team", rulesOf(t, rulesText(fmt.Sprint("rule-", i))), Precondition{}); err != nil {
-				t.Fatal(err)
-			}
-			want := fmt.Sprint("rule-", i)
-			if got := ids(all[i%2].engine); got != want {
-				t.Errorf("the server that was told has %q in force, and not %q", got, want)
-			}
-			eventually(t, "the other one follows", func() bool { return ids(all[(i+1)%2].engine) == want })
-			if took := time.Since(begin); took > time.Second {
-				t.Errorf("it took %s", took)
-			}
+			testkit.Within(t, time.Second, "the other one follows", func(round int) func() bool {
+				want := fmt.Sprint("rule-", i, "-", round)
+				if _, err := all[i%2].book.Replace(ctx, "team", rulesOf(t, rulesText(want)), Precondition{}); err != nil {
+					t.Fatal(err)
+				}
+				if got := ids(all[i%2].engine); got != want {
+					t.Errorf("the server that was told has %q in force, and not %q", got, want)
+				}
+				return func() bool { return ids(all[(i+1)%2].engine) == want }
+			})
 		}
 	})
 }
@@ -347,7 +338,7 @@ func TestWritersOfSeveralSetsAllWin(t *testing.T) {
 		}
 		writers.Wait()
 		for _, r := range all {
-			eventually(t, "all are in force", func() bool { return len(r.engine.Rules()) == 4 })
+			testkit.Eventually(t, "all are in force", func() bool { return len(r.engine.Rules()) == 4 })
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 // caller calls the listeners of a server without a network, and keeps cookies.
@@ -222,11 +223,8 @@ func TestTokensEndAfterACrash(t *testing.T) {
 	wait := after.background(ctx)
 	defer wait()
 	defer stop()
-	for range 200 {
-		if got := c.active(access, refresh); !got[0] && !got[1] {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Error("the tokens of an identity that is gone are good for ever")
+	testkit.Eventually(t, "the tokens of an identity that is gone are good no longer", func() bool {
+		got := c.active(access, refresh)
+		return !got[0] && !got[1]
+	})
 }

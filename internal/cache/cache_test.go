@@ -211,15 +211,8 @@ func TestBounded(t *testing.T) {
 	for i := range 10_000 {
 		c.Set(ctx, fmt.Sprint(i), i)
 	}
-	for end := time.Now().Add(soon); c.Len() > 110; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d entries", c.Len())
-		}
-	}
+	testkit.Eventually(t, "a full cache is tidied", func() bool { return c.Len() <= 110 })
 }
-
-// soon bounds what has no promise about its time: the feed's start, and the tidying of a full cache.
-const soon = 5 * time.Second
 
 // Two servers on one database: what one changes the other does not believe any longer than a second, and not at
 // all when it cannot hear of changes.
@@ -246,33 +239,29 @@ func TestCoherence(t *testing.T) {
 			_, ok := c.Get(ctx, "a")
 			return ok
 		}
-		for end := time.Now().Add(soon); !remembered(); time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("not remembered; the feed is healthy: %t", feed.Healthy())
-			}
-		}
+		testkit.Eventually(t, "the value is remembered", remembered)
 
-		value = 2
 		writer := feed // on SQLite the same server, elsewhere another one
 		if !alone {
 			writer = sqldb.NewFeed(db, sqldb.FeedOptions{})
 		}
-		err := db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return writer.Publish(ctx, tx, "client", "a") })
-		if err != nil {
-			t.Fatal(err)
-		}
-		limit := time.Now().Add(time.Second) // the promise of the change feed
-		for must(t, c, ctx, "a", load) != 2 {
-			if alone || time.Now().After(limit) {
-				t.Fatal("the change is not seen within a second")
+		testkit.Within(t, time.Second, "the change is seen", func(int) func() bool {
+			testkit.Eventually(t, "the value is remembered", remembered)
+			value++
+			err := db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return writer.Publish(ctx, tx, "client", "a") })
+			if err != nil {
+				t.Fatal(err)
 			}
-			time.Sleep(time.Millisecond)
-		}
+			if alone && must(t, c, ctx, "a", load) != value {
+				t.Error("the server that made the change does not see it at once")
+			}
+			return func() bool { return must(t, c, ctx, "a", load) == value }
+		})
 
 		stop()
 		<-done
-		value = 3
-		if got := must(t, c, ctx, "a", load); !alone && got != 3 {
+		value++
+		if got := must(t, c, ctx, "a", load); !alone && got != value {
 			t.Errorf("believed although the feed stopped: %d", got)
 		}
 	})

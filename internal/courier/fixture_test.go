@@ -80,7 +80,7 @@ func newFixture(t *testing.T, db *sqldb.DB, edit func(*Options)) *fixture {
 		Log: slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	o.Config.SMTP.FromAddress, o.Config.SMTP.FromName = "no-reply@example.com", "Exämple"
-	o.Config.SMTP.Timeout = 5 * time.Second
+	o.Config.SMTP.Timeout = 30 * time.Second
 	o.Config.Worker.PullWait = 100 * time.Millisecond
 	if edit != nil {
 		edit(&o)
@@ -157,16 +157,6 @@ func (f *fixture) one(t *testing.T) *record {
 		t.Fatalf("there are %d messages", len(all))
 	}
 	return all[0]
-}
-
-// until waits for something that happens elsewhere.
-func until(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 func to(s *testkit.SMTP, parameters ...string) func(*Options) {

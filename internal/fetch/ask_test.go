@@ -33,7 +33,7 @@ func TestAskKeepsToItsBounds(t *testing.T) {
 		{"no host", fetch.Bounds{Private: true}, "/relative", fetch.ErrScheme},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			answer, err := fetch.NewAsker(tc.bounds).Ask(t.Context(), fetch.Question{URL: tc.url})
+			answer, err := fetch.NewAsker(tc.bounds).Ask(t.Context(), fetch.Question{URL: tc.url, Timeout: time.Minute})
 			if !errors.Is(err, tc.want) || tc.want == nil && string(answer.Body) != "hello" {
 				t.Errorf("got %v, %v", answer, err)
 			}
@@ -63,7 +63,7 @@ func TestAskRepeatsWithinItsTime(t *testing.T) {
 		{"/", 0, 502, 1}, {"/", time.Millisecond, 200, 3}, {"/never", time.Millisecond, 502, 4}, {"/limited", time.Millisecond, 429, 1},
 	} {
 		calls.Store(0)
-		answer, err := ask.Ask(t.Context(), fetch.Question{Method: "POST", URL: url + tc.path, Body: []byte("x"), MaxDelay: tc.delay})
+		answer, err := ask.Ask(t.Context(), fetch.Question{Method: "POST", URL: url + tc.path, Body: []byte("x"), MaxDelay: tc.delay, Timeout: time.Minute})
 		if err != nil || answer.Status != tc.status || int(calls.Load()) != tc.calls {
 			t.Errorf("%+v: got %v, %v after %d calls", tc, answer, err, calls.Load())
 		}
@@ -84,13 +84,13 @@ func TestAskIsBounded(t *testing.T) {
 		}
 	})
 	ask := fetch.NewAsker(fetch.Bounds{Private: true})
-	if _, err := ask.Ask(t.Context(), fetch.Question{URL: url, MaxBytes: 99}); !errors.Is(err, fetch.ErrTooLarge) {
+	if _, err := ask.Ask(t.Context(), fetch.Question{URL: url, MaxBytes: 99, Timeout: time.Minute}); !errors.Is(err, fetch.ErrTooLarge) {
 		t.Errorf("too large: %v", err)
 	}
 	if _, err := ask.Ask(t.Context(), fetch.Question{URL: url + "/slow?key=hush", Timeout: 30 * time.Millisecond, MaxDelay: time.Millisecond}); err == nil || strings.Contains(err.Error(), "hush") {
 		t.Errorf("slow: %v", err)
 	}
-	if answer, err := ask.Ask(t.Context(), fetch.Question{URL: url + "/redirect"}); err != nil || answer.Status != http.StatusFound {
+	if answer, err := ask.Ask(t.Context(), fetch.Question{URL: url + "/redirect", Timeout: time.Minute}); err != nil || answer.Status != http.StatusFound {
 		t.Errorf("redirect: %v, %v", answer, err)
 	}
 }

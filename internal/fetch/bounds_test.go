@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
@@ -24,7 +25,7 @@ func TestBoundsConfig(t *testing.T) {
 		if faults := c.config.Validate(); len(faults) > 0 {
 			t.Error(name, faults)
 		}
-		answer, err := fetch.NewAsker(c.config.Bounds()).Ask(t.Context(), fetch.Question{URL: s.URL})
+		answer, err := fetch.NewAsker(c.config.Bounds()).Ask(t.Context(), fetch.Question{URL: s.URL, Timeout: time.Minute})
 		if (err == nil) != c.reach || err == nil && answer.Status != http.StatusNoContent {
 			t.Errorf("%s: %+v %v", name, answer, err)
 		}

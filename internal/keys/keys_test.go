@@ -179,14 +179,9 @@ func TestRun(t *testing.T) {
 	ctx, stop := context.WithCancel(testkit.Context(t))
 	ended := make(chan error, 1)
 	go func() { ended <- k.Run(ctx) }()
-	deadline := time.After(20 * time.Second)
-	for states(t, k, ctx, IDToken)[Scheduled]+states(t, k, ctx, AccessToken)[Scheduled] < 2 {
-		select {
-		case <-deadline:
-			t.Fatal("no next keys are made")
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
+	testkit.Eventually(t, "the next keys are made", func() bool {
+		return states(t, k, ctx, IDToken)[Scheduled]+states(t, k, ctx, AccessToken)[Scheduled] == 2
+	})
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -266,33 +261,21 @@ func TestServersHearOfARotation(t *testing.T) {
 		}
 		ctx, clock := testkit.Context(t), new(testkit.Clock)
 		servers := make([]*Keys, 2)
-		var wg sync.WaitGroup
-		running, stop := context.WithCancel(ctx)
-		defer func() { stop(); wg.Wait() }()
 		for i := range servers {
 			feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
 			servers[i] = newServer(t, db, clock, func(o *Options) { o.Store = NewStore(db, feed, testkit.Ring(t)) })
-			wg.Go(func() { _ = feed.Run(running) })
-			for !feed.Healthy() {
-				time.Sleep(time.Millisecond)
-			}
+			testkit.RunFeed(t, feed)
 			must(t, servers[i].Ensure(ctx))
 		}
-		must(t, servers[0].RotateEmergency(ctx, AccessToken))
-		want := activeKey(t, servers[0], ctx, AccessToken)
-		late := time.After(10 * time.Second) // a second, on a machine that has nothing else to do
-		for {
-			s, err := servers[1].get(ctx, AccessToken)
-			must(t, err)
-			if s.signer.kid == want {
-				break
+		testkit.Within(t, time.Second, "the other server hears of a rotation", func(int) func() bool {
+			must(t, servers[0].RotateEmergency(ctx, AccessToken))
+			want := activeKey(t, servers[0], ctx, AccessToken)
+			return func() bool {
+				s, err := servers[1].get(ctx, AccessToken)
+				must(t, err)
+				return s.signer.kid == want
 			}
-			select {
-			case <-late:
-				t.Fatal("the other server never heard of it")
-			case <-time.After(time.Millisecond):
-			}
-		}
+		})
 	})
 }
 

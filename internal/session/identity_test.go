@@ -15,7 +15,7 @@ import (
 func TestIdentityAndSessions(t *testing.T) {
 	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
 		f := newFixture(t, db)
-		run(t, f.feed)
+		testkit.RunFeed(t, f.feed)
 		schemas, err := identity.NewSchemas(f.ctx, identity.DefaultConfig(), nil)
 		if err != nil {
 			t.Fatal(err)

@@ -76,7 +76,7 @@ func storeRoundTrip(t *testing.T, db *sqldb.DB) {
 
 func storeStatements(t *testing.T, db *sqldb.DB) {
 	f := newFixture(t, db)
-	run(t, f.feed)
+	testkit.RunFeed(t, f.feed)
 	_, token := f.login(t, f.person(t))
 	cost := func(want uint64, n int, token string, err error) {
 		t.Helper()
@@ -100,7 +100,7 @@ func storeStatements(t *testing.T, db *sqldb.DB) {
 
 func storeRenew(t *testing.T, db *sqldb.DB) {
 	f := newFixture(t, db)
-	run(t, f.feed)
+	testkit.RunFeed(t, f.feed)
 	_, first := f.login(t, f.person(t))
 	mine := f.mustBe(t, first, nil)
 	f.clock.Advance(time.Hour)
@@ -172,7 +172,7 @@ func storeRenewRace(t *testing.T, db *sqldb.DB) {
 
 func storeEnded(t *testing.T, db *sqldb.DB) {
 	f := newFixture(t, db)
-	run(t, f.feed)
+	testkit.RunFeed(t, f.feed)
 	who := f.person(t)
 	one, oneToken := f.login(t, who)
 	_, twoToken := f.login(t, who)
@@ -215,7 +215,7 @@ func storeEnded(t *testing.T, db *sqldb.DB) {
 
 func storeIdentity(t *testing.T, db *sqldb.DB) {
 	f := newFixture(t, db)
-	run(t, f.feed)
+	testkit.RunFeed(t, f.feed)
 	who := f.person(t)
 	_, token := f.login(t, who)
 	f.mustBe(t, token, nil)
@@ -236,7 +236,7 @@ func storeIdentity(t *testing.T, db *sqldb.DB) {
 
 func storeExtend(t *testing.T, db *sqldb.DB) {
 	f := newFixture(t, db, func(c *session.Config) { c.EarliestPossibleExtend = time.Hour })
-	run(t, f.feed)
+	testkit.RunFeed(t, f.feed)
 	made, token := f.login(t, f.person(t))
 	f.mustBe(t, token, nil)
 	got, err := f.store.Extend(f.ctx, made.ID)
@@ -321,7 +321,7 @@ func storeLists(t *testing.T, db *sqldb.DB) {
 
 func storeBulk(t *testing.T, db *sqldb.DB) {
 	f := newFixture(t, db)
-	run(t, f.feed)
+	testkit.RunFeed(t, f.feed)
 	f.ctx = tenant.With(f.ctx, "bulk")
 	ada, bob := f.person(t), f.person(t)
 	a1, a1Token := f.login(t, ada)
@@ -487,7 +487,7 @@ func storeSweep(t *testing.T, db *sqldb.DB) {
 
 func storeTransactions(t *testing.T, db *sqldb.DB) {
 	f := newFixture(t, db)
-	run(t, f.feed)
+	testkit.RunFeed(t, f.feed)
 	who := f.person(t)
 	old, oldToken := f.login(t, who)
 	mine := f.mustBe(t, oldToken, nil)

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -42,7 +41,7 @@ func TestCoalescer(t *testing.T) {
 		if err := insert(ctx, db, "there"); err != nil {
 			t.Fatal(err)
 		}
-		c := sqldb.NewCoalescer(db, sqldb.CoalescerOptions{MaxBatch: 64}, things)
+		c, _, release := held(db, sqldb.CoalescerOptions{MaxBatch: 64}, things)
 		defer c.Close()
 		var wg sync.WaitGroup
 		const n = 300
@@ -75,6 +74,12 @@ func TestCoalescer(t *testing.T) {
 				}
 			})
 		}
+		testkit.Eventually(t, "all wait", func() bool {
+			waiting, _ := c.Queued()
+			taken, _ := c.Written()
+			return waiting+int(taken) == n
+		})
+		close(release)
 		wg.Wait()
 		if got := count(t, db); got != 1+n-30-1 {
 			t.Errorf("%d rows", got)
@@ -113,10 +118,10 @@ func TestCoalescerTenants(t *testing.T) {
 }
 
 // held is a Coalescer whose first flush waits, so that a test can fill the queue behind it.
-func held(db *sqldb.DB, flush func(ctx context.Context, tx *sqldb.Tx, ids []string) []error) (c *sqldb.Coalescer[string], started, release chan struct{}) {
+func held(db *sqldb.DB, o sqldb.CoalescerOptions, flush func(ctx context.Context, tx *sqldb.Tx, ids []string) []error) (c *sqldb.Coalescer[string], started, release chan struct{}) {
 	started, release = make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	c = sqldb.NewCoalescer(db, sqldb.CoalescerOptions{Workers: 1}, func(ctx context.Context, tx *sqldb.Tx, ids []string) []error {
+	c = sqldb.NewCoalescer(db, o, func(ctx context.Context, tx *sqldb.Tx, ids []string) []error {
 		once.Do(func() {
 			close(started)
 			<-release
@@ -129,7 +134,7 @@ func held(db *sqldb.DB, flush func(ctx context.Context, tx *sqldb.Tx, ids []stri
 func TestCoalescerCallersWhoLeave(t *testing.T) {
 	db := withThing(t, open(t, "memory://"+t.Name()))
 	ctx := testkit.Context(t)
-	c, started, release := held(db, things)
+	c, started, release := held(db, sqldb.CoalescerOptions{Workers: 1}, things)
 	leaving, leave := context.WithCancel(ctx)
 	results := make(chan error, 2)
 	go func() { results <- c.Do(leaving, "in the batch") }()
@@ -137,7 +142,7 @@ func TestCoalescerCallersWhoLeave(t *testing.T) {
 	go func() { results <- c.Do(leaving, "in the queue") }()
 	stays := make(chan error, 1)
 	go func() { stays <- c.Do(ctx, "stays") }()
-	within(t, soon, "both are queued", func() bool { n, _ := c.Queued(); return n == 2 })
+	testkit.Eventually(t, "both are queued", func() bool { n, _ := c.Queued(); return n == 2 })
 	leave()
 	for range 2 {
 		if err := <-results; !errors.Is(err, context.Canceled) {
@@ -160,13 +165,13 @@ func TestCoalescerCallersWhoLeave(t *testing.T) {
 func TestCoalescerClose(t *testing.T) {
 	db := withThing(t, open(t, "memory://"+t.Name()))
 	ctx := testkit.Context(t)
-	c, started, release := held(db, things)
+	c, started, release := held(db, sqldb.CoalescerOptions{Workers: 1}, things)
 	results := make(chan error, 10)
 	for i := range 10 {
 		go func() { results <- c.Do(ctx, fmt.Sprint(i)) }()
 	}
 	<-started
-	within(t, soon, "all are queued", func() bool {
+	testkit.Eventually(t, "all are queued", func() bool {
 		n, _ := c.Queued()
 		taken, _ := c.Written()
 		return n+int(taken) == 10
@@ -176,7 +181,7 @@ func TestCoalescerClose(t *testing.T) {
 		c.Close()
 		close(closed)
 	}()
-	within(t, soon, "Close has begun, and waits", func() bool { _, closed := c.Queued(); return closed })
+	testkit.Eventually(t, "Close has begun, and waits", func() bool { _, closed := c.Queued(); return closed })
 	if err := c.Do(ctx, "late"); !errors.Is(err, sqldb.ErrClosed) || !errors.Is(err, sqldb.ErrUnavailable) {
 		t.Errorf("after Close: %v", err)
 	}
@@ -264,16 +269,10 @@ func TestCoalescerWithoutDatabase(t *testing.T) {
 		}
 		wg.Wait()
 		p.mend()
-		deadline := time.Now().Add(10 * time.Second)
-		for i := 0; ; i++ {
-			err := c.Do(ctx, fmt.Sprint("after-", i))
-			if err == nil {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("the database is back: %v", err)
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
+		tries := 0
+		testkit.Eventually(t, "what is written when the database is back arrives", func() bool {
+			tries++
+			return c.Do(ctx, fmt.Sprint("after-", tries)) == nil
+		})
 	})
 }

@@ -49,20 +49,17 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		p.mu.Lock()
-		refuse, listen := p.isCut, p.listen
-		p.mu.Unlock()
 		server, err := net.Dial("tcp", p.server)
-		if refuse || err != nil {
+		if err != nil {
 			_ = client.Close()
-			if err == nil {
-				_ = server.Close()
-			}
 			continue
 		}
-		p.mu.Lock()
-		p.conns[client], p.conns[server] = struct{}{}, struct{}{}
-		p.mu.Unlock()
+		listen, ok := p.add(client, server)
+		if !ok {
+			_ = client.Close()
+			_ = server.Close()
+			continue
+		}
 		sent := io.Discard
 		if listen != nil {
 			sent = listen()
@@ -70,6 +67,17 @@ func (p *proxy) accept() {
 		p.waiters.Go(func() { p.copy(client, server, io.Discard) })
 		p.waiters.Go(func() { p.copy(server, client, sent) })
 	}
+}
+
+// add keeps the two ends of a connection, unless the line is cut.
+func (p *proxy) add(client, server net.Conn) (listen func() io.Writer, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.isCut {
+		return nil, false
+	}
+	p.conns[client], p.conns[server] = struct{}{}, struct{}{}
+	return p.listen, true
 }
 
 func (p *proxy) copy(to, from net.Conn, heard io.Writer) {

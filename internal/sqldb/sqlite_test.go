@@ -84,12 +84,10 @@ func TestSQLiteReadsBesideAWrite(t *testing.T) {
 		if err := insert(ctx, tx, "a"); err != nil {
 			return err
 		}
-		start := time.Now()
-		if n := count(t, db); n != 0 { // the test's own context, outside of the transaction
+		// In the test's own context, outside of the transaction. Were it to wait for the writer, it would wait in vain: the
+		// transaction ends after it.
+		if n := count(t, db); n != 0 {
 			t.Errorf("%d uncommitted rows are seen", n)
-		}
-		if waited := time.Since(start); waited > time.Second {
-			t.Errorf("reading waited %v for the writer", waited)
 		}
 		return nil
 	})

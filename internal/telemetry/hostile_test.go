@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 // brokenError panics in Error, as nil pointers of many error types do.
@@ -53,9 +54,9 @@ func TestValuesThatJSONCannotHold(t *testing.T) {
 func TestRedactIsLinearWhereNothingEnds(t *testing.T) {
 	for _, piece := range []string{"basic:", "dpop+", "@[", `"@[`, "x@["} {
 		text := strings.Repeat(piece, 1<<20/len(piece))
-		began := time.Now()
+		began := testkit.CPUTime(t)
 		Redact(text)
-		if took := time.Since(began); took > 2*time.Second {
+		if took := testkit.CPUTime(t) - began; took > 2*time.Second {
 			t.Errorf("%s: 1 MiB took %s", piece, took)
 		}
 	}

@@ -70,7 +70,7 @@ func TestSealedCookies(t *testing.T) {
 	other := Cookies{Ring: ring(t, "someone-elses-secret"), Base: mustBase("https://a.test/")}
 	value := "ünï; code \"x\""
 	cookie := set(t, old, "flow", value, CookieOptions{})
-	if strings.Contains(cookie.Value, "code") {
+	if strings.Contains(cookie.Value, "; code") {
 		t.Error("readable")
 	}
 	if got, ok := now.ReadSealed(with(cookie), "flow"); !ok || got != value {

@@ -118,7 +118,7 @@ func TestDPoPIsRefused(t *testing.T) {
 		{"4. another typ", h.request(h.prove(t, h.claims(w), "typ", "JWT")), authn.ErrProof},
 		{"5. alg none", h.request(header(func(f map[string]any) { f["alg"] = "none" })), authn.ErrProof},
 		{"5. a symmetric algorithm", h.request(header(func(f map[string]any) { f["alg"] = "HS256" })), authn.ErrProof},
-		{"6. a broken signature", h.request(good[:len(good)-4] + "AAAA"), authn.ErrProof},
+		{"6. a broken signature", h.request(good[:len(good)-86] + strings.Repeat("A", 86)), authn.ErrProof},
 		{"6. another key's signature", h.request(header(func(f map[string]any) { f["jwk"] = thief.key.jwk() })), authn.ErrProof},
 		{"6. no jwk", h.request(header(func(f map[string]any) { delete(f, "jwk") })), authn.ErrProof},
 		{"7. a private key", h.request(header(func(f map[string]any) { f["jwk"] = json.RawMessage(private) })), authn.ErrProof},

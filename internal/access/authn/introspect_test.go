@@ -1,6 +1,7 @@
 package authn_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/authn"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 func TestOwnToken(t *testing.T) {
@@ -211,28 +213,40 @@ func TestForeignTokenCache(t *testing.T) {
 	}
 }
 
+// watched is a context that counts the requests which wait for an answer, or for their own end.
+type watched struct {
+	context.Context
+	waiting *atomic.Int64
+	once    sync.Once
+}
+
+func (w *watched) Done() <-chan struct{} {
+	w.once.Do(func() { w.waiting.Add(1) })
+	return w.Context.Done()
+}
+
 // Many requests with one token at a time make one call, whether answers are kept or not.
 func TestForeignTokenIsAskedOnce(t *testing.T) {
 	e := newEndpoint(t)
 	e.says(claims{"active": true, "sub": "alice"})
 	e.hold = make(chan struct{})
 	w := begin(t)
-	a := w.make("oauth2_introspection", `{"introspection_url":"`+e.url+`","retry":{"give_up_after":"10s"}}`)
+	a := w.make("oauth2_introspection", `{"introspection_url":"`+e.url+`"}`)
+	const many = 20
 	var wg sync.WaitGroup
-	for range 20 {
+	var waiting atomic.Int64
+	for range many {
 		wg.Go(func() {
-			if _, err := a.Authenticate(w.ctx, bearer("t")); err != nil {
+			ctx := &watched{Context: w.ctx, waiting: &waiting}
+			if _, err := a.Authenticate(ctx, bearer("t")); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	for e.calls.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	time.Sleep(50 * time.Millisecond)
+	testkit.Eventually(t, "all wait for the answer", func() bool { return waiting.Load() == many })
 	close(e.hold)
 	wg.Wait()
-	if n := e.calls.Load(); n > 2 {
+	if n := e.calls.Load(); n != 1 {
 		t.Errorf("%d calls", n)
 	}
 }

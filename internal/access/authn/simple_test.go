@@ -164,7 +164,7 @@ func TestForeignClientCredentials(t *testing.T) {
 	w.refuse(a, basic("", "x"), access.ErrUnauthorized)
 	w.refuse(a, bearer("x"), access.ErrNotResponsible)
 	w.refuse(a, request(), access.ErrNotResponsible)
-	uncached := w.make("oauth2_client_credentials", `{"token_url":"`+url+`",`+scope+`,"retry":{"give_up_after":"200ms"}}`)
+	uncached := w.make("oauth2_client_credentials", `{"token_url":"`+url+`",`+scope+`,"retry":{"max_delay":"1ms"}}`)
 	status.Store(503)
 	w.refuse(uncached, good, access.ErrUnavailable)
 	status.Store(429)

@@ -457,16 +457,9 @@ func TestGeoRuns(t *testing.T) {
 	write(t, filepath.Join(dir, "GeoLite2-City.tar.gz.123"), []byte("left by a crash"))
 	for range 2 {
 		_, a := run()
-		ok := false
-		for range 300 {
-			if ok = a.Authorize(t.Context(), request("GET", "/"), &access.Principal{}) == nil; ok {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		if !ok {
-			t.Fatal("no database")
-		}
+		testkit.Eventually(t, "there is a database", func() bool {
+			return a.Authorize(t.Context(), request("GET", "/"), &access.Principal{}) == nil
+		})
 	}
 	if n := m.requests(); n != 2 {
 		t.Errorf("%d requests, want two: an archive and its digest", n)

@@ -60,7 +60,11 @@ func begin(t testing.TB, algorithm string) *world {
 
 func (w *world) try(kind, settings string) (access.Mutator, error) {
 	w.Helper()
-	s, err := access.NewSettings(nil, json.RawMessage(settings))
+	configured := ""
+	if kind == "hydrator" { // more than its usual second, which a busy machine may need for itself
+		configured = `{"api":{"retry":{"give_up_after":"1m"}}}`
+	}
+	s, err := access.NewSettings(json.RawMessage(configured), json.RawMessage(settings))
 	if err != nil {
 		w.Fatal(err)
 	}

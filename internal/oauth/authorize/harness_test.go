@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
@@ -64,7 +63,7 @@ func start(t testing.TB, db *sqldb.DB, change ...func(*authorize.Policy)) *serve
 		t.Fatal(err)
 	}
 	ring := testkit.Ring(t)
-	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
+	feed := testkit.Feed(t, db)
 	tokens := &secret.Tokens{Prefix: "gh", Ring: ring.For("tokens")}
 	keyConfig := keys.DefaultConfig()
 	keyConfig.IDToken.Algorithm = "ES256" // RSA keys take long to make
@@ -90,26 +89,10 @@ func start(t testing.TB, db *sqldb.DB, change ...func(*authorize.Policy)) *serve
 	s.handler.MountAdmin(s.admin)
 	auth := &client.Authenticator{Store: s.clients, Hasher: s.hasher, Audiences: []string{baseURL}, Now: s.clock.Now}
 	(&token.Handler{Grants: token.NewGrants(issuer), Clients: auth}).MountPublic(s.public)
-	runFeed(t, feed)
 	if err := signing.Ensure(s.ctx); err != nil {
 		t.Fatal(err)
 	}
 	return s
-}
-
-func runFeed(t testing.TB, feed *sqldb.Feed) {
-	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = feed.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-done })
-	for range 500 {
-		if feed.Healthy() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the feed does not become healthy")
 }
 
 // register registers a client that may use everything, but for what change takes away.

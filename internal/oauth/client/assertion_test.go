@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -188,7 +189,7 @@ func TestPrivateKeyJWTRefuses(t *testing.T) {
 		"another algorithm":       sign(t, "RS256", "r", rsaKey, f.claims("app", nil)),
 		"a shared secret":         sign(t, "HS256", "k", hmac, f.claims("app", nil)),
 		"no signature (RFC 8725)": "eyJhbGciOiJub25lIn0.eyJpc3MiOiJhcHAiLCJzdWIiOiJhcHAifQ.",
-		"a changed signature":     good[:len(good)-4] + "AAAA",
+		"a changed signature":     good[:len(good)-86] + strings.Repeat("A", 86),
 		"two parts":               "a.b",
 		"nothing":                 "..",
 		"very long":               good + string(make([]byte, 20000)),

@@ -136,8 +136,7 @@ func storeChanges(t *testing.T, db *sqldb.DB) {
 }
 
 func storeCache(t *testing.T, db *sqldb.DB) {
-	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
-	run(t, feed)
+	feed := testkit.Feed(t, db)
 	f := newFixture(t, db)
 	f.store = client.NewStore(client.StoreOptions{DB: db, Feed: feed, CacheSize: 10, Now: f.clock.Now})
 	t.Cleanup(f.store.Close)
@@ -173,24 +172,6 @@ func storeCache(t *testing.T, db *sqldb.DB) {
 	if _, err := f.store.Get(f.ctx, "cached"); !errors.Is(err, client.ErrNotFound) {
 		t.Errorf("after it was deleted: %v", err)
 	}
-}
-
-// run runs a feed for the length of the test and waits until it is heard.
-func run(t testing.TB, feed *sqldb.Feed) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = feed.Run(t.Context())
-	}()
-	t.Cleanup(func() { <-done })
-	for range 500 {
-		if feed.Healthy() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the feed is not heard")
 }
 
 func storeTenants(t *testing.T, db *sqldb.DB) {
@@ -265,8 +246,7 @@ func storeSweep(t *testing.T, db *sqldb.DB) {
 
 func storeOrigins(t *testing.T, db *sqldb.DB) {
 	f := newFixture(t, db)
-	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
-	run(t, feed)
+	feed := testkit.Feed(t, db)
 	f.store = client.NewStore(client.StoreOptions{DB: db, Feed: feed, CacheSize: 10, Now: f.clock.Now})
 	t.Cleanup(f.store.Close)
 	f.register.Store = f.store

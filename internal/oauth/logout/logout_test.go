@@ -59,7 +59,7 @@ func start(t testing.TB, db *sqldb.DB, change ...func(*oauth.URLsConfig)) *serve
 		t.Fatal(err)
 	}
 	ring := testkit.Ring(t)
-	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
+	feed := testkit.Feed(t, db)
 	keyConfig := keys.DefaultConfig()
 	keyConfig.IDToken.Algorithm = "ES256" // RSA keys take long to make
 	signing := keys.New(keys.Options{Store: keys.NewStore(db, feed, ring), Config: keyConfig, Now: s.clock.Now})
@@ -83,18 +83,7 @@ func start(t testing.TB, db *sqldb.DB, change ...func(*oauth.URLsConfig)) *serve
 	browser.MountPublic(s.public)
 	handler.MountPublic(s.public)
 	handler.MountAdmin(s.admin)
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = feed.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-done })
-	for range 500 {
-		if feed.Healthy() {
-			return s
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the feed does not become healthy")
-	return nil
+	return s
 }
 
 func (s *server) register(id string, change ...func(*client.Client)) {
