@@ -3,9 +3,7 @@ package browser
 import (
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,14 +11,16 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
 // axe is axe-core's script, fetched as the lock file says.
 var axe = sync.OnceValues(func() (string, error) {
 	path := filepath.Join("node_modules", "axe-core", "axe.min.js")
 	if _, err := os.Stat(path); err != nil {
-		if out, err := exec.Command("npm", "ci", "--no-audit", "--no-fund").CombinedOutput(); err != nil {
-			return "", fmt.Errorf("npm ci: %w\n%s\nNode.js and npm are needed; `make test` installs them on Debian", err, out)
+		if err := process.InstallPackages("."); err != nil {
+			return "", err
 		}
 	}
 	source, err := os.ReadFile(path)

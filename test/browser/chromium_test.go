@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -30,6 +31,7 @@ func startChromium() (*chromium, error) {
 	}
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.Headless, chromedp.NoSandbox, chromedp.NoFirstRun, chromedp.UserDataDir(profile),
+		chromedp.WSURLReadTimeout(2 * time.Minute), // a machine that does other things may take long to start it
 	}
 	for _, flag := range []string{
 		"disable-gpu", "disable-quic", "disable-background-networking", "disable-component-update", "disable-sync",

@@ -8,8 +8,8 @@ import (
 // Who has been signed in for long is asked who it is before a password is changed, and comes back to where it was.
 func TestPrivilegedSettings(t *testing.T) {
 	t.Parallel()
-	const long = 10 * time.Second
-	s := newSite(t, "selfservice: {flows: {settings: {privileged_session_max_age: 10s}}}")
+	const long = 30 * time.Second
+	s := newSite(t, "selfservice: {flows: {settings: {privileged_session_max_age: 30s}}}")
 	p, address := newPerson(t, s, phone), mailbox("katherine", phone)
 	s.account(t, address)
 	p.opens(s.Public + "/account/settings")

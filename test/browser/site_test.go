@@ -9,7 +9,7 @@ import (
 )
 
 // patience is how long anything is waited for. Nothing takes a hundredth of it; a machine that is busy with other things may.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // site is a running server and the post that brings its mails.
 type site struct {

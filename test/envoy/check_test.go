@@ -6,13 +6,13 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -94,19 +94,16 @@ func newGate(t *testing.T) *gate {
 // newPolicy is a service that lets pass what says please.
 func newPolicy(t *testing.T) (address string) {
 	t.Helper()
-	at := process.FreeAddress(t)
-	s := &http.Server{Addr: at, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if body, _ := io.ReadAll(r.Body); string(body) != "please" {
 			w.WriteHeader(http.StatusForbidden)
 		}
-	})}
-	ended := make(chan error, 1)
-	go func() { ended <- s.ListenAndServe() }()
+	}))
 	t.Cleanup(func() {
-		_ = s.Close()
-		<-ended
+		s.CloseClientConnections() // the server keeps its own
+		s.Close()
 	})
-	return "http://" + at + "/"
+	return s.URL + "/"
 }
 
 // call sends a form or a JSON document and reads the answer.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -127,21 +128,18 @@ func (g *gateway) token(c *hydra.OAuth2Client, scope string) string {
 // echo is an application that answers with its request as it came.
 func echo(t *testing.T) (address string) {
 	t.Helper()
-	address = process.FreeAddress(t)
-	s := &http.Server{Addr: address, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		_, _ = fmt.Fprintf(w, "%s %s %q", r.Method, r.RequestURI, body)
 		for _, name := range []string{"X-User", "X-Kratos-Authenticated-Identity-Id", "X-Forwarded-User"} {
 			_, _ = fmt.Fprintf(w, "\n%s: %q", name, strings.Join(r.Header.Values(name), ","))
 		}
-	})}
-	ended := make(chan error, 1)
-	go func() { ended <- s.ListenAndServe() }()
+	}))
 	t.Cleanup(func() {
-		_ = s.Close()
-		<-ended
+		s.CloseClientConnections() // gateways keep theirs
+		s.Close()
 	})
-	return address
+	return s.Listener.Addr().String()
 }
 
 // ask sends a request through the gateway and follows nothing; headers are name, value, ….
@@ -248,7 +246,7 @@ func run(t *testing.T, name string, args ...string) {
 	}
 	cmd := exec.CommandContext(t.Context(), path, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second
+	cmd.WaitDelay = time.Minute
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 	var output strings.Builder
 	cmd.Stdout, cmd.Stderr = &output, &output

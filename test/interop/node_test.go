@@ -18,10 +18,8 @@ func TestNodeOpenIDClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err != nil {
-		install := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund")
-		install.Dir = dir
-		if out, err := install.CombinedOutput(); err != nil {
-			t.Fatalf("npm ci: %v\n%s\nNode.js and npm are needed; `make test` installs them on Debian", err, out)
+		if err := process.InstallPackages(dir); err != nil {
+			t.Fatal(err)
 		}
 	}
 	// One address signs in many people here, and nobody outside is asked about passwords.

@@ -156,7 +156,7 @@ func TestMetricsInDocumentsExist(t *testing.T) {
 		listed[m[1]] = true
 	}
 	var there map[string]bool
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) { // until the mail was tried
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) { // until the mail was tried
 		there = published(t, s)
 		if len(there) >= len(listed) {
 			break

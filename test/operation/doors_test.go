@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -97,8 +98,15 @@ func TestTenThousandRules(t *testing.T) {
 	began := time.Now()
 	d := newDoorway(t, rules.String())
 	t.Logf("ready with %d rules after %s", many, time.Since(began).Round(time.Millisecond))
-	if took := time.Since(began); took > 30*time.Second { // seconds; a machine that does other things too is given some more
-		t.Errorf("starting with %d rules took %s", many, took)
+	if runtime.GOOS == "linux" { // the kernel's word on what the server worked is read where there is /proc
+		worked, err := worked(d.PID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("for which it worked %s", worked)
+		if worked > 30*time.Second {
+			t.Errorf("starting with %d rules took %s of work", many, worked)
+		}
 	}
 	if n := d.metric(d.source("gatehouse_access_rules")); n != "10000" {
 		t.Errorf("%s rules are in force", n)
@@ -116,6 +124,26 @@ func TestTenThousandRules(t *testing.T) {
 	d.write(rules.String())
 	d.Eventually(func() bool { return d.decides("/more", "") == http.StatusOK })
 	t.Logf("one more is in force after %s", time.Since(began).Round(time.Millisecond))
+}
+
+// worked is how long processors have worked for a process, whatever else the machine did meanwhile: proc_pid_stat(5).
+func worked(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // the name may hold anything
+	var state string
+	var skipped [10]int64
+	var user, system time.Duration
+	into := []any{&state}
+	for i := range skipped {
+		into = append(into, &skipped[i])
+	}
+	if _, err := fmt.Sscan(rest, append(into, &user, &system)...); err != nil {
+		return 0, err
+	}
+	return (user + system) * (time.Second / 100), nil // USER_HZ is 100 on every architecture that Go knows
 }
 
 // A set with a fault is refused whole, and says so in the log, in the metrics and to who asks; meanwhile the last good set decides

@@ -130,12 +130,12 @@ func serve(t *testing.T, dir, public string, env ...string) {
 		}
 		_ = output.Close()
 	})
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if ready(t.Context(), public) {
 			return
 		}
 	}
-	t.Fatal("the server did not become ready within a minute")
+	t.Fatal("the server did not become ready within three minutes")
 }
 
 func ready(ctx context.Context, public string) bool {

@@ -20,8 +20,8 @@ const (
 	binaryLimit   = 40e6 // bytes
 	residentLimit = 40e6 // bytes
 
-	// settling is how long a server is left alone before its memory is measured, once. Its start is over three seconds after
-	// the first keys were made, for which a loaded machine takes some seconds more.
+	// settling is how long a server is left alone before its memory is measured. Its start is over three seconds after the first
+	// keys were made, for which a loaded machine takes some seconds more, or many: what is too much by then is measured again.
 	settling = 20 * time.Second
 )
 
@@ -57,6 +57,9 @@ func TestFootprint(t *testing.T) {
 	time.Sleep(settling)
 	for name, s := range servers {
 		used, err := resident(s.PID())
+		for end := time.Now().Add(time.Minute); err == nil && used > residentLimit && time.Now().Before(end); time.Sleep(time.Second) {
+			used, err = resident(s.PID())
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -106,7 +106,7 @@ func makeRun(t *testing.T, dir string) (public, admin string) {
 	})
 	select {
 	case <-output.found:
-	case <-time.After(time.Minute):
+	case <-time.After(3 * time.Minute):
 		t.Fatalf("the server does not say that it is ready:\n%s", output.String())
 	}
 	for _, want := range []string{"http://" + public, "http://" + admin, "data/oauth.db", "clients create", "perform client-credentials", "/account/"} {

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/net/html"
 )
@@ -41,7 +40,7 @@ func NewPerson(t testing.TB) *Person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Person{t: t, http: &http.Client{Jar: jar, Timeout: 30 * time.Second}}
+	return &Person{t: t, http: &http.Client{Jar: jar, Timeout: patience}}
 }
 
 // Open goes to an address.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -145,24 +143,6 @@ func (s *Server) write(name, content string) string {
 	return path
 }
 
-// FreeAddress is a loopback address at which nobody listens. It lies below the ports that outgoing connections get, so that
-// none of them takes it before the server listens, or while the server is restarted.
-func FreeAddress(t testing.TB) string {
-	t.Helper()
-	var last error
-	for range 100 {
-		address := "127.0.0.1:" + strconv.Itoa(10000+rand.IntN(10000))
-		listener, err := net.Listen("tcp", address)
-		if err == nil {
-			_ = listener.Close()
-			return address
-		}
-		last = err
-	}
-	t.Fatal(last)
-	return ""
-}
-
 // Run starts the process, also again after Kill or Stop on the same data, and waits until it is ready.
 func (s *Server) Run() {
 	s.t.Helper()
@@ -187,10 +167,13 @@ func (s *Server) launch() {
 	go func(cmd *exec.Cmd) { _ = cmd.Wait(); close(done) }(s.cmd)
 }
 
+// patience is how long servers are waited for. None takes a tenth of it, but on a machine that does other things too.
+const patience = 2 * time.Minute
+
 // Eventually waits until a condition holds. A server that ends meanwhile fails the test with its output.
 func (s *Server) Eventually(holds func() bool) {
 	s.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		if holds() {
 			return
@@ -201,7 +184,7 @@ func (s *Server) Eventually(holds func() bool) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	s.t.Fatalf("what the test waits for did not happen within a minute:\n%s", s.Output())
+	s.t.Fatalf("what the test waits for did not happen within %s:\n%s", patience, s.Output())
 }
 
 // Try gives the status and the body at an address; 0 where nobody answers.
@@ -282,16 +265,17 @@ func (s *Server) Kill() {
 	<-s.done
 }
 
-// Stop ends the process as an operator does (SIGTERM); one that does not end within 30 s fails the test.
+// Stop ends the process as an operator does (SIGTERM); one that does not end within two minutes fails the test. By then the
+// server has given up what it waits for.
 func (s *Server) Stop() {
 	s.t.Helper()
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		_ = s.cmd.Process.Kill()
 		<-s.done
-		s.t.Errorf("the server did not stop within 30 s of SIGTERM")
+		s.t.Errorf("the server did not stop within %s of SIGTERM", patience)
 	}
 	if s.t.Failed() {
 		s.t.Logf("the server's output:\n%s", s.Output())
