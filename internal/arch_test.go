@@ -21,7 +21,7 @@ var ground = []string{"fault", "tenant", "actor", "wait", "spell", "sprig", "sec
 
 // services may be used by each feature.
 var services = []string{
-	"identity", "session", "oauth/client", "keys", "courier", "hook", "activity", "flow", "limit", "dataset", "backup", "harden",
+	"identity", "session", "oauth/client", "keys", "courier", "hook", "activity", "flow", "limit", "dataset", "backup", "harden", "provision",
 }
 
 // features do what the server is there for.

@@ -87,14 +87,17 @@ func (a Address) ReadPassword() (string, error) {
 	return a.Password, nil
 }
 
-// As gives the address of the same server for somebody else and another database: without what is the first one's own, the
-// password and a certificate.
+// As gives the address of the same server for a login and another database, without what concerns only the pool of the first
+// one; its certificate goes with its user.
 func (a Address) As(user, password, database string) Address {
 	params := url.Values{}
 	for name, values := range a.Params {
 		switch name {
-		case "password", "password_file", "user", "dbname", "sslcert", "sslkey", "sslpassword", "tls_cert", "tls_key",
-			"max_conns", "max_idle_conns", "max_conn_lifetime", "max_conn_idle_time", "search_path", "target_session_attrs":
+		case "password", "password_file", "user", "dbname", "max_conns", "max_idle_conns", "max_conn_lifetime", "max_conn_idle_time", "search_path":
+		case "sslcert", "sslkey", "sslpassword", "tls_cert", "tls_key":
+			if user == a.User {
+				params[name] = values
+			}
 		default:
 			params[name] = values
 		}

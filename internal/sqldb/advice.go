@@ -25,8 +25,8 @@ func serverError(err error) (state string, number uint16, message string) {
 
 // reason tells what an administrator acts on; nil when it is none of these.
 func reason(err error) error {
-	switch state, number, _ := serverError(err); {
-	case strings.HasPrefix(state, "28"), number == 1045, number == 1698:
+	switch state, number, message := serverError(err); {
+	case state == "28P01", state == "28000" && strings.Contains(message, "does not exist"), number == 1045, number == 1698:
 		return ErrLogin
 	case state == "42501", slices.Contains([]uint16{1044, 1142, 1227, 1410, 1370, 1419}, number):
 		return ErrDenied
@@ -96,17 +96,18 @@ func (d *dsn) aboutPlaintext(err error) string {
 func (d *dsn) aboutLogin(err error) string {
 	state, number, message := serverError(err)
 	switch {
-	case state == "28P01":
+	case errors.Is(reason(err), ErrLogin) && d.plaintext: // MariaDB says the same to who should have come encrypted
+		return "the password of " + d.user + " is another one, or the server has no such user, or it takes encrypted connections only: " +
+			"look at user, password and password_file, or set tls=true (with tls_ca where its authority is one of your own)"
+	case state == "28P01", number == 1045, number == 1698:
 		return "the password of " + d.user + " is another one, or the server has no such user: look at user, password and password_file"
-	case number == 1045, number == 1698:
-		return "the password of " + d.user + " is another one, or the server has no such user, or wants TLS of him: look at user, password, password_file and tls"
 	case state == "28000" && strings.Contains(message, "does not exist"):
 		return "make the user with `gatehouse provision`, or look at user"
 	case state == "28000":
 		return "the server's pg_hba.conf lets nobody in so: add a line for this user, database and address"
-	case reason(err) == ErrNoDatabase:
+	case errors.Is(reason(err), ErrNoDatabase):
 		return "make the database with `gatehouse provision`, or look at its name"
-	case reason(err) == ErrDenied:
+	case errors.Is(reason(err), ErrDenied):
 		return "give " + d.user + " the right to this database with `gatehouse provision`"
 	}
 	return ""

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -50,7 +51,10 @@ func connectionLost(err error) bool {
 	var netErr net.Error
 	var connect *pgconn.ConnectError
 	var password passwordError
+	var certificate *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &certificate), errors.Is(err, mysql.ErrNoTLS):
+		return true
 	case errors.As(err, &password):
 		return true
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, sql.ErrConnDone):

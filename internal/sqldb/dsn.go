@@ -27,6 +27,7 @@ type dsn struct {
 	hasLifetime              bool
 	synchronous              string
 	passwordFile             string
+	plaintext                bool // TLS is off (mysql)
 }
 
 // Forms is what a person is told who wrote a DSN that is none.

@@ -35,6 +35,7 @@ func mysqlTLS(d *dsn) (config *tls.Config, fallback bool, err error) {
 	case (cert == "") != (key == ""):
 		return nil, false, errors.New("tls_cert and tls_key go together")
 	case mode == "false":
+		d.plaintext = true
 		return nil, false, nil
 	}
 	host, _, err := net.SplitHostPort(withPort(d.host, "3306"))

@@ -1,0 +1,116 @@
+package testkit
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TLSServers are a PostgreSQL and a MariaDB of the test's own that offer TLS, on free ports of this machine. Everything on them
+// may be changed.
+type TLSServers struct {
+	// Postgres and MariaDB are DSNs of superusers, at 127.0.0.1, without parameters.
+	Postgres, MariaDB string
+	// CA and OtherCA are files of authorities: the one that signed the servers' certificate, and another one. The certificate
+	// is for localhost, and not for 127.0.0.1.
+	CA, OtherCA string
+}
+
+// StartTLSServers starts them; they end with the test.
+func StartTLSServers(t *testing.T) TLSServers {
+	t.Helper()
+	dir := t.TempDir()
+	s := TLSServers{CA: filepath.Join(dir, "ca.crt"), OtherCA: filepath.Join(dir, "other.crt")}
+	certify(t, dir, s.CA)
+	certify(t, filepath.Join(dir, "unused"), s.OtherCA)
+	script, err := findScript()
+	if err != nil {
+		t.Fatalf("testkit: %v", err)
+	}
+	// The script serves a command, which says where the servers are and ends with its standard input.
+	cmd := exec.Command(script, "--fast", "--tls", dir, "sh", "-c", `echo "$`+postgresVariable+` $`+mariadbVariable+`"; cat >/dev/null`)
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, postgresVariable+"=") && !strings.HasPrefix(entry, mariadbVariable+"=") {
+			cmd.Env = append(cmd.Env, entry)
+		}
+	}
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	t.Cleanup(func() {
+		_ = in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("testkit: the databases' script: %v", err)
+		}
+	})
+	found := strings.Fields(line)
+	if err != nil || len(found) != 2 {
+		t.Fatalf("testkit: the databases' script says %q: %v", line, err)
+	}
+	s.Postgres, _, _ = strings.Cut(found[0], "?")
+	s.MariaDB, _, _ = strings.Cut(found[1], "?")
+	return s
+}
+
+// certify makes an authority, writes its certificate, and has it sign one for localhost, server.crt with its key server.key.
+func certify(t *testing.T, dir, authority string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	valid := x509.Certificate{NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), BasicConstraintsValid: true}
+	ca, server := valid, valid
+	ca.SerialNumber, ca.Subject, ca.IsCA, ca.KeyUsage = big.NewInt(1), pkix.Name{CommonName: "authority " + rand.Text()}, true, x509.KeyUsageCertSign
+	server.SerialNumber, server.DNSNames = big.NewInt(2), []string{"localhost"}
+	server.KeyUsage, server.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	caKey, serverKey := newKey(t), newKey(t)
+	for _, f := range []struct {
+		path, kind string
+		make       func() ([]byte, error)
+	}{
+		{authority, "CERTIFICATE", func() ([]byte, error) { return x509.CreateCertificate(rand.Reader, &ca, &ca, caKey.Public(), caKey) }},
+		{filepath.Join(dir, "server.crt"), "CERTIFICATE", func() ([]byte, error) {
+			return x509.CreateCertificate(rand.Reader, &server, &ca, serverKey.Public(), caKey)
+		}},
+		{filepath.Join(dir, "server.key"), "PRIVATE KEY", func() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(serverKey) }},
+	} {
+		der, err := f.make()
+		if err == nil {
+			err = os.WriteFile(f.path, pem.EncodeToMemory(&pem.Block{Type: f.kind, Bytes: der}), 0o600)
+		}
+		if err != nil {
+			t.Fatal(fmt.Errorf("testkit: %s: %w", f.path, err))
+		}
+	}
+}
+
+func newKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
