@@ -3,6 +3,8 @@ package access
 import (
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 // What is wrong with a source is said in one line each: source, rule and why, and what is in force meanwhile.
@@ -24,9 +26,9 @@ func TestWarnings(t *testing.T) {
 		return true
 	}
 	site.answer(200, strings.Replace(rulesText("a", "b"), `"handler":"allow"`, `"handler":"unheard-of","config":{"password":"hush"}`, 1))
-	eventually(t, "a bad update is told", func() bool { return says(site.URL, "refused: rule a: authorizer.handler", "in force are the rules of") })
+	testkit.Eventually(t, "a bad update is told", func() bool { return says(site.URL, "refused: rule a: authorizer.handler", "in force are the rules of") })
 	late.answer(500, "")
-	eventually(t, "a source that fails is told", func() bool {
+	testkit.Eventually(t, "a source that fails is told", func() bool {
 		return says(late.URL, "cannot be read: the server answers 500", "in force are the rules of")
 	})
 	if text := strings.Join(b.Warnings(), "\n"); strings.Contains(text, "hush") || strings.Contains(text, "?") || ids(e) != "a z" || b.Ready() != nil {
@@ -34,7 +36,7 @@ func TestWarnings(t *testing.T) {
 	}
 	site.answer(200, rulesText("a", "b"))
 	late.answer(200, rulesText("z"))
-	eventually(t, "all is well", func() bool { return len(b.Warnings()) == 0 })
+	testkit.Eventually(t, "all is well", func() bool { return len(b.Warnings()) == 0 })
 	if got := shortened(strings.Repeat("ä", maxWarning)); len(got) > maxWarning+3 || !strings.HasPrefix(got, "ä") {
 		t.Error(len(got))
 	}

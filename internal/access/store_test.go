@@ -450,7 +450,7 @@ func TestStoredAndNotInForce(t *testing.T) {
 			t.Errorf("%+v, %v", done, err)
 		}
 		site.answer(200, rulesText("b"))
-		eventually(t, "both are in force", func() bool { return ids(one.engine) == "b a" })
+		testkit.Eventually(t, "both are in force", func() bool { return ids(one.engine) == "b a" })
 		if done, err = one.book.Replace(ctx, "team", rulesOf(t, rulesText("a")), Precondition{}); err != nil || !done.InForce || len(done.Notes) > 0 {
 			t.Errorf("%+v, %v", done, err)
 		}
