@@ -4,8 +4,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-# Functions begin at every 16th byte and not at every 32nd: 1 % of the binary.
-LDFLAGS := -s -w -funcalign=16 -X main.version=$(VERSION)
 
 .PHONY: help
 help: ## list the targets
@@ -16,8 +14,8 @@ run: build ## build the server and start it: development profile, data in ./data
 	GATEHOUSE_PROFILE=development GATEHOUSE_DATA_DIR=./data bin/gatehouse serve $(ARGS)
 
 .PHONY: build
-build: ## build bin/gatehouse, static and stripped
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+build: ## build bin/gatehouse as it is released: static, stripped, small
+	VERSION='$(VERSION)' scripts/build bin/ ./cmd/...
 
 .PHONY: test
 test: ## every test with the race detector, on SQLite, PostgreSQL and MariaDB (ARGS='./internal/web -run Name' for some)

@@ -83,8 +83,7 @@ func run(ctx context.Context, o options) error {
 	defer func() { _ = os.RemoveAll(dir) }()
 	if o.binary == "" {
 		o.binary = filepath.Join(dir, "gatehouse")
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w -funcalign=16", "-o", o.binary, "./cmd/gatehouse")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		build := exec.CommandContext(ctx, "scripts/build", o.binary)
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
 			return fmt.Errorf("building the server: %w", err)

@@ -157,6 +157,9 @@ func (p *Program) run(ctx context.Context, size int, set func(*jsonnet.VM)) ([]b
 	if size > p.runner.limits.MaxInput {
 		return nil, errInput
 	}
+	if err := standard(); err != nil {
+		return nil, err
+	}
 	return p.runner.within(ctx, func(ctx context.Context) ([]byte, error) {
 		vm := jsonnet.MakeVM()
 		vm.MaxStack = p.runner.limits.MaxStack

@@ -45,7 +45,7 @@ type Server struct {
 	output *lockedBuffer
 }
 
-// binary builds the server once for all tests of a package.
+// binary builds the server, as it is released, once for all tests of a package.
 var binary = sync.OnceValues(func() (string, error) {
 	_, file, _, ok := runtime.Caller(0)
 	if !ok {
@@ -57,9 +57,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "gatehouse")
-	build := exec.Command("go", "build", "-o", path, "./cmd/gatehouse")
-	build.Dir = root
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build := exec.Command(filepath.Join(root, "scripts", "build"), path)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the server: %w\n%s", err, out)
 	}
