@@ -82,7 +82,7 @@ func makeRun(t *testing.T, dir string) (public, admin string) {
 	}
 	lines := strings.Split(strings.TrimSpace(string(recipe)), "\n")
 	start := lines[len(lines)-1]
-	if len(lines) != 2 || !strings.Contains(lines[0], "go build") || !strings.Contains(lines[0], "-o bin/") || !strings.Contains(start, "DATA_DIR=./data bin/gatehouse serve") {
+	if len(lines) != 2 || !strings.Contains(lines[0], "scripts/build bin/ ") || !strings.Contains(start, "DATA_DIR=./data bin/gatehouse serve") {
 		t.Fatalf("make run does something else than README.md says:\n%s", recipe)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
