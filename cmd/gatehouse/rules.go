@@ -38,7 +38,7 @@ var ruleChangeColumns = []column{
 
 var ruleSourceColumns = []column{
 	{title: "NAME", field: "name"}, {title: "STATE", field: "state"}, {title: "RULES", field: "rules"}, {title: "LOADED", field: "loaded_at"},
-	{title: "CHECKED", field: "checked_at"}, {title: "ERROR", field: "error"},
+	{title: "KEPT", field: "kept_at"}, {title: "CHECKED", field: "checked_at"}, {title: "ERROR", field: "error"},
 }
 
 func rulesCommand() *cobra.Command {

@@ -16,5 +16,7 @@
 //
 // and expressions are only the last check of the few that are left. What is looked up is never narrower than the pattern.
 // Among the rules that match, the highest priority wins; two of the same are refused when they are loaded, by going through
-// both patterns at once (overlap), with a request that both match.
+// both patterns at once (overlap), with a request that both match. Two of different tenants are refused whatever their priorities.
+//
+// It also owns the table access_rule_copy: what remote sources said last, for starts without them.
 package access

@@ -19,6 +19,7 @@ type httpReader struct {
 
 	etag, modified string // of what was read last
 	known          digest
+	latest         document
 }
 
 func newHTTPReader(at location, c SourceConfig, limit int64) *httpReader {
@@ -63,5 +64,22 @@ func (r *httpReader) read(ctx context.Context) ([]Rule, error) {
 	if r.known.same(text) {
 		return nil, errUnchanged
 	}
+	r.latest = document{Text: text, ETag: r.etag, Modified: r.modified}
 	return parseDocument(text, r.name)
+}
+
+// said implements remembering.
+func (r *httpReader) said() *document {
+	d := r.latest
+	r.latest = document{}
+	return &d
+}
+
+// resume implements remembering.
+func (r *httpReader) resume(d *document) {
+	if r.known.valid {
+		return
+	}
+	r.etag, r.modified = d.ETag, d.Modified
+	r.known.same(d.Text)
 }

@@ -20,8 +20,9 @@ type bucketReader struct {
 	bucket bucket
 	limit  int64
 
-	etag  string // of what was read last
-	known digest
+	etag   string // of what was read last
+	known  digest
+	latest document
 }
 
 func newBucketReader(at location, keys S3Config, limit int64) (*bucketReader, error) {
@@ -76,7 +77,24 @@ func (r *bucketReader) read(ctx context.Context) ([]Rule, error) {
 	if r.known.same(text) {
 		return nil, errUnchanged
 	}
+	r.latest = document{Text: text, ETag: r.etag}
 	return parseDocument(text, r.name)
+}
+
+// said implements remembering.
+func (r *bucketReader) said() *document {
+	d := r.latest
+	r.latest = document{}
+	return &d
+}
+
+// resume implements remembering.
+func (r *bucketReader) resume(d *document) {
+	if r.known.valid {
+		return
+	}
+	r.etag = d.ETag
+	r.known.same(d.Text)
 }
 
 // bucketError says what the store said, without the URL that was asked, which may be signed.

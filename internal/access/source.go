@@ -48,6 +48,14 @@ type source struct {
 	changed  time.Time
 	checked  time.Time
 	refusals uint64
+
+	copyName string    // under which the database keeps what came into force; "" where it keeps nothing
+	maxBytes int64     // of a document
+	said     *document // what offered was read from
+	unkept   *document // is in force, and not written down yet
+	recalled bool      // the database was asked for the copy
+	backup   *backup
+	keptAt   time.Time // when the rules in force were read, where they are those of the copy; else zero
 }
 
 // Rulebook keeps the engine's rules as the sources have them: all sources are one set, which is loaded whole. What cannot be
@@ -125,6 +133,9 @@ func newSource(at location, c SourceConfig, all SourcesConfig) (s *source, err e
 		s.reader, err = newBucketReader(at, c.S3, all.MaxBytes)
 	default:
 		s.reader = newHTTPReader(at, c, all.MaxBytes)
+	}
+	if _, remote := s.reader.(remembering); remote {
+		s.copyName, s.maxBytes = copyName(c), all.MaxBytes
 	}
 	return s, err
 }
@@ -223,6 +234,21 @@ func (b *Rulebook) check(ctx context.Context, s *source) bool {
 	if ctx.Err() != nil {
 		return false
 	}
+	could := b.take(ctx, s, rules, err)
+	if b.lacks(s) {
+		b.recall(ctx, s)
+	}
+	for _, one := range b.sources { // what s has may have shown that another's rules cannot be
+		if one != s && b.lacks(one) {
+			one.nudge()
+		}
+	}
+	b.keep(ctx)
+	return could
+}
+
+// take loads what a source was read to have, where that is something new. False says that it could not be read.
+func (b *Rulebook) take(ctx context.Context, s *source, rules []Rule, err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s.checked = b.now()
@@ -230,6 +256,9 @@ func (b *Rulebook) check(ctx context.Context, s *source) bool {
 	switch {
 	case errors.Is(err, errUnchanged):
 		b.hear(ctx, s)
+		if s.wrong == nil {
+			s.keptAt = time.Time{} // the source says so itself
+		}
 	case refused:
 		b.hear(ctx, s)
 		s.offered, s.fresh = nil, false // what was read before is not there any more
@@ -244,7 +273,11 @@ func (b *Rulebook) check(ctx context.Context, s *source) bool {
 				rules[i].Tenant = s.tenant
 			}
 		}
-		s.offered, s.fresh, s.wrong = rules, true, errWaits
+		s.offered, s.fresh, s.wrong, s.said = rules, true, errWaits, nil
+		if r, ok := s.reader.(remembering); ok {
+			s.said = r.said()
+			s.said.Read = s.checked
+		}
 		b.load(ctx, s)
 	}
 	return true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // load brings what the sources have into force: all that is new if that is possible, else what s has, and then what the others
@@ -15,9 +16,7 @@ func (b *Rulebook) load(ctx context.Context, s *source) {
 	}
 	_, err := b.engine.Load(ctx, everything)
 	if err == nil {
-		for _, one := range b.sources {
-			b.accept(ctx, one)
-		}
+		b.settle(ctx, func(*source) bool { return true })
 		return
 	}
 	for _, one := range b.pending(s) {
@@ -28,15 +27,33 @@ func (b *Rulebook) load(ctx context.Context, s *source) {
 		_, wrong := b.engine.Load(ctx, alone)
 		switch {
 		case wrong == nil:
-			b.accept(ctx, one)
+			b.settle(ctx, func(other *source) bool { return other == one })
 		case one == s:
 			err = wrong
 		default:
 			b.refuse(ctx, one, wrong)
 		}
 	}
+	if !s.inForce && s.backup != nil {
+		others := func(other *source) bool { return other != s }
+		if rest, complete := b.compose(others); complete {
+			if _, wrong := b.engine.Load(ctx, rest); wrong == nil {
+				b.settle(ctx, others)
+			}
+		}
+	}
 	if s.fresh {
 		b.blame(ctx, s, err)
+	}
+}
+
+// settle notes what was loaded: the newest rules of those that newest names, of the others what compose takes.
+func (b *Rulebook) settle(ctx context.Context, newest func(*source) bool) {
+	for _, s := range b.sources {
+		if newest(s) {
+			b.accept(ctx, s)
+		}
+		b.resume(ctx, s)
 	}
 }
 
@@ -55,8 +72,8 @@ func (b *Rulebook) pending(s *source) []*source {
 	return list
 }
 
-// compose puts together the rules of all sources: the newest of those that newest names, of the others what is in force. It
-// says whether every source has some.
+// compose puts together the rules of all sources: the newest of those that newest names, of the others what is in force, else
+// what was kept of them. It says whether every source has some.
 func (b *Rulebook) compose(newest func(*source) bool) (rules []Rule, complete bool) {
 	for _, s := range b.sources {
 		switch {
@@ -64,6 +81,8 @@ func (b *Rulebook) compose(newest func(*source) bool) (rules []Rule, complete bo
 			rules = append(rules, s.offered...)
 		case s.inForce:
 			rules = append(rules, s.accepted...)
+		case s.backup != nil:
+			rules = append(rules, s.backup.rules...)
 		default:
 			return nil, false
 		}
@@ -78,6 +97,7 @@ func (b *Rulebook) accept(ctx context.Context, s *source) {
 	}
 	before := len(s.accepted)
 	s.accepted, s.inForce, s.offered, s.fresh, s.wrong, s.changed = s.offered, true, nil, false, nil, b.now()
+	s.unkept, s.said, s.backup, s.keptAt = s.said, nil, nil, time.Time{}
 	b.log.Log(ctx, newsOf(before, len(s.accepted)), "access rules loaded", "source", s.name, "rules", len(s.accepted))
 }
 

@@ -37,6 +37,9 @@ type SourceStatus struct {
 	Rules int `json:"rules"`
 	// LoadedAt is since when they are in force; zero where none ever were.
 	LoadedAt time.Time `json:"loaded_at,omitzero"`
+	// KeptAt is when the source had the rules in force, where it could not be had since this server started, and they are those
+	// that the database kept; else zero.
+	KeptAt time.Time `json:"kept_at,omitzero"`
 	// CheckedAt is when the source was asked last.
 	CheckedAt time.Time `json:"checked_at,omitzero"`
 	// Error says what is wrong; Faults are the same one by one, where rules are refused.
@@ -60,7 +63,7 @@ func (b *Rulebook) Status() []SourceStatus {
 func (s *source) status() SourceStatus {
 	st := SourceStatus{
 		Name: s.name, Kind: s.kind, Tenant: s.tenant, State: SourceLoaded, Rules: len(s.accepted),
-		LoadedAt: s.changed, CheckedAt: s.checked, Refusals: s.refusals,
+		LoadedAt: s.changed, CheckedAt: s.checked, Refusals: s.refusals, KeptAt: s.keptAt,
 	}
 	switch {
 	case s.wrong != nil:
@@ -119,6 +122,9 @@ func (s *source) warning() string {
 	}
 	if !s.inForce {
 		return why + "; none of its rules are in force"
+	}
+	if !s.keptAt.IsZero() {
+		return why + "; in force is what was kept of " + s.keptAt.Format(time.RFC3339)
 	}
 	return why + "; in force are the rules of " + s.changed.Format(time.RFC3339)
 }

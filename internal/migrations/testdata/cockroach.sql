@@ -236,6 +236,19 @@ ALTER TABLE session ADD COLUMN epoch bigint;
 -- first verification ends that. NULL is no, as for all identities of before.
 ALTER TABLE identity ADD COLUMN unproven boolean;
 
+-- management/0011_access_rule_copy
+
+-- What remote sources of access rules said last that came into force, so that a server can start while they are out of reach.
+-- source is a digest of the address, which may hold a key; document the rules as they were read with their entity tag, packed and
+-- sealed: settings of handlers hold passwords.
+CREATE TABLE access_rule_copy (
+    tenant_id text COLLATE "C"  NOT NULL,
+    source    text COLLATE "C"  NOT NULL,
+    document  text NOT NULL,
+    read_at   timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, source)
+);
+
 -- management/0013_activity
 
 -- Events for the activity log that wait to be moved to the activity database, each written in the transaction of what it tells.

@@ -1,0 +1,107 @@
+package access
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// remembering is a reader of a remote source: what it says is kept, so that a server can start without it.
+type remembering interface {
+	reader
+	// said gives what was read last.
+	said() *document
+	// resume has the reader begin where the document was read, unless it has read something since.
+	resume(d *document)
+}
+
+// backup is what was kept of a source, of which nothing is in force yet.
+type backup struct {
+	rules []Rule
+	read  time.Time
+}
+
+// copyTimeout bounds what the database may take to keep or give back what a source said.
+const copyTimeout = 10 * time.Second
+
+// copyName is the source's name among the copies: a digest, as a URL may hold a key.
+func copyName(c SourceConfig) string {
+	sum := sha256.Sum256([]byte(c.URL))
+	return hex.EncodeToString(sum[:])
+}
+
+// lacks reports whether a source wants its copy: nothing of it was ever in force here, and what it says now, if anything, cannot
+// be. Whoever calls holds the source's reading lock.
+func (b *Rulebook) lacks(s *source) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	wrong := s.wrong != nil
+	if errors.Is(s.wrong, errWaits) { // for a source that is still being read, or because the newest of all do not go together?
+		wrong = !slices.ContainsFunc(b.sources, func(one *source) bool { return one.checked.IsZero() })
+	}
+	return s.copyName != "" && b.store != nil && !s.inForce && !s.recalled && (wrong || s.silent != nil)
+}
+
+// recall loads what was kept of a source that cannot be had. Whoever calls holds the source's reading lock.
+func (b *Rulebook) recall(ctx context.Context, s *source) {
+	b.mu.Lock()
+	s.recalled = true
+	b.mu.Unlock()
+	limited, cancel := context.WithTimeout(tenant.With(ctx, s.tenant), copyTimeout)
+	defer cancel()
+	d, err := b.store.copyOf(limited, s.copyName, s.maxBytes)
+	var rules []Rule
+	if err == nil {
+		rules, err = parseDocument(d.Text, s.name)
+	}
+	if err != nil {
+		if !errors.Is(err, errNoCopy) {
+			b.log.WarnContext(ctx, "what was kept of a source of access rules cannot be used", "source", s.name, "error", err)
+		}
+		return
+	}
+	for i := range rules {
+		rules[i].Tenant = s.tenant
+	}
+	if r, ok := s.reader.(remembering); ok {
+		r.resume(d)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.backup = &backup{rules, d.Read}
+	b.load(ctx, s)
+}
+
+// resume notes that what was kept of a source is in force.
+func (b *Rulebook) resume(ctx context.Context, s *source) {
+	if s.inForce || s.backup == nil {
+		return
+	}
+	s.accepted, s.inForce, s.changed, s.keptAt, s.backup = s.backup.rules, true, b.now(), s.backup.read, nil
+	b.log.WarnContext(ctx, "access rules are those that were kept when their source was read last", "source", s.name, "rules", len(s.accepted), "read_at", s.keptAt)
+}
+
+// keep writes down what came into force.
+func (b *Rulebook) keep(ctx context.Context) {
+	for _, s := range b.sources {
+		b.mu.Lock()
+		d := s.unkept
+		s.unkept = nil
+		b.mu.Unlock()
+		if d == nil || b.store == nil {
+			continue
+		}
+		limited, cancel := context.WithTimeout(tenant.With(ctx, s.tenant), copyTimeout)
+		err := b.store.keepCopy(limited, s.copyName, d)
+		cancel()
+		if err == nil {
+			continue
+		}
+		b.log.WarnContext(ctx, "access rules cannot be kept for a start without their source", "source", s.name, "error", err)
+	}
+}

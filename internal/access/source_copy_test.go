@@ -1,0 +1,107 @@
+package access
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+)
+
+// A server that starts while a source is out of reach, or has rules that cannot be, begins with what was in force last.
+func TestAStartWithoutASource(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		site := serveRules(t)
+		site.answer(200, strings.Replace(rulesText("a"), `"id"`, `"description":"hush hush","id"`, 1))
+		url := site.URL + "/rules?key=the-secret"
+		if one := replicas(t, db, 1, url, inline(rulesText("z")))[0]; ids(one.engine) != "a z" {
+			t.Fatalf("%+v", one.book.Status())
+		}
+		var kept string
+		if err := db.AllTenants().QueryRow(t.Context(), `SELECT document FROM access_rule_copy`).Scan(&kept); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(kept, "hush hush") || len(kept) < 100 {
+			t.Errorf("is not sealed: %s", kept)
+		}
+		for name, answer := range map[string]func(){
+			"out of reach":             func() { site.answer(503, "") },
+			"no rules":                 func() { site.answer(200, "[{]") },
+			"rules that cannot be":     func() { site.answer(200, strings.ReplaceAll(rulesText("b"), `"allow"`, `"unheard-of"`)) },
+			"rules that others forbid": func() { site.answer(200, rulesText("other", "z")) },
+		} {
+			answer()
+			// Another source beside it is loaded with its newest rules.
+			one := replicas(t, db, 1, url, inline(rulesText("z")))[0]
+			eventually(t, name, func() bool { return ids(one.engine) == "a z" })
+			st := one.book.Status()[0]
+			if st.KeptAt.IsZero() || st.State != SourceRefused && st.State != SourceUnreachable || one.book.Ready() != nil {
+				t.Errorf("%s: %+v, %v", name, st, one.book.Ready())
+			}
+			if text := strings.Join(one.book.Warnings(), "\n"); !strings.Contains(text, "in force is what was kept of") || strings.Contains(text, "the-secret") {
+				t.Errorf("%s: %s", name, text)
+			}
+			site.answer(200, rulesText("a"))
+			eventually(t, name+" has ended", func() bool {
+				st := one.book.Status()[0]
+				return st.State == SourceLoaded && st.KeptAt.IsZero() && ids(one.engine) == "a z"
+			})
+		}
+		site.answer(503, "")
+		if one := replicas(t, db, 1, site.URL+"/another")[0]; one.book.Ready() == nil || ids(one.engine) != "" {
+			t.Errorf("another source begins with the copy: %+v", one.book.Status())
+		}
+	})
+}
+
+// What the source had already when the copy was made is not sent again.
+func TestAStartResumesWithTheEntityTag(t *testing.T) {
+	db := testkit.SQLite(t, "management")
+	site := serveRules(t)
+	site.answer(200, rulesText("a"))
+	replicas(t, db, 1, site.URL)
+	site.answer(503, "")
+	one := replicas(t, db, 1, site.URL)[0]
+	if ids(one.engine) != "a" {
+		t.Fatalf("%+v", one.book.Status())
+	}
+	full, _ := site.counts()
+	site.answer(200, rulesText("a"))
+	eventually(t, "it is loaded", func() bool { return one.book.Status()[0].State == SourceLoaded })
+	if after, known := site.counts(); after != full || known == 0 || !one.book.Status()[0].KeptAt.IsZero() {
+		t.Errorf("sent %d times more", after-full)
+	}
+}
+
+func TestCopies(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		s := NewStore(db, sqldb.NewFeed(db, sqldb.FeedOptions{}), testkit.Ring(t), (&testkit.Clock{}).Now)
+		ctx := testkit.Context(t)
+		now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+		if _, err := s.copyOf(ctx, "x", 1<<20); !errors.Is(err, errNoCopy) {
+			t.Error(err)
+		}
+		for _, d := range []document{{Text: []byte("old"), Read: now}, {Text: []byte("new"), ETag: `"1"`, Modified: "then", Read: now.Add(time.Hour)}, {Text: []byte("late"), Read: now.Add(time.Minute)}} {
+			if err := s.keepCopy(ctx, "x", &d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d, err := s.copyOf(ctx, "x", 1<<20)
+		if err != nil || string(d.Text) != "new" || d.ETag != `"1"` || d.Modified != "then" || !d.Read.Equal(now.Add(time.Hour)) {
+			t.Errorf("%+v, %v", d, err)
+		}
+		if _, err := s.copyOf(tenant.With(ctx, "acme"), "x", 1<<20); !errors.Is(err, errNoCopy) {
+			t.Errorf("another tenant's: %v", err)
+		}
+		if err := s.keepCopy(ctx, "y", &document{Text: bytes.Repeat([]byte("a"), 3<<20), Read: now}); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.copyOf(ctx, "y", 1<<10); err == nil {
+			t.Error("more is read than may be")
+		}
+	})
+}
