@@ -21,6 +21,7 @@
 //	weak secrets         refused under 16 characters     also placeholders and what is easily guessed
 //	admin listener       open, on this machine only      asks for a key of secrets.admin or a client certificate
 //	databases            memory allowed                  memory refused
+//	TLS to databases     as the server can               certificates and names checked, unless an address says otherwise
 //	migrations           at start                        by gatehouse migrate up, unless databases.auto_migrate
 //	public listener      plain HTTP allowed              TLS here or at a declared proxy, https base URL
 //	front-channel tokens on                              off unless a client is named

@@ -143,3 +143,27 @@ func TestMySQLTLS(t *testing.T) {
 		}
 	}
 }
+
+// W07: paths of files may hold any character too, and the file is where the address says.
+func TestSQLitePaths(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a b", "a@b", "a:b", "a%b", "a%41", "a?b", "a#b", "a&b=c", `a'b"c`, `a\b`, "+", "日é😀", "$;()[]{}<>|*~!^`,", "tab\t"} {
+		for _, place := range []string{name + ".db", name + "/oauth.db"} {
+			path := filepath.Join(dir, place)
+			db, err := Open(t.Context(), Address{Scheme: "sqlite", Database: path}.DSN(), Options{Name: "oauth"})
+			if err != nil {
+				t.Errorf("%q: %v", path, err)
+				continue
+			}
+			if _, err := db.AllTenants().Exec(t.Context(), "CREATE TABLE x (id INTEGER)"); err != nil {
+				t.Errorf("%q: %v", path, err)
+			}
+			if err := db.Close(); err != nil {
+				t.Errorf("%q: %v", path, err)
+			}
+			if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+				t.Errorf("%q: no database is there: %v", path, err)
+			}
+		}
+	}
+}

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ func TestClassify(t *testing.T) {
 		{"postgres: foreign key", &pgconn.PgError{Code: "23503"}, ErrForeignKey},
 		{"postgres: starting up", &pgconn.PgError{Code: "57P03"}, ErrUnavailable},
 		{"postgres: too many connections", &pgconn.PgError{Code: "53300"}, ErrUnavailable},
+		{"postgres: the password was changed", &pgconn.PgError{Code: "28P01"}, ErrUnavailable},
 		{"postgres: connection failure", &pgconn.PgError{Code: "08006"}, ErrUnavailable},
 		{"postgres: a plan from before a migration", &pgconn.PgError{Code: "0A000", Message: "cached plan must not change result type"}, errConflict},
 		{"postgres: a time limit of the server's", &pgconn.PgError{Code: "57014", Message: "canceling statement due to statement timeout"}, ErrUnavailable},
@@ -48,6 +50,8 @@ func TestClassify(t *testing.T) {
 		{"mysql: no parent", &mysql.MySQLError{Number: 1452}, ErrForeignKey},
 		{"mysql: has children", &mysql.MySQLError{Number: 1451}, ErrForeignKey},
 		{"mysql: shutdown", &mysql.MySQLError{Number: 1053}, ErrUnavailable},
+		{"mysql: the password was changed", &mysql.MySQLError{Number: 1045}, ErrUnavailable},
+		{"mysql: encrypted connections only", &mysql.MySQLError{Number: 3159}, ErrUnavailable},
 		{"mysql: too many connections", &mysql.MySQLError{Number: 1040}, ErrUnavailable},
 		{"mysql: read-only after a failover", &mysql.MySQLError{Number: 1290}, ErrUnavailable},
 		{"mysql: no such table", &mysql.MySQLError{Number: 1146}, nil},
@@ -57,6 +61,8 @@ func TestClassify(t *testing.T) {
 		{"connection: refused", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, ErrUnavailable},
 		{"connection: reset", fmt.Errorf("write: %w", syscall.ECONNRESET), ErrUnavailable},
 		{"connection: cannot be made", &pgconn.ConnectError{Config: &pgconn.Config{}}, ErrUnavailable},
+		{"the password's file is gone", passwordError{errors.New("gone")}, ErrUnavailable},
+		{"another certificate", &tls.CertificateVerificationError{Err: errors.New("other")}, ErrUnavailable},
 		{"something else", errors.New("something else"), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -24,9 +24,12 @@
 //	mysql://user:password@host:3306/name         MySQL and MariaDB; also user:password@tcp(host:3306)/name
 //	cockroach://user:password@host:26257/name
 //
-// Parameters of ours: max_conns, max_idle_conns, max_conn_lifetime, max_conn_idle_time (max_idle_conns means
+// Address takes a DSN apart and puts one together, with any characters in names and passwords. An Admin is a connection for
+// work on databases and users.
+//
+// Parameters of ours: password_file, which is read for each new connection; max_conns, max_idle_conns, max_conn_lifetime, max_conn_idle_time (max_idle_conns means
 // nothing to PostgreSQL's pool, where only age and idleness end a connection); synchronous (SQLite);
-// tls_ca, tls_cert, tls_key (MySQL). A password may hold any character as it is, as long as it is clear where
+// tls, tls_ca, tls_cert, tls_key (MySQL). A password may hold any character as it is, as long as it is clear where
 // it ends.
 //
 // # What the tests cannot show

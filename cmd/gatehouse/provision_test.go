@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+)
+
+// provisioned is a configuration of four databases with names of their own on a server of the tests, which are dropped again.
+func provisioned(t *testing.T, dsn, group string) (file string, super sqldb.Address) {
+	t.Helper()
+	super, err := sqldb.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(super.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "gatehouse_test_" + strings.ToLower(rand.Text()[:12])
+	config := fmt.Sprintf(`databases:
+  %s:
+    host: %s
+    port: %s
+    user: %q
+    password: %q
+    names: {management: "%[4]s m", oauth: "%[4]s@o", activity: "%[4]s/a", flow: "%[4]s?f"}
+  provisioning: {user: %[6]q}
+`, group, host, port, name, "p@s:s/w%or?d#&'\"\\ ü", super.User)
+	quote, undo := `"`, "DROP ROLE IF EXISTS "+name
+	if group == "mysql" {
+		quote, undo = "`", "DROP USER IF EXISTS "+name
+	}
+	t.Cleanup(func() {
+		admin, err := sqldb.OpenAdmin(context.WithoutCancel(t.Context()), super)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = admin.Close() }()
+		for _, suffix := range []string{" m", "@o", "/a", "?f"} {
+			if err := admin.Exec(context.WithoutCancel(t.Context()), "DROP DATABASE IF EXISTS "+quote+name+suffix+quote); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := admin.Exec(context.WithoutCancel(t.Context()), undo); err != nil {
+			t.Error(err)
+		}
+	})
+	return write(t, t.TempDir(), "gatehouse.yaml", config), super
+}
+
+func TestProvision(t *testing.T) {
+	for group, dsn := range map[string]func(*testing.T) string{"postgres": testkit.Postgres, "mysql": testkit.MariaDB} {
+		t.Run(group, func(t *testing.T) {
+			file, super := provisioned(t, dsn(t), group)
+			secret := write(t, t.TempDir(), "dba", super.Password+"\n")
+
+			fails(t, call(t, "", "provision", "-c", file, "--password-file", write(t, t.TempDir(), "wrong", "wrong")), 1, "the administrator "+super.User, "password")
+			dry := works(t, "", "provision", "-c", file, "--password-file", secret, "--dry-run")
+			if !strings.Contains(dry, "would create the user") || !strings.Contains(dry, "changes would be made") {
+				t.Errorf("the dry run says %s", dry)
+			}
+			t.Setenv("GATEHOUSE_DATABASES_PROVISIONING_PASSWORD_FILE", secret)
+			out := works(t, "", "provision", "-c", file)
+			if !strings.Contains(out, "create the database") || !strings.Contains(out, "gatehouse migrate up") || strings.Contains(out, "p@s:s") || strings.Contains(out, super.Password) {
+				t.Errorf("the first run says %s", out)
+			}
+			if out := works(t, super.Password, "provision", "-c", file, "--password-file", "-"); !strings.HasPrefix(out, "nothing to do") {
+				t.Errorf("the second run says %s", out)
+			}
+			if out := works(t, "", "migrate", "up", "-c", file); !strings.Contains(out, "oauth: applied 0001_change_feed") {
+				t.Errorf("migrating says %s", out)
+			}
+			works(t, "", "migrate", "status", "-c", file)
+		})
+	}
+}
+
+func TestProvisionPrintsSQL(t *testing.T) {
+	file := write(t, t.TempDir(), "gatehouse.yaml", "databases: {cockroach: {host: db, user: app, password: hidden}}")
+	out := works(t, "", "provision", "-c", file, "--print-sql")
+	if !strings.Contains(out, `CREATE DATABASE "gatehouse_oauth" OWNER "app";`) || strings.Contains(out, "hidden") || strings.Contains(out, "SCRAM-SHA-256") {
+		t.Errorf("prints %s", out)
+	}
+	if out := works(t, "", "provision", "-c", file, "--print-sql", "--reveal"); !strings.Contains(out, "SCRAM-SHA-256$4096:") {
+		t.Errorf("with --reveal prints %s", out)
+	}
+	files := write(t, t.TempDir(), "gatehouse.yaml", "databases: {dsn: memory}")
+	for _, flag := range []string{"--print-sql", "--dry-run"} {
+		if out := works(t, "", "provision", "-c", files, flag); !strings.Contains(out, "nothing to do") {
+			t.Errorf("without a server %s prints %s", flag, out)
+		}
+	}
+	fails(t, call(t, "", "provision", "--reveal"), 2, "--print-sql")
+	fails(t, call(t, "", "provision", "--wait", "-1s"), 2, "--wait")
+	several := write(t, t.TempDir(), "gatehouse.yaml", `databases: {dsn: "postgres://app:hidden@a/x", flow: "postgres://app:hidden@b/x"}`)
+	r := call(t, "", "provision", "-c", several)
+	fails(t, r, 1, "databases.management and databases.flow are on different servers")
+	if strings.Contains(r.errs, "hidden") {
+		t.Errorf("shows a password: %s", r.errs)
+	}
+	empty := filepath.Join(t.TempDir(), "nothing")
+	fails(t, call(t, "", "provision", "-c", file, "--password-file", empty), 1, "--password-file", empty)
+}
+
+// A server that does not answer is waited for, one that says no is not.
+func TestProvisionWaits(t *testing.T) {
+	nobody := write(t, t.TempDir(), "gatehouse.yaml", `databases: {postgres: {host: 127.0.0.1, port: 1, user: app, password: x}}`)
+	fails(t, call(t, "", "provision", "-c", nobody, "--wait", "1500ms"), 1, "nothing listens there")
+	file, _ := provisioned(t, testkit.Postgres(t), "postgres")
+	fails(t, call(t, "", "provision", "-c", file, "--password-file", write(t, t.TempDir(), "wrong", "wrong"), "--wait", "1h"), 1, "password")
+}
