@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -108,6 +109,9 @@ type ErrorsConfig struct {
 }
 
 const defaultDecisionTimeout = 5 * time.Second
+
+// patience is how long a decision may take.
+func (c Config) patience() time.Duration { return cmp.Or(c.DecisionTimeout, defaultDecisionTimeout) }
 
 // DefaultConfig has no rules and lets nobody through.
 func DefaultConfig() Config {

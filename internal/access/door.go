@@ -1,7 +1,6 @@
 package access
 
 import (
-	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -86,7 +85,7 @@ func (d *Door) decide(ctx context.Context, began time.Time, asked *Asked, r *Req
 	if r.Target.Changed && !d.Normalized {
 		return d.Engine.Refuse(r, errUnnormalized)
 	}
-	p := &patience{Context: ctx, limit: cmp.Or(d.Engine.options.Config.DecisionTimeout, defaultDecisionTimeout), now: d.Now, began: began}
+	p := &patience{Context: ctx, limit: d.Engine.options.Config.patience(), now: d.Now, began: began}
 	defer p.end()
 	r.Body = p.excuse(r.Body)
 	decision := d.Engine.Decide(p, r)

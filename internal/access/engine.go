@@ -118,6 +118,8 @@ func (e *Engine) Refuse(r *Request, err error) *Decision {
 func (e *Engine) Explain(ctx context.Context, r *Request) *Decision {
 	set := e.loaded.Load()
 	x := &explanation{now: e.options.Now}
+	ctx, cancel := context.WithTimeout(ctx, e.options.Config.patience())
+	defer cancel()
 	d := set.decide(ctx, r, x)
 	if d.Rule == nil {
 		x.whyNone(set, r)

@@ -247,7 +247,7 @@ func TestExplainSaysWhy(t *testing.T) {
 		{ErrForbidden.Because(errors.Join(errors.New("two"), errors.New("lines"))), Refused, "Access credentials are not sufficient to access this resource: two: lines."},
 		{ErrForbidden, Refused, "Access credentials are not sufficient to access this resource."},
 		{ErrUnavailable.Because(errors.New("dial db.internal:5432: refused")), Failed, "Access cannot be decided at the moment: dial db.internal:5432: refused."},
-		{fmt.Errorf("ask: %w", ErrUnavailable.Because(errors.New("https://a.example.com/?token=hush said 500."))), Failed,
+		{fmt.Errorf("ask: %w", ErrUnavailable.Because(errors.New("https://a.example.com/?token=hush said 500"))), Failed,
 			"Access cannot be decided at the moment: ask: unavailable: Access cannot be decided at the moment.: https://a.example.com/?token=[redacted] said 500."},
 		{ErrUnavailable.Because(errors.New(strings.Repeat("so long ", 1000))), Failed, "Access cannot be decided at the moment: " + strings.Repeat("so long ", 1000)[:500] + " …."},
 	} {

@@ -75,7 +75,7 @@ func question(r *http.Request) Asked {
 	case err != nil:
 		q.Err = err
 	case byPath:
-		q.Err = said.contradicts(q)
+		q.Err = contradiction(said, q)
 	case (said.Path != "") != (said.Method != ""):
 		q.Err = errHalfAsked
 	case said.Path != "":
@@ -83,7 +83,7 @@ func question(r *http.Request) Asked {
 	case named:
 		q.Err = errNotAsked
 	default:
-		q.Err = said.contradicts(q)
+		q.Err = contradiction(said, q)
 	}
 	return q
 }
@@ -113,8 +113,8 @@ func forwarded(h http.Header) (said Asked, err error) {
 	return said, nil
 }
 
-// contradicts says which forwarding header asks for something else than q, nil where none does.
-func (said Asked) contradicts(q Asked) error {
+// contradiction says which forwarding header asks for something else than q, nil where none does.
+func contradiction(said, q Asked) error {
 	const cure = "it asks by its own request, so it must take the field of its client off; or set X-Forwarded-Method, -Proto, -Host and -Uri and ask at /decisions."
 	switch {
 	case said.Method != "" && said.Method != q.Method:

@@ -98,6 +98,13 @@ func rewrite(p *httputil.ProxyRequest) {
 	if pass.decision.Rule.Upstream.PreserveHost {
 		p.Out.Host = target.Host
 	}
+	// An application that speaks HTTP/2 after an upgrade would take further requests from the client past the rules (RFC 9113 has
+	// done away with it). WebSockets are no requests.
+	delete(p.Out.Header, "Http2-Settings")
+	if up := p.Out.Header.Get("Upgrade"); up != "" && !strings.EqualFold(up, "websocket") {
+		delete(p.Out.Header, "Upgrade")
+		delete(p.Out.Header, "Connection")
+	}
 	told := pass.decision.Upstream(pass.request.Header)
 	for _, name := range pass.decision.Withheld(pass.request, told) {
 		delete(p.Out.Header, name)

@@ -364,6 +364,17 @@ func TestProxyPassesWebSockets(t *testing.T) {
 	}
 }
 
+// An upgrade to HTTP/2 would be a tunnel past the rules.
+func TestProxyPassesNoOtherUpgrades(t *testing.T) {
+	address := behind(t, application(t, echo).URL, web.Options{}, &events{})
+	for _, protocol := range []string{"h2c", "websocket, h2c", "SPDY/3.1"} {
+		resp, body := through(t, address, "GET", "app.example.com", "/", nil, "Connection", "Upgrade", "Upgrade", protocol, "Http2-Settings", "AAMAAABkAAQAAP__")
+		if resp.StatusCode != 200 || strings.Contains(body, "Upgrade") || strings.Contains(strings.ToLower(body), "http2-settings") {
+			t.Errorf("%s: %d %s", protocol, resp.StatusCode, body)
+		}
+	}
+}
+
 // HTTP/2 in the clear on both sides, as gRPC speaks it, with trailers.
 func TestProxyPassesHTTP2(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
