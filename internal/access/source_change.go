@@ -168,6 +168,7 @@ func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change,
 			return nil, err
 		}
 		have := snap.of(ctx)
+		was := maps.Clone(have.rules)
 		c, done, err := plan(have)
 		if err != nil {
 			return nil, err
@@ -180,6 +181,7 @@ func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change,
 		if err != nil {
 			return nil, err
 		}
+		c.was = was
 		written, err := b.store.apply(ctx, snap.revision, *c)
 		if err != nil {
 			return nil, err

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -97,6 +99,8 @@ func (s *Store) load(ctx context.Context) (*snapshot, error) {
 type change struct {
 	remove []string // ids
 	write  []storedRule
+	// was are the tenant's rules from before; nil where they stay what they are, and are only sealed anew.
+	was map[string]storedRule
 }
 
 // apply makes the change, if the rules are still those of the revision; false says that somebody was faster, and nothing was
@@ -115,12 +119,40 @@ func (s *Store) apply(ctx context.Context, revision int64, c change) (done bool,
 		if err := s.insert(ctx, tx, c.write); err != nil {
 			return err
 		}
+		if err := c.tell(ctx, tx); err != nil {
+			return err
+		}
 		return s.feed.Publish(ctx, tx, Topic, "")
 	})
 	if errors.Is(err, sqldb.ErrDuplicate) {
 		return false, ErrRuleExists.Because(err)
 	}
 	return done, err
+}
+
+// tell writes the change into the activity log.
+func (c change) tell(ctx context.Context, tx *sqldb.Tx) error {
+	if c.was == nil {
+		return nil
+	}
+	before, after := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	for _, id := range c.remove {
+		if old, ok := c.was[id]; ok {
+			before[id] = json.RawMessage(old.document)
+		}
+	}
+	sets := map[string]bool{}
+	for _, r := range c.write {
+		after[r.rule.ID] = json.RawMessage(r.document)
+		sets[r.set] = true
+	}
+	e := activity.Event{Action: activity.RulesChanged, Subject: activity.Party{Kind: "rules"}}
+	if len(sets) == 1 {
+		e.Subject.ID = c.write[0].set
+	}
+	e.Detail = map[string]string{"removed": strconv.Itoa(len(c.remove)), "written": strconv.Itoa(len(c.write))}
+	e.Before, e.After = activity.Diff(before, after)
+	return activity.Write(ctx, tx, e)
 }
 
 // reseal writes the rules anew that were sealed with a secret which is not the first any more, so that it can go: how many. Where

@@ -118,8 +118,9 @@ func TestStatementsOfAChange(t *testing.T) {
 		read := func() error { book.check(ctx, book.api); return book.Ready() }
 		costs("the first reading", 2, read)
 		costs("a reading of what is known", 1, read)
-		// Read revision and rules; raise the one, write the others (in three pieces, but on PostgreSQL), tell the feed; read again.
-		costs("a new set of a hundred rules", 10, func() error {
+		// Read revision and rules; raise the one, write the others (in three pieces, but on PostgreSQL), tell the activity log
+		// and the feed; read again.
+		costs("a new set of a hundred rules", 11, func() error {
 			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many...)), Precondition{})
 			return err
 		})
@@ -127,15 +128,15 @@ func TestStatementsOfAChange(t *testing.T) {
 			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many...)), Precondition{})
 			return err
 		})
-		costs("a changed set, all of whose rules move up", 12, func() error {
+		costs("a changed set, all of whose rules move up", 13, func() error {
 			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many[1:]...)), Precondition{})
 			return err
 		})
-		costs("another rule", 8, func() error {
+		costs("another rule", 9, func() error {
 			_, err := book.Put(ctx, "many", rulesOf(t, ruleText("one", "/one"))[0], true, Precondition{})
 			return err
 		})
-		costs("a removed rule", 8, func() error {
+		costs("a removed rule", 9, func() error {
 			_, err := book.Remove(ctx, "one", Precondition{})
 			return err
 		})

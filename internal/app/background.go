@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
@@ -25,6 +26,7 @@ func (a *App) background(ctx context.Context) (wait func()) {
 		tasks["change feed of "+p.db.Name()] = p.feed.Run
 	}
 	for name, run := range tasks {
+		ctx := actor.With(ctx, actor.Actor{Kind: actor.System, ID: name})
 		running.Go(func() {
 			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 				a.log.ErrorContext(ctx, "a background task ended", "task", name, "error", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
@@ -78,6 +79,9 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 			}
 		}
 		if err := s.endIn(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := activity.Write(ctx, tx, activity.Event{Action: activity.IdentityDeleted, Subject: activity.Identity(id)}); err != nil {
 			return err
 		}
 		return s.feed.Publish(ctx, tx, Topic, id)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -46,7 +47,13 @@ func (s *Store) Create(ctx context.Context, id *Identity) error {
 	if err != nil {
 		return err
 	}
-	if err := s.db.InsertAll(ctx, inserts...); err != nil {
+	told, err := activity.Insert(ctx, s.db, activity.Event{
+		Action: activity.IdentityCreated, Subject: activity.Identity(id.ID), Detail: map[string]string{"schema": id.SchemaID},
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.db.InsertAll(ctx, append(inserts, told)...); err != nil {
 		return s.Conflict(ctx, id, exists(err))
 	}
 	id.created()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -56,7 +57,8 @@ func (s *Store) writeEnd(ctx context.Context, tx *sqldb.Tx, identityID string, d
 	row := endRow{id: secret.NewID(), identity: identityID, due: s.now().Add(settle)}
 	tx.AfterCommit(func() {
 		// A context of its own: the transaction's knows the transaction, which is over, and ends with the request.
-		ctx, cancel := context.WithTimeout(tenant.With(context.Background(), id), firstTry)
+		own := actor.WithOrigin(actor.With(tenant.With(context.Background(), id), actor.From(ctx)), actor.OriginOf(ctx))
+		ctx, cancel := context.WithTimeout(own, firstTry)
 		defer cancel()
 		if s.end(ctx, row.identity) == nil { // else it is due again soon
 			done(ctx, row)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
@@ -92,7 +93,11 @@ func (s *Store) insertBatch(ctx context.Context, batch []candidate) error {
 			inserts[i].Rows = append(inserts[i].Rows, c.inserts[i].Rows...)
 		}
 	}
-	if err := s.db.InsertAll(ctx, inserts...); err != nil {
+	told, err := activity.Insert(ctx, s.db, imported(batch)...)
+	if err != nil {
+		return err
+	}
+	if err := s.db.InsertAll(ctx, append(inserts, told)...); err != nil {
 		return err
 	}
 	for _, c := range batch {

@@ -644,7 +644,7 @@ func storeStatements(t *testing.T, db *sqldb.DB) {
 	count("create in a transaction", 3, func() error {
 		return f.db.InTx(f.ctx, func(ctx context.Context, tx *sqldb.Tx) error { return f.store.CreateIn(ctx, tx, id) })
 	})
-	count("create", 5, func() error { return f.store.Create(f.ctx, person("s2@example.com")) })
+	count("create", 6, func() error { return f.store.Create(f.ctx, person("s2@example.com")) })
 	count("get", 1, func() error { _, err := f.store.Get(f.ctx, id.ID); return err })
 	count("with credentials", 1, func() error { _, err := f.store.WithCredentials(f.ctx, id.ID); return err })
 	count("by identifier", 1, func() error { _, err := f.store.ByIdentifier(f.ctx, identity.Password, "s@example.com"); return err })
@@ -658,9 +658,9 @@ func storeStatements(t *testing.T, db *sqldb.DB) {
 		t.Fatal(err)
 	}
 	withPassword(all).Credentials["password"] = identity.Credential{Type: identity.Password, Config: []byte(`{"hashed_password":"z"}`)}
-	count("change a password", 3, func() error { return f.store.Update(f.ctx, all) }) // the row, the credential, the feed
+	count("change a password", 4, func() error { return f.store.Update(f.ctx, all) }) // the row, the credential, the activity log, the feed
 	all.Traits = []byte(`{"email":"s4@example.com"}`)
-	count("change an address", 6, func() error { return f.store.Update(f.ctx, all) })
+	count("change an address", 7, func() error { return f.store.Update(f.ctx, all) })
 }
 
 // Whoever writes in a transaction of others', which fails or runs twice, finds the identity as it was.

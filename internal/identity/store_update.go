@@ -8,12 +8,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
 // Update writes a changed identity in a transaction of its own; see UpdateIn. Taken tells what ErrExists is about.
 func (s *Store) Update(ctx context.Context, id *Identity) error {
-	err := s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return s.UpdateIn(ctx, tx, id) })
+	err := s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		if err := s.UpdateIn(ctx, tx, id); err != nil {
+			return err
+		}
+		return activity.Write(ctx, tx, id.updated())
+	})
 	return s.Conflict(ctx, id, err)
 }
 

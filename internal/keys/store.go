@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -178,8 +179,43 @@ func (s *Store) change(ctx context.Context, set string, p policy, now time.Time,
 		if err != nil || !changed {
 			return err
 		}
+		if err := activity.Write(ctx, tx, events(&before, &after)...); err != nil {
+			return err
+		}
 		return s.feed.Publish(ctx, tx, Topic, set)
 	})
+}
+
+// events tells what became of the keys of a set.
+func events(before, after *Set) []activity.Event {
+	var all []activity.Event
+	tell := func(action activity.Action, k *Key, was string) {
+		e := activity.Event{Action: action, Subject: activity.Party{Kind: "key", ID: k.ID}}
+		e.Detail = map[string]string{"set": after.Name, "algorithm": k.Algorithm, "state": string(k.State)}
+		if was != "" {
+			e.Detail["was"] = was
+		}
+		all = append(all, e)
+	}
+	for i := range after.Keys {
+		k := &after.Keys[i]
+		j := before.find(k.ID)
+		switch {
+		case j < 0:
+			tell(activity.KeyCreated, k, "")
+		case before.Keys[j].State == k.State && same(before.Keys[j].jwk, k.jwk):
+		case k.State == Active && before.Keys[j].State != Active:
+			tell(activity.KeyRotated, k, string(before.Keys[j].State))
+		default:
+			tell(activity.KeyChanged, k, string(before.Keys[j].State))
+		}
+	}
+	for i := range before.Keys {
+		if k := &before.Keys[i]; after.find(k.ID) < 0 {
+			tell(activity.KeyWithdrawn, k, "")
+		}
+	}
+	return all
 }
 
 // hold locks the set's row until the end of the transaction, and makes it when there is none.

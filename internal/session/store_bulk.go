@@ -43,6 +43,9 @@ func (s *Store) Manage(ctx context.Context, b Bulk) (n int, more bool, err error
 		if err != nil || done == 0 && len(b.Identities) == 0 {
 			return err
 		}
+		if err := b.tell(ctx, tx, n); err != nil {
+			return err
+		}
 		if b.Everybody {
 			return s.feed.Publish(ctx, tx, Topic, "")
 		}
@@ -54,6 +57,17 @@ func (s *Store) Manage(ctx context.Context, b Bulk) (n int, more bool, err error
 		return nil
 	})
 	return n, b.Everybody && len(b.Sessions) == bulkLimit, err
+}
+
+// tell writes into the activity log what was done, and to how many sessions in all.
+func (b Bulk) tell(ctx context.Context, tx *sqldb.Tx, n int) error {
+	if n > 0 && len(b.Identities) == 0 && !b.Everybody {
+		return ended(ctx, tx, b.Sessions...)
+	}
+	if n == 0 {
+		return nil
+	}
+	return endedOf(ctx, tx, n, b.Identities...)
 }
 
 func (s *Store) manageIn(ctx context.Context, tx *sqldb.Tx, column string, ids []string, remove bool) (int64, error) {

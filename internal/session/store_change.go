@@ -2,8 +2,10 @@ package session
 
 import (
 	"context"
+	"strconv"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
@@ -50,7 +52,35 @@ func (s *Store) RevokeIn(ctx context.Context, tx *sqldb.Tx, id string) error {
 	if n == 0 {
 		return ErrNotFound
 	}
+	if err := ended(ctx, tx, id); err != nil {
+		return err
+	}
 	return s.feed.Publish(ctx, tx, Topic, id)
+}
+
+// ended writes into the activity log that sessions were ended, by their ids.
+func ended(ctx context.Context, tx *sqldb.Tx, ids ...string) error {
+	events := make([]activity.Event, len(ids))
+	for i, id := range ids {
+		events[i] = activity.Event{Action: activity.SessionRevoked, Subject: activity.Party{Kind: "session", ID: id}}
+	}
+	return activity.Write(ctx, tx, events...)
+}
+
+// endedOf writes into the activity log that sessions of identities, or of everybody where there is none, were ended.
+func endedOf(ctx context.Context, tx *sqldb.Tx, sessions int, identities ...string) error {
+	if len(identities) == 0 {
+		identities = []string{""}
+	}
+	events := make([]activity.Event, len(identities))
+	for i, id := range identities {
+		e := activity.Event{Action: activity.SessionsRevoked, Detail: map[string]string{"sessions": strconv.Itoa(sessions)}}
+		if id != "" {
+			e.Subject = activity.Identity(id)
+		}
+		events[i] = e
+	}
+	return activity.Write(ctx, tx, events...)
 }
 
 // RevokeOwn ends a session if it belongs to the identity, and says nothing where it does not.
@@ -63,6 +93,9 @@ func (s *Store) RevokeOwn(ctx context.Context, identityID, id string) error {
 		if err != nil || n == 0 {
 			return err
 		}
+		if err := ended(ctx, tx, id); err != nil {
+			return err
+		}
 		return s.feed.Publish(ctx, tx, Topic, id)
 	})
 }
@@ -70,8 +103,10 @@ func (s *Store) RevokeOwn(ctx context.Context, identityID, id string) error {
 // RevokeOthers ends all sessions of the identity but one and tells how many had not been revoked before.
 func (s *Store) RevokeOthers(ctx context.Context, identityID, keepID string) (n int, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) (err error) {
-		n, err = s.RevokeAllIn(ctx, tx, identityID, keepID)
-		return err
+		if n, err = s.RevokeAllIn(ctx, tx, identityID, keepID); err != nil || n == 0 {
+			return err
+		}
+		return endedOf(ctx, tx, n, identityID)
 	})
 	return n, err
 }
@@ -131,7 +166,10 @@ func (s *Store) DeleteAll(ctx context.Context, identityID string) (n int, err er
 		if err = s.people.RaiseEpochIn(ctx, tx, identityID); err == nil {
 			n, err = s.deleteAllIn(ctx, tx, identityID)
 		}
-		return err
+		if err != nil || n == 0 {
+			return err
+		}
+		return endedOf(ctx, tx, n, identityID)
 	})
 	return n, err
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -161,10 +162,24 @@ func (s *Store) revokeHalf(ctx context.Context, query string, args []any) error 
 // keeps a verifier from being used twice.
 func (s *Store) revokeIn(ctx context.Context, tx *sqldb.Tx, ids []string) error {
 	now := s.o.Now()
-	_, err := tx.Exec(ctx, `UPDATE oauth_consent SET revoked_at = ?, listed = ?, remembered = ?, review_at = ?
+	n, err := tx.Exec(ctx, `UPDATE oauth_consent SET revoked_at = ?, listed = ?, remembered = ?, review_at = ?
 		WHERE tenant_id = :tenant AND id IN (?) AND revoked_at IS NULL`, now, false, false, now.Add(reviewAfter), ids)
 	if err != nil {
 		return err
 	}
+	if n > 0 {
+		if err := activity.Write(ctx, tx, revoked(activity.ConsentRevoked, "consent", ids)...); err != nil {
+			return err
+		}
+	}
 	return s.o.Tokens.RevokeFamiliesIn(ctx, tx, ids...)
+}
+
+// revoked are the events of what was ended, by ids.
+func revoked(action activity.Action, kind string, ids []string) []activity.Event {
+	events := make([]activity.Event, len(ids))
+	for i, id := range ids {
+		events[i] = activity.Event{Action: action, Subject: activity.Party{Kind: kind, ID: id}}
+	}
+	return events
 }

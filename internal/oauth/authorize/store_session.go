@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -129,8 +130,14 @@ func (s *Store) EndSessions(ctx context.Context, subject string) error {
 }
 
 func (s *Store) endSessions(ctx context.Context, tx *sqldb.Tx, ids []string) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM oauth_login_session WHERE tenant_id = :tenant AND id IN (?)`, ids); err != nil {
+	n, err := tx.Exec(ctx, `DELETE FROM oauth_login_session WHERE tenant_id = :tenant AND id IN (?)`, ids)
+	if err != nil {
 		return err
+	}
+	if n > 0 {
+		if err := activity.Write(ctx, tx, revoked(activity.SessionRevoked, "login_session", ids)...); err != nil {
+			return err
+		}
 	}
 	for _, id := range ids {
 		if err := s.o.Feed.Publish(ctx, tx, sessionTopic, id); err != nil {

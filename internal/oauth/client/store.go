@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
@@ -139,12 +140,26 @@ func (s *Store) Create(ctx context.Context, c *Client) error {
 		if err := s.writeOrigins(ctx, tx, c.ID, nil, c.AllowedCORSOrigins); err != nil {
 			return err
 		}
+		if err := tell(ctx, tx, activity.ClientCreated, c, nil, json.RawMessage(document), len(c.secrets) > 0); err != nil {
+			return err
+		}
 		return s.feed.Publish(ctx, tx, Topic, c.ID)
 	})
 	if errors.Is(err, sqldb.ErrDuplicate) {
 		return ErrExists.Because(err)
 	}
 	return err
+}
+
+// tell writes a change into the activity log. Of secrets it tells that they are others.
+func tell(ctx context.Context, tx *sqldb.Tx, action activity.Action, c *Client, before, after json.RawMessage, secrets bool) error {
+	e := activity.Event{Action: action, Subject: activity.Client(c.ID)}
+	e.Subject.Name = c.Name
+	e.Before, e.After = activity.Diff(before, after)
+	if secrets {
+		e.Detail = map[string]string{"secret": "changed"}
+	}
+	return activity.Write(ctx, tx, e)
 }
 
 func encode(c *Client) (document, secrets string, err error) {
@@ -177,12 +192,16 @@ func (s *Store) Change(ctx context.Context, id string, fn func(*Client) (*Client
 			return nil, err
 		}
 		version, origins := old.version, slices.Clone(old.AllowedCORSOrigins)
+		before, secrets, err := encode(old)
+		if err != nil {
+			return nil, err
+		}
 		next, err := fn(old)
 		if err != nil {
 			return nil, err
 		}
 		next.ID, next.version, next.UpdatedAt = id, version, s.now()
-		written, err := s.update(ctx, next, origins)
+		written, err := s.update(ctx, next, former{origins, json.RawMessage(before), secrets})
 		if err != nil {
 			return nil, err
 		}
@@ -193,7 +212,14 @@ func (s *Store) Change(ctx context.Context, id string, fn func(*Client) (*Client
 	return nil, ErrChanged
 }
 
-func (s *Store) update(ctx context.Context, c *Client, origins []string) (written bool, err error) {
+// former is what of a client is compared with what comes in its place.
+type former struct {
+	origins  []string
+	document json.RawMessage
+	secrets  string
+}
+
+func (s *Store) update(ctx context.Context, c *Client, was former) (written bool, err error) {
 	document, secrets, err := encode(c)
 	if err != nil {
 		return false, err
@@ -207,7 +233,10 @@ func (s *Store) update(ctx context.Context, c *Client, origins []string) (writte
 		if written = n == 1; err != nil || !written {
 			return err
 		}
-		if err := s.writeOrigins(ctx, tx, c.ID, origins, c.AllowedCORSOrigins); err != nil {
+		if err := s.writeOrigins(ctx, tx, c.ID, was.origins, c.AllowedCORSOrigins); err != nil {
+			return err
+		}
+		if err := tell(ctx, tx, activity.ClientUpdated, c, was.document, json.RawMessage(document), secrets != was.secrets); err != nil {
 			return err
 		}
 		return s.feed.Publish(ctx, tx, Topic, c.ID)
@@ -230,6 +259,9 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 			return ErrNotFound
 		}
 		if err := s.dropOrigins(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := activity.Write(ctx, tx, activity.Event{Action: activity.ClientDeleted, Subject: activity.Client(id)}); err != nil {
 			return err
 		}
 		return s.feed.Publish(ctx, tx, Topic, id)

@@ -3,7 +3,9 @@ package token
 import (
 	"context"
 	"slices"
+	"strconv"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
@@ -31,7 +33,7 @@ func (s *Store) RevokeFamiliesIn(ctx context.Context, tx *sqldb.Tx, families ...
 	if len(families) == 0 {
 		return nil
 	}
-	now := s.now()
+	now, found := s.now(), int64(0)
 	// A redemption in flight holds the lock of the row that it spends. The first update waits for it, but need not see
 	// the rows that it stored; the next one does. When an update finds nothing more, nothing more can come: whatever
 	// could have been spent is revoked.
@@ -41,8 +43,13 @@ func (s *Store) RevokeFamiliesIn(ctx context.Context, tx *sqldb.Tx, families ...
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		if found += n; n == 0 {
 			break
+		}
+	}
+	if found > 0 {
+		if err := tell(ctx, tx, activity.TokenFamilyRevoked, "token_family", families...); err != nil {
+			return err
 		}
 	}
 	for _, family := range families {
@@ -53,6 +60,15 @@ func (s *Store) RevokeFamiliesIn(ctx context.Context, tx *sqldb.Tx, families ...
 	return nil
 }
 
+// tell writes into the activity log what became of some of a kind, by their ids.
+func tell(ctx context.Context, tx *sqldb.Tx, action activity.Action, kind string, ids ...string) error {
+	events := make([]activity.Event, len(ids))
+	for i, id := range ids {
+		events[i] = activity.Event{Action: action, Subject: activity.Party{Kind: kind, ID: id}}
+	}
+	return activity.Write(ctx, tx, events...)
+}
+
 // RevokeToken revokes one token by its digest. One that does not exist is no error.
 func (s *Store) RevokeToken(ctx context.Context, digest string) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
@@ -60,6 +76,10 @@ func (s *Store) RevokeToken(ctx context.Context, digest string) error {
 		n, err := tx.Exec(ctx, `UPDATE oauth_token SET revoked_at = ?, expires_at = COALESCE(expires_at, ?)
 			WHERE tenant_id = :tenant AND digest = ? AND revoked_at IS NULL`, now, now.Add(spentKept), digest)
 		if err != nil || n == 0 {
+			return err
+		}
+		// The digest tells nobody the token, and nobody needs to know it.
+		if err := tell(ctx, tx, activity.TokenRevoked, "token", digest); err != nil {
 			return err
 		}
 		return s.feed.Publish(ctx, tx, topic, tokenChanged+digest)
@@ -79,6 +99,10 @@ func (s *Store) DeleteByClient(ctx context.Context, clientID string) error {
 				return err
 			}
 			if _, err := tx.Exec(ctx, `DELETE FROM oauth_token WHERE tenant_id = :tenant AND digest IN (?)`, digests); err != nil {
+				return err
+			}
+			e := activity.Event{Action: activity.TokensDeleted, Subject: activity.Client(clientID), Detail: map[string]string{"tokens": strconv.Itoa(n)}}
+			if err := activity.Write(ctx, tx, e); err != nil {
 				return err
 			}
 			return s.feed.Publish(ctx, tx, topic, clientChanged+clientID)
