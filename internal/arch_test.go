@@ -17,11 +17,11 @@ type floor struct {
 }
 
 // ground is what every service and feature may stand on. testkit belongs to tests and has a rule of its own.
-var ground = []string{"fault", "tenant", "actor", "wait", "spell", "sprig", "secret", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
+var ground = []string{"fault", "tenant", "actor", "wait", "spell", "sprig", "secret", "transit", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
 
 // services may be used by each feature.
 var services = []string{
-	"identity", "session", "oauth/client", "keys", "courier", "hook", "activity", "flow", "limit", "dataset", "backup", "harden", "provision",
+	"identity", "session", "oauth/client", "keys", "courier", "hook", "activity", "flow", "limit", "seal", "dataset", "backup", "harden", "provision",
 }
 
 // features do what the server is there for.
@@ -60,6 +60,8 @@ var floors = []floor{
 		"what people may write, and what they most likely meant, is computed from text alone"},
 	{[]string{"secret"}, []string{"fault"},
 		"keys, tokens and password hashes are computed, not stored or served here"},
+	{[]string{"transit"}, []string{"secret"},
+		"the words of one HTTP API, for the secrets that are wrapped there"},
 	{[]string{"telemetry"}, []string{"fault", "tenant", "secret"},
 		"logs, metrics and traces must be usable by every other package"},
 	{[]string{"web"}, []string{"fault", "tenant", "actor", "wait", "secret", "telemetry"},
@@ -86,7 +88,7 @@ var floors = []floor{
 		"a session belongs to an identity; an identity does not know who is signed in"},
 	{[]string{"activity"}, below(ground),
 		"whoever changes something writes it into the activity log in the same transaction: services stand on it, and it on none"},
-	{[]string{"identity", "oauth/client", "keys", "courier", "hook", "flow", "limit", "dataset", "backup", "harden"}, below(ground, []string{"activity"}),
+	{[]string{"identity", "oauth/client", "keys", "courier", "hook", "flow", "limit", "seal", "dataset", "backup", "harden"}, below(ground, []string{"activity"}),
 		"a service stands on the ground alone, so that every feature can use it without bringing another feature along"},
 
 	// Features. The three wings (people, clients, doors) do not import one another: where one needs another it declares a

@@ -22,8 +22,8 @@ var keyColumns = []column{
 }
 
 func keysCommand() *cobra.Command {
-	cmd := group("keys", "List and rotate signing keys",
-		"  gatehouse keys list\n  gatehouse keys rotate", listKeys(), rotateKeys())
+	cmd := group("keys", "List and rotate signing keys; care for the secrets that seal stored data",
+		"  gatehouse keys list\n  gatehouse keys rotate\n  gatehouse keys seal status", listKeys(), rotateKeys(), sealCommand())
 	addEndpointFlags(cmd)
 	addFormatFlag(cmd)
 	return cmd

@@ -208,6 +208,14 @@ func (s *Store) insert(ctx context.Context, tx *sqldb.Tx, rules []storedRule) er
 	return err
 }
 
+// Sealed says where rules are kept; the ring is NewStore's.
+func Sealed(ring *secret.Ring) secret.Column {
+	return secret.Column{
+		Database: "management", Table: "access_rule", Name: "document", Key: []string{"tenant_id", "rule_id"}, Ring: ring,
+		Binding: func(key []string) []byte { return binding(tenant.ID(key[0]), key[1]) },
+	}
+}
+
 // binding is the additional data of a sealed rule, so that rows cannot be swapped. A tenant's id has no blank.
 func binding(of tenant.ID, id string) []byte { return []byte(string(of) + " " + id) }
 

@@ -146,6 +146,14 @@ func (s *Store) begin(ctx context.Context, tx *sqldb.Tx) (head, []byte, error) {
 	return h, key[:], err
 }
 
+// Sealed says where the keys of the chains are kept; the ring is NewStore's.
+func Sealed(ring *secret.Ring) secret.Column {
+	return secret.Column{
+		Database: "activity", Table: "activity_head", Name: "sealed_key", Key: []string{"tenant_id"}, Ring: ring,
+		Binding: func(key []string) []byte { return headData(tenant.ID(key[0])) },
+	}
+}
+
 // headData binds a chain's key to its tenant.
 func headData(of tenant.ID) []byte { return []byte("activity_head\x00" + string(of)) }
 

@@ -21,7 +21,7 @@ type activityLog struct {
 
 // newActivityLog ties the databases in which events wait to the one in which they are kept. sources are where else they wait.
 func newActivityLog(a *App, system *secret.Ring, sources ...activity.Source) (*activityLog, error) {
-	l := &activityLog{store: activity.NewStore(a.databases.byName["activity"], system.For("activity")), config: a.cfg.Activity}
+	l := &activityLog{store: activity.NewStore(a.databases.byName["activity"], system.For(forActivity)), config: a.cfg.Activity}
 	for _, logical := range []string{"management", "oauth"} {
 		sources = append(sources, activity.Outbox{DB: a.databases.byName[logical], Logical: logical})
 	}

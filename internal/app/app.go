@@ -33,6 +33,9 @@ type App struct {
 // New opens the databases, brings their schemas up to date where the configuration says so, and puts the features
 // together. It listens nowhere yet. What it opened is closed by Run, or at once when it fails.
 func New(ctx context.Context, cfg *config.Config, version string) (*App, error) {
+	if err := cfg.Unwrap(ctx); err != nil {
+		return nil, err
+	}
 	log := telemetry.NewLogger(os.Stderr, cfg.Log, telemetry.ContextAttr{Key: "request_id", Value: web.RequestID})
 	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version)}
 	var err error
@@ -58,6 +61,9 @@ func (a *App) assemble(ctx context.Context, version string) error {
 		return err
 	}
 	a.features = f
+	if err := a.beginSealing(ctx); err != nil {
+		return err
+	}
 	a.health = &web.Health{Version: version, Checks: a.checks, Warnings: a.warnings, Log: a.log}
 	a.measureDatabases()
 	a.features.doors.book.Start(ctx)
@@ -98,6 +104,9 @@ func (a *App) checks(ctx context.Context) map[string]error {
 				wrong["migrations"] = notMigrated.With(err.Error())
 			}
 		}
+	}
+	if err := a.features.seals.Ready(); err != nil {
+		wrong["secrets"] = err
 	}
 	if a.doorsOpen() {
 		if err := a.features.doors.book.Ready(); err != nil {

@@ -87,7 +87,7 @@ func (b *clientsBuilder) makeTokens() {
 		Audiences:            []string{b.issuer, b.base.Join("/oauth2/token")},
 		AssertionMaxLifetime: cfg.Clients.AssertionMaxLifetime, Now: now, Log: b.app.log,
 	}
-	wire := &secret.Tokens{Prefix: tokenPrefix, Ring: b.system.For("tokens")}
+	wire := &secret.Tokens{Prefix: tokenPrefix, Ring: b.system.For(forTokens)}
 	b.tokens = token.NewStore(token.StoreOptions{DB: b.db, Feed: b.feed, Tokens: wire, Keys: b.signing, Config: cfg.Token(), Now: now})
 	issuer := b.issuer
 	b.issuing = &token.Issuer{

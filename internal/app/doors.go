@@ -78,7 +78,7 @@ func newDoors(a *App, o doorOptions) (*doors, error) {
 	management := a.databases.byName["management"]
 	d.book, err = access.NewRulebook(access.RulebookOptions{
 		Engine: d.engine, Config: cfg.Rules, Now: now, Log: a.log,
-		Store: access.NewStore(management, a.databases.feeds["management"], o.system.For("access rules"), now),
+		Store: access.NewStore(management, a.databases.feeds["management"], o.system.For(forRules), now),
 	})
 	if err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
+	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
+	"github.com/gatehouse-iam/gatehouse/internal/seal"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -24,6 +26,7 @@ type sweeper struct {
 
 // features is everything that the server does.
 type features struct {
+	seals    *seal.Seals
 	keys     *keys.Keys
 	courier  *courier.Courier
 	people   *people
@@ -58,6 +61,7 @@ const tokenPrefix = "gh"
 // shared is what the wings have in common.
 type shared struct {
 	system, cookie *secret.Ring
+	seals          *seal.Seals
 	hasher         *secret.Hasher
 	signing        *keys.Keys
 	// base is the public listener's address, bases are its tenants'.
@@ -65,7 +69,7 @@ type shared struct {
 	bases web.BaseURLs
 }
 
-func newShared(a *App) (s shared, err error) {
+func newShared(ctx context.Context, a *App) (s shared, err error) {
 	cfg := a.cfg
 	if s.system, err = secret.NewRing(cfg.Secrets.System); err != nil {
 		return s, err
@@ -73,13 +77,16 @@ func newShared(a *App) (s shared, err error) {
 	if s.cookie, err = secret.NewRing(cfg.Secrets.Cookie); err != nil {
 		return s, err
 	}
-	if s.hasher, err = secret.NewHasher(cfg.Hashing, s.system.For("client secrets"), now); err != nil {
+	if s.seals, err = newSeals(ctx, a, s); err != nil {
+		return s, err
+	}
+	if s.hasher, err = secret.NewHasher(cfg.Hashing, s.system.For(forClientSecrets), now); err != nil {
 		return s, err
 	}
 	s.base = cfg.Serve.Public.Options().BaseURL
 	s.bases = web.NewBaseURLs(s.base, cfg.Tenants)
 	s.signing = keys.New(keys.Options{
-		Store:  keys.NewStore(a.databases.byName["oauth"], a.databases.feeds["oauth"], s.system.For("keys")),
+		Store:  keys.NewStore(a.databases.byName["oauth"], a.databases.feeds["oauth"], s.system.For(forSigningKeys)),
 		Config: withDoorKeys(cfg.Keys, a.doorsOpen()), Tenants: cfg.Tenants.IDs(),
 		LongestToken: max(cfg.OAuth.Lifespans.AccessToken, cfg.OAuth.Lifespans.IDToken), Now: now, Log: a.log,
 	})
@@ -88,7 +95,7 @@ func newShared(a *App) (s shared, err error) {
 
 // newFeatures makes the features and ties them together. This is the list: what is not here is not served.
 func newFeatures(ctx context.Context, a *App) (*features, error) {
-	s, err := newShared(a)
+	s, err := newShared(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -108,11 +115,12 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.seals.Columns, s.seals.Digests = sealedColumns(s.system), []secret.Digests{client.Keyed(s.hasher)}
 	return &features{
-		activity: log, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
+		seals: s.seals, activity: log, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
 		public:   slices.Concat([]public{s.signing}, clients.public(), people.public()),
-		admin:    slices.Concat([]admin{s.signing}, clients.admin(), people.admin(), doors.admins(), []admin{log.admin()}),
+		admin:    slices.Concat([]admin{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []admin{log.admin()}),
 		sweepers: slices.Concat(clients.sweepers(), people.sweepers(), []sweeper{{"decisions", doors.store.Sweep}, {"activity", log.sweep}}),
-		closers:  []func(){clients.close, people.close, doors.close},
+		closers:  []func(){clients.close, people.close, doors.close, func() { leave(a.log, s.seals) }},
 	}, nil
 }

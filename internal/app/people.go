@@ -78,10 +78,10 @@ func (b *peopleBuilder) makeStores(ctx context.Context) error {
 		return err
 	}
 	b.identities = identity.NewStore(identity.StoreOptions{
-		DB: b.db, Feed: b.feed, Ring: b.system.For("credentials"), Schemas: schemas, BaseURL: b.base.String(), Now: now,
+		DB: b.db, Feed: b.feed, Ring: b.system.For(forCredentials), Schemas: schemas, BaseURL: b.base.String(), Now: now,
 	})
 	b.sessions = session.NewStore(session.StoreOptions{
-		DB: b.db, Feed: b.feed, Identities: b.identities, Tokens: session.NewTokens(tokenPrefix, b.system.For("session tokens")),
+		DB: b.db, Feed: b.feed, Identities: b.identities, Tokens: session.NewTokens(tokenPrefix, b.system.For(forSessions)),
 		Config: b.cfg.Session, Now: now,
 	})
 	b.identities.OnDelete(b.sessions.Forget)
@@ -102,7 +102,7 @@ func (b *peopleBuilder) makeHooks(ctx context.Context) error {
 
 // makeMessages makes what writes to people.
 func (b *peopleBuilder) makeMessages(context.Context) (err error) {
-	b.messages = courier.NewStore(courier.StoreOptions{DB: b.db, Ring: b.system.For("messages"), Retention: b.cfg.Courier.Retention, Now: now})
+	b.messages = courier.NewStore(courier.StoreOptions{DB: b.db, Ring: b.system.For(forMessages), Retention: b.cfg.Courier.Retention, Now: now})
 	b.courier, err = courier.New(courier.Options{
 		Store: b.messages, Config: b.cfg.Courier, Development: b.app.Development(), Brand: mailBrand(b.cfg, b.base),
 		Evaluate: b.jsonnet.Evaluate, Fetch: b.documents.Get, Recorder: b.app.courierMetrics(), Now: now, Log: b.app.log,
@@ -142,7 +142,7 @@ func (b *peopleBuilder) makeAdmin(context.Context) error {
 func (b *peopleBuilder) makeFlows(context.Context) (err error) {
 	exchanges := b.sessionHandler.Exchanges
 	b.flowStore = selfservice.NewStore(selfservice.StoreOptions{
-		DB: b.db, Ring: b.system.For("flows"), Identities: b.identities, Sessions: b.sessions, Exchanges: exchanges, Courier: b.courier, Now: now,
+		DB: b.db, Ring: b.system.For(forFlows), Identities: b.identities, Sessions: b.sessions, Exchanges: exchanges, Courier: b.courier, Now: now,
 	})
 	if b.breaches, err = password.NewBreaches(password.BreachOptions{
 		Config: b.cfg.SelfService.Methods.Password.Config, Fetch: b.documents.Get, Now: now, Log: b.app.log,

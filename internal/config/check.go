@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/transit"
 )
 
 // check reports everything that does not fit, the features' faults with their paths.
@@ -21,6 +22,7 @@ func (c *Config) check(faults *Faults) {
 	}
 	c.checkDatabases(faults)
 	c.checkSecrets(faults)
+	c.section(faults, "secrets.transit", c.Secrets.Transit.Validate())
 	if c.Production() && c.Serve.Public.BaseURL == "" {
 		c.fault(faults, "serve.public.base_url", "is missing: write the https URL under which browsers reach this server, such as https://login.example.com/")
 	}
@@ -147,12 +149,16 @@ func (c *Config) checkSecrets(faults *Faults) {
 func (c *Config) wrongSecret(s secretList, i int, before []secretList) string {
 	one := s.list[i]
 	switch {
+	case transit.Wrapped(one) && s.path == "secrets.admin":
+		return "is wrapped by a Transit engine, which admin keys cannot be"
+	case transit.Wrapped(one) && c.Secrets.Transit.Address == "":
+		return "is wrapped by a Transit engine: say in secrets.transit.address where that is"
 	case shorter(one, s.least):
 		return fmt.Sprintf("has fewer than %d characters", s.least)
 	case slices.Contains(s.list[:i], one):
 		return "is in the list a second time"
-	case !c.Production():
-		return ""
+	case !c.Production() || transit.Wrapped(one):
+		return "" // Unwrap looks at what is inside
 	case weak(one) != "":
 		return weak(one) + "; make one with `openssl rand -base64 32`"
 	}

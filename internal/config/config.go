@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/transit"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -146,6 +147,9 @@ type Secrets struct {
 	// Default: none. In the development profile the admin listener then answers everybody who reaches it, and it binds
 	// to loopback; production refuses to start without a key here or serve.admin.tls.client_ca_file.
 	Admin []secret.String `yaml:"admin"`
+	// Transit unwraps those of the system and cookie secrets that begin with vault:v, by the Transit engine of HashiCorp Vault or
+	// OpenBao.
+	Transit transit.Config `yaml:"transit"`
 }
 
 // Profile is how careful the server is.
@@ -187,6 +191,7 @@ func Defaults(p Profile) Config {
 			Admin:  web.DefaultConfig("127.0.0.1:4445", ""),
 		},
 		Databases: defaultDatabases(p),
+		Secrets:   Secrets{Transit: transit.DefaultConfig()},
 		Hashing:   secret.DefaultHashConfig(),
 		Keys:      keys.DefaultConfig(),
 		Identity:  identity.DefaultConfig(),

@@ -119,7 +119,11 @@ func (e *environment) file(k key, direct, name string) (string, bool) {
 		e.faults.add(k.path, at, "%s is set too; set only one of them", direct)
 		return "", false
 	}
-	content, err := readFile(e.set[name])
+	read := readFile
+	if k.form == listOf {
+		read = readSecretFiles
+	}
+	content, err := read(e.set[name])
 	if err != nil {
 		e.faults.add(k.path, at, "%s", err)
 		return "", false

@@ -253,7 +253,7 @@ func TestFaults(t *testing.T) {
 			"serve.ext_authz.cors (gatehouse.yaml:2): browsers do not ask this listener: take it out, and say at the proxy or in Envoy which sites' pages may read answers",
 		}},
 		{"a key from nowhere", "secrets:\n  wibble: x", nil, []string{
-			"secrets.wibble (gatehouse.yaml:2): is not a known key; known here are system, cookie, admin",
+			"secrets.wibble (gatehouse.yaml:2): is not a known key; known here are system, cookie, admin, transit",
 		}},
 		{"a key in a list", "tenants:\n- id: a\n- id: b\n  host: x", nil, []string{
 			"tenants[1].host (gatehouse.yaml:4): is not a known key; did you mean tenants[1].hosts?",

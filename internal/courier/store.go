@@ -92,6 +92,14 @@ func (s *Store) row(ctx context.Context, m Message, d *document) ([]any, error) 
 	}, nil
 }
 
+// Sealed says where messages are kept; the ring is StoreOptions.Ring.
+func Sealed(ring *secret.Ring) secret.Column {
+	return secret.Column{
+		Database: "management", Table: "courier_message", Name: "document", Key: []string{"tenant_id", "id"}, Ring: ring,
+		Binding: func(key []string) []byte { return binding(key[0], key[1]) },
+	}
+}
+
 // binding is the additional data of a sealed document. None of the two can hold a blank.
 func binding(tenant, id string) []byte { return []byte("courier_message " + tenant + " " + id) }
 

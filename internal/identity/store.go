@@ -90,6 +90,14 @@ func (s *Store) schemaURL(id string) string {
 	return s.base + "schemas/" + base64.RawURLEncoding.EncodeToString([]byte(id))
 }
 
+// Sealed says where credentials are kept; the ring is StoreOptions.Ring.
+func Sealed(ring *secret.Ring) secret.Column {
+	return secret.Column{
+		Database: "management", Table: "identity_credential", Name: "config", Key: []string{"tenant_id", "identity_id", "type"}, Ring: ring,
+		Binding: func(key []string) []byte { return sealedData(key[1], key[2]) },
+	}
+}
+
 // sealedData says where a sealed document belongs.
 func sealedData(identityID, credential string) []byte {
 	return []byte("identity_credential\x00" + identityID + "\x00" + credential)

@@ -332,6 +332,14 @@ func (s *Store) open(ctx context.Context, set string, k *Key) error {
 	return nil
 }
 
+// Sealed says where keys are kept; the ring is NewStore's.
+func Sealed(ring *secret.Ring) secret.Column {
+	return secret.Column{
+		Database: "oauth", Table: "signing_key", Name: "sealed_jwk", Key: []string{"tenant_id", "set_name", "kid"}, Ring: ring,
+		Binding: func(key []string) []byte { return binding(tenant.ID(key[0]), key[1], key[2]) },
+	}
+}
+
 // binding is the additional data of a sealed key. None of the three can hold a blank.
 func binding(id tenant.ID, set, kid string) []byte {
 	return []byte(string(id) + " " + set + " " + kid)

@@ -12,6 +12,7 @@
 //	{{id}}      TEXT      text COLLATE "C"          varbinary(64)      an identifier that we made
 //	{{key}}     TEXT      text COLLATE "C"          varbinary(764)     an indexed identifier, at most 191 characters
 //	{{text}}    TEXT      text                      mediumtext         never indexed, no DEFAULT
+//	{{sealed}}  TEXT      text                      mediumtext         text that secret.Ring made: its column is on a list in app
 //	{{json}}    TEXT      text                      longtext           JSON that the database does not look into
 //	{{time}}    INTEGER   timestamptz               datetime(6)        UTC microseconds
 //	{{bool}}    INTEGER   boolean                   boolean

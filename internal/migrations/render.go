@@ -86,7 +86,7 @@ func renderOne(d sqldb.Dialect, name, text string) (Migration, error) {
 	return Migration{Version: version, Name: name, SQL: strings.Join(statements, "\n\n") + "\n"}, nil
 }
 
-var textDefault = regexp.MustCompile(`\{\{(text|json|blob)\}\}[^,\n]*\bDEFAULT\b`)
+var textDefault = regexp.MustCompile(`\{\{(text|sealed|json|blob)\}\}[^,\n]*\bDEFAULT\b`)
 
 // check finds what would only fail on another database than the author's.
 func check(text string) error {
@@ -119,6 +119,7 @@ func words(d sqldb.Dialect) template.FuncMap {
 		"id":        word("TEXT", `text COLLATE "C"`, "varbinary(64)"),
 		"key":       word("TEXT", `text COLLATE "C"`, "varbinary(764)"),
 		"text":      word("TEXT", "text", "mediumtext"),
+		"sealed":    word("TEXT", "text", "mediumtext"), // text that secret.Ring made
 		"json":      word("TEXT", "text", "longtext"),
 		"time":      word("INTEGER", "timestamptz", "datetime(6)"),
 		"bool":      word("INTEGER", "boolean", "boolean"),

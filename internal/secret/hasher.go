@@ -237,19 +237,20 @@ func (h *Hasher) Computed() int { return int(h.computed.Load()) }
 // KeyedDigest gives the stored form of a secret that this server generated with 256 bits of randomness. Such a secret
 // cannot be guessed, so a slow hash would protect nothing; the key makes a stolen database worthless on its own.
 func (h *Hasher) KeyedDigest(secret string) string {
-	k := h.keyed.keys[0]
+	k := h.keyed.first()
 	return keyedPrefix + k.id + "$" + b64.EncodeToString(k.mac(nil, []byte(secret)))
 }
 
 // MatchKeyed tells, in constant time, whether secret is the one that encoded was made of by KeyedDigest, and whether
-// another key than the first made it, so that it should be made again before that key goes.
+// another key than the one that makes now made it, so that it should be made again before that key goes.
 func (h *Hasher) MatchKeyed(encoded, secret string) (ok, stale bool) {
 	rest, found := strings.CutPrefix(encoded, keyedPrefix)
 	id, text, ok := strings.Cut(rest, "$")
 	if !found || !ok || len(text) != digestLen {
 		return false, false
 	}
-	for i, k := range h.keyed.keys {
+	makes := h.keyed.first()
+	for _, k := range h.keyed.keys {
 		if k.id != id {
 			continue
 		}
@@ -259,7 +260,7 @@ func (h *Hasher) MatchKeyed(encoded, secret string) (ok, stale bool) {
 		ok := subtle.ConstantTimeCompare(s.text[:], []byte(text)) == 1
 		k.giveBack(s)
 		if ok {
-			return true, i > 0
+			return true, k != makes
 		}
 	}
 	return false, false

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -29,10 +30,12 @@ var (
 	ErrUnknownKey = errors.New("sealed value cannot be opened: it was made with a secret that is no longer configured; put that secret back at the end of the list")
 )
 
-// Ring is a list of keys for one purpose, derived from the operator's secrets. The first key makes, all of them check.
-// It does not change after it was made and may be used by many goroutines.
+// Ring is a list of keys for one purpose, derived from the operator's secrets. One key makes, the first unless Lead chose
+// another; all of them check. It may be used by many goroutines.
 type Ring struct {
 	keys []*ringKey
+	lead *atomic.Int32 // the place of the key that makes; shared with the rings of all purposes
+	left []estate      // what retired secrets have left behind, for purposes of this ring
 }
 
 // ringKey is one secret bent to one purpose.
@@ -42,6 +45,7 @@ type ringKey struct {
 	root        []byte // what For derives from; never used as a key itself
 	aead        cipher.AEAD
 	macs        sync.Pool // of *macState
+	inherited   bool      // it authenticates and never opens: its secret was retired
 }
 
 // macState is a keyed hash with its scratch space. What passes through the hash.Hash interface escapes to the heap,
@@ -55,6 +59,12 @@ type macState struct {
 
 // digestLen is the length of 32 bytes in base64url.
 const digestLen = 43
+
+// rootLen is the length of what keys are derived from, in bytes.
+const rootLen = sha256.Size
+
+// IDLength is the length of a key's id in characters.
+const IDLength = 8
 
 // The labels of the key tree (the info of HKDF-Expand). None is a prefix of another up to its end, so no purpose can
 // be named in a way that gives it the key of something else.
@@ -73,7 +83,7 @@ func NewRing(secrets []String) (*Ring, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("a key ring needs at least one secret")
 	}
-	r := &Ring{keys: make([]*ringKey, 0, len(secrets))}
+	r := &Ring{keys: make([]*ringKey, 0, len(secrets)), lead: new(atomic.Int32)}
 	for i, s := range secrets {
 		if utf8.RuneCountInString(s.Reveal()) < MinLength {
 			return nil, fmt.Errorf("secret %d of the key ring is shorter than %d characters", i+1, MinLength)
@@ -118,17 +128,40 @@ func expand(root []byte, label string, n int) []byte {
 // For gives the ring of a purpose: other keys, other ids, nothing that one purpose made is accepted by another. It
 // costs some microseconds per secret; call it once and keep what it gives.
 func (r *Ring) For(purpose string) *Ring {
-	sub := &Ring{keys: make([]*ringKey, len(r.keys))}
+	sub := &Ring{keys: make([]*ringKey, len(r.keys)), lead: r.lead}
 	for i, k := range r.keys {
-		sub.keys[i] = newRingKey(expand(k.root, labelPurpose+purpose, sha256.Size))
+		sub.keys[i] = newRingKey(expand(k.root, labelPurpose+purpose, rootLen))
+		sub.keys[i].inherited = k.inherited
+	}
+	for _, e := range r.left {
+		if e.Purpose == purpose {
+			k := newRingKey(e.Root)
+			k.inherited = true
+			sub.keys = append(sub.keys, k)
+		}
 	}
 	return sub
 }
 
-// Seal encrypts plain under the first key and authenticates aad with it. Give as aad what says where the value
+// first is the key that makes.
+func (r *Ring) first() *ringKey { return r.keys[r.lead.Load()] }
+
+// Lead has the key with the id make from now on, in this ring and in those of all purposes that were or will be derived of it.
+// It tells whether the ring has that key. Call it on the ring of the secrets themselves: ids differ from purpose to purpose.
+func (r *Ring) Lead(id string) bool {
+	for i, k := range r.keys {
+		if k.id == id && !k.inherited {
+			r.lead.Store(int32(i))
+			return true
+		}
+	}
+	return false
+}
+
+// Seal encrypts plain under the key that makes and authenticates aad with it. Give as aad what says where the value
 // belongs, such as its table and row id: a sealed value moved elsewhere then does not open.
 func (r *Ring) Seal(plain, aad []byte) (string, error) {
-	k := r.keys[0]
+	k := r.first()
 	raw := make([]byte, chacha20poly1305.NonceSizeX, chacha20poly1305.NonceSizeX+len(plain)+k.aead.Overhead())
 	rand.Read(raw)
 	raw = k.aead.Seal(raw, raw, plain, aad)
@@ -147,7 +180,7 @@ func (r *Ring) Open(sealed string, aad []byte) ([]byte, error) {
 	known := false
 	var raw []byte
 	for _, k := range r.keys {
-		if k.id != id {
+		if k.id != id || k.inherited {
 			continue
 		}
 		if !known {
@@ -169,16 +202,16 @@ func (r *Ring) Open(sealed string, aad []byte) ([]byte, error) {
 	return nil, ErrSealed
 }
 
-// Stale tells whether sealed was made by another key than the first, or by none of this ring: what a rotation looks
-// for when it seals again.
+// Stale tells whether sealed was made by another key than the one that makes, or by none of this ring: what a rotation
+// looks for when it seals again.
 func (r *Ring) Stale(sealed string) bool {
 	id, _, _ := strings.Cut(sealed, ".")
-	return id != r.keys[0].id
+	return id != r.first().id
 }
 
-// MAC gives the HMAC-SHA256 (RFC 2104) of data under the first key: 32 bytes.
+// MAC gives the HMAC-SHA256 (RFC 2104) of data under the key that makes: 32 bytes.
 func (r *Ring) MAC(data []byte) []byte {
-	return r.keys[0].mac(make([]byte, 0, sha256.Size), data)
+	return r.first().mac(make([]byte, 0, sha256.Size), data)
 }
 
 // VerifyMAC tells, in constant time, whether mac is the MAC of data under any key of the ring.
@@ -216,29 +249,45 @@ func (k *ringKey) giveBack(s *macState) {
 	k.macs.Put(s)
 }
 
-// Fingerprint names the first secret of the ring for this purpose: 22 characters that are the same in every server
-// with that secret, and from which a good secret cannot be found.
-func (r *Ring) Fingerprint() string { return r.keys[0].fingerprint }
+// Fingerprint names the secret that makes, for this purpose: 22 characters that are the same in every server with that
+// secret, and from which a good secret cannot be found.
+func (r *Ring) Fingerprint() string { return r.first().fingerprint }
+
+// FingerprintOf gives what Fingerprint would give, were the key with the id the one that makes.
+func (r *Ring) FingerprintOf(id string) (fingerprint string, ok bool) {
+	for _, k := range r.keys {
+		if k.id == id && !k.inherited {
+			return k.fingerprint, true
+		}
+	}
+	return "", false
+}
 
 // Knows tells whether fingerprint names any secret of the ring: so a server can refuse to start on data that was
 // sealed with secrets it does not have.
 func (r *Ring) Knows(fingerprint string) bool {
 	for _, k := range r.keys {
-		if k.fingerprint == fingerprint {
+		if k.fingerprint == fingerprint && !k.inherited {
 			return true
 		}
 	}
 	return false
 }
 
-// KeyIDs gives the ids of the keys, the one in use first, as they stand in front of sealed values.
+// KeyIDs gives the ids of the secrets' keys in the order of the secrets, as they stand in front of sealed values. What
+// was inherited is not among them.
 func (r *Ring) KeyIDs() []string {
-	ids := make([]string, len(r.keys))
-	for i, k := range r.keys {
-		ids[i] = k.id
+	ids := make([]string, 0, len(r.keys))
+	for _, k := range r.keys {
+		if !k.inherited {
+			ids = append(ids, k.id)
+		}
 	}
 	return ids
 }
+
+// Making gives the id of the key that makes.
+func (r *Ring) Making() string { return r.first().id }
 
 // String names the ring by its key ids.
 func (r *Ring) String() string { return "ring(" + strings.Join(r.KeyIDs(), ",") + ")" }

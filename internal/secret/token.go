@@ -16,13 +16,13 @@ const tokenBytes = 32
 type Tokens struct {
 	// Prefix stands in front of every token, so that secret scanners find leaked ones. It holds no underscore.
 	Prefix string
-	// Ring signs with its first key and accepts all. Give it a ring of its own purpose.
+	// Ring signs with the key that makes and accepts all. Give it a ring of its own purpose.
 	Ring *Ring
 }
 
 // New makes a token of a kind, which is a short word without underscore, and the digest under which it is stored.
 func (t *Tokens) New(kind string) (token, digest string) {
-	k := t.Ring.keys[0]
+	k := t.Ring.first()
 	s := k.borrow()
 	rand.Read(s.sum[:tokenBytes])
 	s.buf = append(append(s.buf[:0], t.Prefix...), '_')

@@ -292,8 +292,18 @@ func (s *Store) seal(ctx context.Context, f *Flow) (string, error) {
 	return s.o.Ring.Seal(raw, aad(ctx, f.ID))
 }
 
+// Sealed says where flows are kept; the ring is StoreOptions.Ring.
+func Sealed(ring *secret.Ring) secret.Column {
+	return secret.Column{
+		Database: "management", Table: "selfservice_flow", Name: "document", Key: []string{"tenant_id", "id"}, Ring: ring,
+		Binding: func(key []string) []byte { return binding(key[0], key[1]) },
+	}
+}
+
 // aad ties a sealed flow to its row.
 func aad(ctx context.Context, id string) []byte {
 	t, _ := tenant.From(ctx)
-	return []byte("selfservice_flow\x00" + string(t) + "\x00" + id)
+	return binding(string(t), id)
 }
+
+func binding(of, id string) []byte { return []byte("selfservice_flow\x00" + of + "\x00" + id) }

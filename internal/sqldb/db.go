@@ -96,6 +96,9 @@ func (c *core) clock() time.Time {
 	return c.now()
 }
 
+// Embedded reports whether this process alone has the database: no other server can be on it.
+func (db *DB) Embedded() bool { return db.core.dialect == SQLite }
+
 // Ephemeral reports whether the data ends with the process.
 func (db *DB) Ephemeral() bool { return db.core.ephemeral }
 

@@ -31,7 +31,7 @@ CREATE TABLE activity_head (
     hash       {{key}}  NOT NULL,
     first      {{int}}  NOT NULL,
     anchor     {{key}}  NOT NULL,
-    sealed_key {{text}} NOT NULL,
+    sealed_key {{sealed}} NOT NULL,
     mac        {{key}}  NOT NULL,
     PRIMARY KEY (tenant_id)
 );

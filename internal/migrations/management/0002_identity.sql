@@ -43,7 +43,7 @@ CREATE TABLE identity_credential (
     tenant_id   {{key}}  NOT NULL,
     identity_id {{id}}   NOT NULL,
     type        {{id}}   NOT NULL,
-    config      {{text}} NOT NULL,
+    config      {{sealed}} NOT NULL,
     identifiers {{json}} NOT NULL,
     version     {{int}}  NOT NULL,
     revision    {{int}}  NOT NULL,

@@ -11,7 +11,7 @@ CREATE TABLE courier_message (
     template       {{key}}  NOT NULL,
     recipient      {{text}} NOT NULL,
     recipient_hash {{key}}  NOT NULL,
-    document       {{text}} NOT NULL,
+    document       {{sealed}} NOT NULL,
     send_count     {{int}}  NOT NULL,
     dispatches     {{json}} NOT NULL,
     request_id     {{key}}  NOT NULL,

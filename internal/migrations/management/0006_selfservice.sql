@@ -5,7 +5,7 @@ CREATE TABLE selfservice_flow (
     tenant_id  {{key}}  NOT NULL,
     id         {{key}}  NOT NULL,
     kind       {{key}}  NOT NULL,
-    document   {{text}} NOT NULL,
+    document   {{sealed}} NOT NULL,
     version    {{int}}  NOT NULL,
     created_at {{time}} NOT NULL,
     updated_at {{time}} NOT NULL,

@@ -5,7 +5,7 @@ CREATE TABLE access_rule (
     rule_id    {{key}}  NOT NULL,
     set_name   {{key}}  NOT NULL,
     position   {{int}}  NOT NULL,
-    document   {{text}} NOT NULL,
+    document   {{sealed}} NOT NULL,
     created_at {{time}} NOT NULL,
     updated_at {{time}} NOT NULL,
     PRIMARY KEY (tenant_id, rule_id)

@@ -21,7 +21,7 @@ CREATE TABLE signing_key (
   state {{key}} NOT NULL,
   origin {{key}} NOT NULL,
   ordinal {{int}} NOT NULL,
-  sealed_jwk {{text}} NOT NULL,
+  sealed_jwk {{sealed}} NOT NULL,
   created_at {{time}} NOT NULL,
   activated_at {{time}},
   retired_at {{time}},

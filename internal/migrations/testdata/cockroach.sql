@@ -473,6 +473,23 @@ CREATE TABLE oauth_activity_outbox (
 
 CREATE INDEX oauth_activity_outbox_written ON oauth_activity_outbox (written_at);
 
+-- oauth/0007_seal_key
+
+-- Secrets whose keys seal, or have sealed, values in this database: a server that lacks one which is not retired does not start.
+-- ordinal numbers them, so that of two servers that begin to seal with different keys at the same time one is refused. estate is
+-- what a retired secret left, sealed: the keys that recognize what it authenticated. The table belongs to package seal and to no
+-- tenant; its name tells the logical database, because all four may live in one.
+CREATE TABLE oauth_seal_key (
+    ordinal     bigint    NOT NULL PRIMARY KEY,
+    key_id      text COLLATE "C"    NOT NULL,
+    fingerprint text COLLATE "C"    NOT NULL,
+    since       timestamptz   NOT NULL,
+    retired_at  timestamptz,
+    estate      text NOT NULL
+);
+
+CREATE UNIQUE INDEX oauth_seal_key_id ON oauth_seal_key (key_id);
+
 -- activity/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
@@ -536,6 +553,23 @@ CREATE TABLE activity_export (
     lease_until timestamptz,
     PRIMARY KEY (tenant_id, name)
 );
+
+-- activity/0003_seal_key
+
+-- Secrets whose keys seal, or have sealed, values in this database: a server that lacks one which is not retired does not start.
+-- ordinal numbers them, so that of two servers that begin to seal with different keys at the same time one is refused. estate is
+-- what a retired secret left, sealed: the keys that recognize what it authenticated. The table belongs to package seal and to no
+-- tenant; its name tells the logical database, because all four may live in one.
+CREATE TABLE activity_seal_key (
+    ordinal     bigint    NOT NULL PRIMARY KEY,
+    key_id      text COLLATE "C"    NOT NULL,
+    fingerprint text COLLATE "C"    NOT NULL,
+    since       timestamptz   NOT NULL,
+    retired_at  timestamptz,
+    estate      text NOT NULL
+);
+
+CREATE UNIQUE INDEX activity_seal_key_id ON activity_seal_key (key_id);
 
 -- flow/0001_change_feed
 

@@ -58,6 +58,11 @@ func rotated(secrets []storedSecret, fresh storedSecret, now time.Time) []stored
 	return out
 }
 
+// Keyed says where the digests of generated secrets are kept.
+func Keyed(h *secret.Hasher) secret.Digests {
+	return secret.Digests{Database: "oauth", Table: "oauth_client", Name: "secrets", Marks: h.DigestMarks()}
+}
+
 func encodeSecrets(secrets []storedSecret) (string, error) {
 	if len(secrets) == 0 {
 		return "[]", nil
