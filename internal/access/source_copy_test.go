@@ -37,7 +37,7 @@ func TestAStartWithoutASource(t *testing.T) {
 			answer()
 			// Another source beside it is loaded with its newest rules.
 			one := replicas(t, db, 1, url, inline(rulesText("z")))[0]
-			eventually(t, name, func() bool { return ids(one.engine) == "a z" })
+			testkit.Eventually(t, name, func() bool { return ids(one.engine) == "a z" })
 			st := one.book.Status()[0]
 			if st.KeptAt.IsZero() || st.State != SourceRefused && st.State != SourceUnreachable || one.book.Ready() != nil {
 				t.Errorf("%s: %+v, %v", name, st, one.book.Ready())
@@ -46,7 +46,7 @@ func TestAStartWithoutASource(t *testing.T) {
 				t.Errorf("%s: %s", name, text)
 			}
 			site.answer(200, rulesText("a"))
-			eventually(t, name+" has ended", func() bool {
+			testkit.Eventually(t, name+" has ended", func() bool {
 				st := one.book.Status()[0]
 				return st.State == SourceLoaded && st.KeptAt.IsZero() && ids(one.engine) == "a z"
 			})
@@ -71,7 +71,7 @@ func TestAStartResumesWithTheEntityTag(t *testing.T) {
 	}
 	full, _ := site.counts()
 	site.answer(200, rulesText("a"))
-	eventually(t, "it is loaded", func() bool { return one.book.Status()[0].State == SourceLoaded })
+	testkit.Eventually(t, "it is loaded", func() bool { return one.book.Status()[0].State == SourceLoaded })
 	if after, known := site.counts(); after != full || known == 0 || !one.book.Status()[0].KeptAt.IsZero() {
 		t.Errorf("sent %d times more", after-full)
 	}
