@@ -303,7 +303,7 @@ func TestExportBySyslog(t *testing.T) {
 						if !syslogForm.MatchString(message) {
 							t.Errorf("%s", message)
 						}
-					case <-time.After(10 * time.Second):
+					case <-time.After(time.Minute):
 						t.Fatal("a message is missing")
 					}
 				}
@@ -324,12 +324,7 @@ func TestExportBySyslog(t *testing.T) {
 }
 
 func TestASyslogReceiverThatIsAway(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	const address = "127.0.0.1:1" // where nobody listens
 	f := newFixture(t, testkit.SQLite(t, "activity"))
 	f.fill(t, 1)
 	e := f.exporter(t, &testkit.Clock{}, ExportConfig{Name: "syslog", URL: "syslog+tcp://" + address, Timeout: time.Second})
