@@ -226,7 +226,7 @@ func TestDecisionsAreRecorded(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, dir, "rules.yaml", orderRules)
 	s := start(t, fmt.Sprintf(`
-serve: {decisions: {enabled: true, address: %q}}
+serve: {decisions: {enabled: true, address: %q, tls: {terminated_by: [127.0.0.0/8]}}}
 access: {rules: {repositories: ["file://%s"]}, events: {enabled: true}}
 `, door, file))
 	ask := func(path string) int {
