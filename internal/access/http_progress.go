@@ -104,6 +104,8 @@ type steadyBody struct {
 	mu sync.Mutex
 	// free tells that the answer to an endless body has begun: the application knows how long its pauses are.
 	free bool
+	// due is when what is being read must have come; zero while nothing is.
+	due time.Time
 }
 
 // Read implements io.Reader.
@@ -111,6 +113,11 @@ func (b *steadyBody) Read(p []byte) (int, error) {
 	b.arm()
 	n, err := b.ReadCloser.Read(p)
 	b.sent += int64(n)
+	if err == nil || errors.Is(err, io.EOF) {
+		b.mu.Lock()
+		b.due = time.Time{}
+		b.mu.Unlock()
+	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return n, errSlowClient.Because(err)
@@ -132,7 +139,16 @@ func (b *steadyBody) arm() {
 	if all.Before(next) {
 		next = all
 	}
+	b.due = next
 	_ = b.x.control.SetReadDeadline(next)
+}
+
+// late reports whether what the client was to send did not come in time. The server cancels a request whose body it cannot read
+// (HTTP/1), so that the error which the reader got may come second.
+func (b *steadyBody) late() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.due.IsZero() && !b.x.now().Add(time.Millisecond).Before(b.due)
 }
 
 // answered lifts the limit from an endless body.

@@ -51,6 +51,7 @@ type passage struct {
 	request  *Request
 	trusted  bool // the peer's own forwarding headers are kept
 	cors     bool // the listener's policy is the only one
+	body     *steadyBody
 	err      error
 }
 
@@ -72,7 +73,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 		record(0)
 		return refuse(w, r, request, decision)
 	}
-	pass := &passage{decision: decision, request: request, trusted: web.FromProxy(r.Context()), cors: p.CORS}
+	pass := &passage{decision: decision, request: request, trusted: web.FromProxy(r.Context()), cors: p.CORS, body: x.body}
 	counted := &counter{ResponseWriter: w}
 	defer func() { record(counted.bytes) }() // also where an end breaks off, which ReverseProxy tells by a panic
 	p.forward.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), passageKey{}, pass)))
@@ -172,7 +173,7 @@ func failed(_ http.ResponseWriter, r *http.Request, err error) {
 		pass.err = large
 		return
 	}
-	if errors.Is(err, errSlowClient) {
+	if errors.Is(err, errSlowClient) || pass.body != nil && pass.body.late() {
 		pass.err = errSlowClient.Because(err)
 		return
 	}
