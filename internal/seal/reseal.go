@@ -82,7 +82,7 @@ func (s *Seals) Reseal(ctx context.Context, after string, limit int, count bool)
 		return Batch{}, ErrWaits.With(fmt.Sprintf("The key %s stands first in secrets.system and is not in use yet, because servers run that cannot open what it makes: %s. Give them the secret, or stop them.",
 			first, list.Waiting))
 	}
-	columns := s.columns()
+	columns := s.Sealed()
 	at, key, err := parseCursor(after, columns)
 	if err != nil {
 		return Batch{}, err

@@ -35,7 +35,7 @@ type Seals struct {
 	fault error     // what is wrong now; nil: nothing
 }
 
-// Sealed gives the columns of this package's own tables, for a ring of the secrets.
+// sealed gives the column of this package in a database.
 func (s *Seals) sealed(database string) secret.Column {
 	return secret.Column{
 		Database: database, Table: database + "_seal_key", Name: "estate", Key: []string{"key_id"}, Ring: s.System.For(estates),
@@ -47,8 +47,8 @@ const estates = "estates of retired secrets"
 
 func binding(id string) []byte { return []byte("seal_key " + id) }
 
-// columns are all that hold sealed values.
-func (s *Seals) columns() []secret.Column {
+// Sealed gives all columns that hold sealed values: Columns, and those of this package.
+func (s *Seals) Sealed() []secret.Column {
 	all := slices.Clone(s.Columns)
 	for _, database := range s.Store.databases() {
 		all = append(all, s.sealed(database))
@@ -235,7 +235,7 @@ func (s *Seals) fresh(ctx context.Context, database, making string, records []re
 // used counts the values of a database by the ids of the secrets, and refuses where there are values of others.
 func (s *Seals) used(ctx context.Context, database string) (map[string]int64, error) {
 	total := map[string]int64{}
-	for _, c := range s.columns() {
+	for _, c := range s.Sealed() {
 		if c.Database != database {
 			continue
 		}

@@ -35,7 +35,7 @@ func (s *Seals) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	out := Status{List: list, Values: []Count{}}
-	for _, c := range s.columns() {
+	for _, c := range s.Sealed() {
 		counts, err := s.Store.count(ctx, c)
 		if err != nil {
 			return Status{}, err
