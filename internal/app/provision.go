@@ -91,6 +91,9 @@ func provisioned(cfg *config.Config) ([]provision.Database, error) {
 		if a.Scheme == "sqlite" || a.Scheme == "memory" {
 			continue
 		}
+		if a.User == "" || a.Database == "" {
+			return nil, fmt.Errorf("databases.%s: write user and database into the address, before the @ and after the host", logical.Name)
+		}
 		if len(all) > 0 && (all[0].Address.Scheme != a.Scheme || all[0].Address.Host != a.Host || all[0].Address.Params.Get("host") != a.Params.Get("host")) {
 			return nil, fmt.Errorf("databases.%s and databases.%s are on different servers: provision them one by one, each with a configuration that names one server", all[0].Logical, logical.Name)
 		}

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,8 @@ type mysqlState struct {
 	refused map[string]bool
 	// rights are the users' rights by the databases' names.
 	rights map[string][]string
+	// hosts are where the users' accounts let them come from.
+	hosts map[string]string
 }
 
 type mysqlDatabase struct{ charset, collation string }
@@ -46,7 +49,7 @@ func planMySQL(w wanted, state mysqlState) []step {
 		if missing := slices.ContainsFunc(mysqlRights(), func(r string) bool { return !slices.Contains(state.rights[d.name], r) }); missing {
 			steps = append(steps, step{
 				says:       fmt.Sprintf("let %s use the database %s", myText(d.owner.User), myName(d.name)),
-				statements: plain("GRANT " + strings.Join(mysqlRights(), ", ") + " ON " + myPattern(d.name) + ".* TO " + account(d.owner.User)),
+				statements: plain("GRANT " + strings.Join(mysqlRights(), ", ") + " ON " + myPattern(d.name) + ".* TO " + account(d.owner.User, state.hosts[d.owner.User])),
 			})
 		}
 	}
@@ -66,9 +69,9 @@ func planUsers(w wanted, state mysqlState) []step {
 
 // mysqlUser makes the user, and sets the password where he was there already.
 func mysqlUser(owner Login) step {
-	s := step{says: "create the user " + account(owner.User) + ", or change his password"}
+	s := step{says: "create the user " + account(owner.User, "") + ", or change his password"}
 	for _, text := range []string{"CREATE USER IF NOT EXISTS ", "ALTER USER "} {
-		one := statement{sql: text + account(owner.User)}
+		one := statement{sql: text + account(owner.User, "")}
 		if owner.Password != "" {
 			one.shown = one.sql + " IDENTIFIED BY <the password of " + owner.User + ", in quotes>"
 			one.sql += " IDENTIFIED BY " + myText(owner.Password.Reveal())
@@ -80,8 +83,8 @@ func mysqlUser(owner Login) step {
 	return s
 }
 
-// account names a user who may come from anywhere, as on PostgreSQL: where from is for the network and TLS to say.
-func account(user string) string { return myText(user) + "@'%'" }
+// account names a user and where he may come from: anywhere, as on PostgreSQL, unless his account says otherwise.
+func account(user, host string) string { return myText(user) + "@" + myText(cmp.Or(host, "%")) }
 
 // myName quotes an identifier.
 func myName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }

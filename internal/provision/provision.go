@@ -42,12 +42,13 @@ func (w wanted) owners() []Login {
 
 // add puts a logical database in; several with the same name are one.
 func (w *wanted) add(logical, name string, owner Login) error {
-	for i, d := range w.databases {
+	for i := range w.databases {
+		d := &w.databases[i]
 		if d.name == name {
 			if d.owner != owner {
 				return fmt.Errorf("the database %q of %s and %s has two users or passwords; give it one", name, d.uses[0], logical)
 			}
-			w.databases[i].uses = append(d.uses, logical)
+			d.uses = append(d.uses, logical)
 			return nil
 		}
 		if d.owner.User == owner.User && d.owner.Password != owner.Password {

@@ -103,7 +103,7 @@ func (s *Server) Run(ctx context.Context) (changes int, err error) {
 
 // users makes the users of MySQL before anything else: their rights can only be read by signing in as them.
 func (s *Server) users(ctx context.Context, admin *sqldb.Admin, w wanted) (changes int, err error) {
-	state, err := s.lookMySQL(ctx, admin, w)
+	state, err := s.lookMySQL(ctx, admin)
 	if err != nil {
 		return 0, err
 	}
@@ -114,7 +114,7 @@ func (s *Server) users(ctx context.Context, admin *sqldb.Admin, w wanted) (chang
 // plan looks at the server and gives what differs.
 func (s *Server) plan(ctx context.Context, admin *sqldb.Admin, w wanted) ([]step, error) {
 	if s.Admin.Scheme == "mysql" {
-		state, err := s.lookMySQL(ctx, admin, w)
+		state, err := s.lookMySQL(ctx, admin)
 		return planMySQL(w, state), err
 	}
 	state, err := s.lookPostgres(ctx, admin, w)
@@ -135,6 +135,9 @@ func (s *Server) do(ctx context.Context, admin *sqldb.Admin, steps []step) (fail
 	for _, one := range steps {
 		if failed != nil && !one.always {
 			continue
+		}
+		if one.always {
+			ctx = context.WithoutCancel(ctx) // also when somebody has had enough
 		}
 		if err := s.one(ctx, admin, one); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w%s", one.says, err, denied(err)))
@@ -173,14 +176,17 @@ func denied(err error) string {
 // lock lets one run at a time work on a server. It ends with the connection. CockroachDB has none, but two runs there only get in
 // each other's way with an error.
 func lock(ctx context.Context, admin *sqldb.Admin, scheme string) error {
-	text := "SELECT pg_advisory_lock(7310292341)" // any number that nobody else takes
 	switch scheme {
 	case "cockroach":
 		return nil
 	case "mysql":
-		text = "SELECT GET_LOCK('gatehouse provision', 600)"
+		got, err := admin.Query(ctx, "SELECT GET_LOCK('gatehouse provision', 600)")
+		if err == nil && got[0][0] != "1" {
+			err = errors.New("another run has been at work on this server for ten minutes; try again when it has ended")
+		}
+		return err
 	}
-	_, err := admin.Query(ctx, text)
+	_, err := admin.Query(ctx, "SELECT pg_advisory_lock(7310292341)") // any number that nobody else takes
 	return err
 }
 

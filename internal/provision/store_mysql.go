@@ -13,8 +13,8 @@ const neutral = "information_schema"
 
 // lookMySQL reads what there is. Users and rights are asked for by signing in as the users: an administrator need not be allowed
 // to read the server's own tables.
-func (s *Server) lookMySQL(ctx context.Context, admin *sqldb.Admin, w wanted) (mysqlState, error) {
-	state := mysqlState{databases: map[string]mysqlDatabase{}, refused: map[string]bool{}, rights: map[string][]string{}}
+func (s *Server) lookMySQL(ctx context.Context, admin *sqldb.Admin) (mysqlState, error) {
+	state := mysqlState{databases: map[string]mysqlDatabase{}, refused: map[string]bool{}, rights: map[string][]string{}, hosts: map[string]string{}}
 	rows, err := admin.Query(ctx, "SELECT schema_name, default_character_set_name, default_collation_name FROM information_schema.schemata")
 	for _, row := range rows {
 		state.databases[row[0]] = mysqlDatabase{charset: row[1], collation: row[2]}
@@ -49,6 +49,13 @@ func lookUser(ctx context.Context, a sqldb.Address, state *mysqlState) (err erro
 	}
 	defer func() { err = errors.Join(err, user.Close()) }()
 	rows, err := user.Query(ctx, ownRights, name)
+	if err != nil {
+		return err
+	}
 	state.rights[name] = slices.Concat(rows...)
+	account, err := user.Query(ctx, "SELECT substring_index(current_user(), '@', -1)")
+	if err == nil {
+		state.hosts[a.User] = account[0][0]
+	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	mathrand "math/rand/v2"
 	"net/url"
 	"os"
@@ -56,6 +57,7 @@ func TestProvision(t *testing.T) {
 				t.Run("who may only make databases", func(t *testing.T) { createDBOnly(world{super, t}) })
 			} else {
 				t.Run("characters of a database", func(t *testing.T) { otherCharacters(world{super, t}) })
+				t.Run("accounts", func(t *testing.T) { accounts(world{super, t}) })
 			}
 		})
 	}
@@ -217,9 +219,7 @@ func passwordByFile(w world) {
 	s := w.server(w.dba(), four(false), "")
 	for i := range s.Databases {
 		params := url.Values{"password_file": {file}, "max_conn_lifetime": {"1ms"}}
-		for name, values := range s.Databases[i].Address.Params {
-			params[name] = values
-		}
+		maps.Copy(params, s.Databases[i].Address.Params)
 		s.Databases[i].Address.Params = params
 	}
 	w.changes(s, -1)
@@ -456,6 +456,15 @@ func createDBOnly(w world) {
 	w.changes(other, 2)
 	w.changes(other, 0)
 	w.serves(other)
+}
+
+// A user who may come from some addresses alone stays such a one.
+func accounts(w world) {
+	s := w.server(w.dba(), four(false), "app-password")
+	w.sql("CREATE USER '" + s.Databases[0].Address.User + "'@'127.0.0.%' IDENTIFIED BY 'app-password'")
+	w.changes(s, 8)
+	w.changes(s, 0)
+	w.serves(s)
 }
 
 func otherCharacters(w world) {

@@ -99,6 +99,31 @@ func TestTenMigrationsAtOnceMigrateOnce(t *testing.T) {
 	}
 }
 
+// S0-14: replicas that start together on an empty database migrate it once, and all become ready.
+func TestReplicasThatStartTogetherMigrateOnce(t *testing.T) {
+	for name, empty := range map[string]func(*testing.T) string{"postgres": testkit.Postgres, "mariadb": testkit.MariaDB} {
+		t.Run(name, func(t *testing.T) {
+			secrets := "secrets: {system: [b7Qm2xVt9LzR4kWc8NpY], cookie: [Zt5vHn3KqXw7DfGj1MsU]}"
+			dsn, replicas := empty(t), make([]*process.Server, 4)
+			for i := range replicas {
+				replicas[i] = process.Launch(t, process.Options{DSN: dsn, Config: secrets})
+			}
+			applied := 0
+			for _, s := range replicas {
+				s.Eventually(func() bool { code, _ := s.Try(s.Public + "/health/ready"); return code == http.StatusOK })
+				for line := range strings.Lines(s.Output()) {
+					if strings.Contains(line, "migrated") && strings.Contains(line, "oauth") && strings.Contains(line, "0001_change_feed") {
+						applied++
+					}
+				}
+			}
+			if applied != 1 {
+				t.Errorf("the first migration was applied %d times", applied)
+			}
+		})
+	}
+}
+
 // S3-21: two processes on one embedded database would each have a truth of their own.
 func TestSecondProcessOnTheSameDataRefuses(t *testing.T) {
 	s := process.Start(t, process.Options{})
