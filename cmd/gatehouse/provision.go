@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -72,7 +73,7 @@ func provisionDatabases(cmd *cobra.Command, _ []string) error {
 	}
 	if terminal, ok := cmd.InOrStdin().(*os.File); ok && isTerminal(terminal) {
 		o.Ask = func(user string) (string, error) {
-			return ask(terminal, cmd.ErrOrStderr(), fmt.Sprintf("Password of the administrator %s: ", user))
+			return ask(cmd.Context(), terminal, cmd.ErrOrStderr(), fmt.Sprintf("Password of the administrator %s: ", user))
 		}
 	}
 	return app.Provision(cmd.Context(), cfg, o, cmd.OutOrStdout())
@@ -101,8 +102,9 @@ func passwordFrom(cmd *cobra.Command, name string) (string, error) {
 	return password, nil
 }
 
-// ask reads a line from a terminal that does not show it.
-func ask(terminal *os.File, prompt io.Writer, question string) (string, error) {
+// ask reads a line from a terminal that does not show it. When ctx ends it gives up, so that Ctrl-C leaves no terminal behind that
+// shows nothing.
+func ask(ctx context.Context, terminal *os.File, prompt io.Writer, question string) (string, error) {
 	show, err := hide(terminal)
 	if err != nil {
 		return "", err
@@ -110,15 +112,35 @@ func ask(terminal *os.File, prompt io.Writer, question string) (string, error) {
 	defer show()
 	_, _ = fmt.Fprint(prompt, question)
 	defer func() { _, _ = fmt.Fprintln(prompt) }()
+	type answer struct {
+		line string
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		line, err := readLine(terminal)
+		answered <- answer{line, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.line, a.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// readLine reads byte by byte: what follows the line belongs to whoever reads next.
+func readLine(in io.Reader) (string, error) {
 	var line []byte
-	for one := make([]byte, 1); ; { // byte by byte: what follows the line belongs to whoever reads next
-		n, err := terminal.Read(one)
-		if n == 0 || one[0] == '\n' {
-			if err != nil && !errors.Is(err, io.EOF) {
-				return "", err
-			}
+	for one := make([]byte, 1); ; {
+		n, err := in.Read(one)
+		switch {
+		case n == 1 && one[0] != '\n':
+			line = append(line, one[0])
+		case n == 1 || errors.Is(err, io.EOF):
 			return strings.TrimRight(string(line), "\r"), nil
+		case err != nil:
+			return "", err
 		}
-		line = append(line, one[0])
 	}
 }
