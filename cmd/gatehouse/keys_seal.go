@@ -147,7 +147,7 @@ func retireSeal() *cobra.Command {
 long as it seals any value, or any server makes new ones with it.
 
 Tokens, sessions and generated client secrets that it authenticated stay valid: what recognizes them, and nothing more, is kept
-sealed under the key in use.`,
+sealed under the key in use. An id that begins with a dash is written behind two: retire -- -QpZ7wcA.`,
 		Example: "  gatehouse keys seal retire 5QpZ7wcA",
 		Args:    exactly("the id of a key"),
 		RunE: func(cmd *cobra.Command, args []string) error {

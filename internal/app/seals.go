@@ -110,10 +110,14 @@ func leave(log *slog.Logger, seals *seal.Seals) {
 // AddSecret makes a secret and puts it in front of those in a file or directory, wrapped where the configuration names a Transit
 // engine. It gives the id of its key.
 func AddSecret(ctx context.Context, cfg *config.Config, path string) (id string, err error) {
-	fresh := secret.String(secret.Random(32))
-	ring, err := secret.NewRing([]secret.String{fresh})
-	if err != nil {
-		return "", err
+	var fresh secret.String
+	for id == "" || id[0] == '-' { // which a command line would take for a flag
+		fresh = secret.String(secret.Random(32))
+		ring, err := secret.NewRing([]secret.String{fresh})
+		if err != nil {
+			return "", err
+		}
+		id = ring.Making()
 	}
 	if cfg.Secrets.Transit.Address != "" {
 		engine, err := transit.New(cfg.Secrets.Transit)
@@ -124,5 +128,5 @@ func AddSecret(ctx context.Context, cfg *config.Config, path string) (id string,
 			return "", err
 		}
 	}
-	return ring.Making(), config.AddSecret(path, fresh)
+	return id, config.AddSecret(path, fresh)
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
-// MountAdmin serves what the operator does with seal keys.
+// MountAdmin serves what the operator does with seal keys. Errors have the shape of Ory Kratos'.
 func (s *Seals) MountAdmin(m *web.Mux) {
+	m = m.With(web.KratosErrors)
 	m.Handle("GET /admin/seal-keys", web.Call(func(ctx context.Context, _ struct{}) (List, error) { return s.List(ctx) }))
 	m.Handle("GET /admin/seal-keys/status", web.Call(func(ctx context.Context, _ struct{}) (Status, error) { return s.Status(ctx) }))
 	m.Handle("POST /admin/seal-keys/reseal", web.Call(s.resealBatch))
