@@ -1,9 +1,9 @@
 package hook
 
 import (
-	_ "embed" // for std.jsonnet
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/google/go-jsonnet"
@@ -11,23 +11,24 @@ import (
 	"github.com/google/go-jsonnet/astgen"
 )
 
-//go:embed std.jsonnet
-var standardSource string
-
 // standard makes sure that the interpreter has Jsonnet's standard library, when the first program runs. As the library comes, it
 // is compiled in as a syntax tree: 2.3 MB of pointers that every collection of garbage reads, and that most servers never need.
-// scripts/build leaves the tree out of the server; here it is parsed from its source.
+// scripts/build leaves in the server only the source that the tree was made from; here it is parsed.
 var standard = sync.OnceValue(func() error {
-	if astgen.StdAst != nil {
+	if len(astgen.StdAst.Fields) > 0 {
 		return nil // built by go build alone
 	}
-	library, err := parseStandard()
-	astgen.StdAst = library
+	library, err := parseStandard(astgen.StdAst.LocRange.File.Lines)
+	if err == nil {
+		astgen.StdAst = library
+	}
 	return err
 })
 
-func parseStandard() (*ast.DesugaredObject, error) {
-	node, err := jsonnet.SnippetToAST("", standardSource) // no file that imports could be relative to
+// parseStandard makes the tree of the library's source, given by its lines.
+func parseStandard(lines []string) (*ast.DesugaredObject, error) {
+	source := strings.TrimSuffix(strings.Join(lines, ""), "\n") // the parser ends the last line itself
+	node, err := jsonnet.SnippetToAST("", source)               // no file that imports could be relative to
 	if err != nil {
 		return nil, fmt.Errorf("the standard library of Jsonnet: %w", err)
 	}
