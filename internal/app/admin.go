@@ -13,6 +13,7 @@ import (
 
 var (
 	notMigrated   = fault.New(fault.Unavailable, "not_migrated", "The database's schema is not this server's: run `gatehouse migrate up`.")
+	arriving      = fault.New(fault.Unavailable, "arriving", "The databases are being filled by `gatehouse data copy`.")
 	errAdminCreds = fault.New(fault.Unauthenticated, "request_unauthorized",
 		"The admin API asks for a credential: send an admin key as `Authorization: Bearer …`, or a client certificate that serve.admin.tls.client_ca_file signed.")
 )

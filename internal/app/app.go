@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/config"
+	"github.com/gatehouse-iam/gatehouse/internal/dataset"
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -26,6 +27,7 @@ type App struct {
 	metrics   *telemetry.Metrics
 	tracing   *telemetry.Tracing
 	health    *web.Health
+	gate      *dataset.Gate
 	features  *features
 	listeners []*web.Listener
 }
@@ -53,6 +55,9 @@ func New(ctx context.Context, cfg *config.Config, version string) (*App, error) 
 
 func (a *App) assemble(ctx context.Context, version string) error {
 	if err := a.databases.migrate(ctx, a.cfg.Databases.AutoMigrate, a.log); err != nil {
+		return err
+	}
+	if err := a.openGate(ctx); err != nil {
 		return err
 	}
 	a.sayWhereDataIs(ctx)
@@ -91,6 +96,9 @@ func (a *App) sayWhereDataIs(ctx context.Context) {
 // checks is what readiness asks: can each database be reached, and does it have this version's schema?
 func (a *App) checks(ctx context.Context) map[string]error {
 	wrong := map[string]error{}
+	if a.gate.Last().Arriving != "" {
+		wrong["data"] = arriving
+	}
 	for _, p := range a.databases.pools {
 		if slices.Equal(p.logical, []string{"activity"}) {
 			continue // what it is to hold waits elsewhere until it is back
@@ -118,10 +126,14 @@ func (a *App) checks(ctx context.Context) map[string]error {
 
 // warnings is what an operator should look at, though the server does its work.
 func (a *App) warnings() map[string][]string {
+	all := map[string][]string{}
 	if rules := a.features.doors.book.Warnings(); len(rules) > 0 {
-		return map[string][]string{"access rules": rules}
+		all["access rules"] = rules
 	}
-	return nil
+	if state := a.gate.Last(); state.Frozen != "" {
+		all["data"] = []string{"writes are refused since " + state.FrozenSince.Format(time.RFC3339) + " (" + state.Frozen + "): `gatehouse data thaw` ends that"}
+	}
+	return all
 }
 
 // Run serves until ctx ends or a listener fails, then finishes what is in flight and closes everything. ready is

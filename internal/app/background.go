@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
@@ -18,7 +19,7 @@ func (a *App) background(ctx context.Context) (wait func()) {
 	var running sync.WaitGroup
 	tasks := map[string]func(context.Context) error{
 		"signing keys": a.features.keys.Run, "courier": a.features.courier.Run, "sweeper": a.sweep, "ends of identities": a.endIdentities,
-		"settling": a.settle, "secrets": a.features.seals.Run,
+		"settling": a.settle, "secrets": a.features.seals.Run, "state of the data": a.gate.Run,
 		"activity log": a.features.activity.relay.Run, "activity exports": a.features.activity.exporter.Run,
 		"access rules": a.features.doors.book.Run, "decisions": a.features.doors.events.Run, "places of addresses": a.features.doors.locate,
 	}
@@ -60,6 +61,9 @@ func (a *App) sweep(ctx context.Context) error {
 // sweepOne reports whether there may be more to delete.
 func (a *App) sweepOne(ctx context.Context, s sweeper) bool {
 	n, err := s.sweep(ctx, now(), sweepBatch)
+	if errors.Is(err, sqldb.ErrFrozen) {
+		return false // what expired meanwhile is deleted afterwards
+	}
 	if err != nil && ctx.Err() == nil {
 		a.log.WarnContext(ctx, "expired rows could not be deleted; the next sweep tries again", "of", s.name, "error", err)
 		return false
@@ -85,7 +89,7 @@ func (a *App) endIdentities(ctx context.Context) error {
 		if n == endBatch {
 			rest = 0
 		}
-		if err != nil && ctx.Err() == nil && !failing {
+		if err != nil && ctx.Err() == nil && !failing && !errors.Is(err, sqldb.ErrFrozen) {
 			a.log.WarnContext(ctx, "identities that have ended could not be worked off; it is tried again and again", "error", err)
 		}
 		failing = err != nil

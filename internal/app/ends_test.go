@@ -26,6 +26,7 @@ type caller struct {
 	key     string // of the admin listener
 	client  string // the application
 	cookies map[string]string
+	headers map[string]string // of the next requests
 }
 
 func (c *caller) do(listener int, method, address, contentType, body string) *http.Response {
@@ -40,6 +41,9 @@ func (c *caller) do(listener int, method, address, contentType, body string) *ht
 		r.Header.Set("Authorization", "Bearer "+c.key)
 	}
 	r.Header.Set("Content-Type", contentType)
+	for name, value := range c.headers {
+		r.Header.Set(name, value)
+	}
 	for name, value := range c.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}

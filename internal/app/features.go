@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
+	"github.com/gatehouse-iam/gatehouse/internal/dataset"
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
 	"github.com/gatehouse-iam/gatehouse/internal/seal"
@@ -119,7 +120,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	return &features{
 		seals: s.seals, activity: log, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
 		public:   slices.Concat([]public{s.signing}, clients.public(), people.public()),
-		admin:    slices.Concat([]admin{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []admin{log.admin()}),
+		admin:    slices.Concat([]admin{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []admin{log.admin(), &dataset.Handler{Gate: a.gate}}),
 		sweepers: slices.Concat(clients.sweepers(), people.sweepers(), []sweeper{{"decisions", doors.store.Sweep}, {"activity", log.sweep}}),
 		closers:  []func(){clients.close, people.close, doors.close, func() { leave(a.log, s.seals) }},
 	}, nil

@@ -38,10 +38,18 @@ type Table struct {
 	// Key are the names of the primary key's columns. Ordered by them, rows come alike from every database: identifiers
 	// compare byte by byte everywhere.
 	Key []string `json:"key"`
+	// Seeded says that migrations write rows into it, so that it is not empty in a database that nobody has used.
+	Seeded bool `json:"-"`
+}
+
+// stays tells tables that speak of one database and would be wrong of another: the state that package dataset keeps, which
+// servers run, and those whose key the database counts, such as the change feed.
+func stays(t Table) bool {
+	return t.Name == "data_state" || t.Name == "seal_server" || slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Kind == counted })
 }
 
 // Tables returns what of a logical database is worth keeping elsewhere, in the order in which it was made. Left out are
-// tables whose key the database counts, such as the change feed: they speak of that database's own past.
+// tables that speak of the database itself: its change feed, its state, its servers.
 func Tables(logical string) ([]Table, error) {
 	all, err := Rendered(sqldb.PostgreSQL, logical) // whose types tell all kinds apart
 	if err != nil {
@@ -55,9 +63,7 @@ func Tables(logical string) ([]Table, error) {
 			}
 		}
 	}
-	return slices.DeleteFunc(tables, func(t Table) bool {
-		return slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Kind == counted })
-	}), nil
+	return slices.DeleteFunc(tables, stays), nil
 }
 
 var (
@@ -65,9 +71,10 @@ var (
 	makesTable = regexp.MustCompile(`(?s)^\s*CREATE TABLE (\w+) \(\n(.*)\n\)\s*$`)
 	addsColumn = regexp.MustCompile(`^\s*ALTER TABLE (\w+) ADD COLUMN (.+?)\s*$`)
 	dropColumn = regexp.MustCompile(`^\s*ALTER TABLE (\w+) DROP COLUMN (\w+)\s*$`)
+	seedsTable = regexp.MustCompile(`^\s*INSERT INTO (\w+)`)
 	dropTable  = regexp.MustCompile(`^\s*DROP TABLE (\w+)\s*$`)
 	// noSchema are statements that leave tables and columns as they are.
-	noSchema = regexp.MustCompile(`^\s*(CREATE (UNIQUE )?INDEX|DROP INDEX|INSERT|UPDATE|DELETE)\b`)
+	noSchema = regexp.MustCompile(`^\s*(CREATE (UNIQUE )?INDEX|DROP INDEX|UPDATE|DELETE)\b`)
 	aColumn  = regexp.MustCompile(`^(\w+)\s+(text COLLATE "C"|text|timestamptz|boolean|bytea|bigint GENERATED ALWAYS AS IDENTITY|bigint)\b?(.*)$`)
 	theKey   = regexp.MustCompile(`^PRIMARY KEY \(([^)]*)\)$`)
 )
@@ -113,6 +120,13 @@ func alter(tables []Table, statement string) ([]Table, error) {
 	}
 	if m := dropTable.FindStringSubmatch(statement); m != nil {
 		return slices.DeleteFunc(tables, func(t Table) bool { return t.Name == m[1] }), nil
+	}
+	if m := seedsTable.FindStringSubmatch(statement); m != nil {
+		t, err := find(m[1])
+		if err == nil {
+			t.Seeded = true
+		}
+		return tables, err
 	}
 	if noSchema.MatchString(statement) || strings.TrimSpace(statement) == "" {
 		return tables, nil

@@ -17,6 +17,8 @@ type Store struct {
 }
 
 // home is the logical database of the servers' table.
+//
+// Which servers run is no part of what is copied when data is held still, so it is written then, too.
 const home = "management"
 
 // NewStore returns a store over the logical databases that hold sealed values, by name; management is one of them.
@@ -114,13 +116,13 @@ func (s *Store) servers(ctx context.Context) ([]server, error) {
 // register says that a server runs.
 func (s *Store) register(ctx context.Context, one server) error {
 	columns := []string{"server", "makes", "since", "opens", "seen_at"}
-	_, err := s.dbs[home].Exec(ctx, `INSERT INTO seal_server (`+strings.Join(columns, ", ")+`) VALUES (?, ?, ?, ?, ?)`+
+	_, err := s.dbs[home].DespiteFreeze().Exec(ctx, `INSERT INTO seal_server (`+strings.Join(columns, ", ")+`) VALUES (?, ?, ?, ?, ?)`+
 		s.dbs[home].Dialect().Upsert(columns[:1], columns[1:]...), one.name, one.makes, one.since, strings.Join(one.opens, " "), one.seen)
 	return err
 }
 
 // leave forgets a server that stops, and those that were last seen before the time.
 func (s *Store) leave(ctx context.Context, name string, before time.Time) error {
-	_, err := s.dbs[home].Exec(ctx, `DELETE FROM seal_server WHERE server = ? OR seen_at < ?`, name, before)
+	_, err := s.dbs[home].DespiteFreeze().Exec(ctx, `DELETE FROM seal_server WHERE server = ? OR seen_at < ?`, name, before)
 	return err
 }

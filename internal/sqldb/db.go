@@ -49,9 +49,10 @@ var (
 
 // DB is a handle on one logical database. It is safe for concurrent use; close it once.
 type DB struct {
-	core  *core
-	all   bool
-	quiet bool // statements are not counted
+	core    *core
+	all     bool
+	quiet   bool // statements are not counted
+	despite bool // writes are not refused by a freeze
 }
 
 // core is what a handle and its AllTenants view share. Either pg is set, or write and read are; these are
@@ -63,6 +64,7 @@ type core struct {
 	log     *slog.Logger
 	texts   statements
 	count   atomic.Uint64
+	gate    gate
 
 	pg          *pgxpool.Pool
 	write, read *stdPool
@@ -78,7 +80,9 @@ type core struct {
 
 // AllTenants returns a view of the handle whose statements need not name :tenant: for the sweeper, backup,
 // and what belongs to no tenant.
-func (db *DB) AllTenants() *DB { return &DB{core: db.core, all: true, quiet: db.quiet} }
+func (db *DB) AllTenants() *DB {
+	return &DB{core: db.core, all: true, quiet: db.quiet, despite: db.despite}
+}
 
 // Dialect tells which database this is.
 func (db *DB) Dialect() Dialect { return db.core.dialect }
@@ -165,6 +169,10 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error
 	if err != nil {
 		return 0, err
 	}
+	if err := db.core.gate.enter(db.despite); err != nil {
+		return 0, err
+	}
+	defer db.core.gate.leave()
 	var n int64
 	err = db.core.retry(ctx, func() error {
 		db.tally()

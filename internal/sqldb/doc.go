@@ -44,6 +44,7 @@
 //	ErrDuplicate     a row with the same key is there
 //	ErrForeignKey    another row stands against it
 //	ErrUnavailable   no connection, or no way past other transactions; over HTTP this is 503
+//	ErrFrozen        writes are refused for now; an ErrUnavailable, too
 //
 // Errors name the statement, never its arguments, and drop what databases quote from rows.
 package sqldb

@@ -21,6 +21,9 @@ var (
 	// ErrUnavailable says that the database cannot be reached or did not get through a conflict in time; the
 	// same work may succeed later. Whether a commit that failed so took place is unknown.
 	ErrUnavailable = errors.New("the database is unavailable")
+	// ErrFrozen says that the database takes no writes for now, as Freeze asked; nothing was written. It is an
+	// ErrUnavailable, too.
+	ErrFrozen = errors.New("the database takes no writes for now")
 	// ErrNoTenant says that the context names no tenant.
 	ErrNoTenant = errors.New("the context names no tenant; ask for AllTenants by name if the work is for all of them")
 	// ErrUnbound says that a statement does not name :tenant.
@@ -39,7 +42,10 @@ var (
 	errNested = errors.New("a transaction of this database is open in this context; use it")
 )
 
-var unavailable = fault.New(fault.Unavailable, "unavailable", "The service is busy or its database cannot be reached. Try again in a moment.").After(time.Second)
+var (
+	unavailable = fault.New(fault.Unavailable, "unavailable", "The service is busy or its database cannot be reached. Try again in a moment.").After(time.Second)
+	frozen      = fault.New(fault.Unavailable, "temporarily_unavailable", "The service is being moved and takes no changes for a moment. Try again in some seconds.").After(3 * time.Second)
+)
 
 // Error is a failed statement. It names the statement, never its arguments, and leaves out what the database
 // says about values, because those are secrets and personal data.
@@ -77,7 +83,7 @@ func (e *Error) Unwrap() []error {
 	if e.kind != nil {
 		all = append(all, e.kind)
 	}
-	if errors.Is(e.kind, errConflict) {
+	if errors.Is(e.kind, errConflict) || errors.Is(e.kind, ErrFrozen) {
 		all = append(all, ErrUnavailable)
 	}
 	if e.reason != nil {
@@ -88,7 +94,10 @@ func (e *Error) Unwrap() []error {
 
 // Fault says what a caller over HTTP is told when nobody handled the error: try later, or nothing.
 func (e *Error) Fault() *fault.Error {
-	if errors.Is(e, ErrUnavailable) {
+	switch {
+	case errors.Is(e, ErrFrozen):
+		return frozen
+	case errors.Is(e, ErrUnavailable):
 		return unavailable
 	}
 	return nil

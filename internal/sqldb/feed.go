@@ -81,7 +81,7 @@ func NewFeed(db *DB, o FeedOptions) *Feed {
 		limit = o.Limit
 	}
 	f := &Feed{
-		db:      &DB{core: db.core, all: true, quiet: true},
+		db:      &DB{core: db.core, all: true, quiet: true, despite: true},
 		table:   db.core.name + "_change_feed",
 		source:  rand.Text(),
 		poll:    poll,

@@ -39,6 +39,10 @@ func (db *DB) InsertRows(ctx context.Context, table string, columns []string, ro
 		})
 		return n, err
 	}
+	if err := c.gate.enter(db.despite); err != nil {
+		return 0, err
+	}
+	defer c.gate.leave()
 	var n int64
 	err := c.retry(ctx, func() (err error) {
 		n, err = c.insertRows(ctx, table, columns, rows, runner{exec: db.run, catalog: c.pg})

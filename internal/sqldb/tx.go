@@ -41,12 +41,7 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 	if ctx.Value(txKey{db.core}) != nil {
 		return &Error{cause: errNested}
 	}
-	var done *Tx
-	err := db.core.retry(ctx, func() error {
-		var err error
-		done, err = db.try(ctx, fn)
-		return err
-	})
+	done, err := db.commit(ctx, fn)
 	if err != nil {
 		return err
 	}
@@ -54,6 +49,19 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 		db.core.told(ctx, f)
 	}
 	return nil
+}
+
+// commit runs attempts until one is committed.
+func (db *DB) commit(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (done *Tx, err error) {
+	if err := db.core.gate.enter(db.despite); err != nil {
+		return nil, err
+	}
+	defer db.core.gate.leave()
+	err = db.core.retry(ctx, func() error {
+		done, err = db.try(ctx, fn)
+		return err
+	})
+	return done, err
 }
 
 // told calls what waits for a commit. Whatever it does, the commit stands, and its caller must not take it for failed.

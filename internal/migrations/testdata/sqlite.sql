@@ -301,6 +301,16 @@ ALTER TABLE selfservice_flow ADD COLUMN activity_at INTEGER;
 
 CREATE INDEX selfservice_flow_activity ON selfservice_flow (activity_at);
 
+-- management/0014_data_state
+
+-- What concerns these databases themselves and not what is in them: an id, that they are held still, that they are being
+-- filled. It belongs to no tenant and is never copied.
+CREATE TABLE data_state (
+    name       TEXT  NOT NULL PRIMARY KEY,
+    value      TEXT NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.

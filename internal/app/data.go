@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/gatehouse-iam/gatehouse/internal/config"
+	"github.com/gatehouse-iam/gatehouse/internal/dataset"
+	"github.com/gatehouse-iam/gatehouse/internal/migrations"
+	"github.com/gatehouse-iam/gatehouse/internal/seal"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+)
+
+// openGate has the server refuse writes where its management database says so, and refuses to start on a part of a copy.
+func (a *App) openGate(ctx context.Context) error {
+	db := a.databases.byName["management"]
+	a.gate = dataset.NewGate(dataset.GateOptions{Databases: a.databases.byName, Feed: a.databases.feeds["management"], Log: a.log})
+	if err := migrations.Check(ctx, db, "management"); errors.Is(err, migrations.ErrPending) {
+		return nil // it is not ready, and says so; once it is migrated, the gate is followed
+	}
+	return a.gate.Open(ctx)
+}
+
+// DataSource is what data is copied from, or held still: databases, or a running server. One of the two is set.
+type DataSource struct {
+	// Databases are addressed as in a configuration.
+	Databases *config.Databases
+	// Server is a running server's admin API.
+	Server *DataServer
+}
+
+// DataServer is a running server's admin API.
+type DataServer struct {
+	// Endpoint is its address, without a slash at the end; Key an admin key, or "".
+	Endpoint, Key string
+	// Client follows no redirect and has no limit of time.
+	Client *http.Client
+}
+
+// with opens the source for as long as do runs.
+func (s DataSource) with(ctx context.Context, do func(from dataset.Origin) error) error {
+	if s.Server != nil {
+		return do(&dataset.Server{Endpoint: s.Server.Endpoint, Key: secret.String(s.Server.Key), Client: s.Server.Client})
+	}
+	return withDatabases(ctx, &config.Config{Databases: *s.Databases}, func(d *databases) error {
+		return do(dataset.NewOrigin(d.byName, d.feeds["management"]))
+	})
+}
+
+// FreezeData has every server of the source refuse writes, and returns what is then true.
+func FreezeData(ctx context.Context, of DataSource, why string) (o dataset.Overview, err error) {
+	return o, of.with(ctx, func(from dataset.Origin) error {
+		if err := from.Freeze(ctx, why); err != nil {
+			return err
+		}
+		o, err = from.Overview(ctx)
+		return err
+	})
+}
+
+// ThawData has the servers of the source take writes again.
+func ThawData(ctx context.Context, of DataSource) (o dataset.Overview, err error) {
+	return o, of.with(ctx, func(from dataset.Origin) error {
+		if err := from.Thaw(ctx); err != nil {
+			return err
+		}
+		o, err = from.Overview(ctx)
+		return err
+	})
+}
+
+// DataState says what the source has, and whether it takes writes.
+func DataState(ctx context.Context, of DataSource) (o dataset.Overview, err error) {
+	return o, of.with(ctx, func(from dataset.Origin) error {
+		o, err = from.Overview(ctx)
+		return err
+	})
+}
+
+// CopyOptions say how data is copied.
+type CopyOptions struct {
+	// Replace removes what the target holds; Thaw gives the source back at the end.
+	Replace, Thaw bool
+	// Secrets are the system secrets of the servers that will run on the target; empty where they are not known.
+	Secrets []secret.String
+	// Progress is told how far it is: the phase, and how many of about how many rows were looked at in it.
+	Progress func(phase string, rows, of int64)
+}
+
+// CopyData makes the databases to equal to the source. It brings the target's schema up to date first.
+func CopyData(ctx context.Context, source DataSource, to *config.Databases, o CopyOptions) (done *dataset.Copied, err error) {
+	err = source.with(ctx, func(from dataset.Origin) error {
+		return withDatabases(ctx, &config.Config{Databases: *to}, func(d *databases) error {
+			if err := d.migrate(ctx, true, slog.New(slog.DiscardHandler)); err != nil {
+				return fmt.Errorf("the target: %w", err)
+			}
+			done, err = dataset.Copy(ctx, from, d.byName, dataset.CopyOptions{
+				Feed: d.feeds["management"], Replace: o.Replace, Thaw: o.Thaw,
+				Fits:     func(ctx context.Context) error { return fits(ctx, d, o.Secrets) },
+				Progress: func(s dataset.Step) { o.Progress(string(s.Phase), s.Rows, s.Of) },
+			})
+			return err
+		})
+	})
+	return done, err
+}
+
+// fits makes sure that servers with these secrets can open what was copied.
+func fits(ctx context.Context, d *databases, system []secret.String) error {
+	if len(system) == 0 {
+		return nil
+	}
+	ring, err := secret.NewRing(system)
+	if err != nil {
+		return err
+	}
+	dbs := map[string]*sqldb.DB{}
+	for _, name := range sealing() {
+		dbs[name] = d.byName[name]
+	}
+	seals := seal.Seals{Store: seal.NewStore(dbs), System: ring}
+	return seals.Inherit(ctx)
+}

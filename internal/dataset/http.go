@@ -1,0 +1,81 @@
+package dataset
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+// The routes of the admin API.
+const (
+	route       = "/admin/data"
+	routeFreeze = route + "/freeze"
+	routeExport = route + "/export"
+)
+
+const maxWhy = 200
+
+var errWhy = fault.New(fault.Invalid, "bad_request", "why is at most 200 bytes.")
+
+// Handler lets who administers hold a running server still and read all that it has. It is for the admin listener alone.
+type Handler struct {
+	// Gate is the server's.
+	Gate *Gate
+}
+
+// MountAdmin adds the routes to the admin listener.
+func (h *Handler) MountAdmin(mux *web.Mux) {
+	m := mux.With(web.KratosErrors)
+	m.Handle("GET "+route, web.Call(func(ctx context.Context, _ struct{}) (Overview, error) {
+		return overview(ctx, h.Gate.states, h.Gate.o.Databases)
+	}))
+	m.Handle("POST "+routeFreeze, web.Call(func(ctx context.Context, in freezeIn) (State, error) {
+		if len(in.Body.Why) > maxWhy {
+			return State{}, errWhy
+		}
+		if in.Body.Why == "" {
+			in.Body.Why = "asked for by the admin API"
+		}
+		return h.Gate.Freeze(ctx, in.Body.Why)
+	}))
+	m.Handle("DELETE "+routeFreeze, web.Call(func(ctx context.Context, _ struct{}) (State, error) { return h.Gate.Thaw(ctx) }))
+	m.Handle("GET "+routeExport, h.export)
+}
+
+type freezeIn struct {
+	Body freezeBody `body:"json,optional"`
+}
+
+type freezeBody struct {
+	Why string `json:"why"`
+}
+
+// export writes all databases as one stream. What is in memory waits while it is read, so it is read at once and sent afterwards:
+// a slow client must hold nobody up.
+func (h *Handler) export(w http.ResponseWriter, r *http.Request) error {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // where that cannot be set, the limit stays
+	header := w.Header()
+	header.Set("Content-Type", "application/octet-stream")
+	web.NoStore(header)
+	if !h.Gate.o.Databases.ephemeral() {
+		return h.write(r.Context(), w)
+	}
+	var all bytes.Buffer
+	if err := h.write(r.Context(), &all); err != nil {
+		return err
+	}
+	_, err := all.WriteTo(w)
+	return err
+}
+
+func (h *Handler) write(ctx context.Context, w io.Writer) error {
+	return Snapshot(ctx, h.Gate.o.Databases, func(ctx context.Context, src Source) error {
+		_, err := Write(ctx, w, src, nil)
+		return err
+	})
+}

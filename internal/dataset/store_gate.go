@@ -1,0 +1,147 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
+)
+
+// ErrArriving says that a copy into these databases has not ended.
+var ErrArriving = errors.New("these databases hold a part of what is being copied here: finish it with the same `gatehouse data copy` again, or begin anew with --replace")
+
+// GateOptions are what a Gate holds shut.
+type GateOptions struct {
+	// Databases are all that the server uses. The one called management says what the state is.
+	Databases Databases
+	// Feed is the management database's.
+	Feed *sqldb.Feed
+	// Log is told when writes are refused, and when they are not any more.
+	Log *slog.Logger
+}
+
+// Gate has a server refuse writes for as long as its management database says so. Every server has one, and each learns
+// within a second what another one, or a command, wrote there.
+type Gate struct {
+	o      GateOptions
+	states states
+	wake   chan struct{}
+
+	mu   sync.Mutex // one reading of the state at a time
+	last State
+}
+
+// NewGate returns a Gate that is open until Open or Run has read otherwise.
+func NewGate(o GateOptions) *Gate {
+	g := &Gate{o: o, states: newStates(o.Databases["management"], o.Feed), wake: make(chan struct{}, 1)}
+	o.Feed.Subscribe(topic, func(tenant.ID, string) {
+		select {
+		case g.wake <- struct{}{}:
+		default:
+		}
+	})
+	return g
+}
+
+// Open reads the state before anything is served. It fails with ErrArriving where there is nothing whole to serve.
+func (g *Gate) Open(ctx context.Context) error {
+	state, err := g.follow(ctx)
+	if err == nil && state.Arriving != "" {
+		return ErrArriving
+	}
+	return err
+}
+
+// retryEvery is the pause after a reading that failed.
+const retryEvery = time.Second
+
+// Run follows changes until ctx ends.
+func (g *Gate) Run(ctx context.Context) error {
+	for {
+		if _, err := g.follow(ctx); err != nil { // no schema yet, or no database
+			if !wait.For(ctx, retryEvery) {
+				return ctx.Err()
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-g.wake:
+		}
+	}
+}
+
+// Last returns what was read last.
+func (g *Gate) Last() State {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.last
+}
+
+// Freeze has every server on these databases refuse writes, and returns when they do.
+func (g *Gate) Freeze(ctx context.Context, why string) (State, error) {
+	if err := g.states.set(ctx, rowFrozen, why); err != nil {
+		return State{}, err
+	}
+	if state, err := g.follow(ctx); err != nil {
+		return state, err
+	}
+	if !g.states.alone() && !wait.For(ctx, settled) {
+		return State{}, ctx.Err()
+	}
+	return g.states.named(ctx)
+}
+
+// Thaw has every server take writes again, this one before it returns.
+func (g *Gate) Thaw(ctx context.Context) (State, error) {
+	if err := g.states.unset(ctx, rowFrozen); err != nil {
+		return State{}, err
+	}
+	return g.follow(ctx)
+}
+
+// drainLimit is how long writes that are under way are waited for: a commit is given ten seconds.
+const drainLimit = 15 * time.Second
+
+// follow does what the database says.
+func (g *Gate) follow(ctx context.Context) (State, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	state, err := g.states.read(ctx)
+	if err != nil {
+		return state, err
+	}
+	why := state.Frozen
+	if state.Arriving != "" {
+		why = "a copy into it has not ended"
+	}
+	was := g.last.Frozen + g.last.Arriving
+	g.last = state
+	if why == "" {
+		for _, db := range g.o.Databases {
+			db.Thaw()
+		}
+		if was != "" {
+			g.o.Log.InfoContext(ctx, "writes are taken again")
+		}
+		return state, nil
+	}
+	if was == "" {
+		g.o.Log.WarnContext(ctx, "writes are refused until `gatehouse data thaw`; reads go on", "why", why)
+	}
+	limited, cancel := context.WithTimeout(ctx, drainLimit)
+	defer cancel()
+	for name, db := range g.o.Databases {
+		if err := db.Freeze(limited, why); err != nil {
+			return state, fmt.Errorf("databases.%s: writes are refused, but one that had begun does not end: %w", name, err)
+		}
+	}
+	return state, nil
+}

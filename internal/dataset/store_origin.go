@@ -1,0 +1,121 @@
+package dataset
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gatehouse-iam/gatehouse/internal/migrations"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
+)
+
+// Origin is where a Copy reads: databases, or a running server that has them.
+type Origin interface {
+	// Overview says what is there. It fails where this version of Gatehouse cannot copy it.
+	Overview(ctx context.Context) (Overview, error)
+	// Freeze has every server refuse writes, and returns when they do.
+	Freeze(ctx context.Context, why string) error
+	// Thaw has them take writes again.
+	Thaw(ctx context.Context) error
+	// Read runs fn on one state of all databases.
+	Read(ctx context.Context, fn func(ctx context.Context, src Source) error) error
+}
+
+// Overview is what an Origin has.
+type Overview struct {
+	State
+	// Rows is how many rows there are.
+	Rows int64 `json:"rows"`
+}
+
+// overview reads the state and counts the rows.
+func overview(ctx context.Context, s states, dbs Databases) (o Overview, err error) {
+	if o.State, err = s.named(ctx); err != nil {
+		return o, err
+	}
+	err = dbs.each(func(logical string, db *sqldb.DB) error {
+		n, err := count(ctx, logical, db, func(migrations.Table) bool { return true })
+		o.Rows += n
+		return err
+	})
+	return o, err
+}
+
+// each calls fn for the logical databases in their order.
+func (dbs Databases) each(fn func(logical string, db *sqldb.DB) error) error {
+	for _, logical := range migrations.Logical() {
+		if db := dbs[logical]; db != nil {
+			if err := fn(logical, db); err != nil {
+				return fmt.Errorf("databases.%s: %w", logical, err)
+			}
+		}
+	}
+	return nil
+}
+
+// ephemeral tells whether any of them is in memory.
+func (dbs Databases) ephemeral() bool {
+	return dbs.each(func(_ string, db *sqldb.DB) error {
+		if db.Ephemeral() {
+			return ErrEphemeral
+		}
+		return nil
+	}) != nil
+}
+
+// count counts the rows of the tables that are wanted.
+func count(ctx context.Context, logical string, db *sqldb.DB, wanted func(migrations.Table) bool) (all int64, err error) {
+	tables, err := migrations.Tables(logical)
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range tables {
+		if !wanted(t) {
+			continue
+		}
+		var n int64
+		if err := db.AllTenants().QueryRow(ctx, `SELECT COUNT(*) FROM `+t.Name).Scan(&n); err != nil {
+			return 0, err
+		}
+		all += n
+	}
+	return all, nil
+}
+
+// NewOrigin returns the Origin that databases are. feed is the management database's; it need not run.
+func NewOrigin(dbs Databases, feed *sqldb.Feed) Origin {
+	return &databases{dbs: dbs, states: newStates(dbs["management"], feed)}
+}
+
+type databases struct {
+	dbs    Databases
+	states states
+}
+
+// Overview implements Origin.
+func (d *databases) Overview(ctx context.Context) (Overview, error) {
+	err := d.dbs.each(func(logical string, db *sqldb.DB) error { return migrations.Check(ctx, db, logical) })
+	if err != nil {
+		return Overview{}, err
+	}
+	return overview(ctx, d.states, d.dbs)
+}
+
+// Freeze implements Origin. This process writes nothing here itself; the servers are given the time in which they learn it.
+func (d *databases) Freeze(ctx context.Context, why string) error {
+	if err := d.states.set(ctx, rowFrozen, why); err != nil {
+		return err
+	}
+	if !d.states.alone() && !wait.For(ctx, settled) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// Thaw implements Origin.
+func (d *databases) Thaw(ctx context.Context) error { return d.states.unset(ctx, rowFrozen) }
+
+// Read implements Origin.
+func (d *databases) Read(ctx context.Context, fn func(ctx context.Context, src Source) error) error {
+	return Snapshot(ctx, d.dbs, fn)
+}

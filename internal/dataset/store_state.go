@@ -1,0 +1,117 @@
+package dataset
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// State is what a management database says of itself and of the databases that go with it.
+type State struct {
+	// ID is random, the databases' own and not what they hold: a copy has another. It is made when somebody asks for it.
+	ID string `json:"id"`
+	// Frozen is why writes are refused, or "".
+	Frozen string `json:"frozen,omitempty"`
+	// FrozenSince is when that began.
+	FrozenSince time.Time `json:"frozen_since,omitzero"`
+	// Arriving is the ID of the databases whose content is being copied here, or "". Until all of it is there nobody may use it.
+	Arriving string `json:"arriving,omitempty"`
+}
+
+// The names of rows.
+const (
+	rowID       = "id"
+	rowFrozen   = "frozen"
+	rowArriving = "arriving"
+)
+
+// topic is where changes of the state are told.
+const topic = "data_state"
+
+// states reads and writes the state. Freezes do not hold it up: it belongs to no content.
+type states struct {
+	db   *sqldb.DB
+	feed *sqldb.Feed
+}
+
+func newStates(db *sqldb.DB, feed *sqldb.Feed) states {
+	return states{db: db.AllTenants().DespiteFreeze(), feed: feed}
+}
+
+func (s states) read(ctx context.Context) (State, error) {
+	var state State
+	rows, err := s.db.Query(ctx, `SELECT name, value, changed_at FROM data_state`)
+	if err != nil {
+		return state, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name, value string
+		var at time.Time
+		if err := rows.Scan(&name, &value, &at); err != nil {
+			return state, err
+		}
+		switch name {
+		case rowID:
+			state.ID = value
+		case rowFrozen:
+			state.Frozen, state.FrozenSince = value, at
+		case rowArriving:
+			state.Arriving = value
+		}
+	}
+	return state, rows.Err()
+}
+
+// named is read for who needs the ID: it makes one where there is none.
+func (s states) named(ctx context.Context) (State, error) {
+	state, err := s.read(ctx)
+	if err != nil || state.ID != "" {
+		return state, err
+	}
+	_, err = s.db.Exec(ctx, `INSERT INTO data_state (name, value, changed_at) VALUES (?, ?, ?)`, rowID, rand.Text(), s.db.Now())
+	if err != nil && !errors.Is(err, sqldb.ErrDuplicate) { // another was first
+		return state, err
+	}
+	return s.read(ctx)
+}
+
+// set writes a row and has every server told.
+func (s states) set(ctx context.Context, name, value string) error {
+	return s.change(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM data_state WHERE name = ?`, name); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO data_state (name, value, changed_at) VALUES (?, ?, ?)`, name, value, tx.Now())
+		return err
+	})
+}
+
+// unset removes a row and has every server told.
+func (s states) unset(ctx context.Context, names ...string) error {
+	return s.change(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM data_state WHERE name IN (?)`, names)
+		return err
+	})
+}
+
+func (s states) change(ctx context.Context, do func(ctx context.Context, tx *sqldb.Tx) error) error {
+	ctx = tenant.With(ctx, tenant.Default) // the feed's rows have one; this belongs to all
+	return s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		if err := do(ctx, tx.AllTenants()); err != nil {
+			return err
+		}
+		return s.feed.Publish(ctx, tx, topic, "")
+	})
+}
+
+// settled is how long after a freeze every server refuses writes: the feed tells them within a second, or they would not
+// believe what they remember.
+const settled = 2500 * time.Millisecond
+
+// alone reports whether no other process can have the database open: an embedded one has one user at a time.
+func (s states) alone() bool { return s.db.Embedded() }

@@ -1,0 +1,63 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// gate is what every write goes through, so that all of them can be held off at once. The zero value is open.
+type gate struct {
+	closed  atomic.Pointer[string] // why; nil while it is open
+	writers atomic.Int64           // writes that are under way
+}
+
+// enter lets a write in, which must leave, or says why not. The write is counted before the gate is looked at, and Freeze
+// looks at the count after it has closed the gate: so one of the two sees the other.
+func (g *gate) enter(despite bool) error {
+	g.writers.Add(1)
+	if despite {
+		return nil
+	}
+	if why := g.closed.Load(); why != nil {
+		g.leave()
+		return &Error{kind: ErrFrozen, cause: errors.New(*why)}
+	}
+	return nil
+}
+
+func (g *gate) leave() { g.writers.Add(-1) }
+
+// drainEvery is the pause between two looks at the writes that are still under way.
+const drainEvery = time.Millisecond
+
+// Freeze refuses every write of this process to the database from now on, at once and with ErrFrozen, until Thaw; reads go on. It returns
+// when the writes that had begun are over, or with the context's error: then the database is frozen all the same. why is
+// what the log says of refused writes.
+func (db *DB) Freeze(ctx context.Context, why string) error {
+	g := &db.core.gate
+	g.closed.Store(&why)
+	turn := time.NewTicker(drainEvery)
+	defer turn.Stop()
+	for g.writers.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return &Error{Statement: "freeze", cause: ctx.Err()}
+		case <-turn.C:
+		}
+	}
+	return nil
+}
+
+// Thaw lets writes in again.
+func (db *DB) Thaw() { db.core.gate.closed.Store(nil) }
+
+// Frozen reports whether writes are refused.
+func (db *DB) Frozen() bool { return db.core.gate.closed.Load() != nil }
+
+// DespiteFreeze returns a view of the handle whose writes are never refused: for what ends the freeze, and for what speaks of
+// this database alone.
+func (db *DB) DespiteFreeze() *DB {
+	return &DB{core: db.core, all: db.all, quiet: db.quiet, despite: true}
+}

@@ -1,0 +1,145 @@
+package sqldb_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+)
+
+// waysToWrite are all ways to write.
+func waysToWrite(db *sqldb.DB) map[string]func(ctx context.Context) error {
+	columns := []string{"tenant_id", "name", "n"}
+	row := func() []any { return []any{"default", rand.Text(), 1} }
+	coalescer := sqldb.NewCoalescer(db, sqldb.CoalescerOptions{}, func(ctx context.Context, tx *sqldb.Tx, names []string) []error {
+		for _, name := range names {
+			_, _ = tx.InsertRows(ctx, "t", columns, [][]any{{"default", name, 1}})
+		}
+		return nil
+	})
+	inserter := sqldb.NewInserter(db, "t", columns...)
+	return map[string]func(ctx context.Context) error{
+		"exec": func(ctx context.Context) error {
+			_, err := db.Exec(ctx, `UPDATE t SET n = n + 1 WHERE tenant_id = :tenant`)
+			return err
+		},
+		"transaction": func(ctx context.Context) error {
+			return db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+				_, err := tx.Exec(ctx, `UPDATE t SET n = n + 1 WHERE tenant_id = :tenant`)
+				return err
+			})
+		},
+		"rows": func(ctx context.Context) error {
+			_, err := db.InsertRows(ctx, "t", columns, [][]any{row(), row()})
+			return err
+		},
+		"many rows": func(ctx context.Context) error {
+			many := make([][]any, 500)
+			for i := range many {
+				many[i] = row()
+			}
+			_, err := db.InsertRows(ctx, "t", columns, many)
+			return err
+		},
+		"several tables": func(ctx context.Context) error {
+			return db.InsertAll(ctx, sqldb.Insert{Table: "t", Columns: columns, Rows: [][]any{row()}})
+		},
+		"coalescer": func(ctx context.Context) error { return coalescer.Do(ctx, rand.Text()) },
+		"inserter":  func(ctx context.Context) error { return inserter.Insert(ctx, row()) },
+	}
+}
+
+// While a database is frozen, no way to write gets through, each says 503 with a time to wait, and reads go on.
+func TestFreeze(t *testing.T) {
+	testkit.EachDB(t, "oauth", func(t *testing.T, db *sqldb.DB) {
+		ctx := tenant.With(t.Context(), "default")
+		if _, err := db.AllTenants().Exec(ctx, `CREATE TABLE t (tenant_id VARCHAR(64) NOT NULL, name VARCHAR(64) NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (tenant_id, name))`); err != nil {
+			t.Fatal(err)
+		}
+		rows := func() (n int) {
+			t.Helper()
+			if err := db.QueryRow(ctx, `SELECT COUNT(*) FROM t WHERE tenant_id = :tenant`).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		all := waysToWrite(db)
+		if err := db.Freeze(ctx, "a test"); err != nil {
+			t.Fatal(err)
+		}
+		for name, write := range all {
+			err := write(ctx)
+			if !errors.Is(err, sqldb.ErrFrozen) || !errors.Is(err, sqldb.ErrUnavailable) {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if f := fault.From(err); f.Kind.Status() != http.StatusServiceUnavailable || f.RetryAfter < time.Second {
+				t.Errorf("%s is told as %d after %v", name, f.Kind.Status(), f.RetryAfter)
+			}
+		}
+		if n := rows(); n != 0 {
+			t.Errorf("%d rows were written", n)
+		}
+		if _, err := db.DespiteFreeze().AllTenants().Exec(ctx, `INSERT INTO t (tenant_id, name, n) VALUES ('default', 'despite', 1)`); err != nil {
+			t.Errorf("what is not held off: %v", err)
+		}
+		db.Thaw()
+		for name, write := range all {
+			if err := write(ctx); err != nil {
+				t.Errorf("%s after the thaw: %v", name, err)
+			}
+		}
+		if n := rows(); n != 1+2+500+1+1+1 {
+			t.Errorf("%d rows after the thaw", n)
+		}
+	})
+}
+
+// Freeze returns only when what had begun is over, and nothing begins meanwhile.
+func TestFreezeWaits(t *testing.T) {
+	db := testkit.SQLite(t, "oauth")
+	begun, finish := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := db.AllTenants().InTx(t.Context(), func(context.Context, *sqldb.Tx) error {
+			close(begun)
+			<-finish
+			return nil
+		})
+		if err != nil {
+			t.Errorf("what had begun: %v", err)
+		}
+	})
+	<-begun
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := db.Freeze(ended, "a test"); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody waits any more: %v", err)
+	}
+	if !db.Frozen() {
+		t.Error("it is not frozen")
+	}
+	done := make(chan error, 1)
+	go func() { done <- db.Freeze(t.Context(), "a test") }()
+	if err := db.AllTenants().InTx(t.Context(), func(context.Context, *sqldb.Tx) error { return nil }); !errors.Is(err, sqldb.ErrFrozen) {
+		t.Errorf("another one: %v", err)
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("it did not wait: %v", err)
+	default:
+	}
+	close(finish)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+}
