@@ -46,6 +46,8 @@ func TestProductionRefuses(t *testing.T) {
 		{"placeholder secrets", "secrets: {system: [youReallyNeedToChangeThis], cookie: [PLEASE-CHANGE-ME-I-AM-VERY-INSECURE]}", nil,
 			[]string{"secrets.system[0]", "secrets.cookie[0]"}},
 		{"placeholders among old secrets", "secrets: {system: [q7Zt4LkP9wXc2VbN8mRf, changemechangeme]}", nil, []string{"secrets.system[1]"}},
+		{"published in documentation", "secrets: {system: [genEVP6j/Yp2EeVujm0zgqXrRos29dQkpvX0hHdEUlQ=], cookie: ['this_needs_to_be_the_same_always_and_also_very_$3cuR3-._']}", nil,
+			[]string{"secrets.system[0]", "secrets.cookie[0]"}},
 		{"all the same character", "secrets: {system: [aaaaaaaaaaaaaaaaaaaaaaaa]}", nil, []string{"secrets.system[0]"}},
 		{"short", "secrets: {system: [q7Zt4LkP9wXc2Vb]}", nil, []string{"secrets.system[0]"}},
 		{"none", "secrets: {system: [], cookie: []}", nil, []string{"secrets.system", "secrets.cookie"}},

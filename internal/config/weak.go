@@ -44,6 +44,8 @@ func shorter(s secret.String, least int) bool { return utf8.RuneCountInString(s.
 // weak says why a secret must not be used in production, "" when nothing speaks against it.
 func weak(s secret.String) string {
 	switch {
+	case isPublished(s):
+		return "is known to everybody: it stands in published documentation or examples"
 	case isPlaceholder(s.Reveal()):
 		return "is a placeholder from an example"
 	case information(s.Reveal()) < leastBits:
