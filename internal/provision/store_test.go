@@ -97,7 +97,7 @@ func (w world) dba() sqldb.Address {
 func (w world) server(admin sqldb.Address, owners map[string]string, password string) *provision.Server {
 	prefix := unique()
 	s := &provision.Server{Admin: admin, Out: &bytes.Buffer{}}
-	for _, logical := range migrations.Logical() {
+	for _, logical := range slices.Sorted(maps.Keys(owners)) {
 		s.Databases = append(s.Databases, provision.Database{
 			Logical: logical, Address: w.super.As(owners[logical], password, prefix+"_"+logical),
 		})
@@ -105,16 +105,20 @@ func (w world) server(admin sqldb.Address, owners map[string]string, password st
 	return s
 }
 
-// four gives each logical database a user of its own, or all of them one.
-func four(own bool) map[string]string {
-	owners, one := map[string]string{}, unique()
-	for _, logical := range migrations.Logical() {
-		owners[logical] = one
+// four are the logical databases, and two are enough for most.
+func four() []string { return migrations.Logical() }
+func two() []string  { return []string{"management", "oauth"} }
+
+// owners gives each logical database a user of its own, or all of them one.
+func owners(own bool, logical []string) map[string]string {
+	all, one := map[string]string{}, unique()
+	for _, name := range logical {
+		all[name] = one
 		if own {
-			owners[logical] = unique()
+			all[name] = unique()
 		}
 	}
-	return owners
+	return all
 }
 
 // changes runs a provisioning that must work and make so many changes; -1 is any.
@@ -170,7 +174,7 @@ func (w world) serves(s *provision.Server) {
 // S3-01, S3-03, S3-09, S3-10: made by an administrator without superuser, each database for its user alone; a second run does nothing.
 func usersOfTheirOwn(w world) {
 	for _, own := range []bool{false, true} {
-		s := w.server(w.dba(), four(own), "app-password")
+		s := w.server(w.dba(), owners(own, four()), "app-password")
 		w.changes(s, -1)
 		w.changes(s, 0)
 		if !own {
@@ -193,7 +197,7 @@ func usersOfTheirOwn(w world) {
 }
 
 func password(w world) {
-	s := w.server(w.dba(), four(false), "first-password")
+	s := w.server(w.dba(), owners(false, two()), "first-password")
 	w.changes(s, -1)
 	before := s.Databases[0].Address
 	for i := range s.Databases {
@@ -216,7 +220,7 @@ func passwordByFile(w world) {
 		}
 	}
 	put("first-password")
-	s := w.server(w.dba(), four(false), "")
+	s := w.server(w.dba(), owners(false, two()), "")
 	for i := range s.Databases {
 		params := url.Values{"password_file": {file}, "max_conn_lifetime": {"1ms"}}
 		maps.Copy(params, s.Databases[i].Address.Params)
@@ -245,7 +249,7 @@ func passwordByFile(w world) {
 
 // Databases that belonged to one user go to users of their own, with the tables in them.
 func newOwners(w world) {
-	s := w.server(w.dba(), four(false), "app-password")
+	s := w.server(w.dba(), owners(false, two()), "app-password")
 	w.changes(s, -1)
 	w.serves(s)
 	for i := range s.Databases {
@@ -271,7 +275,7 @@ func newOwners(w world) {
 }
 
 func atOnce(w world) {
-	s := w.server(w.dba(), four(true), "app-password")
+	s := w.server(w.dba(), owners(true, two()), "app-password")
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -288,7 +292,7 @@ func atOnce(w world) {
 
 // S3-11: what is printed can be run, and leaves nothing to do; without being asked it shows no password.
 func runScript(w world) {
-	s := w.server(w.dba(), four(true), `pass'wo\rd`)
+	s := w.server(w.dba(), owners(true, two()), `pass'wo\rd`)
 	hidden, err := s.Script(false)
 	if err != nil || strings.Contains(hidden, "pass'") || strings.Contains(hidden, "SCRAM") || !strings.Contains(hidden, "<the password of") {
 		w.t.Errorf("%v\n%s", err, hidden)
@@ -368,7 +372,7 @@ func whoAndWhere(w world, d provision.Database) (user, name string) {
 
 // What can go wrong says what to do.
 func refusals(w world) {
-	good := w.server(w.dba(), four(false), "app-password")
+	good := w.server(w.dba(), owners(false, two()), "app-password")
 	change := func(do func(a *sqldb.Address)) *provision.Server {
 		s := *good
 		do(&s.Admin)
@@ -413,15 +417,15 @@ func refusals(w world) {
 			w.t.Errorf("%s: shows a password: %v", c.name, err)
 		}
 	}
-	two := w.server(good.Admin, four(false), "app-password")
-	two.Databases[1].Address.Password = "other-password"
-	if _, err := two.Run(context.WithoutCancel(w.t.Context())); err == nil || !strings.Contains(err.Error(), "two passwords") {
+	torn := w.server(good.Admin, owners(false, two()), "app-password")
+	torn.Databases[1].Address.Password = "other-password"
+	if _, err := torn.Run(context.WithoutCancel(w.t.Context())); err == nil || !strings.Contains(err.Error(), "two passwords") {
 		w.t.Errorf("two passwords of one user: %v", err)
 	}
 }
 
 func dryRun(w world) {
-	s := w.server(w.dba(), four(true), "app-password")
+	s := w.server(w.dba(), owners(true, two()), "app-password")
 	s.DryRun = true
 	w.changes(s, -1)
 	if out := fmt.Sprint(s.Out); !strings.Contains(out, "would create the database") {
@@ -436,9 +440,9 @@ func dryRun(w world) {
 func createDBOnly(w world) {
 	user, admin := unique(), unique()
 	w.sql("CREATE ROLE "+user+" LOGIN CREATEDB PASSWORD 'app-password'", "CREATE ROLE "+admin+" LOGIN CREATEDB PASSWORD 'dba-password'")
-	owners := map[string]string{"management": user, "oauth": user, "activity": user, "flow": user}
+	owners := map[string]string{"management": user, "oauth": user}
 	itself := w.server(w.super.As(user, "app-password", "postgres"), owners, "app-password")
-	w.changes(itself, 4)
+	w.changes(itself, 2)
 	w.changes(itself, 0)
 	w.serves(itself)
 
@@ -448,7 +452,7 @@ func createDBOnly(w world) {
 		w.t.Errorf("without membership: %v does not say %s", err, want)
 	}
 	w.sql("GRANT " + user + " TO " + admin)
-	w.changes(other, 4)
+	w.changes(other, 2)
 	w.changes(other, 0)
 	w.serves(other)
 	// A database that somebody else owns, and that is open to all, is put right.
@@ -460,15 +464,15 @@ func createDBOnly(w world) {
 
 // A user who may come from some addresses alone stays such a one.
 func accounts(w world) {
-	s := w.server(w.dba(), four(false), "app-password")
+	s := w.server(w.dba(), owners(false, two()), "app-password")
 	w.sql("CREATE USER '" + s.Databases[0].Address.User + "'@'127.0.0.%' IDENTIFIED BY 'app-password'")
-	w.changes(s, 8)
+	w.changes(s, 4)
 	w.changes(s, 0)
 	w.serves(s)
 }
 
 func otherCharacters(w world) {
-	s := w.server(w.dba(), four(false), "app-password")
+	s := w.server(w.dba(), owners(false, two()), "app-password")
 	w.sql("CREATE DATABASE " + s.Databases[0].Address.Database + " CHARACTER SET latin1")
 	w.changes(s, -1)
 	w.changes(s, 0)
