@@ -52,7 +52,7 @@ func provisionDatabases(cmd *cobra.Command, _ []string) error {
 	if reveal && !printed {
 		return usageError{errors.New("--reveal goes with --print-sql"), cmd.CommandPath()}
 	}
-	cfg, err := loadConfig(cmd, config.Read)
+	cfg, err := loadConfig(cmd, config.ReadDatabases)
 	if err != nil {
 		return err
 	}

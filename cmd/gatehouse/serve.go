@@ -17,8 +17,8 @@ func addConfigFlag(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringArrayP("config", "c", nil, "configuration file (YAML); repeat for several, later ones win")
 }
 
-// loadConfig reads the files that -c names and the environment over them. load is config.Load, or config.Read for those
-// who only want to look.
+// loadConfig reads the files that -c names and the environment over them. load is config.Load, config.Read for those who only
+// want to look, or config.ReadDatabases for those who work on databases.
 func loadConfig(cmd *cobra.Command, load func(files, environ []string) (*config.Config, error)) (*config.Config, error) {
 	files, err := cmd.Flags().GetStringArray("config")
 	if err != nil {
@@ -123,7 +123,7 @@ func migrateCommand() *cobra.Command {
 
 func migration(do app.Migration) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
-		cfg, err := loadConfig(cmd, config.Read)
+		cfg, err := loadConfig(cmd, config.ReadDatabases)
 		if err != nil {
 			return err
 		}

@@ -183,3 +183,17 @@ func TestServerGroupsTakeAnyCharacters(t *testing.T) {
 		}
 	}
 }
+
+// Who provisions or migrates needs no secrets of the server, and still no mistake about the databases passes.
+func TestReadDatabases(t *testing.T) {
+	file := write(t, "c.yaml", "profile: production\ndatabases: {postgres: {host: db, user: app}}\nserve: {public: {nonsense: 1}}\n")
+	c, err := ReadDatabases([]string{file}, nil)
+	if err != nil || c.Databases.OAuth.Reveal() != "postgres://app@db:5432/gatehouse_oauth?sslmode=verify-full" {
+		t.Errorf("%v, %v", c, err)
+	}
+	for _, bad := range []string{"databases: {dsn: memory}", "databases: {postgres: {hosst: db}}", "databases: [", "profile: prod"} {
+		if c, err := ReadDatabases([]string{file, write(t, "bad.yaml", bad)}, nil); err == nil || c != nil {
+			t.Errorf("%s: taken", bad)
+		}
+	}
+}

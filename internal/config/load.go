@@ -2,6 +2,8 @@ package config
 
 import (
 	"reflect"
+	"slices"
+	"strings"
 )
 
 // Load reads the files, of which later ones win key by key, and the environment over them, and gives a configuration
@@ -20,6 +22,29 @@ func Load(files, environ []string) (*Config, error) {
 
 // Read is Load without generating secrets: it writes nothing, for those who only want to look.
 func Read(files, environ []string) (*Config, error) {
+	c, faults := read(files, environ)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return c, nil
+}
+
+// ReadDatabases is Read for work on the databases alone. It wants nothing of the other groups, so that a job that makes or
+// migrates databases need not be given the server's secrets.
+func ReadDatabases(files, environ []string) (*Config, error) {
+	c, faults := read(files, environ)
+	faults = slices.DeleteFunc(faults, func(f Fault) bool {
+		group, _, _ := strings.Cut(f.Path, ".")
+		return !slices.Contains([]string{"", "version", "profile", "data_dir", "databases"}, group)
+	})
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return c, nil
+}
+
+// read gives the configuration as far as it can be read, and everything that is wrong with it.
+func read(files, environ []string) (*Config, Faults) {
 	var faults Faults
 	all := keysOf(reflect.TypeFor[Config]())
 	tree := newMapping(origin{})
@@ -49,17 +74,14 @@ func readDocument(file string, faults *Faults) *node {
 }
 
 // build gives the merged tree its types and checks the result.
-func build(tree *node, all []key, faults Faults) (*Config, error) {
+func build(tree *node, all []key, faults Faults) (*Config, Faults) {
 	c := Defaults(profileOf(tree))
 	d := &decoder{faults: &faults, origins: map[string]origin{}, all: all}
 	d.group("", tree, reflect.ValueOf(&c).Elem())
 	c.origins = d.origins
 	c.derive()
 	c.check(&faults)
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	return &c, nil
+	return &c, faults
 }
 
 // profileOf looks the profile up before anything else is read, since defaults follow from it.
