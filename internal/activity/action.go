@@ -7,27 +7,27 @@ type Action string
 
 // The actions, by what they are about.
 const (
-	IdentityCreated         Action = "identity.created"
-	IdentityUpdated         Action = "identity.updated"
-	IdentityDeleted         Action = "identity.deleted"
-	IdentityImported        Action = "identity.imported"
-	IdentityRegistered      Action = "identity.registered"
-	IdentityVerified        Action = "identity.address_verified"
-	IdentityRecoveryStarted Action = "identity.recovery_started"
-	IdentityRecovered       Action = "identity.recovered"
-	CredentialChanged       Action = "credential.changed"
-	CredentialRemoved       Action = "credential.removed"
-	CredentialMigrated      Action = "credential.migrated"
+	IdentityCreated    Action = "identity.created"
+	IdentityUpdated    Action = "identity.updated"
+	IdentityDeleted    Action = "identity.deleted"
+	IdentityImported   Action = "identity.imported"
+	IdentityRegistered Action = "identity.registered"
+	IdentityVerified   Action = "identity.address_verified"
+	IdentityRecovered  Action = "identity.recovered"
+	RecoveryFailed     Action = "identity.recovery_failed"
+	CredentialChanged  Action = "credential.changed"
+	CredentialRemoved  Action = "credential.removed"
+	CredentialMigrated Action = "credential.migrated"
 
 	LoginSucceeded Action = "login.succeeded"
 	LoginFailed    Action = "login.failed"
 	LoginLocked    Action = "login.locked"
 	LoginUnlocked  Action = "login.unlocked"
+	LoginRefused   Action = "login.refused"
 	Logout         Action = "logout"
 
 	SessionRevoked  Action = "session.revoked"
 	SessionsRevoked Action = "sessions.revoked"
-	SessionExtended Action = "session.extended"
 
 	ClientCreated Action = "client.created"
 	ClientUpdated Action = "client.updated"
@@ -78,9 +78,9 @@ const (
 // Actions returns every action, in the order of their names.
 func Actions() []Action {
 	all := []Action{
-		IdentityCreated, IdentityUpdated, IdentityDeleted, IdentityImported, IdentityRegistered, IdentityVerified, IdentityRecoveryStarted,
-		IdentityRecovered, CredentialChanged, CredentialRemoved, CredentialMigrated, LoginSucceeded, LoginFailed, LoginLocked, LoginUnlocked,
-		Logout, SessionRevoked, SessionsRevoked, SessionExtended, ClientCreated, ClientUpdated, ClientDeleted, ClientFailed, ConsentGranted,
+		IdentityCreated, IdentityUpdated, IdentityDeleted, IdentityImported, IdentityRegistered, IdentityVerified, IdentityRecovered,
+		RecoveryFailed, CredentialChanged, CredentialRemoved, CredentialMigrated, LoginSucceeded, LoginFailed, LoginLocked, LoginUnlocked,
+		LoginRefused, Logout, SessionRevoked, SessionsRevoked, ClientCreated, ClientUpdated, ClientDeleted, ClientFailed, ConsentGranted,
 		ConsentDenied, ConsentRevoked, TokenRevoked, TokenFamilyRevoked, TokensDeleted, KeyCreated, KeyRotated, KeyWithdrawn, KeyChanged,
 		RulesChanged, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantSuspended,
 		TenantResumed, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupVerified, BackupRestored,

@@ -68,8 +68,8 @@ const (
 
 var errTooLarge = errors.New("activity: an event is too large even without what was before and after")
 
-// encode gives the document of an event that is complete.
-func (e Event) encode() ([]byte, error) {
+// Document gives the JSON of an event that is complete, for those who keep it in rows of their own.
+func (e Event) Document() ([]byte, error) {
 	e.Time = e.Time.UTC().Truncate(time.Microsecond)
 	for _, p := range []*string{&e.Actor.ID, &e.Actor.Name, &e.Subject.ID, &e.Subject.Name, &e.RequestID} {
 		*p = clip(*p, maxWord)

@@ -164,7 +164,7 @@ func (r *syslogReceiver) message(l Line) []byte {
 // alarming are actions that somebody may have to look at.
 func alarming(a Action) bool {
 	switch a {
-	case LoginFailed, LoginLocked, ClientFailed, TokenFamilyRevoked, AdminRefused, BackupFailed:
+	case LoginFailed, LoginLocked, RecoveryFailed, ClientFailed, TokenFamilyRevoked, AdminRefused, BackupFailed:
 		return true
 	default:
 		return false

@@ -54,7 +54,7 @@ func insert(ctx context.Context, logical string, now time.Time, events []Event) 
 		if err != nil {
 			return in, err
 		}
-		document, err := e.encode()
+		document, err := e.Document()
 		if err != nil {
 			return in, err
 		}
@@ -99,7 +99,8 @@ type Pending struct {
 	Written time.Time
 	// Document is the event as JSON.
 	Document []byte
-	// Version tells the state of the row that was read; whoever keeps events in rows of other things needs it.
+	// Row and Version tell which state of which row was read, where events are kept in rows of other things.
+	Row     string
 	Version int64
 }
 

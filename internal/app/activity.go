@@ -3,12 +3,15 @@ package app
 import (
 	"context"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // activityLog is what moves events into the log of who did what, shows it and sends it on.
@@ -41,6 +44,32 @@ func (l *activityLog) admin() admin { return &activity.Handler{Store: l.store} }
 // sweep deletes lines that are old and were sent wherever they are to go.
 func (l *activityLog) sweep(ctx context.Context, now time.Time, batch int) (int, error) {
 	return l.store.Sweep(ctx, now, l.config.Retention, l.config.Names(), batch)
+}
+
+const (
+	failedClientsEvery = time.Minute
+	failedClientsMost  = 60
+)
+
+// failedClients tells the activity log of requests with wrong client credentials: of each client and address once a minute at
+// most, and of sixty in all, for anybody may send as many as they like.
+func failedClients(a *App) func(ctx context.Context, clientID, method string) {
+	db := a.databases.byName["oauth"]
+	damper := &activity.Damper{Every: failedClientsEvery, Most: failedClientsMost, Now: now}
+	return func(ctx context.Context, clientID, method string) {
+		of, _ := tenant.From(ctx)
+		more, ok := damper.Tell(string(of) + " " + actor.OriginOf(ctx).Address.String() + " " + clientID)
+		if !ok {
+			return
+		}
+		e := activity.Event{Action: activity.ClientFailed, Subject: activity.Client(clientID), Detail: map[string]string{"method": method}}
+		if more > 0 {
+			e.Detail["more"] = strconv.Itoa(more)
+		}
+		if err := activity.Record(ctx, db, e); err != nil {
+			a.log.ErrorContext(ctx, "an event could not be written down", "action", string(e.Action), "error", err)
+		}
+	}
 }
 
 // waitingEvents are those that are not in the log yet.

@@ -85,7 +85,7 @@ func (b *clientsBuilder) makeTokens() {
 	b.authenticator = &client.Authenticator{
 		Store: b.store, Hasher: b.hasher, Keys: &client.RemoteKeys{Fetch: b.documents.Get, Now: now},
 		Audiences:            []string{b.issuer, b.base.Join("/oauth2/token")},
-		AssertionMaxLifetime: cfg.Clients.AssertionMaxLifetime, Now: now, Log: b.app.log,
+		AssertionMaxLifetime: cfg.Clients.AssertionMaxLifetime, Failed: failedClients(b.app), Now: now, Log: b.app.log,
 	}
 	wire := &secret.Tokens{Prefix: tokenPrefix, Ring: b.system.For(forTokens)}
 	b.tokens = token.NewStore(token.StoreOptions{DB: b.db, Feed: b.feed, Tokens: wire, Keys: b.signing, Config: cfg.Token(), Now: now})

@@ -112,7 +112,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	if err != nil {
 		return nil, err
 	}
-	log, err := newActivityLog(a, s.system)
+	log, err := newActivityLog(a, s.system, people.flowStore)
 	if err != nil {
 		return nil, err
 	}

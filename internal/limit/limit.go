@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type Limits struct {
 	now    func() time.Time
 	cells  *cells
 	failed *failing
+	told   *failing // lock-outs of which the activity log knows
 	tries  *underway
 }
 
@@ -42,7 +44,7 @@ type Options struct {
 func New(o Options) *Limits {
 	l := &Limits{
 		config: o.Config, store: o.Store, now: o.Now, rates: map[string]gcra{},
-		cells: newCells(o.Config.MaxAddresses), failed: newFailing(), tries: &underway{n: map[string]int{}},
+		cells: newCells(o.Config.MaxAddresses), failed: newFailing(), told: newFailing(), tries: &underway{n: map[string]int{}},
 	}
 	for name, rate := range o.Config.rates() {
 		if rate.Requests > 0 {
@@ -130,7 +132,28 @@ func (l *Limits) locked(ctx context.Context, subjects []subject, others []int) e
 		wait = max(wait, l.config.Lockout.wait(f, s.free, now))
 	}
 	if wait > 0 {
+		if err := l.tell(ctx, subjects, found, wait); err != nil {
+			return err
+		}
 		return ErrLocked.After(wait)
+	}
+	return nil
+}
+
+// tell writes a lock-out into the activity log when this process first refuses an attempt for it; further ones add nothing. The
+// name that is locked is told by its keyed digest, which is the same each time.
+func (l *Limits) tell(ctx context.Context, subjects []subject, found map[string]failure, wait time.Duration) error {
+	for _, s := range subjects {
+		f, ok := found[s.digest]
+		if !ok || l.config.Lockout.wait(f, s.free, l.now()) == 0 {
+			continue
+		}
+		lock := s.digest + together + strconv.Itoa(f.count)
+		if l.told.has(lock) {
+			return nil
+		}
+		l.told.add(lock)
+		return l.store.tell(ctx, s.digest, f.count, wait)
 	}
 	return nil
 }

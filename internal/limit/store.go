@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
@@ -96,6 +98,14 @@ func (s *Store) add(ctx context.Context, keys []string, now, forget time.Time) e
 			SET failures = CASE WHEN failed_at < ? THEN 1 ELSE failures + 1 END, failed_at = ?
 			WHERE tenant_id = :tenant AND subject IN (?)`, forget, now, keys)
 		return err
+	})
+}
+
+// tell writes a lock-out into the activity log.
+func (s *Store) tell(ctx context.Context, key string, failures int, wait time.Duration) error {
+	return activity.Record(ctx, s.db, activity.Event{
+		Action: activity.LoginLocked, Subject: activity.Party{Kind: "identifier", ID: key},
+		Detail: map[string]string{"failures": strconv.Itoa(failures), "for": wait.Round(time.Second).String()},
 	})
 }
 

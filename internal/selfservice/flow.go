@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
@@ -69,11 +70,16 @@ type Flow struct {
 	Version int64 `json:"-"`
 
 	outbox []courier.Message
-	began  time.Time          // when the submission came that changes it now
-	even   bool               // OnBeat was asked for
-	spent  time.Time          // when it ended; zero where it goes on
-	raw    []byte             // the document as it was read
-	shown  *identity.Identity // who the document names, where that is not who the session knows
+	// events are what the activity log is told when the flow is saved; waiting are those of before that are not in it yet, as they
+	// stand in the row.
+	events  []activity.Event
+	waiting []byte
+	about   string             // whose account a submission is about, where that is known
+	began   time.Time          // when the submission came that changes it now
+	even    bool               // OnBeat was asked for
+	spent   time.Time          // when it ended; zero where it goes on
+	raw     []byte             // the document as it was read
+	shown   *identity.Identity // who the document names, where that is not who the session knows
 }
 
 // Internal is what a flow remembers and never shows. It is sealed in the database.

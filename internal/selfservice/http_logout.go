@@ -88,7 +88,7 @@ func (h *Handler) logoutBrowser(w http.ResponseWriter, r *http.Request) error {
 
 // end ends a session here and at the OAuth server. That the latter failed is recorded: the person is logged out all the same.
 func (h *Handler) end(r *http.Request, s *session.Session) error {
-	if err := h.SessionStore.Revoke(r.Context(), s.ID); err != nil && !errors.Is(err, session.ErrNotFound) {
+	if err := h.SessionStore.SignOut(r.Context(), s); err != nil && !errors.Is(err, session.ErrNotFound) {
 		return err
 	}
 	if h.OAuth != nil {

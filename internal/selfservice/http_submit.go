@@ -112,6 +112,7 @@ func (h *Handler) conclude(w http.ResponseWriter, r *http.Request, k flowKind, f
 	case errors.Is(err, ErrFlowChanged):
 		return h.overtaken(w, r, k, f, in)
 	case errors.As(err, &invalid):
+		h.noteFailure(f, in, err)
 		f.fail(in, invalid)
 		return h.again(w, r, k, f, in, http.StatusBadRequest)
 	case errors.Is(err, ErrShowAgain):
@@ -123,6 +124,10 @@ func (h *Handler) conclude(w http.ResponseWriter, r *http.Request, k flowKind, f
 		w.Header().Set("Retry-After", seconds(e.RetryAfter))
 		f.fail(in, ui.Reject(ui.TooManyAttempts(e.RetryAfter)))
 		return h.again(w, r, k, f, in, http.StatusTooManyRequests)
+	}
+	if shut(err) {
+		h.noteFailure(f, in, err)
+		h.record(r.Context(), f)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package selfservice
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
@@ -90,6 +91,8 @@ type Writes struct {
 	Verified []Verified
 	// More are further flows to insert, with their messages.
 	More []*Flow
+
+	told []json.RawMessage // events, for the activity log
 }
 
 // continuing is what a submission leaves to be done elsewhere: more flows to insert, and how the client is told.

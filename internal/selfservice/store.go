@@ -18,7 +18,9 @@ import (
 
 var (
 	// ErrNoFlow says that there is no flow of this kind and id (any more).
-	ErrNoFlow = errors.New("selfservice: no such flow")
+	ErrNoFlow       = errors.New("selfservice: no such flow")
+	errNoFlowToTell = errors.New("selfservice: changes that the activity log is told of come with a flow")
+
 	// ErrFlowChanged says that somebody else submitted the flow at the same time and was first, or that it has ended.
 	ErrFlowChanged = errors.New("selfservice: the flow was changed by another request")
 )
@@ -99,7 +101,7 @@ func (s *Store) Get(ctx context.Context, kind Kind, id string) (*Flow, error) {
 
 // read finds flows by their ids. The spent ones come without content.
 func (s *Store) read(ctx context.Context, q sqldb.Q, ids []string) (map[string]*Flow, error) {
-	rows, err := q.Query(ctx, `SELECT id, kind, document, version, spent_at, expires_at FROM selfservice_flow WHERE tenant_id = :tenant AND id IN (?)`, ids)
+	rows, err := q.Query(ctx, `SELECT id, kind, document, version, spent_at, expires_at, activity FROM selfservice_flow WHERE tenant_id = :tenant AND id IN (?)`, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +110,7 @@ func (s *Store) read(ctx context.Context, q sqldb.Q, ids []string) (map[string]*
 	for rows.Next() {
 		f := &Flow{}
 		var sealed string
-		if err := rows.Scan(&f.ID, &f.Kind, &sealed, &f.Version, &f.spent, &f.ExpiresAt); err != nil {
+		if err := rows.Scan(&f.ID, &f.Kind, &sealed, &f.Version, &f.spent, &f.ExpiresAt, &f.waiting); err != nil {
 			return nil, err
 		}
 		if f.raw, err = s.o.Ring.Open(sealed, aad(ctx, f.ID)); err != nil {
@@ -125,7 +127,7 @@ func (f *Flow) clone() (*Flow, error) {
 	if err := json.Unmarshal(f.raw, c); err != nil {
 		return nil, fmt.Errorf("selfservice: flow %s: %w", f.ID, err)
 	}
-	c.ID, c.Kind, c.Version, c.ExpiresAt, c.spent = f.ID, f.Kind, f.Version, f.ExpiresAt, f.spent
+	c.ID, c.Kind, c.Version, c.ExpiresAt, c.spent, c.waiting = f.ID, f.Kind, f.Version, f.ExpiresAt, f.spent, f.waiting
 	return c, nil
 }
 
@@ -135,7 +137,13 @@ func (s *Store) Save(ctx context.Context, f *Flow) error { return s.Finish(ctx, 
 // Finish makes all of the changes or none. ErrFlowChanged says that somebody else ended or changed the flow first; errors of
 // the identity store say why the identity could not be written.
 func (s *Store) Finish(ctx context.Context, w Writes) error {
-	var err error
+	told, err := s.told(ctx, w)
+	if err != nil {
+		return err
+	}
+	if w.told = told; w.Flow == nil && len(told) > 0 {
+		return errNoFlowToTell
+	}
 	if w.Create != nil || w.Update != nil || w.Disown != "" {
 		// What can fail because of others' rows, or takes a while after the commit, has a transaction of its own: it would undo
 		// its neighbours', or have them wait.
@@ -148,7 +156,10 @@ func (s *Store) Finish(ctx context.Context, w Writes) error {
 	}
 	if w.Flow != nil {
 		w.Flow.Version++
-		w.Flow.outbox = nil
+		w.Flow.outbox, w.Flow.events = nil, nil
+		if column, _ := pending(w.Flow.waiting, told, s.o.Now()); column != nil {
+			w.Flow.waiting = []byte(column.(string))
+		}
 	}
 	for _, f := range w.More {
 		f.Version, f.outbox = 1, nil
@@ -216,7 +227,7 @@ func (s *Store) update(ctx context.Context, tx *sqldb.Tx, all []Writes) []error 
 		}
 		each, at = append(each, change), append(at, i)
 	}
-	counts, err := tx.ExecEach(ctx, `UPDATE selfservice_flow SET document = ?, version = version + 1, updated_at = ?, spent_at = ?, expires_at = ?
+	counts, err := tx.ExecEach(ctx, `UPDATE selfservice_flow SET document = ?, version = version + 1, updated_at = ?, spent_at = ?, expires_at = ?, activity = ?, activity_at = ?
 		WHERE tenant_id = :tenant AND id = ? AND version = ? AND spent_at IS NULL`, each)
 	for n, i := range at {
 		switch {
@@ -240,7 +251,8 @@ func (s *Store) change(ctx context.Context, w Writes) ([]any, error) {
 	if w.Spend {
 		spent = now
 	}
-	return []any{sealed, now, spent, w.Flow.ExpiresAt, w.Flow.ID, w.Flow.Version}, nil
+	events, since := pending(w.Flow.waiting, w.told, now)
+	return []any{sealed, now, spent, w.Flow.ExpiresAt, events, since, w.Flow.ID, w.Flow.Version}, nil
 }
 
 func (s *Store) writeIdentity(ctx context.Context, tx *sqldb.Tx, w Writes) error {

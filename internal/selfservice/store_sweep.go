@@ -11,7 +11,7 @@ import (
 const flowGrace = time.Hour
 
 // Sweep deletes flows that expired an hour ago, of all tenants, at most batch of them, and says how many. It may run in several
-// processes at once.
+// processes at once. Flows with events that are not in the activity log yet stay.
 func (s *Store) Sweep(ctx context.Context, now time.Time, batch int) (int, error) {
-	return s.db.Sweep(ctx, sqldb.Old{Table: "selfservice_flow", Key: "id", Time: "expires_at", Until: now.Add(-flowGrace)}, batch)
+	return s.db.Sweep(ctx, sqldb.Old{Table: "selfservice_flow", Key: "id", Time: "expires_at", Until: now.Add(-flowGrace), Unless: "activity_at"}, batch)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -52,6 +53,7 @@ func (h *Handler) From(r *http.Request) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	web.ActAs(r.Context(), actor.Actor{Kind: actor.Identity, ID: k.session.IdentityID})
 	return k.session.own(), nil
 }
 

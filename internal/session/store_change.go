@@ -58,6 +58,25 @@ func (s *Store) RevokeIn(ctx context.Context, tx *sqldb.Tx, id string) error {
 	return s.feed.Publish(ctx, tx, Topic, id)
 }
 
+// SignOut ends a session because who has it wants so; ErrNotFound when there is none.
+func (s *Store) SignOut(ctx context.Context, own *Session) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE session SET active = ? WHERE tenant_id = :tenant AND id = ?`, false, own.ID)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrNotFound
+		}
+		who := activity.Identity(own.IdentityID)
+		e := activity.Event{Action: activity.Logout, Actor: who, Subject: who, Detail: map[string]string{"session": own.ID}}
+		if err := activity.Write(ctx, tx, e); err != nil {
+			return err
+		}
+		return s.feed.Publish(ctx, tx, Topic, own.ID)
+	})
+}
+
 // ended writes into the activity log that sessions were ended, by their ids.
 func ended(ctx context.Context, tx *sqldb.Tx, ids ...string) error {
 	events := make([]activity.Event, len(ids))

@@ -19,18 +19,24 @@ type Old struct {
 	Time string
 	// Until is the time up to which, inclusive, rows are old.
 	Until time.Time
+	// Unless names a column: rows in which it is not NULL stay. Empty for none.
+	Unless string
 }
 
 // Sweep deletes old rows, at most batch of them, the oldest first, and says how many: fewer than batch means that none is left.
 // It may run in several processes at once.
 func (db *DB) Sweep(ctx context.Context, old Old, batch int) (int, error) {
-	keys, err := db.Keys(ctx, `SELECT tenant_id, `+old.Key+` FROM `+old.Table+` WHERE `+old.Time+` <= ? ORDER BY `+old.Time+` LIMIT ?`,
+	where := old.Time + ` <= ?`
+	if old.Unless != "" {
+		where += ` AND ` + old.Unless + ` IS NULL`
+	}
+	keys, err := db.Keys(ctx, `SELECT tenant_id, `+old.Key+` FROM `+old.Table+` WHERE `+where+` ORDER BY `+old.Time+` LIMIT ?`,
 		old.Until, batch)
 	if err != nil {
 		return 0, err
 	}
 	// The time stands here too: a row may have been given more since it was read.
-	remove := `DELETE FROM ` + old.Table + ` WHERE tenant_id = :tenant AND ` + old.Key + ` IN (?) AND ` + old.Time + ` <= ?`
+	remove := `DELETE FROM ` + old.Table + ` WHERE tenant_id = :tenant AND ` + old.Key + ` IN (?) AND ` + where
 	return keys.Each(ctx, func(ctx context.Context, some []string) (int64, error) { return db.Exec(ctx, remove, some, old.Until) })
 }
 

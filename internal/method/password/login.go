@@ -72,7 +72,7 @@ func (m *Method) Login(ctx context.Context, f *selfservice.Flow, in *selfservice
 	if err := m.Limits.Locked(ctx, name, from); err != nil {
 		return nil, err
 	}
-	found, err := m.prove(ctx, identifier, password)
+	found, err := m.prove(ctx, f, identifier, password)
 	var said error = ui.Reject(ui.InvalidCredentials())
 	if err == nil && found.Identity.Unproven && (in.Session == nil || in.Session.IdentityID != found.Identity.ID) {
 		said, err = &selfservice.Unproven{Who: found.Identity, Said: said}, errWrong
@@ -121,7 +121,7 @@ func submitted(f *selfservice.Flow, in *selfservice.Submission) (identifier, pas
 var errWrong = errors.New("wrong identifier or password")
 
 // prove finds who has the identifier and whether the password is theirs.
-func (m *Method) prove(ctx context.Context, identifier, password string) (*selfservice.Identified, error) {
+func (m *Method) prove(ctx context.Context, f *selfservice.Flow, identifier, password string) (*selfservice.Identified, error) {
 	who, err := m.Identities.ByIdentifier(ctx, identity.Password, identifier)
 	if errors.Is(err, identity.ErrNotFound) {
 		return nil, m.pretend(ctx, password)
@@ -129,6 +129,7 @@ func (m *Method) prove(ctx context.Context, identifier, password string) (*selfs
 	if err != nil {
 		return nil, err
 	}
+	f.About(who.ID)
 	d, err := documentOf(who)
 	if err != nil {
 		return nil, err

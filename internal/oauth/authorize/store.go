@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/token"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -80,6 +81,7 @@ type write struct {
 	consent *consent     // the consent that ends the flow
 	grant   *token.Grant // what a code is issued for, together with the consent
 	code    string       // the answer: that code
+	events  []activity.Event
 }
 
 // append adds a step to a flow and gives the flow with it. errTaken says that the step was there already.
@@ -92,6 +94,11 @@ func (s *Store) append(ctx context.Context, f *Flow, n step, value any, w *write
 		w = &write{}
 	}
 	w.flow, w.step, w.text, w.expires = f.ID, n, text, f.ExpiresAt
+	if e, ok := denied(f, value); ok {
+		if err := s.tell(ctx, w, e); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.do(ctx, w); err != nil {
 		return nil, err
 	}
@@ -104,6 +111,11 @@ func (s *Store) append(ctx context.Context, f *Flow, n step, value any, w *write
 // finish writes the consent that ends a flow, and the code where one is wanted. errTaken says that the flow had ended.
 func (s *Store) finish(ctx context.Context, c *consent, g *token.Grant) (code string, err error) {
 	w := &write{consent: c, grant: g}
+	if c.Listed {
+		if err := s.tell(ctx, w, granted(c)); err != nil {
+			return "", err
+		}
+	}
 	if err := s.do(ctx, w); err != nil {
 		return "", err
 	}
@@ -233,9 +245,17 @@ func (s *Store) collect(ctx context.Context, items []*write) ([]sqldb.Insert, er
 			consents.Rows = append(consents.Rows, w.consent.row(id))
 		}
 	}
+	var events []activity.Event
+	for _, w := range items {
+		events = append(events, w.events...)
+	}
+	told, err := activity.Insert(ctx, s.db, events...)
+	if err != nil {
+		return nil, err
+	}
 	codes, err := s.mintCodes(ctx, items)
 	// Steps and consents first: their keys decide whether the rest may happen.
-	return []sqldb.Insert{steps, consents, sessions, codes}, err
+	return []sqldb.Insert{steps, consents, sessions, codes, told}, err
 }
 
 // updateSessions writes what has no statement for many.

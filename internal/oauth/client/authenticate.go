@@ -30,6 +30,8 @@ type Authenticator struct {
 	AssertionMaxLifetime time.Duration
 	// Now is the clock.
 	Now func() time.Time
+	// Failed is told of requests whose credentials are wrong, with what they claim; nil is told nothing.
+	Failed func(ctx context.Context, clientID, method string)
 	// Log hears of secrets that could not be renewed; nil hears nothing.
 	Log *slog.Logger
 

@@ -3,7 +3,10 @@ package client
 import (
 	"net/http"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
 // Authenticate returns the client that the request proves to come from. The
@@ -14,7 +17,14 @@ func (a *Authenticator) Authenticate(r *http.Request) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.Verify(r.Context(), claimed)
+	c, err := a.Verify(r.Context(), claimed)
+	switch {
+	case err == nil:
+		web.ActAs(r.Context(), actor.Actor{Kind: actor.Client, ID: c.ID})
+	case a.Failed != nil && fault.From(err).Kind == fault.Unauthenticated:
+		a.Failed(r.Context(), claimed.ID, claimed.Method)
+	}
+	return c, err
 }
 
 // ReadCredentials finds the credentials in a request and by which method they
