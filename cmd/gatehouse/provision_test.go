@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,7 +80,23 @@ func TestProvision(t *testing.T) {
 				t.Errorf("migrating says %s", out)
 			}
 			works(t, "", "migrate", "status", "-c", file)
+			serves(t, file)
 		})
+	}
+}
+
+// serves starts a server with a configuration and gets a token from it, for which more than one of the databases is used.
+func serves(t *testing.T, file string) {
+	t.Helper()
+	config, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, string(config))
+	created := asJSON[map[string]any](t, works(t, "", "clients", "create", "--endpoint", s.admin, "--grant-type", "client_credentials", "--format", "json"))
+	t.Setenv(clientSecretVariable, fmt.Sprint(created["client_secret"]))
+	if out := works(t, "", "perform", "client-credentials", "--issuer", s.public, "--client-id", fmt.Sprint(created["client_id"])); out == "" {
+		t.Error("there is no token")
 	}
 }
 
