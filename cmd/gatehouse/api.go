@@ -58,19 +58,25 @@ func newAPI(cmd *cobra.Command) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	if socket, ok := strings.CutPrefix(endpoint, "unix:"); ok {
-		client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		}
-		endpoint = "http://localhost"
-	} else if err := checkAddress(cmd, "endpoint", endpoint, defaultEndpoint); err != nil {
+	if endpoint, err = reach(cmd, client, "endpoint", endpoint); err != nil {
 		return nil, err
 	}
 	return &api{
-		endpoint: strings.TrimSuffix(endpoint, "/"),
+		endpoint: endpoint,
 		key:      strings.TrimSpace(os.Getenv(adminKeyVariable)),
 		http:     client,
 	}, nil
+}
+
+// reach has the client connect to the address that the flag gave, which may be a socket, and returns what its requests begin with.
+func reach(cmd *cobra.Command, client *http.Client, flag, address string) (string, error) {
+	if socket, ok := strings.CutPrefix(address, "unix:"); ok {
+		client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		}
+		return "http://localhost", nil
+	}
+	return strings.TrimSuffix(address, "/"), checkAddress(cmd, flag, address, defaultEndpoint)
 }
 
 // checkAddress refuses what is no address, without repeating it: one with a password in it is one of those.

@@ -85,22 +85,24 @@ func DataState(ctx context.Context, of DataSource) (o dataset.Overview, err erro
 type CopyOptions struct {
 	// Replace removes what the target holds; Thaw gives the source back at the end.
 	Replace, Thaw bool
-	// Secrets are the system secrets of the servers that will run on the target; empty where they are not known.
-	Secrets []secret.String
 	// Progress is told how far it is: the phase, and how many of about how many rows were looked at in it.
 	Progress func(phase string, rows, of int64)
 }
 
-// CopyData makes the databases to equal to the source. It brings the target's schema up to date first.
-func CopyData(ctx context.Context, source DataSource, to *config.Databases, o CopyOptions) (done *dataset.Copied, err error) {
+// CopyData makes the databases of to equal to the source. It brings their schema up to date first. Where to has system secrets, they
+// have to open what the source has sealed.
+func CopyData(ctx context.Context, source DataSource, to *config.Config, o CopyOptions) (done *dataset.Copied, err error) {
+	if err := to.Unwrap(ctx); err != nil {
+		return nil, err
+	}
 	err = source.with(ctx, func(from dataset.Origin) error {
-		return withDatabases(ctx, &config.Config{Databases: *to}, func(d *databases) error {
+		return withDatabases(ctx, to, func(d *databases) error {
 			if err := d.migrate(ctx, true, slog.New(slog.DiscardHandler)); err != nil {
 				return fmt.Errorf("the target: %w", err)
 			}
 			done, err = dataset.Copy(ctx, from, d.byName, dataset.CopyOptions{
 				Feed: d.feeds["management"], Replace: o.Replace, Thaw: o.Thaw,
-				Fits:     func(ctx context.Context) error { return fits(ctx, d, o.Secrets) },
+				Fits:     func(ctx context.Context) error { return fits(ctx, d, to.Secrets.System) },
 				Progress: func(s dataset.Step) { o.Progress(string(s.Phase), s.Rows, s.Of) },
 			})
 			return err

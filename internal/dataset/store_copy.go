@@ -88,24 +88,34 @@ func Copy(ctx context.Context, from Origin, to Databases, o CopyOptions) (*Copie
 	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}
+	done, err := c.run(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w\nThe target holds a part, and no server starts on it: run the same command again to go on", err)
+	}
+	return done, nil
+}
+
+// run is Copy on a target that is marked.
+func (c *copying) run(ctx context.Context) (*Copied, error) {
 	if _, err := c.pass(ctx, Copying); err != nil {
 		return nil, err
 	}
-	if o.Fits != nil {
-		if err := o.Fits(ctx); err != nil {
+	if c.o.Fits != nil {
+		if err := c.o.Fits(ctx); err != nil {
 			return nil, err
 		}
 	}
 	done, err := c.still(ctx)
-	if err != nil || o.Thaw {
-		if e := c.thaw(ctx); e != nil {
-			return nil, errors.Join(err, fmt.Errorf("the source still refuses writes; run `gatehouse data thaw`: %w", e))
-		}
+	if err == nil && !c.o.Thaw {
+		return done, nil
+	}
+	if e := c.thaw(ctx); e != nil {
+		err = errors.Join(err, fmt.Errorf("the source still refuses writes; run `gatehouse data thaw`: %w", e))
 	}
 	if err != nil {
 		return nil, err
 	}
-	done.Thawed = o.Thaw
+	done.Thawed = true
 	return done, nil
 }
 
@@ -187,6 +197,11 @@ func (c *copying) pass(ctx context.Context, phase Phase) (changed bool, err erro
 			step.Rows = before + table
 			c.o.Progress(step)
 		})
+		step.Rows = 0
+		for _, s := range counted.all {
+			step.Rows += s.Rows
+		}
+		c.o.Progress(step)
 		c.read = counted.all
 		changed = slices.ContainsFunc(changes, Change.Any)
 		return err
