@@ -9,6 +9,8 @@ var (
 	ErrRetired = fault.New(fault.Unavailable, "seal_key_retired", "The secret was retired.")
 	// ErrStrangers says that servers on one database have no secret in common that one of them could use.
 	ErrStrangers = fault.New(fault.Unavailable, "seal_keys_differ", "Other servers on this database run with other secrets.")
+	// ErrNotBegun says that a server has not found out yet which secret it may use.
+	ErrNotBegun = fault.New(fault.Unavailable, "seal_keys_unsettled", "This server has not found out yet which secret it may use: the database was not migrated, or did not answer, when it started.")
 	// ErrNotFound says that there is no secret with this id.
 	ErrNotFound = fault.New(fault.NotFound, "not_found", "There is no seal key with this id: `gatehouse keys seal list` shows all.")
 	// ErrInUse says that a secret cannot be retired yet.

@@ -289,12 +289,16 @@ func (s *Seals) Leave(ctx context.Context) error {
 	return s.Store.leave(ctx, s.Server, s.Now().Add(-time.Hour))
 }
 
-// Ready says why this server should get no requests: a secret came up that it lacks. A database that does not answer is not its
-// business.
+// Ready says why this server should get no requests: it has not begun, or a secret came up that it lacks. A database that stopped
+// answering is not its business.
 func (s *Seals) Ready() error {
-	err := s.wrong()
-	if errors.Is(err, ErrLacks) || errors.Is(err, ErrStrangers) || errors.Is(err, ErrRetired) {
-		return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case errors.Is(s.fault, ErrLacks) || errors.Is(s.fault, ErrStrangers) || errors.Is(s.fault, ErrRetired):
+		return s.fault
+	case !s.began:
+		return ErrNotBegun
 	}
 	return nil
 }

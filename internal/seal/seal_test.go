@@ -140,6 +140,9 @@ func TestTheFirstStartLooksAtTheValues(t *testing.T) {
 		old := w.replica("old", secretA)
 		old.put(1, "value")
 		r := w.replica("stranger", secretB)
+		if err := r.Ready(); !errors.Is(err, seal.ErrNotBegun) {
+			t.Errorf("before it has begun: %v", err)
+		}
 		if err := r.Begin(testkit.Context(t)); !errors.Is(err, seal.ErrLacks) {
 			t.Errorf("a server without the secret of the values: %v", err)
 		}
