@@ -33,8 +33,8 @@ func serveCommand() *cobra.Command {
 		Long: `Start the server and run until it is told to stop (SIGTERM or Ctrl-C); what is in flight is finished first, for at
 most 30 s. A second signal ends it at once.
 
-Without a configuration it runs the development profile: embedded SQLite in ./data, public listener on port 4444 of every
-interface, admin listener on 127.0.0.1:4445. For anything but trying it out, set profile: production.`,
+Without a configuration it runs the development profile: embedded SQLite in ./data, public listener on 127.0.0.1:4444, admin
+listener on 127.0.0.1:4445. For anything but trying it out, set profile: production.`,
 		Example: `  gatehouse serve
   gatehouse serve -c gatehouse.yaml
   GATEHOUSE_DATABASES_DSN=postgres://… gatehouse serve -c gatehouse.yaml`,

@@ -54,22 +54,33 @@ func (h Header) take(names []string) []string {
 	return taken
 }
 
-// disguised gives the names of fields that many applications read as one of the names: those that make variables of them, as CGI
-// does (RFC 3875 §4.1.18), read X_User as X-User.
+// disguised gives the names of fields that many applications read as one of the names.
 func (h Header) disguised(names []string) (found []string) {
 	for name := range h {
-		if strings.Contains(name, "_") && slices.Contains(names, textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))) {
+		if read := undisguised(name); read != name && slices.Contains(names, read) {
 			found = append(found, name)
 		}
 	}
 	return found
 }
 
+// undisguised gives the canonical name as which many applications read a field. Those that make variables of fields read X_User as
+// X-User, as CGI does (RFC 3875 §4.1.18); PHP reads X.User so too, for its variables have no dots.
+func undisguised(name string) string {
+	if !strings.ContainsAny(name, "_.") {
+		return name
+	}
+	return textproto.CanonicalMIMEHeaderKey(strings.Map(func(c rune) rune {
+		if c == '_' || c == '.' {
+			return '-'
+		}
+		return c
+	}, name))
+}
+
 // vouched reports whether a field, or what many applications read as it, says something of the client that only a proxy can know.
 func vouched(name string) bool {
-	if strings.Contains(name, "_") {
-		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
-	}
+	name = undisguised(name)
 	switch name {
 	case "Forwarded", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip":
 		return true

@@ -85,7 +85,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 func rewrite(p *httputil.ProxyRequest) {
 	pass := way(p.In.Context())
 	maps.DeleteFunc(p.Out.Header, func(name string, _ []string) bool {
-		return vouched(name) && (!pass.trusted || strings.Contains(name, "_"))
+		return vouched(name) && (!pass.trusted || undisguised(name) != name)
 	})
 	if pass.trusted {
 		p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
