@@ -103,6 +103,8 @@ func (d *dsn) aboutLogin(err error) string {
 		return "the password of " + d.user + " is another one, or the server has no such user: look at user, password and password_file"
 	case state == "28000" && strings.Contains(message, "does not exist"):
 		return "make the user with `gatehouse provision`, or look at user"
+	case state == "28000" && strings.Contains(message, "not permitted to log in"):
+		return "let the user sign in with `gatehouse provision`, or look at user"
 	case state == "28000":
 		return "the server's pg_hba.conf lets nobody in so: add a line for this user, database and address"
 	case errors.Is(reason(err), ErrNoDatabase):
