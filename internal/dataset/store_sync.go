@@ -40,7 +40,8 @@ const (
 
 // Sync makes the databases equal to the source: it adds what they lack, changes what differs and removes what the source does
 // not have. Each batch is a transaction, so Sync that was ended in the midst goes on where it was when it is called again.
-// The schema must be there. progress, which may be nil, is called after each batch.
+// The schema must be there. A freeze of the target holds it up not: that is for its servers. progress, which may be nil, is called
+// after each batch.
 func Sync(ctx context.Context, src Source, dst Databases, progress func(Table, Change)) ([]Change, error) {
 	if progress == nil {
 		progress = func(Table, Change) {}
@@ -60,7 +61,7 @@ func Sync(ctx context.Context, src Source, dst Databases, progress func(Table, C
 			return err
 		}
 		s := &syncing{
-			table: t, db: db.AllTenants(), key: t.key(), progress: progress,
+			table: t, db: db.AllTenants().DespiteFreeze(), key: t.key(), progress: progress,
 			change: Change{Database: t.Database, Table: t.Name},
 		}
 		if err := s.run(ctx, rows); err != nil {

@@ -1,0 +1,224 @@
+package dataset_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-iam/gatehouse/internal/dataset"
+	"github.com/gatehouse-iam/gatehouse/internal/migrations"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+)
+
+// served is a source as a server has it: what is frozen refuses writes in this process.
+type served struct {
+	dataset.Origin
+
+	gate *dataset.Gate
+}
+
+func (s served) Freeze(ctx context.Context, why string) error {
+	_, err := s.gate.Freeze(ctx, why)
+	return err
+}
+
+func (s served) Thaw(ctx context.Context) error {
+	_, err := s.gate.Thaw(ctx)
+	return err
+}
+
+func serve(db *sqldb.DB) (served, *dataset.Gate) {
+	dbs, feed := dataset.Databases{"management": db}, sqldb.NewFeed(db, sqldb.FeedOptions{})
+	gate := dataset.NewGate(dataset.GateOptions{Databases: dbs, Feed: feed, Log: slog.New(slog.DiscardHandler)})
+	return served{dataset.NewOrigin(dbs, feed), gate}, gate
+}
+
+// copyInto copies into a database of its own.
+func copyInto(ctx context.Context, from dataset.Origin, db *sqldb.DB, o dataset.CopyOptions) (*dataset.Copied, error) {
+	o.Feed = sqldb.NewFeed(db, sqldb.FeedOptions{})
+	return dataset.Copy(ctx, from, dataset.Databases{"management": db}, o)
+}
+
+func write(ctx context.Context, db *sqldb.DB, name string) error {
+	_, err := db.AllTenants().Exec(ctx, `INSERT INTO limit_failure (tenant_id, subject, failures, failed_at) VALUES (?, ?, ?, ?)`,
+		"default", name, 1, db.Now())
+	return err
+}
+
+// Whatever was acknowledged while the copy ran is there, and after it nothing more is.
+func TestCopyWhileWritten(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, source *sqldb.DB) {
+		target := testkit.SQLite(t, "management")
+		fill(t, rand.New(rand.NewPCG(5, 6)), "management", source, 700, "identity", "session")
+		origin, _ := serve(source)
+		var written atomic.Int64
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				switch err := write(t.Context(), source, fmt.Sprintf("while %d", n)); {
+				case errors.Is(err, sqldb.ErrFrozen):
+					return
+				case err != nil:
+					t.Errorf("a write that was not refused: %v", err)
+					return
+				}
+				written.Add(1)
+			}
+		})
+		done, err := copyInto(t.Context(), origin, target, dataset.CopyOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+		var there int64
+		if err := target.AllTenants().QueryRow(t.Context(), `SELECT COUNT(*) FROM limit_failure WHERE subject LIKE 'while %'`).Scan(&there); err != nil {
+			t.Fatal(err)
+		}
+		if there != written.Load() {
+			t.Errorf("%d rows were acknowledged, %d are there", written.Load(), there)
+		}
+		if diff := cmp.Diff(done.Tables, summary(t, dataset.Databases{"management": target})); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(done.Tables, summary(t, dataset.Databases{"management": source})); diff != "" {
+			t.Error(diff)
+		}
+		if !source.Frozen() || done.Thawed {
+			t.Error("the source takes writes, which the target lacks")
+		}
+		if _, err := copyInto(t.Context(), origin, target, dataset.CopyOptions{}); !errors.Is(err, dataset.ErrNotEmpty) {
+			t.Errorf("a second copy over the first: %v", err)
+		}
+		if _, err := copyInto(t.Context(), origin, target, dataset.CopyOptions{Replace: true, Thaw: true}); err != nil || source.Frozen() {
+			t.Errorf("a rehearsal ends with %v, frozen %v", err, source.Frozen())
+		}
+	})
+}
+
+// A copy that was ended leaves a source that takes writes and a target that nobody serves; the same call goes on, and another is
+// refused.
+func TestCopyGoesOn(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, target *sqldb.DB) {
+		source, other := testkit.SQLite(t, "management"), testkit.SQLite(t, "management")
+		fill(t, rand.New(rand.NewPCG(7, 8)), "management", source, 1100, "identity", "session")
+		origin, _ := serve(source)
+		_, gate := serve(target)
+		if err := gate.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, phase := range []dataset.Phase{dataset.Copying, dataset.CatchingUp, dataset.Comparing} {
+			ctx, cancel := context.WithCancel(t.Context())
+			_, err := copyInto(ctx, origin, target, dataset.CopyOptions{Progress: func(s dataset.Step) {
+				if s.Phase == phase && (s.Rows > 0 || phase == dataset.Comparing) {
+					cancel()
+				}
+			}})
+			cancel()
+			if !errors.Is(err, context.Canceled) {
+				t.Fatalf("%s: %v", phase, err)
+			}
+			if err := gate.Open(t.Context()); !errors.Is(err, dataset.ErrArriving) {
+				t.Errorf("%s: a server starts on a part: %v", phase, err)
+			}
+			if source.Frozen() {
+				t.Errorf("%s: the source was not given back", phase)
+			}
+		}
+		stranger, _ := serve(other)
+		if _, err := copyInto(t.Context(), stranger, target, dataset.CopyOptions{}); !errors.Is(err, dataset.ErrOtherCopy) {
+			t.Errorf("another source: %v", err)
+		}
+		unfit := errors.New("unfit")
+		if _, err := copyInto(t.Context(), origin, target, dataset.CopyOptions{Fits: func(context.Context) error { return unfit }}); !errors.Is(err, unfit) {
+			t.Errorf("secrets that do not fit: %v", err)
+		}
+		if _, err := copyInto(t.Context(), origin, target, dataset.CopyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := gate.Open(t.Context()); err != nil {
+			t.Errorf("no server starts on the whole: %v", err)
+		}
+		if diff := cmp.Diff(summary(t, dataset.Databases{"management": source}), summary(t, dataset.Databases{"management": target})); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// A second server on the same databases, which shares nothing else, refuses writes once Freeze has returned, and takes them soon
+// after the thaw.
+func TestGateOfAnotherServer(t *testing.T) {
+	for name, empty := range map[string]func(*testing.T) string{"postgres": testkit.Postgres, "mariadb": testkit.MariaDB} {
+		t.Run(name, func(t *testing.T) {
+			dsn := empty(t)
+			one, other := opened(t, dsn), opened(t, dsn)
+			if _, err := migrations.Up(t.Context(), one, "management"); err != nil {
+				t.Fatal(err)
+			}
+			feed := sqldb.NewFeed(other, sqldb.FeedOptions{})
+			gate := dataset.NewGate(dataset.GateOptions{Databases: dataset.Databases{"management": other}, Feed: feed, Log: slog.New(slog.DiscardHandler)})
+			var wg sync.WaitGroup
+			ctx, cancel := context.WithCancel(t.Context())
+			wg.Go(func() { _ = feed.Run(ctx) })
+			wg.Go(func() { _ = gate.Run(ctx) })
+			defer wg.Wait()
+			defer cancel()
+			origin := dataset.NewOrigin(dataset.Databases{"management": one}, sqldb.NewFeed(one, sqldb.FeedOptions{}))
+			if err := origin.Freeze(t.Context(), "a test"); err != nil {
+				t.Fatal(err)
+			}
+			// Freeze waits for longer than a server may take, but a machine that is busy keeps no promise of time.
+			until(t, other.Frozen)
+			if err := write(t.Context(), other, "refused"); !errors.Is(err, sqldb.ErrFrozen) {
+				t.Errorf("a write: %v", err)
+			}
+			if err := origin.Thaw(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			until(t, func() bool { return !other.Frozen() })
+		})
+	}
+}
+
+func opened(t *testing.T, dsn string) *sqldb.DB {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), dsn, sqldb.Options{Name: "management", Now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func until(t *testing.T, holds func() bool) {
+	t.Helper()
+	for begun := time.Now(); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(begun) > time.Minute {
+			t.Fatal("it did not come about")
+		}
+	}
+}
+
+func TestCopyRefuses(t *testing.T) {
+	source := testkit.SQLite(t, "management")
+	origin, _ := serve(source)
+	if _, err := copyInto(t.Context(), origin, source, dataset.CopyOptions{Replace: true}); !errors.Is(err, dataset.ErrSame) {
+		t.Errorf("to itself: %v", err)
+	}
+	memory, err := sqldb.Open(t.Context(), "memory", sqldb.Options{Name: "management"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = memory.Close() })
+	if _, err := copyInto(t.Context(), origin, memory, dataset.CopyOptions{}); !errors.Is(err, dataset.ErrEphemeral) {
+		t.Errorf("into memory: %v", err)
+	}
+}
