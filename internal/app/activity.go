@@ -39,6 +39,19 @@ func newActivityLog(a *App, system *secret.Ring, sources ...activity.Source) (*a
 	return l, nil
 }
 
+// warnings are what an operator should look after.
+func (l *activityLog) warnings() (all []string) {
+	if l.relay.Failing() != nil {
+		all = append(all, "events do not reach the activity log; they wait and none is lost")
+	}
+	l.exporter.Each(func(name string, _, _ uint64, failing bool) {
+		if failing {
+			all = append(all, "the export "+name+" fails; nothing is left out")
+		}
+	})
+	return all
+}
+
 func (l *activityLog) admin() admin { return &activity.Handler{Store: l.store} }
 
 // sweep deletes lines that are old and were sent wherever they are to go.

@@ -130,6 +130,9 @@ func (a *App) warnings() map[string][]string {
 	if rules := a.features.doors.book.Warnings(); len(rules) > 0 {
 		all["access rules"] = rules
 	}
+	if log := a.features.activity.warnings(); len(log) > 0 {
+		all["activity"] = log
+	}
 	if state := a.gate.Last(); state.Frozen != "" {
 		all["data"] = []string{"writes are refused since " + state.FrozenSince.Format(time.RFC3339) + " (" + state.Frozen + "): `gatehouse data thaw` ends that"}
 	}
