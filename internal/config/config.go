@@ -132,9 +132,10 @@ func (o OAuth) Validate() []error {
 	return faults
 }
 
-// Secrets are the roots of all keys. Of each list the first is in use and the others are still understood: to rotate,
-// put a new one in front and keep the old one until nothing depends on it. Each has 16 characters or more. Production
-// refuses placeholders, easily guessed secrets and one secret for both lists.
+// Secrets are the roots of all keys. Of each list the first is in use, as soon as all servers on the database have it, and the
+// others are still understood: to rotate, put a new one in front, and keep the old one until it is retired (`gatehouse keys seal
+// status` says what depends on it). Each has 16 characters or more. Production refuses placeholders, published and easily guessed
+// secrets and one secret for both lists.
 type Secrets struct {
 	// System secrets sign tokens and seal signing keys and other sensitive columns. Default: none; in the development
 	// profile generated once and kept in secrets.yaml in data_dir, or for this process alone when every database is

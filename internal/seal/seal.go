@@ -144,6 +144,9 @@ func (s *Seals) elect(ctx context.Context) (making, cookie string, err error) {
 		me.seen = s.Now()
 		if s.since.IsZero() {
 			s.since = me.seen
+			if err := s.Leave(ctx); err != nil { // the rows of servers that were killed long ago go
+				return "", "", err
+			}
 		}
 		me.since = s.since
 		if err := s.Store.register(ctx, me); err != nil {

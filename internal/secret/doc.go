@@ -14,8 +14,9 @@
 //
 // Keys. The operator's secrets are the roots. From each root HKDF-SHA256 (RFC 5869) derives one key tree per purpose,
 // and from each purpose a sealing key, an authentication key, a key id and a fingerprint, so no key serves two ends and
-// an id of one purpose says nothing about another. The first secret makes, all of them check: to rotate, put the new
-// secret in front and keep the old one until what it made is gone.
+// an id of one purpose says nothing about another. One secret makes, the first unless Ring.Lead chose another; all of them
+// check. A secret that is taken away may leave an estate to some purposes: what recognizes what it authenticated, and opens
+// and makes nothing.
 //
 // Imported hashes. Formats of other systems are verified within bounds that are checked before a byte of memory is taken,
 // and are stale from the beginning: whoever verified one makes a new one of the password that was right. However many
