@@ -31,7 +31,8 @@ type Seals struct {
 
 	mu    sync.Mutex
 	began bool
-	since time.Time // when this server began to make values with the key that it makes them with
+	makes string    // the id of the key that this server told others it makes values with
+	since time.Time // when it told them so first
 	fault error     // what is wrong now; nil: nothing
 }
 
@@ -109,29 +110,29 @@ func (s *Seals) Begin(ctx context.Context) error {
 // what others know, and looks once more when it has written down that it makes it. So of two servers that start at the same time
 // at least one sees the other.
 func (s *Seals) agree(ctx context.Context) error {
-	before := s.System.Making()
 	making, cookie, err := s.elect(ctx)
-	if err != nil {
-		return err
-	}
-	for _, database := range s.Store.databases() {
-		if err := s.note(ctx, database, making); err != nil {
-			return err
-		}
-	}
-	if making != before || !s.began {
-		again, _, err := s.elect(ctx)
+	for range 3 {
 		if err != nil {
 			return err
 		}
-		if again != making {
-			return nil // somebody came who lacks it; the next beat decides anew
+		for _, database := range s.Store.databases() {
+			if err := s.note(ctx, database, making); err != nil {
+				return err
+			}
 		}
-		s.Log.InfoContext(ctx, "new values are sealed with this key from now on", "key", making)
+		if making == s.System.Making() && s.began {
+			s.Cookie.Lead(cookie)
+			return nil
+		}
+		noted := making
+		if making, cookie, err = s.elect(ctx); err == nil && making == noted {
+			s.Log.InfoContext(ctx, "new values are sealed with this key from now on", "key", making)
+			s.System.Lead(making)
+			s.Cookie.Lead(cookie)
+			return nil
+		}
 	}
-	s.System.Lead(making)
-	s.Cookie.Lead(cookie)
-	return nil
+	return ErrNotBegun // servers come and go faster than this one can look
 }
 
 // elect chooses the keys to make values with, and tells the others.
@@ -139,7 +140,10 @@ func (s *Seals) elect(ctx context.Context) (making, cookie string, err error) {
 	if s.Store.alone() {
 		return s.System.KeyIDs()[0], s.Cookie.KeyIDs()[0], nil
 	}
-	me := server{name: s.Server, makes: s.System.Making(), opens: slices.Concat(s.System.KeyIDs(), s.Cookie.KeyIDs())}
+	if s.makes == "" {
+		s.makes = s.System.Making()
+	}
+	me := server{name: s.Server, makes: s.makes, opens: slices.Concat(s.System.KeyIDs(), s.Cookie.KeyIDs())}
 	for range 2 {
 		me.seen = s.Now()
 		if s.since.IsZero() {
@@ -166,7 +170,7 @@ func (s *Seals) elect(ctx context.Context) (making, cookie string, err error) {
 		if making == me.makes {
 			break
 		}
-		me.makes, s.since = making, s.Now()
+		me.makes, s.makes, s.since = making, making, s.Now()
 	}
 	return making, cookie, nil
 }
@@ -276,6 +280,9 @@ func (s *Seals) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+		}
+		if s.Store.alone() && s.Ready() == nil {
+			continue // nobody is there to agree with
 		}
 		before := s.wrong()
 		if err := s.Begin(ctx); err != nil && ctx.Err() == nil && (before == nil || before.Error() != err.Error()) {
