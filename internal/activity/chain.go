@@ -101,6 +101,13 @@ func (l Line) JSON() json.RawMessage {
 	if len(l.Document) > 2 && l.Document[0] == '{' && json.Valid(l.Document) && json.Valid([]byte(begin+"}")) {
 		return append([]byte(begin+","), l.Document[1:]...)
 	}
-	out, _ := json.Marshal(map[string]any{"seq": l.Seq, "hash": l.Hash, "unreadable": string(l.Document)}) // text alone: it cannot fail
+	out, err := json.Marshal(struct {
+		Seq        int64  `json:"seq"`
+		Hash       string `json:"hash"`
+		Unreadable string `json:"unreadable"`
+	}{l.Seq, l.Hash, string(l.Document)})
+	if err != nil { // text alone: it cannot fail
+		return json.RawMessage(`{}`)
+	}
 	return out
 }

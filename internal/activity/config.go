@@ -82,7 +82,7 @@ func (c Config) Validate() (faults []error) {
 }
 
 func (c ExportConfig) validate() (faults []error) {
-	if len(c.Name) == 0 || len(c.Name) > 63 || strings.Trim(c.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+	if c.Name == "" || len(c.Name) > 63 || strings.Trim(c.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		faults = append(faults, fmt.Errorf("name: %q is not 1 to 63 of a-z, 0-9 and \"-\"", c.Name))
 	}
 	if err := c.checkURL(); err != nil {

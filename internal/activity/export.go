@@ -168,7 +168,7 @@ func (e *Exporter) tell(ctx context.Context, x *export, err error) {
 		if x.failing.Swap(false) {
 			e.log.InfoContext(ctx, "an activity export goes on", "export", x.config.Name)
 		}
-	case ctx.Err() == nil:
+	case ctx.Err() == nil && !frozen(err):
 		x.failures.Add(1)
 		if !x.failing.Swap(true) {
 			e.log.WarnContext(ctx, "an activity export fails; it is tried again and again, and nothing is left out", "export", x.config.Name, "error", err)

@@ -99,7 +99,7 @@ func (r *Relay) tell(ctx context.Context, err error) {
 		}
 		return
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || frozen(err) {
 		return
 	}
 	r.failures.Add(1)

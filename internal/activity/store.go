@@ -121,11 +121,11 @@ func (s *Store) lockHead(ctx context.Context, tx *sqldb.Tx) (head, []byte, error
 	if err != nil {
 		return h, nil, err
 	}
-	key, err := s.open(h)
-	if err == nil && !s.goesOn(h) {
-		err = ErrBroken
+	key, ok := s.chainKey(h)
+	if !ok || !s.goesOn(h) {
+		return h, nil, ErrBroken
 	}
-	return h, key, err
+	return h, key, nil
 }
 
 // begin makes a head with a key of its own. Where two servers begin at once one of them fails and starts over.
@@ -175,14 +175,14 @@ func moveHead(ctx context.Context, tx *sqldb.Tx, before, after head) error {
 	return err
 }
 
-// open returns the chain's key of a genuine head.
-func (s *Store) open(h head) ([]byte, error) {
+// chainKey returns the chain's key, and false where the head is not genuine.
+func (s *Store) chainKey(h head) ([]byte, bool) {
 	key, err := s.ring.Open(h.sealed, headData(h.tenant))
-	if err != nil || !h.genuine(key) {
-		return nil, ErrBroken
-	}
-	return key, nil
+	return key, err == nil && h.genuine(key)
 }
+
+// frozen reports whether a failure is that writes are refused for a while, as long as data is copied: nobody need look after it.
+func frozen(err error) bool { return errors.Is(err, sqldb.ErrFrozen) }
 
 // note keeps the newest line that is known to this process.
 func (s *Store) note(h head) {

@@ -1,6 +1,7 @@
 package activity
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -22,8 +23,8 @@ func (s *Store) Verify(ctx context.Context, known Known) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	key, err := s.open(h)
-	if err != nil {
+	key, ok := s.chainKey(h)
+	if !ok {
 		return Report{Tenant: string(of), Faults: []Fault{{What: "head", Message: ErrBroken.Error()}}}, nil
 	}
 	c := newChecker(key, h, known)
@@ -60,10 +61,14 @@ func (s *Store) walk(ctx context.Context, c *checker) error {
 // nothing.
 func (s *Store) catchUp(ctx context.Context, c *checker, ends bool) error {
 	h, err := readHead(ctx, s.db, "")
-	if err != nil && !errors.Is(err, sqldb.ErrNoRows) {
+	if errors.Is(err, sqldb.ErrNoRows) {
+		h, err = head{}, nil
+	}
+	if err != nil {
 		return err
 	}
-	if err != nil || h.sealed != c.head.sealed || !h.genuine(c.key) || h.seq < c.head.seq || h.first < c.head.first {
+	key, ok := s.chainKey(h) // which may be sealed anew by now
+	if !ok || !bytes.Equal(key, c.key) || h.seq < c.head.seq || h.first < c.head.first {
 		return nil
 	}
 	if h.first > c.seq+1 {

@@ -2,6 +2,7 @@ package selfservice
 
 import (
 	"context"
+	"maps"
 	"strconv"
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
@@ -68,9 +69,7 @@ func updated(who *identity.Identity) activity.Action {
 }
 
 func merged(a, b map[string]string) map[string]string {
-	for k, v := range b {
-		a[k] = v
-	}
+	maps.Copy(a, b)
 	return a
 }
 
