@@ -178,7 +178,7 @@ in any order.`,
 		Example: "  gatehouse keys seal add /run/secrets/system\n  gatehouse keys seal add -c gatehouse.yaml /etc/gatehouse/system/",
 		Args:    exactly("the file or directory of secrets"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := loadConfig(cmd, config.Read)
+			cfg, err := loadConfig(cmd, config.ReadTransit)
 			if err != nil {
 				return err
 			}

@@ -106,7 +106,7 @@ func TestSealKeysInTransit(t *testing.T) {
 	v := testkit.NewTransit(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "system")
-	transit := write(t, dir, "transit.yaml", fmt.Sprintf("secrets: {transit: {address: %q, token: %q}}\n", v.URL, v.Token))
+	transit := write(t, dir, "transit.yaml", fmt.Sprintf("profile: production\nsecrets: {transit: {address: %q, token: %q}}\n", v.URL, v.Token))
 	id := strings.TrimSpace(works(t, "", "keys", "seal", "add", file, "-c", transit))
 	if got := lines(t, file); len(got) != 1 || !strings.HasPrefix(got[0], "vault:v1:") {
 		t.Fatal("the secret is not wrapped")
@@ -126,6 +126,8 @@ func TestSealKeysInTransit(t *testing.T) {
 	bad = write(t, dir, "bad.yaml", fmt.Sprintf("data_dir: %q\nsecrets: {system: %s, transit: {address: %q, token: %q}}\n", t.TempDir(), list(t, file), v.URL, v.Token))
 	fails(t, call(t, "", "serve", "-c", bad), 1, "secrets.system[0]", "unseal")
 	fails(t, call(t, "", "keys", "seal", "add", file, "-c", transit), 1, "unseal")
+	bad = write(t, dir, "bad.yaml", "secrets: {transit: {address: vault}}\n")
+	fails(t, call(t, "", "keys", "seal", "add", file, "-c", bad), 1, "secrets.transit.address", "secrets.transit.token")
 	if got := lines(t, file); len(got) != 1 {
 		t.Errorf("a secret that could not be wrapped is in the file: %d lines", len(got))
 	}

@@ -43,6 +43,16 @@ func ReadDatabases(files, environ []string) (*Config, error) {
 	return c, nil
 }
 
+// ReadTransit is Read for who makes a secret: it wants secrets.transit to be right, and nothing of what that secret is for.
+func ReadTransit(files, environ []string) (*Config, error) {
+	c, faults := read(files, environ)
+	faults = slices.DeleteFunc(faults, func(f Fault) bool { return f.Path != "" && !strings.HasPrefix(f.Path, "secrets.transit") })
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return c, nil
+}
+
 // read gives the configuration as far as it can be read, and everything that is wrong with it.
 func read(files, environ []string) (*Config, Faults) {
 	var faults Faults
