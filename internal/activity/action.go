@@ -17,12 +17,10 @@ const (
 	RecoveryFailed     Action = "identity.recovery_failed"
 	CredentialChanged  Action = "credential.changed"
 	CredentialRemoved  Action = "credential.removed"
-	CredentialMigrated Action = "credential.migrated"
 
 	LoginSucceeded Action = "login.succeeded"
 	LoginFailed    Action = "login.failed"
 	LoginLocked    Action = "login.locked"
-	LoginUnlocked  Action = "login.unlocked"
 	LoginRefused   Action = "login.refused"
 	Logout         Action = "logout"
 
@@ -71,20 +69,18 @@ const (
 	BackupDrilled  Action = "backup.drilled"
 	BackupPruned   Action = "backup.pruned"
 	DataCopied     Action = "data.copied"
-
-	ActivityPruned Action = "activity.pruned"
 )
 
 // Actions returns every action, in the order of their names.
 func Actions() []Action {
 	all := []Action{
 		IdentityCreated, IdentityUpdated, IdentityDeleted, IdentityImported, IdentityRegistered, IdentityVerified, IdentityRecovered,
-		RecoveryFailed, CredentialChanged, CredentialRemoved, CredentialMigrated, LoginSucceeded, LoginFailed, LoginLocked, LoginUnlocked,
+		RecoveryFailed, CredentialChanged, CredentialRemoved, LoginSucceeded, LoginFailed, LoginLocked,
 		LoginRefused, Logout, SessionRevoked, SessionsRevoked, ClientCreated, ClientUpdated, ClientDeleted, ClientFailed, ConsentGranted,
 		ConsentDenied, ConsentRevoked, TokenRevoked, TokenFamilyRevoked, TokensDeleted, KeyCreated, KeyRotated, KeyWithdrawn, KeyChanged,
 		RulesChanged, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantSuspended,
 		TenantResumed, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupVerified, BackupRestored,
-		BackupDrilled, BackupPruned, DataCopied, ActivityPruned,
+		BackupDrilled, BackupPruned, DataCopied,
 	}
 	slices.Sort(all)
 	return all
