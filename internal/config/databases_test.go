@@ -191,7 +191,7 @@ func TestReadDatabases(t *testing.T) {
 	if err != nil || c.Databases.OAuth.Reveal() != "postgres://app@db:5432/gatehouse_oauth?sslmode=verify-full" {
 		t.Errorf("%v, %v", c, err)
 	}
-	for _, bad := range []string{"databases: {dsn: memory}", "databases: {postgres: {hosst: db}}", "databases: [", "profile: prod"} {
+	for _, bad := range []string{"databases: {dsn: memory}", "databases: {postgres: {hosst: db}}", "databases: [", "profile: prod", "profil: production"} {
 		if c, err := ReadDatabases([]string{file, write(t, "bad.yaml", bad)}, nil); err == nil || c != nil {
 			t.Errorf("%s: taken", bad)
 		}

@@ -30,24 +30,25 @@ func Read(files, environ []string) (*Config, error) {
 }
 
 // ReadDatabases is Read for work on the databases alone. It wants nothing of the other groups, so that a job that makes or
-// migrates databases need not be given the server's secrets.
+// migrates databases need not be given the server's secrets. A group that nobody knows is refused all the same: it may be a
+// misspelt profile.
 func ReadDatabases(files, environ []string) (*Config, error) {
-	c, faults := read(files, environ)
-	faults = slices.DeleteFunc(faults, func(f Fault) bool {
+	return readBut(files, environ, func(f Fault) bool {
 		group, _, _ := strings.Cut(f.Path, ".")
-		return !slices.Contains([]string{"", "version", "profile", "data_dir", "databases"}, group)
+		return !slices.Contains([]string{"version", "profile", "data_dir", "databases"}, group) &&
+			slices.ContainsFunc(keysOf(reflect.TypeFor[Config]()), func(k key) bool { return k.path == group })
 	})
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	return c, nil
 }
 
 // ReadTransit is Read for who makes a secret: it wants secrets.transit to be right, and nothing of what that secret is for.
 func ReadTransit(files, environ []string) (*Config, error) {
+	return readBut(files, environ, func(f Fault) bool { return f.Path != "" && !strings.HasPrefix(f.Path, "secrets.transit") })
+}
+
+// readBut is Read without the faults that ignored holds for.
+func readBut(files, environ []string, ignored func(Fault) bool) (*Config, error) {
 	c, faults := read(files, environ)
-	faults = slices.DeleteFunc(faults, func(f Fault) bool { return f.Path != "" && !strings.HasPrefix(f.Path, "secrets.transit") })
-	if len(faults) > 0 {
+	if faults = slices.DeleteFunc(faults, ignored); len(faults) > 0 {
 		return nil, faults
 	}
 	return c, nil
