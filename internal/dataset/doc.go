@@ -1,13 +1,32 @@
 // Package dataset carries the content of whole databases from one to another, whatever their kinds.
 //
 // It owns reading all tables of a logical database in one state, the form that they have on their way, and making
-// another database equal to what was read. It does not own any table: package migrations knows which there are.
+// another database equal to what was read. It owns the table data_state, which says of databases that they are held still, or that
+// they are being filled; it owns no content: package migrations knows which tables there are.
 //
 //	databases ─▶ Snapshot ─▶ Write ─▶ bytes ─▶ Reader ─▶ Sync ─▶ databases
 //	                 └───────────────────────────────────▲
 //
 // Rows come ordered by their table's key, byte by byte, which is the same order in every kind of database. So two states
 // are compared by walking along both, Sync can be ended anywhere and begun again, and equal content has an equal digest.
+//
+// # A copy
+//
+//	target marked    no server starts on it
+//	first pass       while the source serves
+//	source frozen    every server's Gate, which follows data_state by the change feed, refuses writes with 503
+//	further passes   until one changes nothing
+//	comparison       of counts and digests, read from the target by itself
+//	mark removed     the source stays frozen, unless it was a rehearsal
+//
+// Each step may be the last: the same call goes on. One that failed thaws the source.
+//
+// # Routes of the admin listener
+//
+//	GET    /admin/data          how much there is, and whether it is frozen
+//	POST   /admin/data/freeze   refuse writes; answered when every server does
+//	DELETE /admin/data/freeze   take writes again
+//	GET    /admin/data/export   everything, in the form below
 //
 // # The form
 //
