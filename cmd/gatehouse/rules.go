@@ -229,13 +229,13 @@ func withFaults(cmd *cobra.Command, err error) error {
 		return err
 	}
 	for _, f := range details.Faults {
-		var where []string
-		for _, part := range []string{f.Source, f.Rule, f.Path} {
+		var said []string // what cannot be read as rules has no place in one
+		for _, part := range []string{f.Source, f.Rule, f.Path, f.Message} {
 			if part != "" {
-				where = append(where, printable(part))
+				said = append(said, printable(part))
 			}
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", strings.Join(where, ": "), printable(f.Message))
+		fmt.Fprintln(cmd.ErrOrStderr(), strings.Join(said, ": "))
 	}
 	return errors.New("the rules are refused, and those that were there stay in force")
 }

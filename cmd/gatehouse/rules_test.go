@@ -79,9 +79,10 @@ func TestRulesOfADirectoryAreOneList(t *testing.T) {
 
 func TestAllFaultsOfRulesAreTold(t *testing.T) {
 	server, _ := listening(t, 400, `{"error":{"code":400,"message":"No.","reason":"The rules are refused. (and 1 more)","details":{"faults":[
-		{"rule":"a","path":"match.url","message":"is missing"},{"source":"file:///r","rule":"b","message":"is there twice"}]}}}`)
+		{"rule":"a","path":"match.url","message":"is missing"},{"source":"file:///r","rule":"b","message":"is there twice"},
+		{"message":"is empty"}]}}}`)
 	r := call(t, "[]", "rules", "apply", "-", "--endpoint", server)
-	fails(t, r, 1, "a: match.url: is missing\n", "file:///r: b: is there twice\n", "refused")
+	fails(t, r, 1, "a: match.url: is missing\n", "file:///r: b: is there twice\nis empty\n", "refused")
 }
 
 func TestRulesArePrinted(t *testing.T) {

@@ -154,7 +154,7 @@ func (c *compiler) boundUpstream(u *url.URL) {
 // hostAmong reports whether the host is one of those that match.hosts would mean.
 func hostAmong(host, of string) bool {
 	name := lowerASCII(of)
-	if end, any := strings.CutPrefix(name, "**."); any {
+	if end, below := strings.CutPrefix(name, "**."); below {
 		return strings.HasSuffix(host, "."+end)
 	}
 	if end, one := strings.CutPrefix(name, "*."); one {

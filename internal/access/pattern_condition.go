@@ -106,12 +106,18 @@ func (c *conditions) meet(r *Request) (meeting, error) {
 	if err != nil || how == unmet || len(c.query) == 0 {
 		return how, err
 	}
-	query, err := url.ParseQuery(r.Target.RawQuery)
-	if err != nil {
+	query, ok := queryOf(r)
+	if !ok {
 		return mixed, nil
 	}
 	also, err := meetAll(c.query, query)
 	return min(how, also), err
+}
+
+// queryOf gives the parameters of the query; false where it cannot be parsed.
+func queryOf(r *Request) (url.Values, bool) {
+	query, err := url.ParseQuery(r.Target.RawQuery)
+	return query, err == nil
 }
 
 func meetAll(list []condition, values map[string][]string) (meeting, error) {

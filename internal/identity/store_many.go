@@ -86,12 +86,13 @@ func (s *Store) insertBatch(ctx context.Context, batch []candidate) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	inserts := make([]sqldb.Insert, len(batch[0].inserts))
+	inserts := make([]sqldb.Insert, 0, len(batch[0].inserts)+1)
 	for i, in := range batch[0].inserts {
-		inserts[i] = sqldb.Insert{Table: in.Table, Columns: in.Columns}
+		all := sqldb.Insert{Table: in.Table, Columns: in.Columns}
 		for _, c := range batch {
-			inserts[i].Rows = append(inserts[i].Rows, c.inserts[i].Rows...)
+			all.Rows = append(all.Rows, c.inserts[i].Rows...)
 		}
+		inserts = append(inserts, all)
 	}
 	told, err := activity.Insert(ctx, s.db, imported(batch)...)
 	if err != nil {

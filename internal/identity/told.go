@@ -28,7 +28,7 @@ func (i *Identity) Changed() map[string]string {
 		put("credentials_removed", missing(i.stored.credentials, i.Credentials))
 	}
 	if i.stored.state != i.State {
-		changed["state"] = string(i.State)
+		changed["state"] = i.State
 	}
 	if i.stored.schemaID != i.SchemaID {
 		changed["schema"] = i.SchemaID
