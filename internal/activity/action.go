@@ -69,6 +69,8 @@ const (
 	BackupDrilled  Action = "backup.drilled"
 	BackupPruned   Action = "backup.pruned"
 	DataCopied     Action = "data.copied"
+	DataFrozen     Action = "data.frozen"
+	DataThawed     Action = "data.thawed"
 )
 
 // Actions returns every action, in the order of their names.
@@ -80,7 +82,7 @@ func Actions() []Action {
 		ConsentDenied, ConsentRevoked, TokenRevoked, TokenFamilyRevoked, TokensDeleted, KeyCreated, KeyRotated, KeyWithdrawn, KeyChanged,
 		RulesChanged, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantSuspended,
 		TenantResumed, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupVerified, BackupRestored,
-		BackupDrilled, BackupPruned, DataCopied,
+		BackupDrilled, BackupPruned, DataCopied, DataFrozen, DataThawed,
 	}
 	slices.Sort(all)
 	return all

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/dataset"
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
@@ -53,6 +54,7 @@ func (s DataSource) with(ctx context.Context, do func(from dataset.Origin) error
 
 // FreezeData has every server of the source refuse writes, and returns what is then true.
 func FreezeData(ctx context.Context, of DataSource, why string) (o dataset.Overview, err error) {
+	ctx = atConsole(ctx)
 	return o, of.with(ctx, func(from dataset.Origin) error {
 		if err := from.Freeze(ctx, why); err != nil {
 			return err
@@ -62,8 +64,14 @@ func FreezeData(ctx context.Context, of DataSource, why string) (o dataset.Overv
 	})
 }
 
+// atConsole says who does it where no server asked: whoever runs the command.
+func atConsole(ctx context.Context) context.Context {
+	return actor.With(ctx, actor.Actor{Kind: actor.Operator, ID: "gatehouse data"})
+}
+
 // ThawData has the servers of the source take writes again.
 func ThawData(ctx context.Context, of DataSource) (o dataset.Overview, err error) {
+	ctx = atConsole(ctx)
 	return o, of.with(ctx, func(from dataset.Origin) error {
 		if err := from.Thaw(ctx); err != nil {
 			return err
@@ -95,6 +103,7 @@ func CopyData(ctx context.Context, source DataSource, to *config.Config, o CopyO
 	if err := to.Unwrap(ctx); err != nil {
 		return nil, err
 	}
+	ctx = atConsole(ctx)
 	err = source.with(ctx, func(from dataset.Origin) error {
 		return withDatabases(ctx, to, func(d *databases) error {
 			if err := d.migrate(ctx, true, slog.New(slog.DiscardHandler)); err != nil {

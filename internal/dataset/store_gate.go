@@ -87,7 +87,7 @@ func (g *Gate) Last() State {
 
 // Freeze has every server on these databases refuse writes, and returns when they do.
 func (g *Gate) Freeze(ctx context.Context, why string) (State, error) {
-	if err := g.states.set(ctx, rowFrozen, why); err != nil {
+	if err := g.states.freeze(ctx, why); err != nil {
 		return State{}, err
 	}
 	if state, err := g.follow(ctx); err != nil {
@@ -101,7 +101,7 @@ func (g *Gate) Freeze(ctx context.Context, why string) (State, error) {
 
 // Thaw has every server take writes again, this one before it returns.
 func (g *Gate) Thaw(ctx context.Context) (State, error) {
-	if err := g.states.unset(ctx, rowFrozen); err != nil {
+	if err := g.states.thaw(ctx); err != nil {
 		return State{}, err
 	}
 	return g.follow(ctx)

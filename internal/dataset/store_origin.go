@@ -103,7 +103,7 @@ func (d *databases) Overview(ctx context.Context) (Overview, error) {
 
 // Freeze implements Origin. This process writes nothing here itself; the servers are given the time in which they learn it.
 func (d *databases) Freeze(ctx context.Context, why string) error {
-	if err := d.states.set(ctx, rowFrozen, why); err != nil {
+	if err := d.states.freeze(ctx, why); err != nil {
 		return err
 	}
 	if !d.states.alone() && !wait.For(ctx, settled) {
@@ -113,7 +113,7 @@ func (d *databases) Freeze(ctx context.Context, why string) error {
 }
 
 // Thaw implements Origin.
-func (d *databases) Thaw(ctx context.Context) error { return d.states.unset(ctx, rowFrozen) }
+func (d *databases) Thaw(ctx context.Context) error { return d.states.thaw(ctx) }
 
 // Read implements Origin.
 func (d *databases) Read(ctx context.Context, fn func(ctx context.Context, src Source) error) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -80,15 +81,44 @@ func (s states) named(ctx context.Context) (State, error) {
 	return s.read(ctx)
 }
 
-// set writes a row and has every server told.
-func (s states) set(ctx context.Context, name, value string) error {
+// freeze has every server told to refuse writes.
+func (s states) freeze(ctx context.Context, why string) error {
 	return s.change(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM data_state WHERE name = ?`, name); err != nil {
+		if err := put(ctx, tx, rowFrozen, why); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO data_state (name, value, changed_at) VALUES (?, ?, ?)`, name, value, tx.Now())
-		return err
+		return activity.Write(ctx, tx, event(activity.DataFrozen, map[string]string{"reason": why}))
 	})
+}
+
+// thaw has every server told to take writes again.
+func (s states) thaw(ctx context.Context) error {
+	return s.change(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		n, err := tx.Exec(ctx, `DELETE FROM data_state WHERE name = ?`, rowFrozen)
+		if err != nil || n == 0 {
+			return err
+		}
+		return activity.Write(ctx, tx, event(activity.DataThawed, nil))
+	})
+}
+
+// event is one of the activity log's.
+func event(action activity.Action, detail map[string]string) activity.Event {
+	return activity.Event{Action: action, Subject: activity.Party{Kind: "data"}, Detail: detail}
+}
+
+// put writes a row over what it was.
+func put(ctx context.Context, tx *sqldb.Tx, name, value string) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM data_state WHERE name = ?`, name); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO data_state (name, value, changed_at) VALUES (?, ?, ?)`, name, value, tx.Now())
+	return err
+}
+
+// set writes a row and has every server told.
+func (s states) set(ctx context.Context, name, value string) error {
+	return s.change(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return put(ctx, tx, name, value) })
 }
 
 // unset removes a row and has every server told.
