@@ -52,8 +52,9 @@ func newRoot() *cobra.Command {
 	root.Long = `Gatehouse is identity and access in one server: people sign in, applications get OAuth 2.0 and
 OpenID Connect tokens, requests are let through or turned away.
 
-serve, provision, migrate and config work with a configuration file, data with two places. clients, identities, rules, activity, courier, keys and introspect speak to the
-admin API of a running server, whose address is --endpoint. perform plays an application.
+serve, provision, migrate and config work with a configuration file, data with two places. clients, identities, rules,
+activity, courier, keys and introspect speak to the admin API of a running server, whose address is --endpoint. perform
+plays an application.
 
 Exit status: 0 done, 1 failed (standard error says why), 2 wrong usage.`
 	root.SilenceUsage, root.SilenceErrors = true, true
