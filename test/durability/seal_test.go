@@ -113,8 +113,8 @@ func (s sealing) signsIn(i, round int) int {
 }
 
 // disturb changes passwords until ctx ends, and keeps of each person the round that was acknowledged last; unsure where the
-// answer did not arrive.
-func (s sealing) disturb(ctx context.Context, ids []string, rounds []int, unsure []bool) {
+// answer did not arrive. It calls changed after each.
+func (s sealing) disturb(ctx context.Context, ids []string, rounds []int, unsure []bool, changed func()) {
 	for round := rounds[0] + 1; ctx.Err() == nil; round++ {
 		for i := 0; i < len(ids) && ctx.Err() == nil; i += 3 {
 			code, _, err := s.ask(ctx, http.MethodPut, "/admin/identities/"+ids[i], fmt.Sprintf(`{"schema_id":"default","state":"active",
@@ -124,6 +124,7 @@ func (s sealing) disturb(ctx context.Context, ids []string, rounds []int, unsure
 				continue
 			}
 			rounds[i], unsure[i] = round, false
+			changed()
 		}
 	}
 }
@@ -222,17 +223,25 @@ func (s sealing) ids() []string {
 	return ids
 }
 
-// resealUntilKilled seals some values anew, one a batch, and kills the server in the midst of a further one.
+// resealUntilKilled seals some values anew, one a batch, waits in the midst of it for a password to change, goes on, and kills the
+// server while it seals a further one.
 func (s sealing) resealUntilKilled(ids []string, rounds []int, unsure []bool) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	defer cancel()
 	var wg sync.WaitGroup
-	wg.Go(func() { s.disturb(ctx, ids, rounds, unsure) })
+	changed := make(chan struct{})
+	wg.Go(func() { s.disturb(ctx, ids, rounds, unsure, sync.OnceFunc(func() { close(changed) })) })
 	batches := make(chan struct{}, 1000)
 	wg.Go(func() {
 		after := ""
-		for ctx.Err() == nil {
+		for n := 0; ctx.Err() == nil; n++ {
+			if n == 4 {
+				select {
+				case <-changed:
+				case <-ctx.Done():
+				}
+			}
 			code, out, err := s.ask(ctx, http.MethodPost, "/admin/seal-keys/reseal", fmt.Sprintf(`{"limit":1,"after":%q}`, after))
 			switch {
 			case err != nil:
