@@ -134,13 +134,14 @@ func TestSettingsInDocumentsExist(t *testing.T) {
 }
 
 // Every metric that is listed is there, and every one of ours that is there is listed. Some come with the first message or call
-// only, so this server has one of each: a hook that runs when a login begins, a mail that finds nobody to take it, and a request
-// at a door.
+// only, so this server has one of each: a hook that runs when a login begins, a mail that finds nobody to take it, a request
+// at a door, and an export of the activity log.
 func TestMetricsInDocumentsExist(t *testing.T) {
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	t.Cleanup(hook.Close)
 	door := process.FreeAddress(t)
-	s := process.Start(t, process.Options{Config: "serve: {decisions: {enabled: true, address: \"" + door + "\"}}\ncourier: {smtp: {connection_uri: \"smtp://127.0.0.1:1/?disable_starttls=true\", from_address: no-reply@example.com}}\n" +
+	s := process.Start(t, process.Options{Config: "activity: {exports: [{name: file, url: \"file://" + t.TempDir() + "/activity.jsonl\"}]}\n" +
+		"serve: {decisions: {enabled: true, address: \"" + door + "\"}}\ncourier: {smtp: {connection_uri: \"smtp://127.0.0.1:1/?disable_starttls=true\", from_address: no-reply@example.com}}\n" +
 		"selfservice:\n  flows:\n    recovery: {notify_unknown_recipients: true}\n" +
 		"    login: {before: {hooks: [{hook: web_hook, config: {url: \"" + hook.URL + "\"}}]}}\n"})
 	if code, body := get(t, "http://"+door+"/decisions/"); code != http.StatusNotFound {
