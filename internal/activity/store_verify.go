@@ -36,22 +36,31 @@ func (s *Store) Verify(ctx context.Context, known Known) (Report, error) {
 
 // walk hands all lines to the checker.
 func (s *Store) walk(ctx context.Context, c *checker) error {
+	begin, gone := c.head.first, int64(0)
 	for next := int64(0); ; {
 		page, err := s.lines(ctx, next, verifyPage)
 		if err != nil {
 			return err
 		}
 		for _, l := range page {
+			next = l.Seq + 1
 			if l.Seq > c.seq+1 || l.Seq > c.head.seq || l.Seq < c.head.first {
 				// What is too old may have gone meanwhile, and new lines come.
+				before := c.seq
 				if err := s.catchUp(ctx, c, true); err != nil {
 					return err
 				}
+				if c.seq > before {
+					gone = c.seq
+				}
+			}
+			if begin <= l.Seq && l.Seq <= gone {
+				continue // it was there when the page was read, and the log begins behind it now
 			}
 			c.line(l)
-			next = l.Seq + 1
 		}
-		if len(page) < verifyPage {
+		// The head that was caught up with may be newer than the page: what it has more is read, unless it is gone.
+		if len(page) == 0 || len(page) < verifyPage && c.seq >= c.head.seq {
 			return s.catchUp(ctx, c, false) // what came after this page is left to the next Verify
 		}
 	}
