@@ -95,30 +95,20 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]json.RawMess
 	if err != nil {
 		return none, err
 	}
-	link := in.link(ctx, "", "first")
+	next := ""
 	if len(lines) == f.Limit {
 		lines = lines[:in.PageSize]
-		link += "," + in.link(ctx, strconv.FormatInt(lines[in.PageSize-1].Seq, 10), "next")
+		next = strconv.FormatInt(lines[in.PageSize-1].Seq, 10)
 	}
 	views := make([]json.RawMessage, len(lines))
 	for i, l := range lines {
 		views[i] = l.JSON()
 	}
-	return web.Reply[[]json.RawMessage]{Header: http.Header{"Link": {link}}, Body: views}, nil
-}
-
-// link is one entry of a Link header (RFC 8288 §3).
-func (in listIn) link(ctx context.Context, token, rel string) string {
-	q := url.Values{"page_size": {strconv.Itoa(in.PageSize)}}
-	for name, value := range map[string]string{
-		"tenant": in.Tenant, "actor": in.Actor, "subject": in.Subject, "action": in.Action, "from": in.From, "to": in.To, "order": in.Order,
-		"page_token": token,
-	} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return "<" + web.Base(ctx).Path(route) + "?" + q.Encode() + `>; rel="` + rel + `"`
+	links := web.PageLinks(ctx, route, in.PageSize, url.Values{
+		"tenant": {in.Tenant}, "actor": {in.Actor}, "subject": {in.Subject}, "action": {in.Action},
+		"from": {in.From}, "to": {in.To}, "order": {in.Order},
+	}, next)
+	return web.Reply[[]json.RawMessage]{Header: http.Header{"Link": {links}}, Body: views}, nil
 }
 
 // verify checks the log however long that takes: a listener's time limit would make a long log one that cannot be checked.

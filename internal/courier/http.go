@@ -166,20 +166,19 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]messageView]
 	if err != nil {
 		return none, err
 	}
-	link := pageLink(ctx, in, size, "", "first")
+	next := ""
 	if len(all) > size {
 		all = all[:size]
-		next, err := h.Ring.Seal([]byte(all[size-1].ID), pageData(ctx, in))
-		if err != nil {
+		if next, err = h.Ring.Seal([]byte(all[size-1].ID), pageData(ctx, in)); err != nil {
 			return none, err
 		}
-		link += "," + pageLink(ctx, in, size, next, "next")
 	}
 	views := make([]messageView, len(all))
 	for i, r := range all {
 		views[i] = h.view(r)
 	}
-	return web.Reply[[]messageView]{Header: http.Header{"Link": {link}, "X-Total-Count": {strconv.Itoa(total)}}, Body: views}, nil
+	links := web.PageLinks(ctx, route, size, url.Values{"status": {string(in.Status)}, "recipient": {in.Recipient}}, next)
+	return web.Reply[[]messageView]{Header: http.Header{"Link": {links}, "X-Total-Count": {strconv.Itoa(total)}}, Body: views}, nil
 }
 
 // filter reads which messages are asked for.
@@ -202,17 +201,6 @@ func (h *Handler) filter(ctx context.Context, in listIn) (filter, error) {
 	}
 	f.before = string(last)
 	return f, nil
-}
-
-// pageLink is one entry of a Link header (RFC 8288 §3).
-func pageLink(ctx context.Context, in listIn, size int, token, rel string) string {
-	q := url.Values{"page_size": {strconv.Itoa(size)}}
-	for name, value := range map[string]string{"page_token": token, "status": string(in.Status), "recipient": in.Recipient} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return "<" + web.Base(ctx).Path(route) + "?" + q.Encode() + `>; rel="` + rel + `"`
 }
 
 // pageData binds a page token to the tenant and the list that it continues.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -83,10 +82,10 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]eventView], 
 	if err != nil {
 		return none, err
 	}
-	link := pageLink(ctx, in, "", "first")
+	next := ""
 	if len(events) > in.PageSize {
 		events = events[:in.PageSize]
-		link += "," + pageLink(ctx, in, events[in.PageSize-1].ID, "next")
+		next = events[in.PageSize-1].ID
 	}
 	views := make([]eventView, len(events))
 	for i, e := range events {
@@ -95,16 +94,7 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]eventView], 
 			Verdict: e.Verdict, Reason: e.Reason, Duration: e.Duration.Microseconds(), Bytes: e.Bytes,
 		}
 	}
-	return web.Reply[[]eventView]{Header: http.Header{"Link": {link}}, Body: views}, nil
-}
-
-// pageLink is one entry of a Link header (RFC 8288 §3).
-func pageLink(ctx context.Context, in listIn, token, rel string) string {
-	q := url.Values{"page_size": {strconv.Itoa(in.PageSize)}}
-	for name, value := range map[string]string{"page_token": token, "rule": in.Rule, "verdict": string(in.Verdict), "subject": in.Subject} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return "<" + web.Base(ctx).Path(route) + "?" + q.Encode() + `>; rel="` + rel + `"`
+	links := web.PageLinks(ctx, route, in.PageSize,
+		url.Values{"rule": {in.Rule}, "verdict": {string(in.Verdict)}, "subject": {in.Subject}}, next)
+	return web.Reply[[]eventView]{Header: http.Header{"Link": {links}}, Body: views}, nil
 }

@@ -116,16 +116,14 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]adminIdentit
 	if err != nil {
 		return none, err
 	}
-	links := in.after(ctx, size, "", "first")
+	next := ""
 	if len(found) > size {
 		found = found[:size]
-		next, err := h.Ring.Seal([]byte(found[size-1].ID), in.pageData(ctx))
-		if err != nil {
+		if next, err = h.Ring.Seal([]byte(found[size-1].ID), in.pageData(ctx)); err != nil {
 			return none, err
 		}
-		links += "," + in.after(ctx, size, next, "next")
 	}
-	return web.Reply[[]adminIdentity]{Header: http.Header{"Link": {links}}, Body: h.showAll(found, in.Include)}, nil
+	return web.Reply[[]adminIdentity]{Header: http.Header{"Link": {web.PageLinks(ctx, route, size, in.values(), next)}}, Body: h.showAll(found, in.Include)}, nil
 }
 
 // numbered serves the page numbers of old clients, counted from 1, with the number of all identities. What is left out is
@@ -177,7 +175,7 @@ func (in *listIn) numbers(ctx context.Context, page, size, total int) string {
 			q := in.values()
 			q.Set("page", strconv.Itoa(l.page))
 			q.Set("per_page", strconv.Itoa(size))
-			links = append(links, linkTo(ctx, q, l.rel))
+			links = append(links, web.Link(web.Base(ctx).Path(route), q, l.rel))
 		}
 	}
 	return strings.Join(links, ",")
@@ -208,20 +206,6 @@ func (in *listIn) values() url.Values {
 		}
 	}
 	return q
-}
-
-// after is the entry of a Link header (RFC 8288 §3) for the page after a token, or for the first one.
-func (in *listIn) after(ctx context.Context, size int, token, rel string) string {
-	q := in.values()
-	q.Set("page_size", strconv.Itoa(size))
-	if token != "" {
-		q.Set("page_token", token)
-	}
-	return linkTo(ctx, q, rel)
-}
-
-func linkTo(ctx context.Context, q url.Values, rel string) string {
-	return "<" + web.Base(ctx).Path(route) + "?" + q.Encode() + `>; rel="` + rel + `"`
 }
 
 // pageData binds a page token to the list and the tenant.

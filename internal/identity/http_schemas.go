@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 
@@ -56,20 +55,12 @@ func (h *Handler) listSchemas(ctx context.Context, in schemasIn) (web.Reply[[]sc
 	for i, id := range ids {
 		list[i] = schemaOut{ID: id, Schema: all.byID[id].Raw}
 	}
-	link := schemaLink(ctx, size, "", "first")
+	next := ""
 	if from+size < len(all.ids) {
-		link += "," + schemaLink(ctx, size, ids[len(ids)-1], "next")
+		next = ids[len(ids)-1]
 	}
-	header := http.Header{"Link": {link}, "X-Total-Count": {strconv.Itoa(len(all.ids))}}
+	header := http.Header{"Link": {web.PageLinks(ctx, schemasRoute, size, nil, next)}, "X-Total-Count": {strconv.Itoa(len(all.ids))}}
 	return web.Reply[[]schemaOut]{Header: header, Body: list}, nil
-}
-
-func schemaLink(ctx context.Context, size int, token, rel string) string {
-	q := url.Values{"page_size": {strconv.Itoa(size)}}
-	if token != "" {
-		q.Set("page_token", token)
-	}
-	return "<" + web.Base(ctx).Path(schemasRoute) + "?" + q.Encode() + `>; rel="` + rel + `"`
 }
 
 // getSchema finds a schema by its id, or by the id in base64url as schema_url has it.

@@ -64,7 +64,7 @@ func (h *Handler) answerList(w http.ResponseWriter, r *http.Request, path string
 	if err != nil {
 		return err
 	}
-	if found, err = h.finish(w, r, web.Base(r.Context()).Path(path), p, found); err != nil {
+	if found, err = h.finish(w, r, path, p, found); err != nil {
 		return err
 	}
 	list := make([]Admin, len(found))

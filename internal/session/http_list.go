@@ -1,12 +1,12 @@
 package session
 
 import (
-	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
 const (
@@ -71,27 +71,17 @@ func (p page) data(r *http.Request) []byte {
 }
 
 // finish sets the Link header and returns the part of the list that belongs on the page.
-func (h *Handler) finish(w http.ResponseWriter, r *http.Request, path string, p page, found []*Session) ([]*Session, error) {
-	link := p.link(path, "", "first")
+func (h *Handler) finish(w http.ResponseWriter, r *http.Request, route string, p page, found []*Session) ([]*Session, error) {
+	next := ""
 	if len(found) > p.size {
 		found = found[:p.size]
-		token, err := h.Ring.Seal([]byte(found[p.size-1].ID), p.data(r))
-		if err != nil {
+		var err error
+		if next, err = h.Ring.Seal([]byte(found[p.size-1].ID), p.data(r)); err != nil {
 			return nil, err
 		}
-		link += "," + p.link(path, token, "next")
 	}
-	w.Header().Set("Link", link)
+	w.Header().Set("Link", web.PageLinks(r.Context(), route, p.size, p.own, next))
 	return found, nil
-}
-
-func (p page) link(path, token, rel string) string {
-	q := url.Values{"page_size": {strconv.Itoa(p.size)}}
-	maps.Copy(q, p.own)
-	if token != "" {
-		q.Set("page_token", token)
-	}
-	return "<" + path + "?" + q.Encode() + `>; rel="` + rel + `"`
 }
 
 // count sets the header X-Total-Count.

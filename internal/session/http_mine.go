@@ -38,7 +38,7 @@ func (h *Handler) listMine(w http.ResponseWriter, r *http.Request) error {
 	if err := h.count(w, r, f); err != nil {
 		return err
 	}
-	if found, err = h.finish(w, r, web.Base(r.Context()).Path("/sessions"), p, found); err != nil {
+	if found, err = h.finish(w, r, "/sessions", p, found); err != nil {
 		return err
 	}
 	return web.WriteJSON(w, http.StatusOK, found)

@@ -82,16 +82,22 @@ func encryption(ctx context.Context, a sqldb.Address, question string) (string, 
 	return "encrypted", rows.Err()
 }
 
+func asAdmin(t *testing.T, dsn string) *sqldb.Admin {
+	t.Helper()
+	address, err := sqldb.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := sqldb.OpenAdmin(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
 func postgresTLS(t *testing.T, s testkit.TLSServers) {
-	admin, err := sqldb.Parse(s.Postgres)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := sqldb.OpenAdmin(t.Context(), admin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
+	conn := asAdmin(t, s.Postgres)
 	file, err := conn.Query(t.Context(), "SHOW hba_file")
 	if err != nil {
 		t.Fatal(err)
@@ -166,15 +172,7 @@ func mariadbTLS(t *testing.T, s testkit.TLSServers) {
 	} {
 		c.run(t, servers[c.server], question)
 	}
-	admin, err := sqldb.Parse(s.MariaDB)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := sqldb.OpenAdmin(t.Context(), admin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
+	conn := asAdmin(t, s.MariaDB)
 	if err := conn.Exec(t.Context(), "SET GLOBAL require_secure_transport = ON"); err != nil {
 		t.Fatal(err)
 	}

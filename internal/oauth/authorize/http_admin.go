@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/google/uuid"
 
@@ -177,21 +176,9 @@ func (h *Handler) listConsents(ctx context.Context, in listConsentsIn) (web.Repl
 	if err != nil {
 		return none, err
 	}
-	return web.Reply[[]ConsentSessionItem]{Header: http.Header{"Link": {in.link(web.Base(ctx).Path(pathConsentSessions), size, next)}}, Body: items}, nil
-}
-
-// link is the Link header (RFC 8288): the first page, and the next one if there is one.
-func (in listConsentsIn) link(path string, size int, next string) string {
-	q := url.Values{"subject": {in.Subject}, "page_size": {strconv.Itoa(size)}}
-	if in.SessionID != "" {
-		q.Set("login_session_id", in.SessionID)
-	}
-	out := "<" + path + "?" + q.Encode() + `>; rel="first"`
-	if next != "" {
-		q.Set("page_token", base64.RawURLEncoding.EncodeToString([]byte(next)))
-		out += ",<" + path + "?" + q.Encode() + `>; rel="next"`
-	}
-	return out
+	links := web.PageLinks(ctx, pathConsentSessions, size, url.Values{"subject": {in.Subject}, "login_session_id": {in.SessionID}},
+		base64.RawURLEncoding.EncodeToString([]byte(next)))
+	return web.Reply[[]ConsentSessionItem]{Header: http.Header{"Link": {links}}, Body: items}, nil
 }
 
 // readPageToken reads the id below which a page begins.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
@@ -125,16 +124,15 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]*Client], er
 	if err != nil {
 		return none, err
 	}
-	link := pageLink(ctx, in, size, "", "first")
+	next := ""
 	if len(clients) > size {
 		clients = clients[:size]
-		next, err := h.sealPage(ctx, in, clients[size-1].ID)
-		if err != nil {
+		if next, err = h.sealPage(ctx, in, clients[size-1].ID); err != nil {
 			return none, err
 		}
-		link += "," + pageLink(ctx, in, size, next, "next")
 	}
-	return web.Reply[[]*Client]{Header: http.Header{"Link": {link}}, Body: clients}, nil
+	links := web.PageLinks(ctx, route, size, url.Values{"client_name": {in.Name}, "owner": {in.Owner}}, next)
+	return web.Reply[[]*Client]{Header: http.Header{"Link": {links}}, Body: clients}, nil
 }
 
 func pageSize(asked int) (int, error) {
@@ -145,17 +143,6 @@ func pageSize(asked int) (int, error) {
 		return 0, fault.New(fault.Invalid, "invalid_request", "page_size must be from 1 to 500.")
 	}
 	return min(asked, maxPageSize), nil
-}
-
-// pageLink is one entry of a Link header (RFC 8288 §3).
-func pageLink(ctx context.Context, in listIn, size int, token, rel string) string {
-	q := url.Values{"page_size": {strconv.Itoa(size)}}
-	for name, value := range map[string]string{"page_token": token, "client_name": in.Name, "owner": in.Owner} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return "<" + web.Base(ctx).Path(route) + "?" + q.Encode() + `>; rel="` + rel + `"`
 }
 
 // sealPage makes a page token: opaque, and good for the same list of the same
