@@ -82,8 +82,9 @@ func (x *exchange) finish(r *http.Request) {
 		x.span(route, status, x.err)
 	}
 	x.log(r, route, status, elapsed)
-	if cut {
-		// A half-sent answer must not look like a whole one.
+	if cut || x.out.status == statusClientGone {
+		// A half-sent answer must not look like a whole one; and one that was not sent at all would leave as 200 to a client that has
+		// only ended its own side of the connection.
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -122,6 +122,9 @@ type responseWriter struct {
 	bytes   int64
 	routing bool     // ServeMux is answering: keep the status, drop the rest
 	json    []string // shared value of Content-Type
+	// connection is what the listener says about the connection. It belongs to the final answer: an interim one does not carry it, and
+	// what passes one on, as httputil.ReverseProxy does, clears all fields behind it.
+	connection []string
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -131,11 +134,15 @@ func (w *responseWriter) WriteHeader(status int) {
 		return
 	}
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		delete(w.Header(), "Connection")
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
 	if w.status == 0 {
 		w.status = status
+		if w.connection != nil {
+			w.Header()["Connection"] = w.connection
+		}
 		w.ResponseWriter.WriteHeader(status)
 	}
 }

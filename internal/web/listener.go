@@ -38,12 +38,23 @@ type Listener struct {
 }
 
 // ServeHTTP passes the request on. While the server is ending it asks the client to open no further request on
-// the connection; HTTP/2 turns the header into GOAWAY.
+// the connection; HTTP/2 turns the header into GOAWAY. A request whose end is doubtful is the last of its connection too.
 func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if l.ending.Load() {
+	if l.ending.Load() || doubtful(r) {
 		w.Header().Set("Connection", "close")
 	}
 	l.Handler.ServeHTTP(w, r)
+}
+
+// doubtful reports whether somebody on the way may have seen another end of the request than we do, so that what follows on the
+// connection could be a request that the client of that one has hidden in it.
+//
+// RFC 9112 §6.1 has a server close the connection behind a request with both Content-Length and Transfer-Encoding, and behind one
+// with Transfer-Encoding in HTTP/1.0. net/http reads the former by its chunks and the latter by its length, and takes the other
+// field off before anybody sees it: so each request that can have had both is taken for one that has. The connection is
+// all that their clients lose.
+func doubtful(r *http.Request) bool {
+	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
 }
 
 // Open binds the address and reads the certificate. It is called by Serve; call it before to learn Addr.

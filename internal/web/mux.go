@@ -313,7 +313,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *core) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{core: c, tenant: tenant.Default}
 	x.ctx = requestContext{Context: r.Context(), x: x}
-	x.out = responseWriter{ResponseWriter: w, routing: true, json: c.jsonType}
+	x.out = responseWriter{ResponseWriter: w, routing: true, json: c.jsonType, connection: w.Header()["Connection"]}
 	x.id[0] = requestID(r.Header["X-Request-Id"])
 	x.origin.RequestID = x.id[0]
 	peer := peerAddr(r.RemoteAddr)
