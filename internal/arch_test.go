@@ -17,7 +17,7 @@ type floor struct {
 }
 
 // ground is what every service and feature may stand on. testkit belongs to tests and has a rule of its own.
-var ground = []string{"fault", "tenant", "actor", "wait", "spell", "sprig", "secret", "transit", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
+var ground = []string{"fault", "tenant", "actor", "wait", "spell", "sprig", "patch", "secret", "transit", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
 
 // services may be used by each feature.
 var services = []string{
@@ -58,6 +58,8 @@ var floors = []floor{
 		"everything waits, so what bounds a wait can stand on nothing"},
 	{[]string{"spell", "sprig"}, nil,
 		"what people may write, and what they most likely meant, is computed from text alone"},
+	{[]string{"patch"}, []string{"fault"},
+		"what a patch makes of a document is computed from the two"},
 	{[]string{"secret"}, []string{"fault"},
 		"keys, tokens and password hashes are computed, not stored or served here"},
 	{[]string{"transit"}, []string{"secret"},

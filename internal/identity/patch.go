@@ -2,17 +2,10 @@ package identity
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
-)
-
-// Bounds of a JSON Patch: copies could otherwise grow a document beyond all measure.
-const (
-	maxPatchOps  = 500
-	maxPatchCopy = 1 << 20
+	"github.com/gatehouse-iam/gatehouse/internal/patch"
 )
 
 // fixed are the members that a patch may read and not change.
@@ -31,42 +24,29 @@ type patchable struct {
 	OrganizationID      *string             `json:"organization_id"`
 }
 
-var errPath = ErrInvalid.With("An operation of the JSON Patch has no path to a field: a path begins with a slash, such as '/traits/email'.")
-
 // readPatch reads a JSON Patch and refuses operations on what cannot be changed so.
-func readPatch(raw json.RawMessage) (jsonpatch.Patch, error) {
-	patch, err := jsonpatch.DecodePatch(raw)
+func readPatch(raw json.RawMessage) (patch.Patch, error) {
+	p, err := patch.Parse(raw, ErrInvalid, "/traits/email")
 	if err != nil {
-		return nil, ErrInvalid.With("The body is not a JSON Patch: send an array of operations, such as [{'op':'replace','path':'/state','value':'inactive'}] with quotation marks (RFC 6902).")
+		return nil, err
 	}
-	if len(patch) > maxPatchOps {
-		return nil, ErrInvalid.Withf("The JSON Patch has more than %d operations.", maxPatchOps)
-	}
-	for _, op := range patch {
-		paths := make([]string, 0, 2)
-		if path, err := op.Path(); err == nil {
-			paths = append(paths, path)
+	for _, op := range p {
+		path, _ := op.Path()
+		from := "/"
+		if op.Kind() == "move" { // takes away what it moves
+			from, _ = op.From()
 		}
-		if from, err := op.From(); err == nil && op.Kind() == "move" {
-			paths = append(paths, from)
-		}
-		if len(paths) == 0 {
-			return nil, errPath
-		}
-		for _, path := range paths {
-			if !strings.HasPrefix(path, "/") { // the whole document is no field either
-				return nil, errPath
-			}
-			if name, _, _ := strings.Cut(path[1:], "/"); slices.Contains(fixed, name) {
+		for _, changed := range []string{path, from} {
+			if name, _, _ := strings.Cut(strings.TrimPrefix(changed, "/"), "/"); slices.Contains(fixed, name) {
 				return nil, ErrInvalid.Withf("/%s cannot be changed by a JSON Patch.", name)
 			}
 		}
 	}
-	return patch, nil
+	return p, nil
 }
 
 // applyPatch changes the identity as the patch says.
-func applyPatch(patch jsonpatch.Patch, id *Identity) error {
+func applyPatch(p patch.Patch, id *Identity) error {
 	before := patchable{
 		SchemaID: id.SchemaID, State: id.State, Traits: id.Traits, VerifiableAddresses: id.VerifiableAddresses,
 		RecoveryAddresses: id.RecoveryAddresses, MetadataPublic: id.MetadataPublic, MetadataAdmin: id.MetadataAdmin,
@@ -79,12 +59,9 @@ func applyPatch(patch jsonpatch.Patch, id *Identity) error {
 	if err != nil {
 		return err
 	}
-	options := jsonpatch.NewApplyOptions()
-	options.AccumulatedCopySizeLimit = maxPatchCopy
-	options.SupportNegativeIndices = false
-	patched, err := patch.ApplyWithOptions([]byte(document), options)
+	patched, err := patch.Apply(p, []byte(document), ErrInvalid)
 	if err != nil {
-		return ErrInvalid.With("The JSON Patch cannot be applied: " + patchFault(err) + ".")
+		return err
 	}
 	var after patchable
 	if err := decode(patched, &after); err != nil {
@@ -98,18 +75,4 @@ func applyPatch(patch jsonpatch.Patch, id *Identity) error {
 	id.VerifiableAddresses, id.RecoveryAddresses = after.VerifiableAddresses, after.RecoveryAddresses
 	id.MetadataPublic, id.MetadataAdmin, id.OrganizationID = after.MetadataPublic, after.MetadataAdmin, after.OrganizationID
 	return nil
-}
-
-func patchFault(err error) string {
-	switch {
-	case errors.Is(err, jsonpatch.ErrTestFailed):
-		return "a 'test' operation did not find the value that it expects"
-	case errors.Is(err, jsonpatch.ErrMissing):
-		return "a path or value is missing"
-	case errors.Is(err, jsonpatch.ErrInvalidIndex):
-		return "an array index is out of range"
-	case errors.Is(err, jsonpatch.ErrUnknownType):
-		return "an operation is none of add, remove, replace, move, copy, test"
-	}
-	return "an operation does not fit the identity's fields"
 }

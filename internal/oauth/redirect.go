@@ -195,3 +195,16 @@ func validPort(port string) bool {
 	}
 	return n > 0 && n <= 65535
 }
+
+// WithParam adds a parameter to the query of a URL of the configuration or of a client, which may have a query and a fragment.
+func WithParam(to, name, value string) string {
+	fragment := ""
+	if i := strings.IndexByte(to, '#'); i >= 0 {
+		to, fragment = to[:i], to[i:]
+	}
+	separator := "?"
+	if strings.Contains(to, "?") {
+		separator = "&"
+	}
+	return to + separator + name + "=" + url.QueryEscape(value) + fragment
+}

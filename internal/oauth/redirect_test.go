@@ -174,3 +174,16 @@ func FuzzRedirectRules(f *testing.F) {
 		}
 	})
 }
+
+func TestWithParam(t *testing.T) {
+	for to, want := range map[string]string{
+		"https://a/b":       "https://a/b?x=%26",
+		"https://a/b?c=d":   "https://a/b?c=d&x=%26",
+		"https://a/b#c":     "https://a/b?x=%26#c",
+		"https://a/b?c=d#e": "https://a/b?c=d&x=%26#e",
+	} {
+		if got := oauth.WithParam(to, "x", "&"); got != want {
+			t.Errorf("%s: %s", to, got)
+		}
+	}
+}

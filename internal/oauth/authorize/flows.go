@@ -3,7 +3,6 @@ package authorize
 import (
 	"context"
 	"errors"
-	"net/url"
 	"strings"
 	"time"
 
@@ -160,7 +159,7 @@ func (f *Flows) begin(ctx context.Context, p params, t target, c *client.Client,
 		return nil, err
 	}
 	challenge := f.Challenges.Make(LoginChallenge, here(ctx), flow.ID)
-	return &Next{Location: withParam(f.loginURL(ctx, r), "login_challenge", challenge), Bind: flow.ID}, nil
+	return &Next{Location: oauth.WithParam(f.loginURL(ctx, r), "login_challenge", challenge), Bind: flow.ID}, nil
 }
 
 // here is the tenant of the request. Without one no statement would run, so there is none to be mistaken for.
@@ -205,7 +204,7 @@ func (f *Flows) consentURL(ctx context.Context, flow *Flow) string {
 	if f.Policy.URLs.Consent != "" {
 		to = f.page(ctx, f.Policy.URLs.Consent)
 	}
-	return withParam(to, "consent_challenge", f.Challenges.Make(ConsentChallenge, here(ctx), flow.ID))
+	return oauth.WithParam(to, "consent_challenge", f.Challenges.Make(ConsentChallenge, here(ctx), flow.ID))
 }
 
 // page is a page of the policy: an address, or a path of this server's own, which each tenant has under its own name.
@@ -214,19 +213,6 @@ func (f *Flows) page(ctx context.Context, to string) string {
 		return f.Public(ctx, to)
 	}
 	return to
-}
-
-// withParam adds a parameter to the query of a URL of the configuration.
-func withParam(to, name, value string) string {
-	fragment := ""
-	if i := strings.IndexByte(to, '#'); i >= 0 {
-		to, fragment = to[:i], to[i:]
-	}
-	separator := "?"
-	if strings.Contains(to, "?") {
-		separator = "&"
-	}
-	return to + separator + name + "=" + url.QueryEscape(value) + fragment
 }
 
 // open finds the flow of a challenge or verifier. have says whether a flow from memory knows enough.

@@ -261,17 +261,7 @@ func TestDecideLogin(t *testing.T) {
 	}
 }
 
-func TestWithParam(t *testing.T) {
-	for to, want := range map[string]string{
-		"https://a/b":       "https://a/b?x=%26",
-		"https://a/b?c=d":   "https://a/b?c=d&x=%26",
-		"https://a/b#c":     "https://a/b?x=%26#c",
-		"https://a/b?c=d#e": "https://a/b?c=d&x=%26#e",
-	} {
-		if got := withParam(to, "x", "&"); got != want {
-			t.Errorf("%s: %s", to, got)
-		}
-	}
+func TestWithPrompt(t *testing.T) {
 	if got := withPrompt("https://a/oauth2/auth?client_id=x&prompt=none", "login"); got != "https://a/oauth2/auth?client_id=x&prompt=login" {
 		t.Error(got)
 	}

@@ -160,12 +160,12 @@ func (h *Handler) ShowError(w http.ResponseWriter, r *http.Request, e *fault.Err
 		h.errorPage(w, r, e)
 		return
 	}
-	to = withParam(withParam(to, "error", e.Code), "error_description", e.Message)
+	to = oauth.WithParam(oauth.WithParam(to, "error", e.Code), "error_description", e.Message)
 	if restart, ok := e.Details[detailRestart].(string); ok {
-		to = withParam(to, "restart_url", restart)
+		to = oauth.WithParam(to, "restart_url", restart)
 	}
 	if id := web.RequestID(r.Context()); id != "" {
-		to = withParam(to, "request_id", id)
+		to = oauth.WithParam(to, "request_id", id)
 	}
 	redirect(w, http.StatusSeeOther, to)
 }

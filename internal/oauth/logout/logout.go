@@ -3,7 +3,6 @@ package logout
 import (
 	"context"
 	"errors"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -154,7 +153,7 @@ func (l *Logouts) destination(ctx context.Context, w Wish, c *client.Client) (st
 	case w.State == "":
 		return w.RedirectURI, nil
 	}
-	return withParam(w.RedirectURI, "state", w.State), nil
+	return oauth.WithParam(w.RedirectURI, "state", w.State), nil
 }
 
 // session finds the browser's session; nil where there is none.
@@ -177,21 +176,12 @@ func (l *Logouts) askURL(ctx context.Context, r *Request) string {
 	if strings.HasPrefix(to, "/") {
 		to = l.Public(ctx, to)
 	}
-	return withParam(to, "logout_challenge", l.Challenges.Make(authorize.LogoutChallenge, here(ctx), r.ID))
+	return oauth.WithParam(to, "logout_challenge", l.Challenges.Make(authorize.LogoutChallenge, here(ctx), r.ID))
 }
 
 func here(ctx context.Context) tenant.ID {
 	id, _ := tenant.From(ctx)
 	return id
-}
-
-// withParam adds a parameter to the query of a URL.
-func withParam(to, name, value string) string {
-	separator := "?"
-	if strings.Contains(to, "?") {
-		separator = "&"
-	}
-	return to + separator + name + "=" + url.QueryEscape(value)
 }
 
 // Get finds what a challenge is about.
@@ -240,7 +230,7 @@ func (l *Logouts) Accept(ctx context.Context, challenge string) (to string, err 
 	if err != nil {
 		return "", err
 	}
-	return withParam(l.Public(ctx, path), "logout_verifier", l.Challenges.Make(authorize.LogoutVerifier, here(ctx), r.ID)), nil
+	return oauth.WithParam(l.Public(ctx, path), "logout_verifier", l.Challenges.Make(authorize.LogoutVerifier, here(ctx), r.ID)), nil
 }
 
 // Reject takes the person's no.

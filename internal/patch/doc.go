@@ -1,0 +1,5 @@
+// Package patch changes JSON documents as a JSON Patch says (RFC 6902), within bounds.
+//
+// It owns the bounds, how the library is asked, and the words for what is wrong with a patch. Which fields may be changed is the
+// caller's matter, and so are the fault that a bad patch becomes and what is made of the document.
+package patch
