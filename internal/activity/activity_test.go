@@ -377,6 +377,108 @@ func TestOldLinesGoAndTheRestStaysVerifiable(t *testing.T) {
 	})
 }
 
+// Whoever can write to the database makes young lines look old, or takes them out, and waits for the server to sign that they were
+// too old to keep.
+func TestSweepingCoversUpNothing(t *testing.T) {
+	testkit.EachDB(t, "activity", func(t *testing.T, db *sqldb.DB) {
+		base := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		for name, c := range map[string]struct {
+			do     string // to lines of which 1 to 3 are old, and 4 to 8 are not
+			gone   int
+			intact bool
+		}{
+			"nothing":                {``, 3, true},
+			"young ones made old":    {`UPDATE activity SET happened_at = (SELECT t FROM (SELECT MIN(happened_at) AS t FROM activity) x) WHERE tenant_id = :tenant AND seq <= 6`, 3, false},
+			"young ones removed":     {`DELETE FROM activity WHERE tenant_id = :tenant AND seq > 3 AND seq < 7`, 3, false},
+			"young and old removed":  {`DELETE FROM activity WHERE tenant_id = :tenant AND seq > 1 AND seq < 7`, 1, false},
+			"young documents old":    {`UPDATE activity SET document = (SELECT d FROM (SELECT MIN(document) AS d FROM activity WHERE seq = 1) x) WHERE tenant_id = :tenant AND seq > 3`, 3, false},
+			"an old one altered":     {`UPDATE activity SET document = '{}' WHERE tenant_id = :tenant AND seq = 2`, 3, true},
+			"the oldest removed":     {`DELETE FROM activity WHERE tenant_id = :tenant AND seq = 1`, 2, true},
+			"the last old one moved": {`UPDATE activity SET hash = 'x' WHERE tenant_id = :tenant AND seq = 3`, 2, false},
+		} {
+			t.Run(name, func(t *testing.T) {
+				f := newFixture(t, db)
+				f.ctx = tenant.With(f.ctx, tenant.ID(strings.ReplaceAll(name, " ", "-")))
+				for i := range 8 {
+					at := base
+					if i >= 3 {
+						at = base.AddDate(0, 0, 30)
+					}
+					f.write(t, Event{Action: ClientCreated, Subject: Client(fmt.Sprint("app-", i)), Time: at})
+					if err := f.relay.Move(f.ctx); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if c.do != "" {
+					if _, err := db.AllTenants().Exec(f.ctx, c.do); err != nil {
+						t.Fatal(err)
+					}
+				}
+				n, err := f.store.sweep(f.ctx, base.AddDate(0, 0, 20), nil, 100)
+				if r := f.verify(t, Known{}); n != c.gone || err != nil || r.Intact != c.intact {
+					t.Errorf("%d deleted, %v; %+v", n, err, r)
+				}
+			})
+		}
+	})
+}
+
+func TestALogThatIsForgedThroughoutIsNotSwept(t *testing.T) {
+	db := testkit.SQLite(t, "activity")
+	f := newFixture(t, db)
+	f.fill(t, 5)
+	if _, err := db.Exec(f.ctx, `UPDATE activity SET document = '{}' WHERE tenant_id = :tenant`); err != nil {
+		t.Fatal(err)
+	}
+	other := tenant.With(f.ctx, "other")
+	if err := Record(other, f.changes, Event{Action: ClientDeleted}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.relay.Move(f.ctx); err != nil {
+		t.Fatal(err)
+	}
+	n, err := f.store.Sweep(f.ctx, time.Now().Add(time.Hour), time.Minute, nil, 3)
+	if n != 1 || !errors.Is(err, errForged) {
+		t.Errorf("%d deleted, %v", n, err)
+	}
+}
+
+// A stranger's word may hold what not every database takes.
+func TestANulInAnID(t *testing.T) {
+	testkit.EachDB(t, "activity", func(t *testing.T, db *sqldb.DB) {
+		f := newFixture(t, db)
+		f.write(t, Event{Action: ClientFailed, Subject: Client("a\x00b")})
+		f.fill(t, 1)
+		if lines := f.list(t, Filter{Subject: "a\x00b"}); len(lines) != 1 {
+			t.Errorf("%d lines", len(lines))
+		}
+		if r := f.verify(t, Known{}); !r.Intact || r.Lines != 2 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// What is wrong with one tenant's log keeps nobody else's events.
+func TestABrokenLogKeepsNoOthers(t *testing.T) {
+	db := testkit.SQLite(t, "activity")
+	f := newFixture(t, db)
+	f.fill(t, 1)
+	if _, err := db.Exec(f.ctx, `UPDATE activity_head SET mac = 'x' WHERE tenant_id = :tenant`); err != nil {
+		t.Fatal(err)
+	}
+	f.write(t, Event{Action: ClientUpdated})
+	if err := Record(tenant.With(f.ctx, "other"), f.changes, Event{Action: ClientDeleted}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.relay.Move(f.ctx); !errors.Is(err, ErrBroken) {
+		t.Error(err)
+	}
+	f.ctx = tenant.With(f.ctx, "other")
+	if r := f.verify(t, Known{}); r.Lines != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestVerifyBesideWriters(t *testing.T) {
 	db := testkit.SQLite(t, "activity")
 	f := newFixture(t, db)

@@ -82,6 +82,11 @@ func number(h hash.Hash, n int64) {
 	h.Write(b[:])
 }
 
+// follows reports whether a line is what was written behind the line with the hash before.
+func (h head) follows(key []byte, l Line, before string) bool {
+	return hmac.Equal([]byte(l.Hash), []byte(link(key, h.tenant, l.Seq, before, l.Document)))
+}
+
 // append adds documents to the log that ends in h, and gives their lines and the new head.
 func (h head) append(key []byte, documents [][]byte) ([]Line, head) {
 	lines := make([]Line, len(documents))

@@ -79,7 +79,7 @@ func (c *checker) line(l Line) {
 		c.missing(c.seq+1, l.Seq-1)
 	}
 	// After a gap the hash before is not known; what follows is bound to the hash that the line has.
-	if !c.lost && !hmac.Equal([]byte(l.Hash), []byte(link(c.key, c.head.tenant, l.Seq, c.before, l.Document))) {
+	if !c.lost && !c.head.follows(c.key, l, c.before) {
 		c.fault(l.Seq, "altered", "line %d is not the one that was written, or not in its place", l.Seq)
 	}
 	if c.known.Seq == l.Seq && !hmac.Equal([]byte(c.known.Hash), []byte(l.Hash)) {

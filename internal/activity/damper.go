@@ -1,6 +1,7 @@
 package activity
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
@@ -30,8 +31,10 @@ type damped struct {
 // maxDamped is how many keys are remembered; beyond it the counts begin anew.
 const maxDamped = 10_000
 
-// Tell reports whether an event with the key is to be told, and how many were not since the last one.
+// Tell reports whether an event with the key is to be told, and how many were not since the last one. Of a key only the first
+// 512 bytes count: it may be a stranger's word, and thousands are remembered.
 func (d *Damper) Tell(key string) (suppressed int, ok bool) {
+	key = strings.Clone(clip(key, maxWord))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.Now()

@@ -2,6 +2,7 @@ package activity
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,5 +34,11 @@ func TestDamper(t *testing.T) {
 	}
 	if len(d.keys) > maxDamped {
 		t.Errorf("%d keys are remembered", len(d.keys))
+	}
+	d.Tell(strings.Repeat("a stranger's word ", 50_000))
+	for key := range d.keys {
+		if len(key) > maxWord {
+			t.Errorf("a key of %d bytes is remembered", len(key))
+		}
 	}
 }

@@ -18,7 +18,8 @@
 // end off, without Verify finding it. What it cannot find is that everything was put back to an earlier state, log and head
 // together: exported lines, or a number and hash that somebody has noted, show that (Verify's known).
 //
-// What is deleted as too old moves the beginning in the head, in the same transaction.
+// What is deleted as too old moves the beginning in the head, in the same transaction. How old a line is, its hash and its
+// document say and no column does: nobody has the server itself delete young lines and sign that they were old.
 //
 //	GET  /admin/activity           newest first: actor, subject, action, from, to, page_size, page_token
 //	GET  /admin/activity/verify    checks the chain: known

@@ -103,8 +103,9 @@ func clip(s string, most int) string {
 	return strings.ToValidUTF8(s[:most], "")
 }
 
-// key is what an id is searched by.
+// key is what an id is searched by. It may be a stranger's word, and PostgreSQL takes no text with a NUL in it.
 func key(s string) string {
+	s = strings.ReplaceAll(s, "\x00", "")
 	n := 0
 	for i := range s {
 		if n == maxKey {

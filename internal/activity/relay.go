@@ -2,6 +2,8 @@ package activity
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
@@ -48,23 +50,24 @@ func (r *Relay) Run(ctx context.Context) error {
 	}
 }
 
-// Move moves all events that wait, and returns the first error; then the rest goes on waiting.
+// Move moves all events that wait. Where some cannot be moved those go on waiting, and it returns why.
 func (r *Relay) Move(ctx context.Context) error {
+	var faults []error
 	for _, from := range r.Sources {
 		for {
 			n, err := r.batch(ctx, from)
 			if err != nil {
-				return err
+				faults = append(faults, err)
 			}
-			if n < relayBatch {
+			if err != nil || n < relayBatch {
 				break
 			}
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
-// batch moves some events of a source and says how many waited.
+// batch moves some events of a source and says how many waited. What is wrong with one tenant's log keeps no other's events.
 func (r *Relay) batch(ctx context.Context, from Source) (int, error) {
 	events, err := from.Pending(ctx, relayBatch)
 	if err != nil || len(events) == 0 {
@@ -78,17 +81,22 @@ func (r *Relay) batch(ctx context.Context, from Source) (int, error) {
 		}
 		of[e.Tenant] = append(of[e.Tenant], e)
 	}
+	var faults []error
 	for _, id := range order {
-		if err := r.Store.Append(tenant.With(ctx, id), of[id]); err != nil {
-			return 0, err
+		err := r.Store.Append(tenant.With(ctx, id), of[id])
+		if err == nil { // in this order: what is forgotten is in the log, and what is in the log is not put there again
+			err = from.Moved(ctx, of[id])
 		}
-		// In this order: what is forgotten is in the log, and what is in the log is not put there again.
-		if err := from.Moved(ctx, of[id]); err != nil {
-			return 0, err
+		if err != nil {
+			faults = append(faults, fmt.Errorf("tenant %s: %w", id, err))
+			if away(err) {
+				break
+			}
+			continue
 		}
 		r.moved.Add(uint64(len(of[id])))
 	}
-	return len(events), nil
+	return len(events), errors.Join(faults...)
 }
 
 // tell logs the first of several failures in a row, and their end.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -184,6 +183,9 @@ func (s *Store) chainKey(h head) ([]byte, bool) {
 // frozen reports whether a failure is that writes are refused for a while, as long as data is copied: nobody need look after it.
 func frozen(err error) bool { return errors.Is(err, sqldb.ErrFrozen) }
 
+// away reports whether a failure is the database's, and not one tenant's.
+func away(err error) bool { return errors.Is(err, sqldb.ErrUnavailable) }
+
 // note keeps the newest line that is known to this process.
 func (s *Store) note(h head) {
 	s.mu.Lock()
@@ -243,21 +245,4 @@ func scanLines(rows *sqldb.Rows, err error) ([]Line, error) {
 		all = append(all, l)
 	}
 	return all, rows.Err()
-}
-
-// Sweep deletes lines of all tenants that are older than keep and that every export has sent, at most batch of each tenant's,
-// and says how many. It may run in several processes at once.
-func (s *Store) Sweep(ctx context.Context, now time.Time, keep time.Duration, exports []string, batch int) (n int, err error) {
-	all, err := s.Tenants(ctx)
-	if err != nil {
-		return 0, err
-	}
-	for _, of := range all {
-		deleted, err := s.sweep(tenant.With(ctx, of), now.Add(-keep), exports, batch)
-		n += deleted
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, nil
 }
