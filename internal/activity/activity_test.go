@@ -500,6 +500,31 @@ func TestVerifyBesideWriters(t *testing.T) {
 	wg.Wait()
 }
 
+// While Verify is under way, all that it meant to read is deleted as too old, and more.
+func TestVerifyIsOvertakenBySweeping(t *testing.T) {
+	f := newFixture(t, testkit.SQLite(t, "activity"))
+	f.fill(t, 3)
+	h, err := readHead(f.ctx, f.db, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, ok := f.store.chainKey(h)
+	if !ok {
+		t.Fatal("the head is not genuine")
+	}
+	c := newChecker(chain, h, Known{})
+	f.fill(t, 3)
+	if n, err := f.store.Sweep(f.ctx, time.Now().Add(time.Hour), time.Minute, nil, 100); n != 6 || err != nil {
+		t.Fatal(n, err)
+	}
+	if err := f.store.walk(f.ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.end(); !r.Intact {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestList(t *testing.T) {
 	testkit.EachDB(t, "activity", func(t *testing.T, db *sqldb.DB) {
 		f := newFixture(t, db)
