@@ -34,7 +34,7 @@ type ExportConfig struct {
 	Header map[string]secret.String `yaml:"header"`
 	// CAFile is a PEM file of authorities to trust, besides the system's, for https and syslog+tls. Default: none.
 	CAFile string `yaml:"ca_file"`
-	// Batch is the most events of one HTTP request. Default: 200.
+	// Batch is the most events that are sent at once. Large ones are sent in fewer, half a megabyte or one event. Default: 200.
 	Batch int `yaml:"batch" default:"200" min:"1" max:"1000"`
 	// Timeout bounds one attempt. Unit: duration. Default: 10s.
 	Timeout time.Duration `yaml:"timeout" default:"10s" min:"100ms" max:"5m"`

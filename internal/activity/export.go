@@ -2,6 +2,7 @@ package activity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -19,9 +20,15 @@ const (
 	// exportRest is how long an export waits after its first failure; the time doubles up to exportMaxRest.
 	exportRest    = time.Second
 	exportMaxRest = time.Minute
-	// leaseMargin is how much longer a server has an export than an attempt may take.
+	// leaseMargin is how much longer a server has an export than an attempt may take, and maxLease the longest that can be.
 	leaseMargin = 15 * time.Second
+	maxLease    = 5*time.Minute + leaseMargin
+	// maxSent bounds what is sent at once, for receivers that refuse more. Unit: bytes of events.
+	maxSent = 512 << 10
 )
+
+// errLines says that a receiver refuses what these lines are, and not whatever it is sent.
+var errLines = errors.New("the receiver refuses these events")
 
 // receiver takes lines of one tenant in their order. Those of a call that failed come again.
 type receiver interface {
@@ -113,18 +120,22 @@ func (e *Exporter) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// round sends all that has not been sent, of every tenant.
+// round sends all that has not been sent, of every tenant. Events of one tenant that the receiver refuses keep no other's.
 func (e *Exporter) round(ctx context.Context, x *export) error {
 	behind, err := e.store.behind(ctx, x.config.Name)
 	if err != nil {
 		return err
 	}
+	var faults []error
 	for _, of := range behind {
 		if err := e.tenant(tenant.With(ctx, of), x); err != nil {
-			return err
+			faults = append(faults, fmt.Errorf("tenant %s: %w", of, err))
+			if !errors.Is(err, errLines) {
+				break
+			}
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // tenant sends the lines of one tenant, unless another server is at it.
@@ -140,6 +151,10 @@ func (e *Exporter) tenant(ctx context.Context, x *export) error {
 		if err != nil || len(lines) == 0 {
 			return err
 		}
+		full := len(lines) == x.config.Batch
+		if few := atOnce(lines); few < len(lines) {
+			lines, full = lines[:few], true
+		}
 		if err := e.send(ctx, x, of, lines); err != nil {
 			return err
 		}
@@ -149,10 +164,21 @@ func (e *Exporter) tenant(ctx context.Context, x *export) error {
 			return err
 		}
 		x.sent.Add(uint64(len(lines)))
-		if len(lines) < x.config.Batch {
+		if !full {
 			return nil
 		}
 	}
+}
+
+// atOnce says how many of the lines are sent together: one, or as many as there is room for.
+func atOnce(lines []Line) int {
+	size := 0
+	for i, l := range lines {
+		if size += len(l.Document); size > maxSent && i > 0 {
+			return i
+		}
+	}
+	return len(lines)
 }
 
 func (e *Exporter) send(ctx context.Context, x *export, of tenant.ID, lines []Line) error {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -166,6 +167,59 @@ func TestExportByHTTP(t *testing.T) {
 }
 
 // Several servers export, one of them dies with the lease: no line is left out, and while all live none comes twice.
+// A tenant whose events a receiver does not take, because they are too large for it or for a reason of its own, keeps no other's.
+func TestAReceiverThatRefusesOnesEvents(t *testing.T) {
+	f := newFixture(t, testkit.SQLite(t, "activity"))
+	var got sync.Map
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if len(body) > maxSent+maxDocument || strings.Contains(string(body), `"tenant":"a"`) {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+		for _, seq := range seqs(t, string(body)) {
+			got.Store(seq, true)
+		}
+	}))
+	t.Cleanup(receiver.Close)
+	e := f.exporter(t, &testkit.Clock{}, ExportConfig{Name: "siem", URL: receiver.URL})
+	if err := Record(tenant.With(f.ctx, "a"), f.changes, Event{Action: ClientDeleted}); err != nil {
+		t.Fatal(err)
+	}
+	large := json.RawMessage(`{"name":"` + strings.Repeat("x", maxDocument-1000) + `"}`)
+	const events = 40
+	for range events {
+		f.write(t, Event{Action: ClientUpdated, After: large})
+	}
+	if err := f.relay.Move(f.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.round(f.ctx, e.exports[0]); !errors.Is(err, errLines) || !strings.Contains(err.Error(), "tenant a: ") {
+		t.Error(err)
+	}
+	for seq := range int64(events) {
+		if _, ok := got.Load(seq + 1); !ok {
+			t.Errorf("line %d was not sent", seq+1)
+		}
+	}
+}
+
+// A server whose clock was years ahead took an export.
+func TestALeaseThatNeverEnds(t *testing.T) {
+	testkit.EachDB(t, "activity", func(t *testing.T, db *sqldb.DB) {
+		f, clock := newFixture(t, db), &testkit.Clock{}
+		if _, ok, err := f.store.claim(f.ctx, "siem", "ahead", clock.Now().AddDate(5, 0, 0), time.Minute); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if _, ok, err := f.store.claim(f.ctx, "siem", "right", clock.Now(), maxLease); !ok || err != nil {
+			t.Errorf("nobody gets it any more: %t, %v", ok, err)
+		}
+		if _, ok, err := f.store.claim(f.ctx, "siem", "third", clock.Now(), maxLease); ok || err != nil {
+			t.Errorf("two have it: %t, %v", ok, err)
+		}
+	})
+}
+
 func TestExportsOfSeveralServers(t *testing.T) {
 	testkit.EachDB(t, "activity", func(t *testing.T, db *sqldb.DB) {
 		f, c := newFixture(t, db), newCollector(t)

@@ -50,8 +50,12 @@ func (r *httpReceiver) send(ctx context.Context, of tenant.ID, lines []Line) err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection serves again
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return fmt.Errorf("the receiver answered %d", resp.StatusCode)
+	switch status := resp.StatusCode; {
+	case status >= 200 && status <= 299:
+		return nil
+	case status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnprocessableEntity:
+		return fmt.Errorf("%w: it answered %d", errLines, status)
+	default:
+		return fmt.Errorf("the receiver answered %d", status)
 	}
-	return nil
 }

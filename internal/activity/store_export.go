@@ -42,9 +42,12 @@ func (s *Store) claim(ctx context.Context, name, owner string, now time.Time, le
 	return seq, err == nil, err
 }
 
+// lease takes the export if it is free. A lease that ends later than any can was written by a clock that was wrong, and counts
+// for nothing.
 func (s *Store) lease(ctx context.Context, name, owner string, now time.Time, lease time.Duration) (int64, error) {
 	return s.db.Exec(ctx, `UPDATE activity_export SET owner = ?, lease_until = ?
-		WHERE tenant_id = :tenant AND name = ? AND (owner = ? OR lease_until IS NULL OR lease_until < ?)`, owner, now.Add(lease), name, owner, now)
+		WHERE tenant_id = :tenant AND name = ? AND (owner = ? OR lease_until IS NULL OR lease_until < ? OR lease_until > ?)`,
+		owner, now.Add(lease), name, owner, now, now.Add(2*maxLease))
 }
 
 // sent notes up to which line the export was sent. It is false when another server has taken over.
