@@ -80,6 +80,9 @@ func apply(ctx context.Context, db *sqldb.DB, logical string, known []Migration)
 	options := []goose.ProviderOption{goose.WithTableName(table(logical)), goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true)}
 	files := marked(known)
 	if d := db.Dialect(); d == sqldb.MySQL || d == sqldb.CockroachDB {
+		if err := beginVersions(ctx, db, table(logical)); err != nil {
+			return nil, err
+		}
 		files, options = nil, append(options, goose.WithGoMigrations(stepwise(db, logical, known)...))
 	}
 	provider, err := goose.NewProvider(dialect, db.Raw(), files, options...)
@@ -194,8 +197,22 @@ func applied(ctx context.Context, db *sqldb.DB, logical string) (map[int64]time.
 	return at, nil
 }
 
-func readVersions(ctx context.Context, db *sqldb.DB, table string) (map[int64]time.Time, error) {
-	raw := db.Raw()
+// beginVersions adds the row of version zero, without which goose refuses its table, where whoever made the table was killed before
+// he added it.
+func beginVersions(ctx context.Context, db *sqldb.DB, table string) error {
+	found, err := hasTable(ctx, db, table)
+	if err != nil || !found {
+		return err
+	}
+	var rows int
+	if err := db.Raw().QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&rows); err != nil || rows > 0 { //nolint:gosec // the table is one of four
+		return err
+	}
+	_, err = db.Raw().ExecContext(ctx, "INSERT INTO "+table+" (version_id, is_applied) VALUES (0, TRUE)") //nolint:gosec // likewise
+	return err
+}
+
+func hasTable(ctx context.Context, db *sqldb.DB, table string) (bool, error) {
 	exists := map[sqldb.Dialect]string{
 		sqldb.SQLite:      "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '" + table + "'",
 		sqldb.PostgreSQL:  "SELECT count(*) FROM (SELECT to_regclass('" + table + "') AS found) AS t WHERE found IS NOT NULL",
@@ -203,10 +220,15 @@ func readVersions(ctx context.Context, db *sqldb.DB, table string) (map[int64]ti
 		sqldb.MySQL:       "SELECT count(*) FROM information_schema.tables WHERE table_schema = database() AND table_name = '" + table + "'",
 	}[db.Dialect()]
 	var n int
-	if err := raw.QueryRowContext(ctx, exists).Scan(&n); err != nil || n == 0 {
+	err := db.Raw().QueryRowContext(ctx, exists).Scan(&n)
+	return n > 0, err
+}
+
+func readVersions(ctx context.Context, db *sqldb.DB, table string) (map[int64]time.Time, error) {
+	if found, err := hasTable(ctx, db, table); err != nil || !found {
 		return nil, err
 	}
-	rows, err := raw.QueryContext(ctx, "SELECT version_id, tstamp FROM "+table+" WHERE version_id > 0") //nolint:gosec // the table is one of four
+	rows, err := db.Raw().QueryContext(ctx, "SELECT version_id, tstamp FROM "+table+" WHERE version_id > 0") //nolint:gosec // the table is one of four
 	if err != nil {
 		return nil, err
 	}

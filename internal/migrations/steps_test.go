@@ -81,6 +81,18 @@ func TestStepsAfterAKill(t *testing.T) {
 	}
 }
 
+// A server may be killed between the making of the table of versions and its first row.
+func TestStepsAfterAKillBeforeTheFirst(t *testing.T) {
+	db := openMariaDB(t)
+	known := two("CREATE TABLE b (n bigint)")
+	mustExec(t, db, "CREATE TABLE goose_oauth (id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, version_id bigint NOT NULL, is_applied boolean NOT NULL, tstamp datetime NULL DEFAULT CURRENT_TIMESTAMP)")
+	for _, want := range [][]migrations.Migration{known, nil} {
+		if done, err := migrations.UpTo(t.Context(), db, "oauth", known); err != nil || !slices.Equal(done, want) {
+			t.Fatalf("%v, %v", done, err)
+		}
+	}
+}
+
 // A table of somebody else's that has the name of one of ours is not taken for ours.
 func TestStepsRefuseAForeignTable(t *testing.T) {
 	db := openMariaDB(t)

@@ -2,7 +2,7 @@ package process
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -211,17 +211,39 @@ func (s *Server) Command(args ...string) (output string, status int) {
 // CommandEnv is Command with more environment.
 func (s *Server) CommandEnv(env []string, args ...string) (output string, status int) {
 	s.t.Helper()
+	output, state := s.command(s.t.Context(), env, args)
+	return output, state.ExitCode()
+}
+
+// CommandKilled is Command for a process that is killed as a crash does (SIGKILL) when so much time has passed, and says whether it
+// was: one that had done its work before was not.
+func (s *Server) CommandKilled(after time.Duration, args ...string) (output string, killed bool) {
+	s.t.Helper()
+	Binary(s.t) // the time is not that of its build
+	ctx, cancel := context.WithTimeout(s.t.Context(), after)
+	defer cancel()
+	output, state := s.command(ctx, nil, args)
+	if state.Success() {
+		return output, false
+	}
+	if status, ok := state.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		s.t.Fatalf("gatehouse %v failed before it was killed: %s\n%s", args, state, output)
+	}
+	return output, true
+}
+
+func (s *Server) command(ctx context.Context, env, args []string) (string, *os.ProcessState) {
+	s.t.Helper()
 	if slices.Contains([]string{"serve", "migrate", "config"}, args[0]) {
 		args = append(args, s.config...)
 	}
-	cmd := exec.CommandContext(s.t.Context(), Binary(s.t), args...)
+	cmd := exec.CommandContext(ctx, Binary(s.t), args...)
 	cmd.Env = append(append(os.Environ(), s.env...), env...)
 	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	if cmd.ProcessState == nil { // it was not even started
 		s.t.Fatalf("gatehouse %v: %v", args, err)
 	}
-	return string(out), cmd.ProcessState.ExitCode()
+	return string(out), cmd.ProcessState
 }
 
 // Statements counts the SQL statements that the server runs while something is done, by its own metrics. Background
