@@ -35,10 +35,11 @@ const (
 	urlDots    // a segment that is ".." so far
 	urlInside  // in a segment
 	urlPercent // behind a %
+	urlHex     // behind a % and a hexadecimal digit
 )
 
 // urlText is the grammar of what patterns are compared with: scheme://host/path of a Target. It leaves out what would be
-// refused or written otherwise by ParseTarget; of paths with a % it knows those only in which no hexadecimal digit follows.
+// refused or written otherwise by ParseTarget.
 func urlText(state uint8, c rune) uint8 {
 	switch state {
 	case urlStart, urlH, urlT, urlTT, urlHTTP, urlScheme, urlColon, urlSlash:
@@ -62,6 +63,8 @@ func urlText(state uint8, c rune) uint8 {
 	case c == ';' && (state == urlSegment || state == urlDot || state == urlDots):
 		return refused
 	case state == urlPercent && c < 0x80 && isHex(c):
+		return urlHex
+	case state == urlHex && c < 0x80 && isHex(c): // it would be percent-encoded twice
 		return refused
 	case c == '%':
 		return urlPercent

@@ -92,14 +92,14 @@ func (p *pattern) forgetGroups() {
 }
 
 // lowerHost writes what is text of scheme and host in the one way that targets have: in lower case, without the scheme's
-// own port.
+// own port. Text behind an expression that can match a slash may be the path's, and stays as it is.
 func lowerHost(pieces []piece) []piece {
 	slashes := 0
 	lowered := make([]piece, 0, len(pieces))
 	for _, p := range pieces {
 		if p.expr != nil || slashes > 2 {
 			lowered = append(lowered, p)
-			if p.expr != nil && slashes < 2 && p.expr.matchesRune('/') {
+			if p.expr != nil && p.expr.matchesRune('/') {
 				slashes = 3
 			}
 			continue
@@ -225,6 +225,9 @@ func (c parts) impossible() string {
 		}
 		if len(s) == 1 && s[0].expr == nil && (s[0].literal == "." || s[0].literal == "..") {
 			return "it has a dot segment, which the path of a request does not have"
+		}
+		if slices.ContainsFunc(s, func(p piece) bool { return p.expr == nil && hasEncoding(p.literal) }) {
+			return "it has a percent-encoding, and the path of a request is compared without: write the character itself"
 		}
 	}
 	return ""

@@ -198,5 +198,9 @@ func plainSegment(text string) (string, error) {
 			return "", fmt.Errorf("the segment %q has a %s, which the path of a request does not have", text, name)
 		}
 	}
-	return unescape(text), nil
+	plain := unescape(text)
+	if hasEncoding(plain) {
+		return "", fmt.Errorf("the segment %q has a percent-encoding that is percent-encoded itself, which the path of a request does not have", text)
+	}
+	return plain, nil
 }

@@ -30,6 +30,7 @@ func TestPatterns(t *testing.T) {
 		{"regexp", "http://my-app<.*>", "http://my-app/any/thing", []string{"/any/thing"}},
 		{"regexp", "http://my-app<.*>", "http://my-app:8080/any", []string{":8080/any"}},
 		{"regexp", "http://<.*>/admin", "http://a.example.com/x/admin", []string{"a.example.com/x"}},
+		{"regexp", "http://<.*>Report.pdf", "http://a.example.com/x/Report.pdf", []string{"a.example.com/x/"}},
 		{"regexp", "<.*>://<.*>/<.*>", "https://a/b/c", []string{"https", "a/b", "c"}},
 		{"regexp", "https://localhost:1234/<foo|bar>", "https://localhost:1234/bar", []string{"bar"}},
 		{"regexp", "https://localhost:1234/<foo|bar>", "https://localhost/bar", nil},
@@ -48,6 +49,8 @@ func TestPatterns(t *testing.T) {
 		{"regexp", "https://h/<foo$>/bar", "https://h/foo/bar", nil},
 		{"regexp", "https://h/<.*$>", "https://h/foo/bar", []string{"foo/bar"}},
 		{"regexp", "https://h/a.c", "https://h/abc", nil},
+		{"regexp", "https://h/a%20b", "https://h/a%20b", nil},
+		{"regexp", "https://h/100%<.*>", "https://h/100%25-4", []string{"-4"}},
 		{"regexp", "https://h/a<.?>b<.*>", "https://h/a/b", []string{"/", ""}},
 
 		{"glob", "https://mydomain.com/<m?n>", "https://mydomain.com/man", []string{}},

@@ -88,6 +88,22 @@ func referenceSource(pattern string, useGlobs bool) (string, bool) {
 	return source.String(), level == 0
 }
 
+// textOf is what of a pattern stands outside of its expressions.
+func textOf(pattern string) string {
+	level := 0
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c == '<':
+			level++
+		case c == '>':
+			level--
+		case level == 0:
+			return c
+		}
+		return -1
+	}, pattern)
+}
+
 // verdictOf is what the rules say about a request, by the reference.
 func verdictOf(all []slowRule, r *Request) (rule string, groups []string) {
 	url := r.Target.Scheme + "://" + r.Target.Host + unescape(r.Target.Path)
@@ -138,15 +154,16 @@ func FuzzMatch(f *testing.F) {
 		scheme, rest, _ := strings.Cut(url, "://")
 		host, path, _ := strings.Cut(rest, "/")
 		target, err := ParseTarget(scheme, host, "/"+path, "", TargetOptions{})
-		if err != nil || len(text) > 400 {
+		if err != nil || len(text) > 400 { // no rule is asked about what is no target; longer texts only make the reference slow
 			return
 		}
 		request := &Request{Method: method, Target: target}
 		var rules []Rule
 		var slow []slowRule
 		for i, line := range strings.Split(text, "\n") {
-			if beforePath, _, _ := strings.Cut(strings.Replace(line, "://", "", 1), "/"); lowerASCII(beforePath) != beforePath || strings.Contains(beforePath, ":80") || strings.Contains(beforePath, ":443") {
-				continue // the index writes hosts in one way, which the reference does not
+			// The index writes the hosts of rules in one way, which Oathkeeper's reading, the reference, does not.
+			if before, _, _ := strings.Cut(strings.Replace(textOf(line), "://", "", 1), "/"); lowerASCII(before) != before || strings.Contains(before, ":80") || strings.Contains(before, ":443") {
+				continue
 			}
 			r := openRule(strings.Repeat("r", i+1), Match{URL: line, Methods: []string{[]string{"get", "POST"}[i%5/4]}})
 			r.Priority = i % 3 / 2
@@ -177,7 +194,7 @@ func FuzzMatch(f *testing.F) {
 		if got := ruleOf(d); got != want {
 			t.Fatalf("%s %v of\n%s\nis %s by the index and %s by the reference", method, target, text, got, want)
 		}
-		if want == "many_rules" && !strings.Contains(target.Path, "%25") {
+		if want == "many_rules" {
 			if f := findConflicts(x, all); len(f.found)+len(f.undecided) == 0 {
 				t.Fatalf("no two of\n%s\nwere found to match one request, but %v is one", text, target)
 			}

@@ -12,7 +12,8 @@ type Target struct {
 	// Host is in lower case, without a trailing dot and without the scheme's own port.
 	Host string
 	// Path begins with "/"; it is percent-encoded in one canonical way and has no dot segments and no empty ones but the last.
-	// Rules match it without the percent-encodings; it has none of a slash, a backslash or a control character.
+	// Rules match it without the percent-encodings; it has none of a slash, a backslash or a control character, and none of another
+	// percent-encoding.
 	Path string
 	// RawQuery is as it was sent.
 	RawQuery string
@@ -76,6 +77,8 @@ func ParseTarget(scheme, host, rawPath, rawQuery string, o TargetOptions) (Targe
 	return Target{Scheme: scheme, Host: host, Path: path, RawQuery: rawQuery, Changed: changed}, nil
 }
 
+var errEncodedTwice = ErrAmbiguous.With("The path has a percent-encoding that is percent-encoded itself, which some servers read twice.")
+
 // normalPath gives the canonical path, and whether segments were dropped.
 func normalPath(raw string) (path string, changed bool, err error) {
 	if raw == "" {
@@ -90,6 +93,9 @@ func normalPath(raw string) (path string, changed bool, err error) {
 	spelled, err := respell(raw)
 	if err != nil {
 		return "", false, err
+	}
+	if encodedTwice(spelled) {
+		return "", false, errEncodedTwice
 	}
 	path, err = dropSegments(spelled)
 	if err != nil {
@@ -138,8 +144,8 @@ func respell(raw string) (string, error) {
 			if !ok {
 				return "", ErrAmbiguous.With("The path has a % that is not followed by two hexadecimal digits.")
 			}
-			if err := refuseEncoded(d, raw, i); err != nil {
-				return "", err
+			if name := structural(d); name != "" { // some servers read it as part of the path's structure
+				return "", ErrAmbiguous.Withf("The path has a percent-encoded %s.", name)
 			}
 			i += 2
 			if unreserved(d) {
@@ -160,30 +166,30 @@ func respell(raw string) (string, error) {
 	return b.String(), nil
 }
 
-// refuseEncoded refuses percent-encodings that some servers read as part of the path's structure and others do not. d is
-// the character whose encoding begins at raw[i].
-func refuseEncoded(d byte, raw string, i int) error {
-	if name := structural(d); name != "" {
-		return ErrAmbiguous.Withf("The path has a percent-encoded %s.", name)
-	}
-	if d != '%' {
-		return nil
-	}
-	i += 3
-	for strings.HasPrefix(raw[i:], "25") { // encoded more than twice
-		i += 2
-	}
-	again, ok := unhex(raw, i)
-	if !ok {
-		return nil
-	}
-	if name := structural(again); name != "" || again == '.' {
-		if name == "" {
-			name = "dot"
+// encodedTwice reports whether a path in which unreserved characters are spelled out has the encoding of a percent-encoding: "%2541" is
+// "%41" to who decodes once, and "A" to who does so again, as some applications behind some servers do. Every character of a path can be
+// written so, and a rule for what it then means be got past: so all are refused alike, whatever they mean.
+func encodedTwice(spelled string) bool {
+	for rest := spelled; ; {
+		at := strings.Index(rest, "%25")
+		if at < 0 {
+			return false
 		}
-		return ErrAmbiguous.Withf("The path has a %s that is percent-encoded twice.", name)
+		rest = rest[at+3:]
+		if _, ok := unhex(rest, 0); ok {
+			return true
+		}
 	}
-	return nil
+}
+
+// hasEncoding reports whether a text without percent-encodings could be decoded once more.
+func hasEncoding(plain string) bool {
+	for i := range len(plain) {
+		if _, ok := unhex(plain, i+1); ok && plain[i] == '%' {
+			return true
+		}
+	}
+	return false
 }
 
 // structural names a character that means something else in a path than it does in a name.

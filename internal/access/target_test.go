@@ -27,7 +27,7 @@ func TestParseTarget(t *testing.T) {
 		{"http", "h", "/ä|{}", "http://h/%C3%A4%7C%7B%7D"},
 		{"http", "h", "/a;v=1/b,c:d@e!$&'()*+=", "http://h/a;v=1/b,c:d@e!$&'()*+="},
 		{"http", "h", "/100%25", "http://h/100%25"},
-		{"http", "h", "/%2541", "http://h/%2541"},
+		{"http", "h", "/100%25-4%254g%25%C3%A4", "http://h/100%25-4%254g%25%C3%A4"},
 		{"http", "h", "/a/", "http://h/a/"},
 		{"http", "h", "/.well-known/x", "http://h/.well-known/x"},
 		{"http", "h", "/.../..a/.b", "http://h/.../..a/.b"},
@@ -54,6 +54,12 @@ func TestParseTarget(t *testing.T) {
 		{"http", "h", "/a%252e%252e/b", ""},
 		{"http", "h", "/a%25252Fb", ""},
 		{"http", "h", "/a%255c", ""},
+		{"http", "h", "/%2541", ""},
+		{"http", "h", "/%2525", ""},
+		{"http", "h", "/%25%34%31", ""},
+		{"http", "h", "/%25%32f", ""},
+		{"http", "h", "/%252%46", ""},
+		{"http", "h", "/a%25c3%25a4", ""},
 		{"http", "h", "/..;/admin", ""},
 		{"http", "h", "/..;x=1/admin", ""},
 		{"http", "h", "/.%3Bx/admin", ""},
@@ -122,7 +128,7 @@ func TestTargetsAreBounded(t *testing.T) {
 // FuzzParseTarget holds what everybody relies on: the result is its own normal form, has nothing that is read in two ways,
 // means the same to net/url, and says so where it means something else than what was sent.
 func FuzzParseTarget(f *testing.F) {
-	for _, path := range []string{"/a/../b", "/%2e%2e/;x", "//a/%C3%A4/./", "/a%25/..;", "/%252f", "/a\x80"} {
+	for _, path := range []string{"/a/../b", "/%2e%2e/;x", "//a/%C3%A4/./", "/a%25/..;", "/%252f", "/%25%34%31", "/50%25/%25a", "/a\x80"} {
 		f.Add("https", "A.example.com.:443", path, "q=1")
 	}
 	f.Fuzz(func(t *testing.T, scheme, host, path, query string) {
@@ -142,6 +148,11 @@ func FuzzParseTarget(f *testing.F) {
 		decoded := unescape(target.Path)
 		if !utf8.ValidString(decoded) || strings.ContainsAny(decoded, "\\\x00\r\n") || strings.Contains(decoded, "//") {
 			t.Fatalf("%q", decoded)
+		}
+		for i := range decoded {
+			if _, again := unhex(decoded, i+1); again && decoded[i] == '%' {
+				t.Fatalf("%q can be decoded once more", decoded)
+			}
 		}
 		for segment := range strings.SplitSeq(decoded, "/") {
 			if name, _, _ := strings.Cut(segment, ";"); name == "." || name == ".." {
