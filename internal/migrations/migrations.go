@@ -205,10 +205,10 @@ func beginVersions(ctx context.Context, db *sqldb.DB, table string) error {
 		return err
 	}
 	var rows int
-	if err := db.Raw().QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&rows); err != nil || rows > 0 { //nolint:gosec // the table is one of four
+	if err := db.Raw().QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&rows); err != nil || rows > 0 {
 		return err
 	}
-	_, err = db.Raw().ExecContext(ctx, "INSERT INTO "+table+" (version_id, is_applied) VALUES (0, TRUE)") //nolint:gosec // likewise
+	_, err = db.Raw().ExecContext(ctx, "INSERT INTO "+table+" (version_id, is_applied) VALUES (0, TRUE)")
 	return err
 }
 
@@ -228,7 +228,7 @@ func readVersions(ctx context.Context, db *sqldb.DB, table string) (map[int64]ti
 	if found, err := hasTable(ctx, db, table); err != nil || !found {
 		return nil, err
 	}
-	rows, err := db.Raw().QueryContext(ctx, "SELECT version_id, tstamp FROM "+table+" WHERE version_id > 0") //nolint:gosec // the table is one of four
+	rows, err := db.Raw().QueryContext(ctx, "SELECT version_id, tstamp FROM "+table+" WHERE version_id > 0")
 	if err != nil {
 		return nil, err
 	}
