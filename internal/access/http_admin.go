@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -51,9 +52,12 @@ type Admin struct {
 	SessionCookie string
 }
 
-// MountAdmin adds the routes to the admin listener. Their errors have the shape of Ory Oathkeeper's.
+// MountAdmin adds the routes to the admin listener. Their errors have the shape of Ory Oathkeeper's. Rules may hold passwords of
+// other services, and trying a request asks those services: both are for operators.
 func (a *Admin) MountAdmin(mux *web.Mux) {
 	m := mux.With(web.KratosErrors)
+	m.Handle("GET /admin/rule-sources", web.Call(a.status))
+	m = m.For(actor.RoleOperator)
 	m.Handle("GET "+rulesRoute, web.Call(a.list))
 	m.Handle("GET "+rulesRoute+"/{id}", web.Call(a.get))
 	m.Handle("PUT "+rulesRoute, web.Call(a.replace))
@@ -62,7 +66,6 @@ func (a *Admin) MountAdmin(mux *web.Mux) {
 	m.Handle("DELETE "+rulesRoute+"/{id}", web.Call(a.remove))
 	m.Handle("POST "+rulesRoute+"/check", web.Call(a.check))
 	m.Handle("POST "+rulesRoute+"/test", web.Call(a.test))
-	m.Handle("GET /admin/rule-sources", web.Call(a.status))
 }
 
 type listRulesIn struct {

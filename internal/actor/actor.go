@@ -34,6 +34,10 @@ type Actor struct {
 	// Name is what people call it, for example an admin key's label. It may be empty, and is never a person's name or
 	// address: those are found by the ID as long as they are there.
 	Name string
+	// Role is what the admin listener lets it do; empty elsewhere. Everywhere says that it may for every tenant and for the
+	// installation, and not only for the tenant of the request.
+	Role       Role
+	Everywhere bool
 }
 
 // Origin is where a request came from. The zero Origin is that of work which no request asked for.

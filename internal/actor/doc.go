@@ -1,4 +1,4 @@
-// Package actor names who acts, and where a request came from, in a context.
+// Package actor names who acts, with which role, and where a request came from, in a context.
 //
 // It owns these words alone. Who somebody is, is found out elsewhere: package web sets the origin of each request, the parts
 // that check a session, a client's credentials or an administrator's set the actor, and package activity writes both down.

@@ -52,7 +52,7 @@ func (l *activityLog) warnings() (all []string) {
 	return all
 }
 
-func (l *activityLog) admin() admin { return &activity.Handler{Store: l.store} }
+func (l *activityLog) admin() forAdmins { return &activity.Handler{Store: l.store} }
 
 // sweep deletes lines that are old and were sent wherever they are to go.
 func (l *activityLog) sweep(ctx context.Context, now time.Time, batch int) (int, error) {

@@ -1,58 +1,74 @@
 package app
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"net/http"
-	"strings"
+	"context"
+	"errors"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
+	"github.com/gatehouse-iam/gatehouse/internal/admin"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/limit"
+	"github.com/gatehouse-iam/gatehouse/internal/oauth"
+	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
+	"github.com/gatehouse-iam/gatehouse/internal/oauth/token"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
 var (
-	notMigrated   = fault.New(fault.Unavailable, "not_migrated", "The database's schema is not this server's: run `gatehouse migrate up`.")
-	arriving      = fault.New(fault.Unavailable, "arriving", "The databases are being filled by `gatehouse data copy`.")
-	errAdminCreds = fault.New(fault.Unauthenticated, "request_unauthorized",
-		"The admin API asks for a credential: send an admin key as `Authorization: Bearer …`, or a client certificate that serve.admin.tls.client_ca_file signed.")
+	notMigrated = fault.New(fault.Unavailable, "not_migrated", "The database's schema is not this server's: run `gatehouse migrate up`.")
+	arriving    = fault.New(fault.Unavailable, "arriving", "The databases are being filled by `gatehouse data copy`.")
 )
 
-// adminGuard lets through only who shows an admin key or a client certificate.
-type adminGuard struct {
-	keys [][sha256.Size]byte
+// newAdminKeys makes what keeps admin keys.
+func newAdminKeys(d *databases, system *secret.Ring) *admin.Store {
+	return admin.NewStore(admin.StoreOptions{
+		DB: d.byName["management"], Feed: d.feeds["management"],
+		Tokens: &secret.Tokens{Prefix: tokenPrefix, Ring: system.For(forAdminKeys)}, Now: now,
+	})
 }
 
-// digests makes what the guard compares with: of equal length whatever the keys' are, so that time says nothing.
-func digests(keys []secret.String) [][sha256.Size]byte {
-	all := make([][sha256.Size]byte, len(keys))
-	for i, k := range keys {
-		all[i] = sha256.Sum256([]byte(k.Reveal()))
+// newGuard makes what lets requests in to the admin listener.
+func newGuard(a *App, s shared, keys *admin.Store, tokens *token.Store, limits *limit.Limits) *admin.Guard {
+	return admin.NewGuard(admin.GuardOptions{
+		Store: keys, Keys: a.cfg.Secrets.Admin, Ring: s.system.For("names of configured admin keys"),
+		Certificates: a.cfg.Serve.Admin.Certificates, OAuth: a.cfg.Serve.Admin.OAuth, Tokens: adminTokens{tokens},
+		Open: a.adminIsOpen(), Slow: func(ctx context.Context, address string) error { return limits.Allow(ctx, limit.Admin, address) },
+		Now: now, Log: a.log,
+	})
+}
+
+// adminIsOpen tells whether the admin listener asks for no credential: in the development profile without admin keys in the
+// configuration, where it binds to loopback.
+func (a *App) adminIsOpen() bool { return a.Development() && len(a.cfg.Secrets.Admin) == 0 }
+
+// adminTokens shows the access tokens of the clients wing to the guard.
+type adminTokens struct{ store *token.Store }
+
+// Active implements admin.Tokens. No token is bound to a key of its holder: the grants that there are bind none.
+func (s adminTokens) Active(ctx context.Context, text string) (*admin.Token, error) {
+	t, err := s.store.Lookup(ctx, text)
+	if errors.Is(err, token.ErrUnknown) {
+		return nil, admin.ErrNoToken
 	}
-	return all
+	if err != nil {
+		return nil, err
+	}
+	if t.Kind != token.Access || !t.Active(now()) {
+		return nil, admin.ErrNoToken
+	}
+	return &admin.Token{ClientID: t.ClientID, Own: t.GrantType == oauth.GrantClientCredentials, Scope: t.Scope, Audience: t.Audience}, nil
 }
 
-// check is web.Options.Guard of the admin listener.
-func (g *adminGuard) check(w http.ResponseWriter, r *http.Request) error {
-	if g.admits(r) {
+// permitAdminScopes keeps the clients whose tokens may open the admin API from who is no administrator: who could register one, or
+// get at its secret, would be one.
+func permitAdminScopes(strategy oauth.ScopeStrategy, c admin.OAuthConfig) func(context.Context, *client.Client) error {
+	return func(ctx context.Context, one *client.Client) error {
+		for _, scope := range admin.Scopes() {
+			if strategy.Match(one.Scopes(), scope) {
+				return web.Require(ctx, web.Need{Role: actor.RoleAdmin, Everywhere: c.Everywhere})
+			}
+		}
 		return nil
 	}
-	w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse admin"`) // RFC 9110 §15.5.2
-	return errAdminCreds
-}
-
-func (g *adminGuard) admits(r *http.Request) bool {
-	if _, ok := web.ClientCertificate(r); ok {
-		return true
-	}
-	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || key == "" {
-		return false
-	}
-	shown := sha256.Sum256([]byte(key))
-	found := 0
-	for _, k := range g.keys {
-		found |= subtle.ConstantTimeCompare(shown[:], k[:])
-	}
-	return found == 1
 }

@@ -125,6 +125,7 @@ func (b *clientsBuilder) makeHandlers() {
 	cfg, development := b.app.cfg.OAuth, b.app.Development()
 	b.clientHandler = &client.Handler{Ring: b.system.For("page tokens"), Register: &client.Register{
 		Store: b.store, Hasher: b.hasher, Fetch: b.documents.Get, Forget: b.tokens.DeleteByClient, Now: now,
+		Permit: permitAdminScopes(cfg.ScopeStrategy, b.app.cfg.Serve.Admin.OAuth),
 		Rules: client.Rules{
 			Redirect:     oauth.RedirectRules{Development: development, PlainSchemes: cfg.Clients.PlainRedirectSchemes},
 			DefaultScope: strings.Join(cfg.DefaultScope, " "), Pairwise: cfg.Pairwise.Enabled,
@@ -155,8 +156,8 @@ func (c *clients) public() []public {
 	return []public{c.tokenHandler, c.inspectHandler, c.authorizeHandler, c.logoutHandler, c.discoveryHandler}
 }
 
-func (c *clients) admin() []admin {
-	return []admin{c.clientHandler, c.inspectHandler, c.authorizeHandler, c.logoutHandler}
+func (c *clients) admin() []forAdmins {
+	return []forAdmins{c.clientHandler, c.inspectHandler, c.authorizeHandler, c.logoutHandler}
 }
 
 func (c *clients) sweepers() []sweeper {

@@ -108,7 +108,7 @@ func (o doorOptions) kinds(cfg *config.Config, ask *fetch.Asker, geo *authz.Geo,
 	}, nil
 }
 
-func (d *doors) admins() []admin { return []admin{d.admin, &flow.Handler{Store: d.store}} }
+func (d *doors) admins() []forAdmins { return []forAdmins{d.admin, &flow.Handler{Store: d.store}} }
 
 // locate keeps the databases of countries up to date.
 func (d *doors) locate(ctx context.Context) error {

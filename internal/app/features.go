@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/admin"
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/dataset"
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
@@ -14,10 +15,10 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
-// public and admin are features with routes on the listener of that name.
+// public and forAdmins are features with routes on the listener of that name.
 type public interface{ MountPublic(m *web.Mux) }
 
-type admin interface{ MountAdmin(m *web.Mux) }
+type forAdmins interface{ MountAdmin(m *web.Mux) }
 
 // sweeper deletes expired rows, at most batch of them, and says how many it deleted.
 type sweeper struct {
@@ -34,8 +35,9 @@ type features struct {
 	doors    *doors
 	clients  *clients
 	activity *activityLog
+	guard    *admin.Guard
 	public   []public
-	admin    []admin
+	admin    []forAdmins
 	sweepers []sweeper
 	closers  []func()
 }
@@ -116,11 +118,13 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	if err != nil {
 		return nil, err
 	}
+	adminKeys := newAdminKeys(a.databases, s.system)
 	s.seals.Columns, s.seals.Digests = sealedColumns(s.system), []secret.Digests{client.Keyed(s.hasher)}
 	return &features{
 		seals: s.seals, activity: log, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
+		guard:    newGuard(a, s, adminKeys, clients.tokens, people.limits),
 		public:   slices.Concat([]public{s.signing}, clients.public(), people.public()),
-		admin:    slices.Concat([]admin{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []admin{log.admin(), &dataset.Handler{Gate: a.gate}}),
+		admin:    slices.Concat([]forAdmins{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []forAdmins{log.admin(), &dataset.Handler{Gate: a.gate}, &admin.Handler{Store: adminKeys}}),
 		sweepers: slices.Concat(clients.sweepers(), people.sweepers(), []sweeper{{"decisions", doors.store.Sweep}, {"activity", log.sweep}}),
 		closers:  []func(){clients.close, people.close, doors.close, func() { leave(a.log, s.seals) }},
 	}, nil

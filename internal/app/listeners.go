@@ -11,23 +11,20 @@ func (a *App) newListeners() ([]*web.Listener, error) {
 	forPublic.AllowOrigin = a.features.clients.store.AllowOrigin
 	forPublic.OneLoopbackName = true
 	public := web.NewMux(web.OAuthErrors, forPublic)
-	options := a.options("admin", a.cfg.Serve.Admin)
+	options := a.options("admin", a.cfg.Serve.Admin.Config)
 	options.Bare = "/admin" // Ory's admin API is also known without the prefix
-	if a.adminIsOpen() {
-		options.RefuseForeignHosts = a.cfg.Serve.Admin.Local()
-	} else {
-		options.Guard = (&adminGuard{keys: digests(a.cfg.Secrets.Admin)}).check
-	}
+	options.Guard, options.Refuse = a.features.guard.Check, a.features.guard.Refuse
+	options.RefuseForeignHosts = a.adminIsOpen() && a.cfg.Serve.Admin.Local()
 	admin := web.NewMux(web.HydraErrors, options)
 	a.health.Mount(public)
 	a.health.MountAdmin(admin)
 	a.health.MountVersion(admin)
-	admin.Handle("GET /admin/metrics/prometheus", web.Plain(a.metrics.Handler()))
+	admin.Everywhere().Handle("GET /admin/metrics/prometheus", web.Plain(a.metrics.Handler()))
 	a.features.mount(public, admin)
 	doors, err := a.doorListeners()
 	return append([]*web.Listener{
 		{Name: "public", Config: a.cfg.Serve.Public, Handler: public, Log: a.log},
-		{Name: "admin", Config: a.cfg.Serve.Admin, Handler: admin, Log: a.log},
+		{Name: "admin", Config: a.cfg.Serve.Admin.Config, Handler: admin, Log: a.log},
 	}, doors...), err
 }
 
@@ -45,7 +42,3 @@ func (a *App) options(name string, c web.Config) web.Options {
 	o.RefuseCrossOrigin = name == "admin"
 	return o
 }
-
-// adminIsOpen tells whether the admin listener asks for no credential: in the development profile without admin keys,
-// where it binds to loopback.
-func (a *App) adminIsOpen() bool { return a.Development() && len(a.cfg.Secrets.Admin) == 0 }

@@ -222,8 +222,8 @@ func (p *people) public() []public {
 	return []public{p.identityHandler, p.sessionHandler, p.flows, p.pages}
 }
 
-func (p *people) admin() []admin {
-	return []admin{p.identityHandler, p.sessionHandler, p.courierHandler, p.flows}
+func (p *people) admin() []forAdmins {
+	return []forAdmins{p.identityHandler, p.sessionHandler, p.courierHandler, p.flows}
 }
 
 // sweepers delete what has had its time.

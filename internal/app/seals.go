@@ -34,6 +34,7 @@ const (
 	forTokens        = "tokens"
 	forSessions      = "session tokens"
 	forClientSecrets = "client secrets"
+	forAdminKeys     = "admin keys"
 )
 
 // sealing are the logical databases that hold sealed values.
@@ -64,7 +65,7 @@ func newSeals(ctx context.Context, a *App, s shared) (*seal.Seals, error) {
 		host = "server"
 	}
 	seals := &seal.Seals{
-		Store: seal.NewStore(dbs), System: s.system, Cookie: s.cookie, Purposes: []string{forTokens, forSessions, forClientSecrets},
+		Store: seal.NewStore(dbs), System: s.system, Cookie: s.cookie, Purposes: []string{forTokens, forSessions, forClientSecrets, forAdminKeys},
 		Server: host + "-" + secret.Random(6), Now: now, Log: a.log,
 	}
 	there, err := a.knowsSeals(ctx)

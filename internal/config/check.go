@@ -185,9 +185,6 @@ func (c *Config) checkProduction(faults *Faults) {
 	if !c.Serve.Admin.Local() {
 		c.section(faults, "serve.admin", c.Serve.Admin.ValidateProduction())
 	}
-	if len(c.Secrets.Admin) == 0 && c.Serve.Admin.TLS.ClientCAFile == "" {
-		c.fault(faults, "secrets.admin", "is missing: the admin listener asks for a credential in production; make a key with `openssl rand -base64 32`, or name in serve.admin.tls.client_ca_file who signs client certificates")
-	}
 	if s := c.OAuth.Issuer; s != "" && !strings.HasPrefix(s, "https://") && c.derived["oauth.issuer"] == "" {
 		c.fault(faults, "oauth.issuer", "must start with https:// in production (OpenID Connect Core §2)")
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/account"
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
+	"github.com/gatehouse-iam/gatehouse/internal/admin"
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
@@ -84,7 +85,7 @@ type Serve struct {
 	Public web.Config `yaml:"public"`
 	// Admin is the listener of the administration APIs and of the metrics. It binds to this machine unless told
 	// otherwise. Where its base_url is not written, it is the address as this machine reaches it.
-	Admin web.Config `yaml:"admin"`
+	Admin AdminListener `yaml:"admin"`
 	// Proxy is the listener that applications stand behind: requests that the access rules let pass are sent to them. In the
 	// development profile it binds to this machine unless told otherwise.
 	Proxy Door `yaml:"proxy"`
@@ -98,6 +99,26 @@ type Serve struct {
 	// not ready, so that load balancers notice before connections are refused. Unit: duration. Default: 0s; in
 	// Kubernetes 5s is a good value. The whole stop takes 30s at most.
 	StopDelay time.Duration `yaml:"stop_delay" default:"0s" min:"0s" max:"15s"`
+}
+
+// AdminListener is the listener of the administration APIs, with who may use them besides the holders of admin keys.
+type AdminListener struct {
+	web.Config `yaml:",inline"`
+
+	// Certificates say what the holders of client certificates may do, which tls.client_ca_file makes the listener trust: there
+	// a certificate that fits no entry opens nothing. Default: none.
+	Certificates []admin.CertificateConfig `yaml:"certificates"`
+	// OAuth says which access tokens of this server open the admin API. Default: none.
+	OAuth admin.OAuthConfig `yaml:"oauth"`
+}
+
+// Validate returns all that is wrong, each fault beginning with its key below `serve.admin`.
+func (a AdminListener) Validate() []error {
+	faults := append(a.Config.Validate(), admin.ValidateCertificates(a.Certificates, a.TLS.ClientCAFile != "")...)
+	for _, err := range a.OAuth.Validate() {
+		faults = append(faults, fmt.Errorf("oauth.%w", err))
+	}
+	return faults
 }
 
 // OAuth gathers what the parts of OAuth 2.0 and OpenID Connect read.
@@ -145,8 +166,9 @@ type Secrets struct {
 	// secrets. When they are lost, everybody signs in anew.
 	Cookie []secret.String `yaml:"cookie"`
 	// Admin are keys that open the admin listener, each sent as `Authorization: Bearer …`: 32 characters or more.
-	// Default: none. In the development profile the admin listener then answers everybody who reaches it, and it binds
-	// to loopback; production refuses to start without a key here or serve.admin.tls.client_ca_file.
+	// Whoever has one may everything. Default: none. In the development profile the admin listener then answers everybody who
+	// reaches it, and it binds to loopback; in production it always asks for a credential. `gatehouse admin keys create` makes
+	// keys that may less and that expire, and needs no key here.
 	Admin []secret.String `yaml:"admin"`
 	// Transit unwraps those of the system and cookie secrets that begin with vault:v, by the Transit engine of HashiCorp Vault or
 	// OpenBao.
@@ -189,7 +211,7 @@ func Defaults(p Profile) Config {
 		DataDir: "data",
 		Serve: Serve{
 			Public: web.DefaultConfig("127.0.0.1:4444", ""),
-			Admin:  web.DefaultConfig("127.0.0.1:4445", ""),
+			Admin:  AdminListener{Config: web.DefaultConfig("127.0.0.1:4445", "")},
 		},
 		Databases: defaultDatabases(p),
 		Secrets:   Secrets{Transit: transit.DefaultConfig()},
@@ -227,7 +249,7 @@ func (c *Config) derive() {
 	c.derived = map[string]string{}
 	c.deriveDatabases()
 	c.deriveBase("serve.public", &c.Serve.Public, c.Development())
-	c.deriveBase("serve.admin", &c.Serve.Admin, true)
+	c.deriveBase("serve.admin", &c.Serve.Admin.Config, true)
 	for name, door := range c.Serve.doors() {
 		c.deriveBase("serve."+name, &door.Config, true)
 	}

@@ -31,7 +31,8 @@ func TestProductionSound(t *testing.T) {
 		t.Error("front-channel tokens are on by default")
 	}
 	mustRead(t, strings.Replace(sound, ", admin: [mE4vTz8QkY1pRw6XbN3cJs9LdF7hGa2U]", "", 1)+
-		"  admin: {address: ':4445', base_url: 'https://admin.example.com', tls: {cert_file: c, key_file: k, client_ca_file: ca}}\n")
+		"  admin: {address: ':4445', base_url: 'https://admin.example.com', tls: {cert_file: c, key_file: k, client_ca_file: ca}, certificates: [{any: true, role: admin}]}\n")
+	mustRead(t, strings.Replace(sound, ", admin: [mE4vTz8QkY1pRw6XbN3cJs9LdF7hGa2U]", "", 1)) // keys are made in the database
 	mustRead(t, sound+"  admin: {address: ':4445', base_url: 'https://admin.example.com', tls: {cert_file: c, key_file: k}}\n")
 }
 
@@ -53,7 +54,12 @@ func TestProductionRefuses(t *testing.T) {
 		{"none", "secrets: {system: [], cookie: []}", nil, []string{"secrets.system", "secrets.cookie"}},
 		{"one for both", "secrets: {cookie: [q7Zt4LkP9wXc2VbN8mRf]}", nil, []string{"secrets.cookie[0]"}},
 		{"one among the admin keys", "secrets: {admin: [q7Zt4LkP9wXc2VbN8mRf]}", nil, []string{"secrets.admin[0]"}},
-		{"no way into the admin listener", "secrets: {admin: []}", nil, []string{"secrets.admin"}},
+		{"certificates that may nobody knows what", "serve: {admin: {tls: {cert_file: c, key_file: k, client_ca_file: ca}}}", nil, []string{"serve.admin.certificates"}},
+		{"certificates that nobody signs", "serve: {admin: {certificates: [{dns: a.example.com, role: viewer}]}}", nil, []string{"serve.admin.certificates"}},
+		{"certificates of nobody and of several", "serve: {admin: {tls: {cert_file: c, key_file: k, client_ca_file: ca}, certificates: [{role: viewer}, {dns: a, uri: b, role: viewer}, {dns: a, role: root}, {any: true, role: admin, tenant: A}]}}", nil,
+			[]string{"serve.admin.certificates[0].subject", "serve.admin.certificates[1].subject", "serve.admin.certificates[2].role", "serve.admin.certificates[3].tenant"}},
+		{"tokens of nobody", "serve: {admin: {oauth: {clients: [a]}}}", nil, []string{"serve.admin.oauth.tenant"}},
+		{"tokens of everybody", "serve: {admin: {oauth: {tenant: default}}}", nil, []string{"serve.admin.oauth.clients"}},
 		{"memory for all", "databases: {dsn: memory}", nil, []string{"databases.dsn"}},
 		{"memory for one", "databases: {flow: memory}", nil, []string{"databases.flow"}},
 		{"named memory", "databases: {flow: 'memory://x'}", nil, []string{"databases.flow"}},
@@ -70,7 +76,7 @@ func TestProductionRefuses(t *testing.T) {
 			files := []string{write(t, "sound.yaml", sound), write(t, "over.yaml", tc.over)}
 			if tc.paths == nil {
 				files = []string{write(t, "only.yaml", "profile: production")}
-				tc.paths = []string{"secrets.system", "secrets.cookie", "serve.public.base_url", "serve.public.tls", "secrets.admin"}
+				tc.paths = []string{"secrets.system", "secrets.cookie", "serve.public.base_url", "serve.public.tls"}
 			}
 			_, err := Read(files, tc.environ)
 			var faults Faults

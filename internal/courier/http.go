@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -42,6 +43,7 @@ type Handler struct {
 // MountAdmin adds the routes to the admin listener. Their errors have the shape of Ory Kratos'.
 func (h *Handler) MountAdmin(mux *web.Mux) {
 	m := mux.With(web.KratosErrors)
+	m = m.For(actor.RoleOperator) // messages hold codes, with which one signs in as their receiver
 	m.Handle("GET "+route, web.Call(h.list))
 	m.Handle("GET "+route+"/{id}", web.Call(h.get))
 	m.Handle("POST "+route+"/{id}/requeue", web.Call(h.requeue))

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -30,7 +31,7 @@ type Handler struct {
 
 // MountAdmin adds the routes to the admin listener.
 func (h *Handler) MountAdmin(mux *web.Mux) {
-	m := mux.With(web.KratosErrors)
+	m := mux.With(web.KratosErrors).For(actor.RoleAdmin).Everywhere()
 	m.Handle("GET "+route, web.Call(func(ctx context.Context, _ struct{}) (Overview, error) {
 		return overview(ctx, h.Gate.states, h.Gate.o.Databases)
 	}))

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -93,7 +94,10 @@ func newFixture(t testing.TB, db *sqldb.DB) *fixture {
 // serve serves the admin API.
 func (f *fixture) serve(t testing.TB) string {
 	t.Helper()
-	mux := web.NewMux(web.KratosErrors, web.Options{Bare: "/admin", MaxBody: 8 << 20})
+	mux := web.NewMux(web.KratosErrors, web.Options{Bare: "/admin", MaxBody: 8 << 20, Guard: func(_ http.ResponseWriter, r *http.Request) error {
+		web.ActAs(r.Context(), actor.Actor{Kind: actor.Operator, Role: actor.RoleOperator})
+		return nil
+	}})
 	f.handler.MountAdmin(mux)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -61,8 +62,14 @@ func (h *Handler) show(id *Identity, include ...string) adminIdentity {
 	return view
 }
 
-// checkInclude refuses types of credentials that there are not.
-func checkInclude(types []string) error {
+// checkInclude refuses types of credentials that there are not, and whoever may not see any: they hold hashes of passwords and
+// secrets of second factors.
+func checkInclude(ctx context.Context, types []string) error {
+	if len(types) > 0 {
+		if err := web.Require(ctx, web.Need{Role: actor.RoleOperator}); err != nil {
+			return err
+		}
+	}
 	for _, t := range types {
 		if !slices.Contains(append(credentialKinds(), "profile", "identifier_first", "link_recovery", "code_recovery"), t) {
 			return ErrInvalid.With("include_credential: it is no type of credentials. Those there are: password, oidc, saml, totp, lookup_secret, webauthn, passkey, code, deviceauthn.")
@@ -90,7 +97,7 @@ type getIn struct {
 }
 
 func (h *Handler) get(ctx context.Context, in getIn) (adminIdentity, error) {
-	if err := checkInclude(in.Include); err != nil {
+	if err := checkInclude(ctx, in.Include); err != nil {
 		return adminIdentity{}, err
 	}
 	id, err := h.Admin.Store.WithCredentials(ctx, in.ID)

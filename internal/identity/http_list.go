@@ -38,9 +38,9 @@ type listIn struct {
 }
 
 // filter checks the parameters and makes them a filter, without its page.
-func (in *listIn) filter() (Filter, error) {
+func (in *listIn) filter(ctx context.Context) (Filter, error) {
 	var f Filter
-	if err := checkInclude(in.Include); err != nil {
+	if err := checkInclude(ctx, in.Include); err != nil {
 		return f, err
 	}
 	given := 0
@@ -93,7 +93,7 @@ func (in *listIn) size() (int, error) {
 
 func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]adminIdentity], error) {
 	var none web.Reply[[]adminIdentity]
-	f, err := in.filter()
+	f, err := in.filter(ctx)
 	if err != nil {
 		return none, err
 	}

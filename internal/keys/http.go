@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -50,11 +51,13 @@ func matches(header, etag string) bool {
 	return false
 }
 
-// MountAdmin serves Ory's API of key sets, and two routes of our own: the list of all sets, and rotation.
+// MountAdmin serves Ory's API of key sets, and two routes of our own: the list of all sets, and rotation. Those two show no key and
+// take none. Whoever reads or writes one can be this server to all who believe its signatures, so that is for admins.
 func (k *Keys) MountAdmin(m *web.Mux) {
 	m = m.With(web.HydraErrors)
 	m.Handle("GET /admin/keys", web.Call(k.listSets))
 	m.Handle("POST /admin/keys/{set}/rotate", web.Call(k.rotateSet))
+	m = m.For(actor.RoleAdmin)
 	m.Handle("GET /admin/keys/{set}", web.Call(func(ctx context.Context, in inSet) (jose.JSONWebKeySet, error) {
 		return k.Get(ctx, in.Set)
 	}))

@@ -22,6 +22,9 @@ type Config struct {
 	Verification Rate `yaml:"verification"`
 	// Settings is how often one address may submit changes of settings.
 	Settings Rate `yaml:"settings"`
+	// Admin is how often one address may show a wrong credential to the admin listener before it is told to wait. Right ones are
+	// let in from there all the same.
+	Admin Rate `yaml:"admin"`
 	// Recipient is how often flows may send something to one address or phone number, whoever asks for it: nobody's mailbox
 	// is to be filled by strangers. Browsers that have signed in with the address (lockout.known_device) are counted apart, or
 	// strangers could keep its owner from a code.
@@ -74,6 +77,7 @@ func DefaultConfig() Config {
 		Recovery:     Rate{Requests: 20, Per: time.Minute, Burst: 20},
 		Verification: Rate{Requests: 20, Per: time.Minute, Burst: 20},
 		Settings:     Rate{Requests: 60, Per: time.Minute, Burst: 60},
+		Admin:        Rate{Requests: 30, Per: time.Minute, Burst: 30},
 		Recipient:    Rate{Requests: 30, Per: time.Hour, Burst: 10},
 		MaxAddresses: 200_000,
 		Lockout: Lockout{
@@ -91,6 +95,7 @@ const (
 	Recovery     = "recovery"
 	Verification = "verification"
 	Settings     = "settings"
+	Admin        = "admin"
 
 	recipient = "recipient"
 )
@@ -107,14 +112,14 @@ const To = "to:"
 func (c Config) rates() map[string]Rate {
 	return map[string]Rate{
 		Flow: c.Flow, Login: c.Login, Registration: c.Registration, Recovery: c.Recovery,
-		Verification: c.Verification, Settings: c.Settings, recipient: c.Recipient,
+		Verification: c.Verification, Settings: c.Settings, Admin: c.Admin, recipient: c.Recipient,
 	}
 }
 
 // Validate returns all that is wrong, each fault beginning with its key below `limits`.
 func (c Config) Validate() []error {
 	var faults []error
-	for _, name := range []string{Flow, Login, Registration, Recovery, Verification, Settings, recipient} {
+	for _, name := range []string{Flow, Login, Registration, Recovery, Verification, Settings, Admin, recipient} {
 		faults = append(faults, c.rates()[name].validate(name)...)
 	}
 	if c.MaxAddresses < 1000 || c.MaxAddresses > 10_000_000 {

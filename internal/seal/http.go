@@ -4,15 +4,18 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
 // MountAdmin serves what the operator does with seal keys. Errors have the shape of Ory Kratos'.
 func (s *Seals) MountAdmin(m *web.Mux) {
-	m = m.With(web.KratosErrors)
+	m = m.With(web.KratosErrors).Everywhere()
 	m.Handle("GET /admin/seal-keys", web.Call(func(ctx context.Context, _ struct{}) (List, error) { return s.List(ctx) }))
-	m.Handle("GET /admin/seal-keys/status", web.Call(func(ctx context.Context, _ struct{}) (Status, error) { return s.Status(ctx) }))
+	// Counting reads every sealed column, which is not for whoever only looks.
+	m.For(actor.RoleOperator).Handle("GET /admin/seal-keys/status", web.Call(func(ctx context.Context, _ struct{}) (Status, error) { return s.Status(ctx) }))
+	m = m.For(actor.RoleAdmin)
 	m.Handle("POST /admin/seal-keys/reseal", web.Call(s.resealBatch))
 	m.Handle("POST /admin/seal-keys/{id}/retire", web.Call(func(ctx context.Context, in inKey) (Key, error) { return s.Retire(ctx, in.ID) }))
 }

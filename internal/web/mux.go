@@ -61,7 +61,10 @@ type Options struct {
 	OneLoopbackName bool
 	// Guard, when set, refuses by its error who may not ask anything of this listener. Health is exempt: probes carry
 	// no secrets; and so are browsers' preflights, which carry none either.
+	// It says by ActAs who it is, and asks Require whether that is enough.
 	Guard HandlerFunc
+	// Refuse makes the error with which Require turns somebody away; nil means ErrRole.
+	Refuse func(ctx context.Context, need Need) error
 	// CORS answers browsers' cross-origin questions.
 	CORS CORS
 	// AllowOrigin, when set, is asked for origins that CORS does not list.
@@ -94,6 +97,7 @@ type core struct {
 	headers     []header // same for each answer
 	jsonType    []string
 	ownOnly     map[string]bool // paths that CORS leaves alone
+	routes      []Route
 }
 
 type header struct {
@@ -106,6 +110,7 @@ type Mux struct {
 	*core
 	errors  ErrorWriter
 	ownOnly bool
+	need    Need
 }
 
 // NewMux makes a mux whose own errors (404, 405) and whose handlers' are written by errors. It panics on
@@ -159,12 +164,18 @@ func (c *core) measure(pattern string) Recorder {
 
 // With returns a view of the same mux whose handlers' errors are written by errors.
 func (m *Mux) With(errors ErrorWriter) *Mux {
-	return &Mux{core: m.core, errors: errors, ownOnly: m.ownOnly}
+	v := *m
+	v.errors = errors
+	return &v
 }
 
 // WithoutCORS returns a view of the same mux whose routes tell no other site's scripts that they may read answers,
 // whatever CORS is configured: for pages to which browsers are sent, such as the authorization endpoint (RFC 9700 §2.6).
-func (m *Mux) WithoutCORS() *Mux { return &Mux{core: m.core, errors: m.errors, ownOnly: true} }
+func (m *Mux) WithoutCORS() *Mux {
+	v := *m
+	v.ownOnly = true
+	return &v
+}
 
 // BaseURL returns the listener's address as seen from outside.
 func (m *Mux) BaseURL() BaseURL { return m.o.BaseURL }
@@ -174,8 +185,9 @@ func (m *Mux) BaseURL() BaseURL { return m.o.BaseURL }
 func (m *Mux) Handle(pattern string, h HandlerFunc) { m.handle(pattern, h, false) }
 
 func (m *Mux) handle(pattern string, h HandlerFunc, open bool) {
-	rt := &route{pattern: pattern, handler: h, errors: m.errors, open: open, record: m.measure(pattern)}
+	rt := &route{pattern: pattern, handler: h, errors: m.errors, open: open, record: m.measure(pattern), need: m.need.of(pattern)}
 	m.mux.Handle(pattern, rt)
+	m.routes = append(m.routes, Route{Pattern: pattern, Need: rt.need, Open: open})
 	if m.ownOnly {
 		_, path, _ := strings.Cut(pattern, " ")
 		m.core.ownOnly[path] = true
@@ -189,6 +201,7 @@ type route struct {
 	errors  ErrorWriter
 	record  Recorder
 	open    bool // answers on any host and without https: health
+	need    Need
 }
 
 // ServeHTTP is called by ServeMux, always with the mux's own writer.

@@ -311,6 +311,26 @@ CREATE TABLE data_state (
     changed_at datetime(6) NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- management/0015_admin_key
+
+-- Keys that open the admin API. Of a key only a digest is kept. One whose tenant_id is * is for all tenants and the installation.
+CREATE TABLE admin_key (
+    tenant_id   varbinary(764)  NOT NULL,
+    id          varbinary(64)   NOT NULL,
+    digest      varbinary(64)   NOT NULL,
+    name        mediumtext NOT NULL,
+    role        varbinary(764)  NOT NULL,
+    areas       mediumtext NOT NULL,
+    created_at  datetime(6) NOT NULL,
+    expires_at  datetime(6),
+    used_at     datetime(6),
+    revoked_at  datetime(6),
+    replaced_by varbinary(64)   NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE UNIQUE INDEX admin_key_digest ON admin_key (digest);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.

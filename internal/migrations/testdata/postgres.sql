@@ -311,6 +311,26 @@ CREATE TABLE data_state (
     changed_at timestamptz NOT NULL
 );
 
+-- management/0015_admin_key
+
+-- Keys that open the admin API. Of a key only a digest is kept. One whose tenant_id is * is for all tenants and the installation.
+CREATE TABLE admin_key (
+    tenant_id   text COLLATE "C"  NOT NULL,
+    id          text COLLATE "C"   NOT NULL,
+    digest      text COLLATE "C"   NOT NULL,
+    name        text NOT NULL,
+    role        text COLLATE "C"  NOT NULL,
+    areas       text NOT NULL,
+    created_at  timestamptz NOT NULL,
+    expires_at  timestamptz,
+    used_at     timestamptz,
+    revoked_at  timestamptz,
+    replaced_by text COLLATE "C"   NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE UNIQUE INDEX admin_key_digest ON admin_key (digest);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.

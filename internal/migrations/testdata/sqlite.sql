@@ -311,6 +311,26 @@ CREATE TABLE data_state (
     changed_at INTEGER NOT NULL
 ) STRICT;
 
+-- management/0015_admin_key
+
+-- Keys that open the admin API. Of a key only a digest is kept. One whose tenant_id is * is for all tenants and the installation.
+CREATE TABLE admin_key (
+    tenant_id   TEXT  NOT NULL,
+    id          TEXT   NOT NULL,
+    digest      TEXT   NOT NULL,
+    name        TEXT NOT NULL,
+    role        TEXT  NOT NULL,
+    areas       TEXT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER,
+    used_at     INTEGER,
+    revoked_at  INTEGER,
+    replaced_by TEXT   NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+CREATE UNIQUE INDEX admin_key_digest ON admin_key (digest);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.

@@ -37,6 +37,9 @@ type Register struct {
 	Fetch func(ctx context.Context, url string) ([]byte, error)
 	// Forget ends what was issued to a client that is gone; nil when nothing is.
 	Forget func(ctx context.Context, clientID string) error
+	// Permit refuses who may not register the client as it is, or get at its credentials, because of what its tokens open; nil
+	// when there is nothing that not everybody may who registers clients.
+	Permit func(ctx context.Context, c *Client) error
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -53,6 +56,9 @@ func (g *Register) Create(ctx context.Context, in Registration) (Registration, e
 	c.CreatedAt = g.Now()
 	c.UpdatedAt = c.CreatedAt
 	shown, err := g.settle(ctx, c, in.Secret, nil)
+	if err == nil {
+		err = g.permit(ctx, c)
+	}
 	if err != nil {
 		return Registration{}, err
 	}
@@ -105,8 +111,23 @@ func (g *Register) succeed(ctx context.Context, c *Client, in Registration) (nex
 		return nil, "", ErrInvalidMetadata.With("client_id cannot be changed: register another client instead.")
 	}
 	next.ID, next.CreatedAt = c.ID, c.CreatedAt
-	shown, err = g.settle(ctx, next, in.Secret, c.secrets)
+	if shown, err = g.settle(ctx, next, in.Secret, c.secrets); err == nil {
+		err = g.permit(ctx, c, next)
+	}
 	return next, shown, err
+}
+
+// permit asks Permit about each of the clients.
+func (g *Register) permit(ctx context.Context, all ...*Client) error {
+	if g.Permit == nil {
+		return nil
+	}
+	for _, c := range all {
+		if err := g.Permit(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SetLifespans replaces the client's own lifetimes of tokens and nothing else.
@@ -124,6 +145,9 @@ func (g *Register) Rotate(ctx context.Context, id string) (Registration, error) 
 	c, err := g.Store.Change(ctx, id, func(c *Client) (*Client, error) {
 		if !hasSecret(c.TokenEndpointAuthMethod) {
 			return nil, ErrInvalidMetadata.Withf("A client with token_endpoint_auth_method %s has no secret to rotate.", c.TokenEndpointAuthMethod)
+		}
+		if err := g.permit(ctx, c); err != nil {
+			return nil, err
 		}
 		var fresh storedSecret
 		shown, fresh = generate(g.Hasher, 0)

@@ -1,0 +1,162 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/web"
+)
+
+const (
+	route           = "/admin/admin-keys"
+	defaultPageSize = 100
+	maxPageSize     = 1000
+	// defaultGrace is how long a key that was rotated goes on, where nothing else is asked for.
+	defaultGrace = 24 * time.Hour
+)
+
+var (
+	errSize = fault.New(fault.Invalid, "bad_request", "page_size must be from 1 to 1000.")
+	errPage = fault.New(fault.Invalid, "bad_request", "The page_token is not one that this list gave out: begin again without it.")
+)
+
+// Handler serves the admin keys to administrators. Who may act for one tenant sees and makes that tenant's.
+type Handler struct {
+	// Store has the keys.
+	Store *Store
+}
+
+// MountAdmin adds the routes to the admin listener. Their errors have the shape of Ory Kratos'.
+func (h *Handler) MountAdmin(mux *web.Mux) {
+	m := mux.With(web.KratosErrors).For(actor.RoleAdmin)
+	m.Handle("GET "+route, web.Call(h.list))
+	m.Handle("POST "+route, web.Call(h.create))
+	m.Handle("GET "+route+"/{id}", web.Call(func(ctx context.Context, in idIn) (*Key, error) { return h.Store.Get(ctx, in.ID, within(ctx)) }))
+	m.Handle("POST "+route+"/{id}/rotate", web.Call(h.rotate))
+	m.Handle("DELETE "+route+"/{id}", web.Call(func(ctx context.Context, in idIn) (web.NoContent, error) {
+		return web.NoContent{}, h.Store.Revoke(ctx, in.ID, within(ctx))
+	}))
+}
+
+// within is whose keys the caller may see and change.
+func within(ctx context.Context) tenant.ID {
+	if actor.From(ctx).Everywhere {
+		return All
+	}
+	of, _ := tenant.From(ctx)
+	return of
+}
+
+// own refuses another tenant than the request's to who may act for that one only.
+func own(ctx context.Context, of tenant.ID) error {
+	if of == within(ctx) {
+		return nil
+	}
+	return web.Require(ctx, web.Need{Role: actor.RoleAdmin, Everywhere: true})
+}
+
+type idIn struct {
+	ID string `path:"id"`
+}
+
+type createIn struct {
+	Body struct {
+		Tenant    tenant.ID  `json:"tenant"`
+		Name      string     `json:"name"`
+		Role      actor.Role `json:"role"`
+		Only      []string   `json:"only"`
+		ExpiresAt time.Time  `json:"expires_at"`
+	} `body:"json"`
+}
+
+// create makes a key for the request's tenant unless the body names another. One without expires_at does not expire.
+func (h *Handler) create(ctx context.Context, in createIn) (web.Reply[Made], error) {
+	n := New{Tenant: in.Body.Tenant, Name: in.Body.Name, Role: in.Body.Role, Only: in.Body.Only, Expires: in.Body.ExpiresAt.UTC().Truncate(time.Microsecond)}
+	if n.Tenant == "" {
+		n.Tenant, _ = tenant.From(ctx)
+	}
+	if err := own(ctx, n.Tenant); err != nil {
+		return web.Reply[Made]{}, err
+	}
+	made, err := h.Store.Create(ctx, n)
+	return created(ctx, made), err
+}
+
+// created answers with a key that was made.
+func created(ctx context.Context, made Made) (reply web.Reply[Made]) {
+	if made.Key != nil {
+		location := web.Base(ctx).Path(route + "/" + made.ID)
+		reply = web.Reply[Made]{Status: http.StatusCreated, Header: http.Header{"Location": {location}}, Body: made}
+	}
+	return reply
+}
+
+type rotateIn struct {
+	ID   string `path:"id"`
+	Body struct {
+		// Grace is how long the old key goes on: "0s", "36h", "7d". Default: 24h.
+		Grace string `json:"grace"`
+		// ExpiresAt is when the new one ends. Default: it lives as long as the old one was made for.
+		ExpiresAt time.Time `json:"expires_at"`
+	} `body:"json,optional"`
+}
+
+func (h *Handler) rotate(ctx context.Context, in rotateIn) (web.Reply[Made], error) {
+	grace := defaultGrace
+	if in.Body.Grace != "" {
+		var err error
+		if grace, err = ParseSpan(in.Body.Grace); err != nil {
+			return web.Reply[Made]{}, ErrInvalid.With("grace: " + err.Error() + ".")
+		}
+	}
+	expires := in.Body.ExpiresAt.UTC().Truncate(time.Microsecond)
+	made, err := h.Store.Rotate(ctx, in.ID, within(ctx), grace, expires, !expires.IsZero())
+	return created(ctx, made), err
+}
+
+type listIn struct {
+	Tenant    tenant.ID `query:"tenant"`
+	PageSize  int       `query:"page_size"`
+	PageToken string    `query:"page_token"`
+}
+
+func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]*Key], error) {
+	var none web.Reply[[]*Key]
+	f := Filter{Tenant: in.Tenant, After: in.PageToken}
+	if f.Tenant == "" {
+		f.Tenant = within(ctx)
+	}
+	if err := own(ctx, f.Tenant); err != nil {
+		return none, err
+	}
+	size := in.PageSize
+	if size == 0 {
+		size = defaultPageSize
+	}
+	if size < 0 || size > maxPageSize {
+		return none, errSize
+	}
+	if in.PageToken != "" {
+		if _, err := uuid.Parse(in.PageToken); err != nil {
+			return none, errPage.Because(err)
+		}
+	}
+	f.Limit = size + 1 // one more tells whether there is a next page
+	keys, err := h.Store.List(ctx, f)
+	if err != nil {
+		return none, err
+	}
+	next := ""
+	if len(keys) > size {
+		keys, next = keys[:size], keys[size-1].ID
+	}
+	links := web.PageLinks(ctx, route, size, url.Values{"tenant": {string(in.Tenant)}}, next)
+	return web.Reply[[]*Key]{Header: http.Header{"Link": {links}}, Body: keys}, nil
+}
