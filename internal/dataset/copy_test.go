@@ -207,6 +207,43 @@ func until(t *testing.T, holds func() bool) {
 	}
 }
 
+func TestAFreezeWithoutAReasonIsOne(t *testing.T) {
+	db := testkit.SQLite(t, "management")
+	origin, gate := serve(db)
+	if err := origin.Origin.Freeze(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := gate.Open(t.Context()); err != nil || !db.Frozen() || gate.Last().Frozen == "" {
+		t.Errorf("%v, %+v", err, gate.Last())
+	}
+}
+
+// Health is asked while writes that had begun are waited for.
+func TestTheStateIsToldWhileWritesEnd(t *testing.T) {
+	management, oauth := testkit.SQLite(t, "management"), testkit.SQLite(t, "oauth")
+	gate := dataset.NewGate(dataset.GateOptions{
+		Databases: dataset.Databases{"management": management, "oauth": oauth},
+		Feed:      sqldb.NewFeed(management, sqldb.FeedOptions{}), Log: slog.New(slog.DiscardHandler),
+	})
+	var wg sync.WaitGroup
+	err := oauth.InTx(t.Context(), func(context.Context, *sqldb.Tx) error {
+		wg.Go(func() {
+			if _, err := gate.Freeze(t.Context(), "a test"); err != nil {
+				t.Error(err)
+			}
+		})
+		until(t, oauth.Frozen)
+		if told := gate.Last().Frozen; told != "a test" {
+			t.Errorf("%q", told)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+}
+
 func TestCopyRefuses(t *testing.T) {
 	source := testkit.SQLite(t, "management")
 	origin, _ := serve(source)

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -39,10 +40,7 @@ func (h *Handler) MountAdmin(mux *web.Mux) {
 		if len(in.Body.Why) > maxWhy {
 			return State{}, errWhy
 		}
-		if in.Body.Why == "" {
-			in.Body.Why = "asked for by the admin API"
-		}
-		return h.Gate.Freeze(ctx, in.Body.Why)
+		return h.Gate.Freeze(ctx, cmp.Or(in.Body.Why, "asked for by the admin API"))
 	}))
 	m.Handle("DELETE "+routeFreeze, web.Call(func(ctx context.Context, _ struct{}) (State, error) { return h.Gate.Thaw(ctx) }))
 	m.Handle("GET "+routeExport, h.export)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -33,13 +34,14 @@ type Gate struct {
 	states states
 	wake   chan struct{}
 
-	mu   sync.Mutex // one reading of the state at a time
-	last State
+	mu   sync.Mutex            // one reading of the state at a time
+	last atomic.Pointer[State] // written by who holds mu
 }
 
 // NewGate returns a Gate that is open until Open or Run has read otherwise.
 func NewGate(o GateOptions) *Gate {
 	g := &Gate{o: o, states: newStates(o.Databases["management"], o.Feed), wake: make(chan struct{}, 1)}
+	g.last.Store(&State{})
 	o.Feed.Subscribe(topic, func(tenant.ID, string) {
 		select {
 		case g.wake <- struct{}{}:
@@ -78,12 +80,8 @@ func (g *Gate) Run(ctx context.Context) error {
 	}
 }
 
-// Last returns what was read last.
-func (g *Gate) Last() State {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.last
-}
+// Last returns what was read last. It does not wait for a reading, nor for writes, that are under way.
+func (g *Gate) Last() State { return *g.last.Load() }
 
 // Freeze has every server on these databases refuse writes, and returns when they do.
 func (g *Gate) Freeze(ctx context.Context, why string) (State, error) {
@@ -122,8 +120,8 @@ func (g *Gate) follow(ctx context.Context) (State, error) {
 	if state.Arriving != "" {
 		why = "a copy into it has not ended"
 	}
-	was := g.last.Frozen + g.last.Arriving
-	g.last = state
+	before := g.last.Swap(&state)
+	was := before.Frozen + before.Arriving
 	if why == "" {
 		for _, db := range g.o.Databases {
 			db.Thaw()

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -81,8 +82,9 @@ func (s states) named(ctx context.Context) (State, error) {
 	return s.read(ctx)
 }
 
-// freeze has every server told to refuse writes.
+// freeze has every server told to refuse writes. An empty reason would be none: it is what says that they are refused.
 func (s states) freeze(ctx context.Context, why string) error {
+	why = cmp.Or(why, "nobody said why")
 	return s.change(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
 		if err := put(ctx, tx, rowFrozen, why); err != nil {
 			return err

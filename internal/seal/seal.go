@@ -29,11 +29,13 @@ type Seals struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 
-	mu    sync.Mutex
+	agreeing sync.Mutex // one agreement at a time, however long the database takes
+	makes    string     // the id of the key that this server told others it makes values with
+	since    time.Time  // when it told them so first
+
+	mu    sync.Mutex // of what follows, which only who agrees writes
 	began bool
-	makes string    // the id of the key that this server told others it makes values with
-	since time.Time // when it told them so first
-	fault error     // what is wrong now; nil: nothing
+	fault error // what is wrong now; nil: nothing
 }
 
 // sealed gives the column of this package in a database.
@@ -99,11 +101,14 @@ func (s *Seals) lacks(database string, records []record) error {
 // Begin finds out which of its secrets this server may make new values with, and has it so. It fails where the server must not
 // run: a secret is missing, another server has secrets that this one lacks, or the secret was retired.
 func (s *Seals) Begin(ctx context.Context) error {
+	s.agreeing.Lock()
+	defer s.agreeing.Unlock()
+	err := s.agree(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fault = s.agree(ctx)
-	s.began = s.began || s.fault == nil
-	return s.fault
+	s.fault = err
+	s.began = s.began || err == nil
+	return err
 }
 
 // agree is Begin, and what is done with every beat. The order matters: a server says what it is going to make before it looks at
@@ -300,7 +305,7 @@ func (s *Seals) Leave(ctx context.Context) error {
 }
 
 // Ready says why this server should get no requests: it has not begun, or a secret came up that it lacks. A database that stopped
-// answering is not its business.
+// answering is not its business, and is not waited for.
 func (s *Seals) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/seal"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
@@ -354,5 +355,26 @@ func TestCursors(t *testing.T) {
 		if _, err := one.Reseal(testkit.Context(t), after, 1, false); !errors.Is(err, seal.ErrCursor) {
 			t.Errorf("%s: %v", after, err)
 		}
+	}
+}
+
+// Health is asked while the database does not answer.
+func TestReadyDoesNotWaitForTheDatabase(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t, "management"))
+	r := w.replica("one", secretA)
+	begun := make(chan error, 1)
+	err := w.db.InTx(testkit.Context(t), func(context.Context, *sqldb.Tx) error {
+		before := w.db.Statements()
+		go func() { begun <- r.Begin(testkit.Context(t)) }()
+		for w.db.Statements() == before {
+			time.Sleep(time.Millisecond)
+		}
+		if err := r.Ready(); !errors.Is(err, seal.ErrNotBegun) {
+			t.Error(err)
+		}
+		return nil
+	})
+	if err = errors.Join(err, <-begun, r.Ready()); err != nil {
+		t.Error(err)
 	}
 }
