@@ -1,0 +1,276 @@
+package admin_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
+	"github.com/gatehouse-iam/gatehouse/internal/admin"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+)
+
+func TestLifeOfAKey(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		f := newFixture(t, db)
+		ctx := testkit.Context(t)
+		h := f.listener()
+		if any, err := f.store.Any(ctx); err != nil || any {
+			t.Fatalf("a key out of nothing: %t %v", any, err)
+		}
+		made := f.add(t, admin.New{Tenant: "acme", Name: "deploys", Role: actor.RoleOperator, Only: []string{"clients", "clients"}})
+		if any, err := f.store.Any(ctx); err != nil || !any {
+			t.Fatalf("no key: %t %v", any, err)
+		}
+		if !strings.HasPrefix(made.Text, "gh_admin_") || made.State != admin.Active || len(made.Only) != 1 {
+			t.Errorf("%+v", made)
+		}
+		asks := func(text string, want int) {
+			t.Helper()
+			if w := ask(t, h, http.MethodGet, "http://acme.test/admin/clients/1", "Bearer "+text); w.Code != want {
+				t.Errorf("status %d, want %d: %s", w.Code, want, w.Body)
+			}
+		}
+		asks(made.Text, http.StatusOK)
+		if k, err := f.store.Get(ctx, made.ID, "acme"); err != nil || !k.UsedAt.Equal(f.clock.Now()) || !k.ExpiresAt.Equal(f.clock.Now().Add(24*time.Hour)) {
+			t.Errorf("%+v %v", k, err)
+		}
+		if _, err := f.store.Get(ctx, made.ID, "other"); !errors.Is(err, admin.ErrNotFound) {
+			t.Errorf("another tenant sees it: %v", err)
+		}
+		if err := f.store.Revoke(ctx, made.ID, "other"); !errors.Is(err, admin.ErrNotFound) {
+			t.Errorf("another tenant revokes it: %v", err)
+		}
+
+		// Its successor is like it, and it goes on for an hour.
+		next, err := f.store.Rotate(ctx, made.ID, admin.All, time.Hour, time.Time{}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if next.Name != made.Name || next.Role != made.Role || next.Tenant != made.Tenant || !next.ExpiresAt.Equal(made.ExpiresAt) || next.Text == made.Text || len(next.Only) != 1 {
+			t.Errorf("%+v is no successor of %+v", next, made)
+		}
+		if _, err := f.store.Rotate(ctx, made.ID, admin.All, 0, time.Time{}, false); !errors.Is(err, admin.ErrOver) {
+			t.Errorf("rotated twice: %v", err)
+		}
+		asks(made.Text, http.StatusOK)
+		asks(next.Text, http.StatusOK)
+		f.clock.Advance(time.Hour)
+		asks(made.Text, http.StatusUnauthorized)
+		asks(next.Text, http.StatusOK)
+
+		for range 2 { // the second time changes nothing
+			if err := f.store.Revoke(ctx, next.ID, "acme"); err != nil {
+				t.Fatal(err)
+			}
+			asks(next.Text, http.StatusUnauthorized)
+		}
+		if _, err := f.store.Rotate(ctx, next.ID, admin.All, 0, time.Time{}, false); !errors.Is(err, admin.ErrOver) {
+			t.Errorf("a revoked key is rotated: %v", err)
+		}
+		for action, want := range map[activity.Action]int{
+			activity.AdminKeyCreated: 2, activity.AdminKeyChanged: 1, activity.AdminKeyRevoked: 1, activity.AdminKeyUsed: 2,
+		} {
+			if got := f.told(t, action); got != want {
+				t.Errorf("%d events %s, want %d", got, action, want)
+			}
+		}
+		for _, e := range f.events(t) {
+			encoded, _ := json.Marshal(e)
+			if e.Tenant != "acme" || strings.Contains(string(encoded), made.Text[9:]) || strings.Contains(string(encoded), next.Text[9:]) {
+				t.Errorf("%s", encoded)
+			}
+		}
+	})
+}
+
+func TestListOfKeys(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		f := newFixture(t, db)
+		for _, of := range []tenant.ID{"acme", admin.All, "default", "acme", "acme"} {
+			f.add(t, admin.New{Tenant: of, Role: actor.RoleViewer})
+		}
+		for of, want := range map[tenant.ID]int{admin.All: 5, "acme": 3, "default": 1, "nobody": 0} {
+			seen := map[string]bool{}
+			after := ""
+			for {
+				page, err := f.store.List(t.Context(), admin.Filter{Tenant: of, After: after, Limit: 2})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, k := range page {
+					if seen[k.ID] || k.ID <= after || of != admin.All && k.Tenant != of {
+						t.Errorf("%s: %+v", of, k)
+					}
+					seen[k.ID], after = true, k.ID
+				}
+				if len(page) < 2 {
+					break
+				}
+			}
+			if len(seen) != want {
+				t.Errorf("%s has %d keys, want %d", of, len(seen), want)
+			}
+		}
+	})
+}
+
+// Once a key is known, asking who sends a request costs no statement.
+func TestAKnownKeyCostsNoStatement(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		f := newFixture(t, db)
+		h := f.listener()
+		made := f.add(t, admin.New{Tenant: admin.All, Role: actor.RoleOperator})
+		asks := func(authorization string, want int) uint64 {
+			t.Helper()
+			before := db.Statements()
+			if w := ask(t, h, http.MethodPost, "http://acme.test/admin/clients", authorization); w.Code != want {
+				t.Fatalf("status %d: %s", w.Code, w.Body)
+			}
+			return db.Statements() - before
+		}
+		asks("Bearer "+made.Text, http.StatusOK)
+		for range 3 {
+			if n := asks("Bearer "+made.Text, http.StatusOK); n != 0 {
+				t.Errorf("%d statements", n)
+			}
+		}
+		forged := made.Text[:len(made.Text)-2] + "AA"
+		asks("Bearer "+forged, http.StatusUnauthorized) // is told of once
+		if n := asks("Bearer "+forged, http.StatusUnauthorized); n != 0 {
+			t.Errorf("a key that somebody made up costs %d statements", n)
+		}
+		asks("", http.StatusUnauthorized)
+		if n := asks("", http.StatusUnauthorized); n != 0 {
+			t.Errorf("no credential costs %d statements", n)
+		}
+		if n := asks("Bearer "+configured, http.StatusOK); n != 0 {
+			t.Errorf("a key of the configuration costs %d statements", n)
+		}
+	})
+}
+
+// When a key was used is written once an hour, whoever uses it however often.
+func TestUseIsWrittenRarely(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		f := newFixture(t, db)
+		h := f.listener()
+		made := f.add(t, admin.New{Tenant: "default", Role: actor.RoleViewer})
+		for step := range 3 {
+			begun := f.clock.Now()
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					if w := ask(t, h, http.MethodGet, "http://default.test/admin/clients/1", "bearer "+made.Text); w.Code != http.StatusOK {
+						t.Errorf("status %d: %s", w.Code, w.Body)
+					}
+				})
+			}
+			all.Wait()
+			f.clock.Advance(30 * time.Minute)
+			if w := ask(t, h, http.MethodGet, "http://default.test/admin/clients/1", "Bearer "+made.Text); w.Code != http.StatusOK {
+				t.Fatal(w.Body)
+			}
+			if k, err := f.store.Get(t.Context(), made.ID, admin.All); err != nil || !k.UsedAt.Equal(begun) {
+				t.Errorf("step %d: used at %s, want %s: %v", step, k.UsedAt, begun, err)
+			}
+			f.clock.Advance(time.Hour)
+		}
+		if n := f.told(t, activity.AdminKeyUsed); n != 1 {
+			t.Errorf("%d events tell of the first use", n)
+		}
+	})
+}
+
+// A key that was revoked opens nothing any more once that is answered, however many requests come with it at the same time, and
+// in another server within a second.
+func TestRevokedWhileInUse(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		f := newFixture(t, db)
+		elsewhere := *f
+		if !db.Embedded() {
+			elsewhere.store = f.another(t, testkit.Feed(t, db))
+			elsewhere.guard.Store = elsewhere.store
+		}
+		here, there := f.listener(), elsewhere.listener()
+		status := func(h http.Handler, text string) int {
+			return ask(t, h, http.MethodGet, "http://acme.test/admin/clients/1", "Bearer "+text).Code
+		}
+		testkit.Within(t, time.Second, "a revoked key is refused everywhere", func(int) func() bool {
+			made := f.add(t, admin.New{Tenant: "acme", Role: actor.RoleViewer})
+			if status(there, made.Text) != http.StatusOK {
+				t.Fatal("the key opens nothing")
+			}
+			var revoked atomic.Bool
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					for !revoked.Load() {
+						status(here, made.Text)
+					}
+					for range 20 {
+						if got := status(here, made.Text); got != http.StatusUnauthorized {
+							t.Errorf("status %d after the key was revoked", got)
+						}
+					}
+				})
+			}
+			if err := f.store.Revoke(testkit.Context(t), made.ID, admin.All); err != nil {
+				t.Error(err)
+			}
+			revoked.Store(true)
+			all.Wait()
+			return func() bool { return status(there, made.Text) == http.StatusUnauthorized }
+		})
+	})
+}
+
+// Of several who rotate a key at once one makes a successor.
+func TestRotatedOnce(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		f := newFixture(t, db)
+		made := f.add(t, admin.New{Tenant: admin.All, Role: actor.RoleViewer})
+		var succeeded atomic.Int32
+		var all sync.WaitGroup
+		for range 6 {
+			all.Go(func() {
+				_, err := f.store.Rotate(testkit.Context(t), made.ID, admin.All, 0, time.Time{}, true)
+				switch {
+				case err == nil:
+					succeeded.Add(1)
+				case !errors.Is(err, admin.ErrOver):
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		keys, err := f.store.List(t.Context(), admin.Filter{Tenant: admin.All, Limit: 10})
+		if err != nil || succeeded.Load() != 1 || len(keys) != 2 || keys[0].State != admin.Expired || keys[0].ReplacedBy != keys[1].ID || !keys[1].ExpiresAt.IsZero() {
+			t.Errorf("%d succeeded, there are %d keys: %v", succeeded.Load(), len(keys), err)
+		}
+	})
+}
+
+// While nobody can find out whether a key is good, it opens nothing.
+func TestWithoutDatabaseKeysOpenNothing(t *testing.T) {
+	f := newFixture(t, testkit.SQLite(t, "management"))
+	made := f.add(t, admin.New{Tenant: admin.All, Role: actor.RoleAdmin})
+	h := f.listener()
+	if err := f.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if w := ask(t, h, http.MethodGet, "http://acme.test/admin/clients/1", "Bearer "+made.Text); w.Code < 500 {
+		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
+	if w := ask(t, h, http.MethodGet, "http://acme.test/admin/clients/1", "Bearer "+configured); w.Code != http.StatusOK {
+		t.Errorf("a key of the configuration needs the database: %d %s", w.Code, w.Body)
+	}
+}
