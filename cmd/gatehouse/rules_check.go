@@ -36,7 +36,7 @@ as a configuration completes them, and whether one request can match two of them
 				}
 				documents = append(documents, app.RuleDocument{Name: name, Content: content})
 			}
-			n, notes, err := app.CheckRules(cfg, documents)
+			n, notes, err := app.CheckRules(cmd.Context(), cfg, documents)
 			if err != nil {
 				printLines(cmd, strings.Split(err.Error(), "\n"))
 				return errors.New("the rules are not valid")

@@ -87,7 +87,7 @@ func TestRulesOfTheAPIAreBounded(t *testing.T) {
 				if c.change != nil {
 					c.change(&r)
 				}
-				_, err := e.Check([]Rule{r})
+				_, err := e.Check(t.Context(), []Rule{r})
 				refused := c.want != "" && (api || c.file)
 				if refused != (err != nil) || refused && !strings.Contains(err.Error(), c.want) {
 					t.Errorf("by the API: %t: %v", api, err)
@@ -112,7 +112,7 @@ func TestConfiguredFilesServeRulesOfTheAPI(t *testing.T) {
 	}
 	c := DefaultConfig()
 	c.Authenticators = map[string]HandlerConfig{"noop": {Config: raw}}
-	if _, err := NewEngine(Options{Kinds: kinds, Config: c}).Check([]Rule{given("it", Match{Path: "/"})}); err != nil {
+	if _, err := NewEngine(Options{Kinds: kinds, Config: c}).Check(t.Context(), []Rule{given("it", Match{Path: "/"})}); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -68,8 +69,9 @@ type compiler struct {
 	rule        *Rule // the one that is compiled
 }
 
-// compile makes a set of rules, or says all that is wrong. Handlers that were made before are used again.
-func compile(o *Options, rules []Rule, before handlers) (*ruleSet, error) {
+// compile makes a set of rules, or says all that is wrong. Handlers that were made before are used again. The error is a Faults, or
+// the context's.
+func compile(ctx context.Context, o *Options, rules []Rule, before handlers) (*ruleSet, error) {
 	c := &compiler{options: o, before: before, made: make(handlers), expressions: make(map[string]*regexp.Regexp), errors: make(map[string]*ErrorHandlers)}
 	set := &ruleSet{rules: slices.Clone(rules), index: make(index), handlers: c.made, now: o.Now}
 	if set.rules == nil {
@@ -82,6 +84,9 @@ func compile(o *Options, rules []Rule, before handlers) (*ruleSet, error) {
 	c.uniqueIDs(set.rules)
 	all := make([]*compiled, len(set.rules))
 	for i := range set.rules {
+		if ctx.Err() != nil {
+			break
+		}
 		c.rule = &set.rules[i]
 		all[i] = c.compile(i)
 		set.report.Rules = append(set.report.Rules, all[i].report())
@@ -91,19 +96,22 @@ func compile(o *Options, rules []Rule, before handlers) (*ruleSet, error) {
 			}
 		}
 	}
-	if len(c.faults) == 0 {
-		c.conflicts(set, all)
+	if len(c.faults) == 0 && ctx.Err() == nil {
+		c.conflicts(ctx, set, all)
 	}
-	if len(c.faults) > 0 {
+	if err = ctx.Err(); err == nil {
+		err = c.faults.errOrNil()
+	}
+	if err != nil {
 		c.made.closeWithout(before)
-		return nil, c.faults
+		return nil, err
 	}
 	return set, nil
 }
 
 // conflicts refuses or reports rules that match the same requests.
-func (c *compiler) conflicts(set *ruleSet, all []*compiled) {
-	found := findConflicts(set.index, all)
+func (c *compiler) conflicts(ctx context.Context, set *ruleSet, all []*compiled) {
+	found := findConflicts(ctx, set.index, all)
 	sortConflicts(found.found)
 	sortConflicts(found.undecided)
 	set.report.Undecided, set.report.Incomplete = reports(found.undecided), found.incomplete

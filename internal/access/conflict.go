@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"fmt"
 	"regexp/syntax"
 	"slices"
@@ -26,6 +27,8 @@ type conflicts struct {
 	looked   map[[2]*compiled]bool
 	// between tells which pairs are looked at: those of rules of two tenants, or those of one.
 	between bool
+	// ended is the context's Err.
+	ended func() error
 	// work is what was spent by tenant. A pair of two tenants is at the expense of the one whose pattern is heavier, so that no
 	// tenant can use up what the others need.
 	work map[tenant.ID]int
@@ -44,9 +47,9 @@ type conflict struct {
 	request string
 }
 
-// findConflicts looks at each pair that the index does not keep apart.
-func findConflicts(x index, rules []*compiled) *conflicts {
-	c := &conflicts{index: x, programs: make(map[*entry]*syntax.Prog), looked: make(map[[2]*compiled]bool), work: make(map[tenant.ID]int)}
+// findConflicts looks at each pair that the index does not keep apart, until the context ends.
+func findConflicts(ctx context.Context, x index, rules []*compiled) *conflicts {
+	c := &conflicts{index: x, ended: ctx.Err, programs: make(map[*entry]*syntax.Prog), looked: make(map[[2]*compiled]bool), work: make(map[tenant.ID]int)}
 	if slices.ContainsFunc(rules, func(r *compiled) bool { return r.tenant != rules[0].tenant }) {
 		c.between = true
 		c.all(rules)
@@ -84,8 +87,11 @@ func (c *conflicts) rivals(e, f *entry) bool {
 	return c.between || a.priority == b.priority
 }
 
-// full reports whether enough pairs were found to say what is wrong.
+// full reports whether enough pairs were found to say what is wrong, or nobody wants to know any more.
 func (c *conflicts) full() bool {
+	if c.ended() != nil {
+		return true
+	}
 	if c.between {
 		return len(c.shared) >= maxConflicts
 	}

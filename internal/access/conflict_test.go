@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -71,7 +72,7 @@ func TestConflicts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, pair := range [][2]Match{{c.a, c.b}, {c.b, c.a}} {
 				rules := []Rule{openRule("one", pair[0]), openRule("two", pair[1])}
-				report, err := coreEngine().Check(rules)
+				report, err := coreEngine().Check(t.Context(), rules)
 				if c.both == "" {
 					if err != nil {
 						t.Fatal(err)
@@ -88,7 +89,7 @@ func TestConflicts(t *testing.T) {
 					t.Error(err)
 				}
 				rules[1].Priority = 1
-				if _, err := coreEngine().Check(rules); err != nil {
+				if _, err := coreEngine().Check(t.Context(), rules); err != nil {
 					t.Errorf("with another priority: %v", err)
 				}
 			}
@@ -127,7 +128,7 @@ func TestManyConflictsAreNamedInPart(t *testing.T) {
 		rules = append(rules, openRule(fmt.Sprint("r", i), Match{Path: "/{any}"}))
 	}
 	begun := testkit.CPUTime(t)
-	_, err := coreEngine().Check(rules)
+	_, err := coreEngine().Check(t.Context(), rules)
 	faults := Faults{}
 	if !errors.As(err, &faults) || len(faults) != maxConflicts+1 {
 		t.Fatalf("%d faults", len(faults))
@@ -139,7 +140,7 @@ func TestManyConflictsAreNamedInPart(t *testing.T) {
 
 // A search without an end in sight is given up, and the pair is reported.
 func TestUndecidedByEffort(t *testing.T) {
-	report, err := coreEngine().Check([]Rule{
+	report, err := coreEngine().Check(t.Context(), []Rule{
 		openRule("a", Match{URL: "https://h/<(.{0,300}a.{0,300}){3}b>"}), openRule("b", Match{URL: "https://h/<(.{0,300}b.{0,300}){3}c>"}),
 	})
 	if err != nil {
@@ -157,7 +158,7 @@ func TestIncompleteSearch(t *testing.T) {
 	for _, other := range []tenant.ID{"", "acme"} {
 		all[1].Tenant = other
 		x, rules := indexed(t, all)
-		c := &conflicts{index: x, programs: map[*entry]*syntax.Prog{}, looked: map[[2]*compiled]bool{}, work: map[tenant.ID]int{tenant.Default: maxConflictWork + 1}, between: other != ""}
+		c := &conflicts{index: x, programs: map[*entry]*syntax.Prog{}, looked: map[[2]*compiled]bool{}, work: map[tenant.ID]int{tenant.Default: maxConflictWork + 1}, between: other != "", ended: t.Context().Err}
 		if c.all(rules); c.incomplete != (other == "") || len(c.shared) != len(other)/4 || len(c.found)+len(c.undecided) > 0 {
 			t.Errorf("%q: %+v", other, c)
 		}
@@ -229,7 +230,7 @@ func TestTenantsAreApart(t *testing.T) {
 	}
 	long := []Rule{openRule("a", Match{URL: "https://h/<(.{0,300}a.{0,300}){3}b>"}), openRule("b", Match{URL: "https://h/<(.{0,300}b.{0,300}){3}c>"})}
 	long[0].Tenant = "acme"
-	if _, err := coreEngine().Check(long); err == nil || !strings.Contains(err.Error(), "cannot be told apart from a rule of another tenant") {
+	if _, err := coreEngine().Check(t.Context(), long); err == nil || !strings.Contains(err.Error(), "cannot be told apart from a rule of another tenant") {
 		t.Error(err)
 	}
 	high := openRule("high", Match{URL: "https://victim.example.com/<.*>"})
@@ -238,6 +239,34 @@ func TestTenantsAreApart(t *testing.T) {
 	loadRules(t, e, low, high)
 	if d := e.Decide(t.Context(), requestFor(t, "GET", "https://victim.example.com/secret")); ruleOf(d) != "high" {
 		t.Errorf("%v %v", ruleOf(d), d.Err)
+	}
+}
+
+// A dry run ends with who asked for it, however many rules there are.
+func TestACheckEndsWithItsCaller(t *testing.T) {
+	rules := make([]Rule, 50)
+	for i := range rules { // each pair is looked at for some ten milliseconds
+		rules[i] = openRule(fmt.Sprint("r", i), Match{URL: fmt.Sprintf("https://h/<(.{0,300}a.{0,300}){3}%d>", i)})
+	}
+	x, all := indexed(t, rules)
+	asked := 0
+	c := &conflicts{index: x, programs: map[*entry]*syntax.Prog{}, looked: map[[2]*compiled]bool{}, work: map[tenant.ID]int{}, ended: func() error {
+		if asked++; asked > 60 {
+			return context.Canceled
+		}
+		return nil
+	}}
+	if c.all(all); c.work[tenant.Default] > 60*2*maxOverlapWork || asked < 60 || asked > 200 {
+		t.Errorf("asked %d times, and %d steps were gone", asked, c.work[tenant.Default])
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := coreEngine().Check(ctx, rules); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	e := coreEngine()
+	if _, err := e.Load(ctx, rules[:1]); err != nil || len(e.Rules()) != 1 {
+		t.Errorf("rules that are to come into force were left half-way: %v", err)
 	}
 }
 

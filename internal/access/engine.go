@@ -62,7 +62,7 @@ func (e *Engine) Load(ctx context.Context, rules []Rule) (*Report, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	before := e.loaded.Load()
-	set, err := compile(&e.options, rules, before.handlers)
+	set, err := compile(context.WithoutCancel(ctx), &e.options, rules, before.handlers) // half a load would be a refusal
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +81,13 @@ func newsOf(before, after int) slog.Level {
 	return slog.LevelInfo
 }
 
-// Check says what Load would say, and changes nothing.
-func (e *Engine) Check(rules []Rule) (*Report, error) {
+// Check says what Load would say, and changes nothing. It ends with the context's error soon after the context does: among many
+// rules, to look for some that match one request can take seconds.
+func (e *Engine) Check(ctx context.Context, rules []Rule) (*Report, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	now := e.loaded.Load()
-	set, err := compile(&e.options, rules, now.handlers)
+	set, err := compile(ctx, &e.options, rules, now.handlers)
 	if err != nil {
 		return nil, err
 	}

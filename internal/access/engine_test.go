@@ -324,7 +324,7 @@ func TestHandlersAreShared(t *testing.T) {
 	if len(made) != 2 || made[0].closed.Load() != 0 || made[1].closed.Load() != 1 {
 		t.Errorf("%d made, closed %d and %d times", len(made), made[0].closed.Load(), made[1].closed.Load())
 	}
-	if _, err := e.Check([]Rule{rule("a", `{"A":1,"B":2}`), rule("d", `{"A":3}`)}); err != nil {
+	if _, err := e.Check(t.Context(), []Rule{rule("a", `{"A":1,"B":2}`), rule("d", `{"A":3}`)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.Load(t.Context(), []Rule{rule("a", `{"A":4}`), {}}); err == nil {

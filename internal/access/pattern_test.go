@@ -223,7 +223,7 @@ func TestPathTemplatesThatAreRefused(t *testing.T) {
 		if list, err := ParsePathTemplate(bad); err == nil {
 			t.Errorf("%q is %+v", bad, list)
 		}
-		if _, err := coreEngine().Check([]Rule{openRule("it", Match{Path: bad})}); bad != "" && err == nil {
+		if _, err := coreEngine().Check(t.Context(), []Rule{openRule("it", Match{Path: bad})}); bad != "" && err == nil {
 			t.Errorf("a rule with %q is accepted", bad)
 		}
 	}

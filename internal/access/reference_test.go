@@ -167,7 +167,7 @@ func FuzzMatch(f *testing.F) {
 			}
 			r := openRule(strings.Repeat("r", i+1), Match{URL: line, Methods: []string{[]string{"get", "POST"}[i%5/4]}})
 			r.Priority = i % 3 / 2
-			set, err := compile(&Options{Kinds: coreKinds(), Config: fuzzConfig(useGlobs)}, []Rule{r}, nil)
+			set, err := compile(t.Context(), &Options{Kinds: coreKinds(), Config: fuzzConfig(useGlobs)}, []Rule{r}, nil)
 			one, ok := newSlowRule(r, useGlobs)
 			if err != nil || !ok || len(set.rules) == 0 {
 				continue
@@ -195,7 +195,7 @@ func FuzzMatch(f *testing.F) {
 			t.Fatalf("%s %v of\n%s\nis %s by the index and %s by the reference", method, target, text, got, want)
 		}
 		if want == "many_rules" {
-			if f := findConflicts(x, all); len(f.found)+len(f.undecided) == 0 {
+			if f := findConflicts(t.Context(), x, all); len(f.found)+len(f.undecided) == 0 {
 				t.Fatalf("no two of\n%s\nwere found to match one request, but %v is one", text, target)
 			}
 		}

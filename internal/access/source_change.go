@@ -227,7 +227,7 @@ func (b *Rulebook) compile(ctx context.Context, rules []Rule) (*Report, error) {
 		}
 	}
 	b.mu.Unlock()
-	report, err := b.engine.Check(all)
+	report, err := b.engine.Check(ctx, all)
 	if faults, ok := errors.AsType[Faults](err); ok {
 		id, _ := tenant.From(ctx)
 		if own := faults.by(id); len(own) > 0 {

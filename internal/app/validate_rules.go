@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,7 +24,7 @@ type RuleDocument struct {
 // CheckRules says whether documents of access rules can be loaded together, with the handlers as the configuration sets them:
 // how many rules there are, what an operator should know of them, and all that is wrong. It needs no database and no server;
 // what other services say, key sets for example, is not found out.
-func CheckRules(cfg *config.Config, documents []RuleDocument) (rules int, notes []string, err error) {
+func CheckRules(ctx context.Context, cfg *config.Config, documents []RuleDocument) (rules int, notes []string, err error) {
 	var all []access.Rule
 	var faults access.Faults
 	for _, d := range documents {
@@ -53,7 +54,7 @@ func CheckRules(cfg *config.Config, documents []RuleDocument) (rules int, notes 
 		return 0, nil, err
 	}
 	engine := access.NewEngine(access.Options{Config: cfg.Access.Config, Now: now, Log: log, Kinds: kinds, Reach: reachOf(cfg)})
-	report, err := engine.Check(all)
+	report, err := engine.Check(ctx, all)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -193,7 +193,7 @@ func TestDoorsAreShutWithoutTheDatabase(t *testing.T) {
 		}
 		return status == http.StatusServiceUnavailable
 	}
-	testkit.Within(t, 2*time.Second, "the doors are shut", func(int) func() bool { // the feed's second, and one for the two to be asked
+	testkit.Within(t, time.Second, "the doors are shut", func(int) func() bool {
 		line.Mend()
 		for path := range credentials {
 			r.Eventually(func() bool { return !shut(path) })
