@@ -82,7 +82,7 @@ func (s *Server) Run(ctx context.Context) (changes int, err error) {
 		return 0, fmt.Errorf("the administrator %s: %w", s.Admin.User, err)
 	}
 	defer func() { err = errors.Join(err, admin.Close()) }()
-	if err := lock(ctx, admin, s.Admin.Scheme); err != nil {
+	if err := s.lock(ctx, admin); err != nil {
 		return 0, err
 	}
 	if s.Admin.Scheme == "mysql" && !s.DryRun {
@@ -173,20 +173,25 @@ func denied(err error) string {
 	return "; give the administrator this right, or let somebody who has it run what `gatehouse provision --print-sql` prints"
 }
 
-// lock lets one run at a time work on a server. It ends with the connection. CockroachDB has none, but two runs there only get in
-// each other's way with an error.
-func lock(ctx context.Context, admin *sqldb.Admin, scheme string) error {
-	switch scheme {
+// lock lets one run at a time work on a server, and says so where it has to wait. It ends with the connection. CockroachDB has
+// none, but two runs there only get in each other's way with an error.
+func (s *Server) lock(ctx context.Context, admin *sqldb.Admin) error {
+	try, wait := "SELECT pg_try_advisory_lock(7310292341)::int::text", "SELECT pg_advisory_lock(7310292341)" // any number that nobody else takes
+	switch s.Admin.Scheme {
 	case "cockroach":
 		return nil
 	case "mysql":
-		got, err := admin.Query(ctx, "SELECT GET_LOCK('gatehouse provision', 600)")
-		if err == nil && got[0][0] != "1" {
-			err = errors.New("another run has been at work on this server for ten minutes; try again when it has ended")
-		}
+		try, wait = "SELECT GET_LOCK('gatehouse provision', 0)", "SELECT GET_LOCK('gatehouse provision', 600)"
+	}
+	got, err := admin.Query(ctx, try)
+	if err != nil || got[0][0] == "1" {
 		return err
 	}
-	_, err := admin.Query(ctx, "SELECT pg_advisory_lock(7310292341)") // any number that nobody else takes
+	_, _ = fmt.Fprintln(s.Out, "another run is at work on this server; waiting for its end")
+	got, err = admin.Query(ctx, wait)
+	if err == nil && s.Admin.Scheme == "mysql" && got[0][0] != "1" {
+		err = errors.New("another run has been at work on this server for ten minutes; try again when it has ended")
+	}
 	return err
 }
 

@@ -55,6 +55,7 @@ func TestProvision(t *testing.T) {
 			}
 			if super.Scheme == "postgres" {
 				t.Run("who may only make databases", func(t *testing.T) { createDBOnly(world{super, t}) })
+				t.Run("traps", func(t *testing.T) { traps(world{super, t}) })
 			} else {
 				t.Run("characters of a database", func(t *testing.T) { otherCharacters(world{super, t}) })
 				t.Run("accounts", func(t *testing.T) { accounts(world{super, t}) })
@@ -272,6 +273,29 @@ func newOwners(w world) {
 			w.t.Errorf("the tables belong to %v: %v", rows, err)
 		}
 	}
+}
+
+// Whoever owned a database may have put functions into it that fit better than the server's own. The administrator runs none of them.
+func traps(w world) {
+	s := w.server(w.dba(), owners(false, []string{"management"}), "app-password")
+	w.changes(s, -1)
+	w.serves(s)
+	former, err := sqldb.OpenAdmin(w.t.Context(), s.Databases[0].Address)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = former.Close() }()
+	for _, text := range []string{
+		"CREATE FUNCTION public.format(text, regclass, text) RETURNS text LANGUAGE plpgsql AS $$BEGIN RAISE 'trapped'; END$$",
+		"CREATE FUNCTION public.has_schema_privilege(text, text) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE 'trapped'; END$$",
+	} {
+		if err := former.Exec(w.t.Context(), text); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	s.Databases[0].Address.User = unique()
+	w.changes(s, -1)
+	w.changes(s, 0)
 }
 
 func atOnce(w world) {

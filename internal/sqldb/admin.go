@@ -55,7 +55,12 @@ func (d *dsn) connector() (func() *sql.DB, error) {
 		}
 		// Texts of several statements are one transaction in this protocol, and nothing is prepared.
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-		var options []stdlib.OptionOpenDB
+		// Whose database it is may have put functions into it that fit a call better than the server's own: they would run as
+		// the administrator.
+		options := []stdlib.OptionOpenDB{stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, "SET search_path = pg_catalog")
+			return err
+		})}
 		if config.BeforeConnect != nil {
 			options = append(options, stdlib.OptionBeforeConnect(config.BeforeConnect))
 		}
