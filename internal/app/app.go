@@ -130,6 +130,9 @@ func (a *App) warnings() map[string][]string {
 	if rules := a.features.doors.book.Warnings(); len(rules) > 0 {
 		all["access rules"] = rules
 	}
+	if remote := a.features.remote; remote != nil && !remote.Answers() {
+		all["shared cache"] = []string{"it does not answer: this server asks the databases for what it does not remember itself"}
+	}
 	if log := a.features.activity.warnings(); len(log) > 0 {
 		all["activity"] = log
 	}

@@ -23,6 +23,9 @@ func (a *App) background(ctx context.Context) (wait func()) {
 		"activity log": a.features.activity.relay.Run, "activity exports": a.features.activity.exporter.Run,
 		"access rules": a.features.doors.book.Run, "decisions": a.features.doors.events.Run, "places of addresses": a.features.doors.locate,
 	}
+	if a.features.remote != nil {
+		tasks["shared cache"] = a.features.remote.Run
+	}
 	for _, p := range a.databases.pools {
 		tasks["change feed of "+p.db.Name()] = p.feed.Run
 	}

@@ -81,14 +81,14 @@ func newClients(a *App, s shared, people *people) *clients {
 // makeTokens makes what keeps clients and issues tokens.
 func (b *clientsBuilder) makeTokens() {
 	cfg := b.app.cfg.OAuth
-	b.store = client.NewStore(client.StoreOptions{DB: b.db, Feed: b.feed, CacheSize: cfg.Clients.CacheSize, Now: now})
+	b.store = client.NewStore(client.StoreOptions{DB: b.db, Feed: b.feed, CacheSize: cfg.Clients.CacheSize, Remote: b.remote, Now: now})
 	b.authenticator = &client.Authenticator{
 		Store: b.store, Hasher: b.hasher, Keys: &client.RemoteKeys{Fetch: b.documents.Get, Now: now},
 		Audiences:            []string{b.issuer, b.base.Join("/oauth2/token")},
 		AssertionMaxLifetime: cfg.Clients.AssertionMaxLifetime, Failed: failedClients(b.app), Now: now, Log: b.app.log,
 	}
 	wire := &secret.Tokens{Prefix: tokenPrefix, Ring: b.system.For(forTokens)}
-	b.tokens = token.NewStore(token.StoreOptions{DB: b.db, Feed: b.feed, Tokens: wire, Keys: b.signing, Config: cfg.Token(), Now: now})
+	b.tokens = token.NewStore(token.StoreOptions{DB: b.db, Feed: b.feed, Tokens: wire, Keys: b.signing, Config: cfg.Token(), Remote: b.remote, Now: now})
 	issuer := b.issuer
 	b.issuing = &token.Issuer{
 		Config: cfg.Token(), Lifespans: cfg.Lifespans, Scopes: cfg.ScopeStrategy,

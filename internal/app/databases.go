@@ -34,14 +34,14 @@ type pool struct {
 func openDatabases(ctx context.Context, cfg *config.Config, log *slog.Logger) (*databases, error) {
 	d := &databases{byName: map[string]*sqldb.DB{}, feeds: map[string]*sqldb.Feed{}}
 	for _, logical := range cfg.Databases.All() {
-		if err := d.open(ctx, logical, log); err != nil {
+		if err := d.open(ctx, logical, log, cfg.Cache.Shared()); err != nil {
 			return nil, errors.Join(fmt.Errorf("databases.%s: %w", logical.Name, err), d.Close())
 		}
 	}
 	return d, nil
 }
 
-func (d *databases) open(ctx context.Context, logical config.Logical, log *slog.Logger) error {
+func (d *databases) open(ctx context.Context, logical config.Logical, log *slog.Logger, sharing bool) error {
 	schema, err := migrations.Rendered(sqldb.SQLite, logical.Name)
 	if err != nil || len(schema) == 0 {
 		return err
@@ -57,7 +57,7 @@ func (d *databases) open(ctx context.Context, logical config.Logical, log *slog.
 	if err != nil {
 		return err
 	}
-	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
+	feed := sqldb.NewFeed(db, sqldb.FeedOptions{Marks: sharing})
 	d.pools = append(d.pools, pool{db: db, feed: feed, dsn: logical.DSN, logical: []string{logical.Name}})
 	d.byName[logical.Name], d.feeds[logical.Name] = db, feed
 	return nil

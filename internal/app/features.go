@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/admin"
+	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/dataset"
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
@@ -36,6 +37,7 @@ type features struct {
 	clients  *clients
 	activity *activityLog
 	guard    *admin.Guard
+	remote   *cache.Remote // nil where servers share no cache
 	public   []public
 	admin    []forAdmins
 	sweepers []sweeper
@@ -67,6 +69,7 @@ type shared struct {
 	seals          *seal.Seals
 	hasher         *secret.Hasher
 	signing        *keys.Keys
+	remote         *cache.Remote
 	// base is the public listener's address, bases are its tenants'.
 	base  web.BaseURL
 	bases web.BaseURLs
@@ -84,6 +87,9 @@ func newShared(ctx context.Context, a *App) (s shared, err error) {
 		return s, err
 	}
 	if s.hasher, err = secret.NewHasher(cfg.Hashing, s.system.For(forClientSecrets), now); err != nil {
+		return s, err
+	}
+	if s.remote, err = newRemote(a, s.system); err != nil {
 		return s, err
 	}
 	s.base = cfg.Serve.Public.Options().BaseURL
@@ -123,6 +129,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	return &features{
 		seals: s.seals, activity: log, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
 		guard:    newGuard(a, s, adminKeys, clients.tokens, people.limits),
+		remote:   s.remote,
 		public:   slices.Concat([]public{s.signing}, clients.public(), people.public()),
 		admin:    slices.Concat([]forAdmins{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []forAdmins{log.admin(), &dataset.Handler{Gate: a.gate}, &admin.Handler{Store: adminKeys}}),
 		sweepers: slices.Concat(clients.sweepers(), people.sweepers(), []sweeper{{"decisions", doors.store.Sweep}, {"activity", log.sweep}}),

@@ -82,7 +82,7 @@ func (b *peopleBuilder) makeStores(ctx context.Context) error {
 	})
 	b.sessions = session.NewStore(session.StoreOptions{
 		DB: b.db, Feed: b.feed, Identities: b.identities, Tokens: session.NewTokens(tokenPrefix, b.system.For(forSessions)),
-		Config: b.cfg.Session, Now: now,
+		Config: b.cfg.Session, Remote: b.remote, Now: now,
 	})
 	b.identities.OnDelete(b.sessions.Forget)
 	b.identities.OnCredentials(b.sessions.Outlive)

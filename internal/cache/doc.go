@@ -12,4 +12,14 @@
 //	the feed cannot be read                    nothing is believed: every Get misses, every Fetch loads
 //
 // Values are shared between callers, so they are read-only.
+//
+// Behind it there may be a Remote, which several servers share: Redis or a Redis Cluster. Shared is one kind of value there.
+//
+//	a value is there, and the feed knows of no change    it is used, no statement runs
+//	since its reader's position
+//	anything else                                        the database is asked; the answer is stored there soon after
+//	it does not answer a few times                       it is not asked, until it answers somebody who has time
+//
+// What lies there is sealed with its name as additional data, and its name is a keyed digest. docs/adr/0010-a-cache-that-cannot-lie.md says why it cannot
+// bring back what was revoked.
 package cache

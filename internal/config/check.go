@@ -43,6 +43,8 @@ func (c *Config) check(faults *Faults) {
 	c.section(faults, "clients", c.Clients.Validate())
 	c.section(faults, "courier", c.Courier.Validate())
 	c.section(faults, "limits", c.Limits.Validate())
+	c.section(faults, "cache", c.Cache.Validate())
+	c.checkCache(faults)
 	c.section(faults, "account", c.Account.Validate())
 	c.section(faults, "activity", c.Activity.Validate())
 	c.checkDoors(faults)
@@ -107,6 +109,19 @@ func (c *Config) checkDatabases(faults *Faults) {
 		}
 		if wrong := db.DSN.fault(); wrong != "" {
 			c.fault(faults, path, "%s", wrong)
+		}
+	}
+}
+
+// checkCache refuses a cache that nobody would use: an embedded database belongs to one server.
+func (c *Config) checkCache(faults *Faults) {
+	if !c.Cache.Shared() {
+		return
+	}
+	for _, db := range c.Databases.All() {
+		if (db.Name == "management" || db.Name == "oauth") && (db.DSN.Memory() || strings.HasPrefix(db.DSN.scheme(), "sqlite")) {
+			c.fault(faults, "cache.redis.addresses", "names a cache for several servers, and the database %s is embedded, which serves one: take it out, or use PostgreSQL or MariaDB", db.Name)
+			return
 		}
 	}
 }

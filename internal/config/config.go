@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/account"
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/admin"
+	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
@@ -70,6 +71,8 @@ type Config struct {
 	// Access says which requests to applications are let through: the rules, and what they may ask. Requests come in by
 	// serve.proxy, serve.decisions and serve.ext_authz.
 	Access Access `yaml:"access"`
+	// Cache is what servers remember together; without one each remembers for itself.
+	Cache cache.Config `yaml:"cache"`
 	// Activity is the log of every administrative change and every security event.
 	Activity activity.Config `yaml:"activity"`
 
@@ -224,6 +227,7 @@ func Defaults(p Profile) Config {
 		Limits:    limit.DefaultConfig(),
 		Account:   account.DefaultConfig(),
 		Access:    defaultAccess(),
+		Cache:     cache.DefaultConfig(),
 		Activity:  activity.DefaultConfig(),
 	}
 	c.Serve.defaultDoors(p)

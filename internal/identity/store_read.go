@@ -40,6 +40,47 @@ func (r *Row) Dest() []any {
 	}
 }
 
+// shared is a Row as servers hand it on to one another.
+type shared struct {
+	ID             string    `json:"id"`
+	SchemaID       string    `json:"schema_id"`
+	ExternalID     string    `json:"external_id,omitempty"`
+	OrganizationID string    `json:"organization_id,omitempty"`
+	State          string    `json:"state"`
+	AAL            string    `json:"aal"`
+	Traits         string    `json:"traits"`
+	MetadataPublic string    `json:"metadata_public,omitempty"`
+	MetadataAdmin  string    `json:"metadata_admin,omitempty"`
+	Addresses      string    `json:"addresses"`
+	Version        int64     `json:"version"`
+	Epoch          int64     `json:"epoch"`
+	Unproven       *bool     `json:"unproven,omitempty"`
+	StateChanged   time.Time `json:"state_changed"`
+	Created        time.Time `json:"created"`
+	Updated        time.Time `json:"updated"`
+}
+
+// MarshalJSON gives all that was read.
+func (r *Row) MarshalJSON() ([]byte, error) {
+	return json.Marshal(shared{
+		r.id, r.schemaID, r.externalID, r.organizationID, r.state, r.aal, r.traits, r.metadataPublic, r.metadataAdmin, r.addresses,
+		r.version, r.epoch, r.unproven, r.stateChanged, r.created, r.updated,
+	})
+}
+
+// UnmarshalJSON reads what MarshalJSON gave.
+func (r *Row) UnmarshalJSON(text []byte) error {
+	var s shared
+	if err := json.Unmarshal(text, &s); err != nil {
+		return err
+	}
+	*r = Row{
+		s.ID, s.SchemaID, s.ExternalID, s.OrganizationID, s.State, s.AAL, s.Traits, s.MetadataPublic, s.MetadataAdmin, s.Addresses,
+		s.Version, s.Epoch, s.Unproven, s.StateChanged, s.Created, s.Updated,
+	}
+	return nil
+}
+
 // addresses is how both lists stand in their column.
 type addresses struct {
 	Verifiable []VerifiableAddress `json:"verifiable,omitempty"`

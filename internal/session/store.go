@@ -29,8 +29,9 @@ type Store struct {
 	config  Config
 	now     func() time.Time
 	inserts *sqldb.Inserter
-	reads   *sqldb.Reader[*Session]
+	reads   *sqldb.Reader[*record]
 	cache   *cache.Cache[*kept]
+	shared  *cache.Shared[*record]
 	changes *changes
 	joined  string // reads sessions with their identities, up to its condition
 }
@@ -47,6 +48,8 @@ type StoreOptions struct {
 	Tokens *secret.Tokens
 	// Config is the `session` part of the configuration.
 	Config Config
+	// Remote is what servers share; nil is nothing.
+	Remote *cache.Remote
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -63,6 +66,10 @@ func NewStore(o StoreOptions) *Store {
 			JOIN identity i ON i.tenant_id = s.tenant_id AND i.id = s.identity_id WHERE s.tenant_id = :tenant AND `,
 	}
 	s.reads = sqldb.NewReader(o.DB, s.readDigests)
+	s.shared = &cache.Shared[*record]{
+		Remote: o.Remote, Feed: o.Feed, Kind: sharedKind + secret.Digest(s.joined)[:8],
+		Encode: func(r *record) ([]byte, error) { return json.Marshal(r) }, Decode: decode, Subjects: subjects,
+	}
 	o.Feed.Subscribe(Topic, s.changes.note)
 	o.Feed.Subscribe(identity.Topic, s.changes.note)
 	return s
@@ -131,48 +138,47 @@ const alone = `SELECT ` + selected + ` FROM session s WHERE s.tenant_id = :tenan
 
 // scan reads a row of Store.joined, or of alone where people are not asked for.
 func (s *Store) scan(scan func(...any) error, people bool) (*Session, error) {
-	var got Session
-	var active bool
-	var methods, devices string
-	dest := []any{
-		&got.ID, &got.IdentityID, &got.digest, &active, &got.AAL, &methods, &devices, &got.IssuedAt, &got.AuthenticatedAt, &got.ExpiresAt,
-		&got.epoch,
-	}
-	var who identity.Row
-	if people {
-		dest = append(dest, who.Dest()...)
-	}
-	if err := scan(dest...); err != nil {
+	var r record
+	if err := scan(r.dest(people)...); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(json.Unmarshal([]byte(methods), &got.Methods), json.Unmarshal([]byte(devices), &got.Devices)); err != nil {
+	return s.session(&r, people)
+}
+
+// session makes a session of what was read.
+func (s *Store) session(r *record, people bool) (*Session, error) {
+	got := &Session{
+		ID: r.ID, IdentityID: r.IdentityID, digest: r.Digest, AAL: r.AAL, IssuedAt: r.Issued, AuthenticatedAt: r.Authenticated,
+		ExpiresAt: r.Expires, epoch: r.Epoch,
+	}
+	if err := errors.Join(json.Unmarshal([]byte(r.Methods), &got.Methods), json.Unmarshal([]byte(r.Devices), &got.Devices)); err != nil {
 		return nil, err
 	}
 	if people {
 		var err error
-		if got.Identity, err = s.people.Identity(&who); err != nil {
+		if got.Identity, err = s.people.Identity(&r.Who); err != nil {
 			return nil, err
 		}
 	}
-	got.revoked = !active || got.overtaken()
+	got.revoked = !r.Active || got.overtaken()
 	got.Active = got.live(s.now())
-	return &got, nil
+	return got, nil
 }
 
 // readDigests reads the sessions of several tokens by one statement.
-func (s *Store) readDigests(ctx context.Context, q sqldb.Q, digests []string) (map[string]*Session, error) {
+func (s *Store) readDigests(ctx context.Context, q sqldb.Q, digests []string) (map[string]*record, error) {
 	rows, err := q.Query(ctx, s.joined+`s.digest IN (?)`, digests)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	found := make(map[string]*Session, len(digests))
+	found := make(map[string]*record, len(digests))
 	for rows.Next() {
-		one, err := s.scan(rows.Scan, true)
-		if err != nil {
+		one := new(record)
+		if err := rows.Scan(one.dest(true)...); err != nil {
 			return nil, err
 		}
-		found[one.digest] = one
+		found[one.Digest] = one
 	}
 	return found, rows.Err()
 }
@@ -213,14 +219,19 @@ func (s *Store) lookup(ctx context.Context, digest string) (*kept, error) {
 	// The order matters: what is said from here on makes what is read void.
 	k := &kept{since: s.changes.now()}
 	heard := s.feed.Healthy()
-	found, ok, err := s.reads.Get(ctx, digest)
+	found, err := s.shared.Fetch(ctx, digest, func(ctx context.Context) (*record, error) {
+		r, ok, err := s.reads.Get(ctx, digest)
+		if err == nil && !ok {
+			err = ErrNoSession
+		}
+		return r, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		return nil, ErrNoSession
+	if k.session, err = s.session(found, true); err != nil {
+		return nil, err
 	}
-	k.session = found
 	if heard && s.feed.Healthy() {
 		s.cache.Set(ctx, digest, k)
 	}

@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -36,7 +37,10 @@ type Feed struct {
 	changed  chan struct{} // we did
 
 	doubt atomic.Int32 // for so many turns, what this process wrote is told again: a commit may have come late
-	prune atomic.Int64 // everything up to here is the past; 0: not known
+
+	settle  time.Duration // how long a row may stay uncommitted
+	history *history      // nil without FeedOptions.Marks
+	prune   atomic.Int64  // everything up to here is the past; 0: not known
 
 	// What follows belongs to Run.
 	low    int64              // everything up to here is known
@@ -68,6 +72,12 @@ type FeedOptions struct {
 	// Limit is how long what is remembered is believed after the last reading that worked; 0 means one second, which is
 	// what Gatehouse promises. Tests that count statements need more: a machine that is busy holds a reading up for longer.
 	Limit time.Duration
+	// Marks has the feed remember changes, and put a mark between them now and then, so that it can tell whether what another
+	// server read is still true: see Position. Every server that shares what it read needs it.
+	Marks bool
+	// Settle is how long a row may stay uncommitted, and so how far a Position lies back; 0 means 20 seconds, which is twice
+	// what a commit is given. Tests that hold no transaction open need less.
+	Settle time.Duration
 }
 
 // NewFeed returns the feed of a database. Subscribe to it, then Run it. Options.Now of the database is needed.
@@ -90,6 +100,10 @@ func NewFeed(db *DB, o FeedOptions) *Feed {
 		nudge:   make(chan struct{}, 1),
 		changed: make(chan struct{}, 1),
 		seen:    make(map[int64]struct{}),
+		settle:  cmp.Or(o.Settle, feedUncommitted),
+	}
+	if o.Marks && !f.local() {
+		f.history = newHistory()
 	}
 	f.healthy.Store(f.local())
 	return f
@@ -156,6 +170,7 @@ func (f *Feed) unknown(events []event) {
 
 func (f *Feed) tellEach(events []event) {
 	for _, e := range events {
+		f.history.block(e) // before caches drop it and would take it back from elsewhere
 		f.tell(e)
 	}
 }

@@ -35,6 +35,9 @@ func (f *Feed) Run(ctx context.Context) error {
 		wg.Go(func() { f.listen(ctx) })
 		wg.Go(func() { f.notify(ctx) })
 	}
+	if f.history != nil {
+		wg.Go(func() { f.marking(ctx) })
+	}
 	f.loop(ctx)
 	return nil
 }
@@ -66,12 +69,14 @@ func (f *Feed) attempt(ctx context.Context) {
 	if !f.healthy.Load() || asked.Sub(f.last) > f.limit {
 		read = f.begin
 	}
+	done := f.history.reading()
 	if err := read(limited); err != nil {
 		if ctx.Err() == nil {
 			f.unhealthy(ctx, err)
 		}
 		return
 	}
+	done()
 	f.last = asked // what was committed later may not have been seen
 	f.watchdog.Reset(f.limit - min(f.limit, f.db.core.now().Sub(asked)))
 	if !f.healthy.Swap(true) {
@@ -94,9 +99,15 @@ func (f *Feed) begin(ctx context.Context) error {
 	f.low = max(0, newest-feedBehind)
 	f.recent = nil
 	clear(f.seen)
-	if err := f.each(ctx, func(id int64, _ string, _ event) { f.seen[id] = struct{}{} }); err != nil {
+	fresh := f.history.anew()
+	err := f.each(ctx, func(id int64, _ string, e event) {
+		f.seen[id] = struct{}{}
+		fresh.note(id, e)
+	})
+	if err != nil {
 		return err
 	}
+	f.history.begin(fresh)
 	f.prune.Store(0) // what a turn called old may be new, where the numbers went back
 	f.tellAll()
 	return nil
@@ -109,6 +120,7 @@ func (f *Feed) read(ctx context.Context) error {
 			return
 		}
 		f.seen[id] = struct{}{}
+		f.history.note(id, e)
 		if source != f.source || f.doubt.Load() > 0 {
 			f.tell(e)
 		}
@@ -161,6 +173,7 @@ func (f *Feed) advance() {
 	f.low = max(f.low, f.recent[0])
 	f.recent = slices.Delete(f.recent, 0, 1)
 	f.prune.Store(f.low)
+	f.history.settled(f.low)
 	for id := range f.seen {
 		if id <= f.low {
 			delete(f.seen, id)
@@ -169,7 +182,7 @@ func (f *Feed) advance() {
 }
 
 // turns is how many turns a row may stay uncommitted.
-func (f *Feed) turns() int { return int(feedUncommitted/f.poll) + 1 }
+func (f *Feed) turns() int { return int(f.settle/f.poll) + 1 }
 
 func (f *Feed) newest() int64 {
 	newest := f.low

@@ -9,10 +9,12 @@
 //	EachDSN   the same with an empty database, by DSN, for tests of migrations and of whole servers
 //	SQLite    a fresh migrated SQLite database, where the kind of database does not matter
 //	SMTP      a mail server on a free port that keeps what it is sent
+//	Redis     a server for what servers remember together; RedisCluster is six of them, Remote a cache there
+//	Line      leads to a server, to be cut, held up, slowed down or led elsewhere
 //	Clock     stands still until it is told otherwise
 //	Ring      a key ring of a known secret
 //	Context   the test's context, bound to the default tenant
-//	Feed      a change feed that runs and stays healthy; RunFeed runs one as it comes
+//	Feed      a change feed that runs and stays healthy; RunFeed runs one as it comes, SharingFeed one for a shared cache
 //
 //	Eventually  waits for what has no promise about its time
 //	Within      holds the code to a promise about time

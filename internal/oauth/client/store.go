@@ -28,6 +28,7 @@ type Store struct {
 	db      *sqldb.DB
 	feed    *sqldb.Feed
 	cache   *cache.Cache[*Client]
+	shared  *cache.Shared[*record]
 	origins *cache.Cache[*originSet]
 	now     func() time.Time
 	used    *sqldb.Coalescer[usedAssertion]
@@ -43,6 +44,8 @@ type StoreOptions struct {
 	Feed *sqldb.Feed
 	// CacheSize is how many clients are kept in memory.
 	CacheSize int
+	// Remote is what servers share; nil is nothing.
+	Remote *cache.Remote
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -55,6 +58,10 @@ func NewStore(o StoreOptions) *Store {
 		cache: cache.New[*Client](cache.Options{
 			Name: Topic, Max: o.CacheSize, TTL: cacheTTL, Feed: o.Feed, Topic: Topic, Now: o.Now,
 		}),
+		shared: &cache.Shared[*record]{
+			Remote: o.Remote, Feed: o.Feed, Kind: sharedKind,
+			Encode: func(r *record) ([]byte, error) { return json.Marshal(r) }, Decode: decodeRecord, Subjects: subjects,
+		},
 		origins: cache.New[*originSet](cache.Options{
 			Name: originTopic, Max: 1000, TTL: cacheTTL, Feed: o.Feed, Topic: originTopic, Now: o.Now,
 		}),
@@ -77,7 +84,13 @@ func (s *Store) Get(ctx context.Context, id string) (*Client, error) {
 	if !ValidID(id) {
 		return nil, ErrNotFound // not worth a statement, and some databases choke on what else an id may hold
 	}
-	return s.cache.Fetch(ctx, id, func(ctx context.Context) (*Client, error) { return s.read(ctx, id) })
+	return s.cache.Fetch(ctx, id, func(ctx context.Context) (*Client, error) {
+		r, err := s.shared.Fetch(ctx, id, func(ctx context.Context) (*record, error) { return s.record(ctx, id) })
+		if err != nil {
+			return nil, err
+		}
+		return s.client(r)
+	})
 }
 
 // read returns the client as it is in the database, for the caller alone.
@@ -85,28 +98,32 @@ func (s *Store) read(ctx context.Context, id string) (*Client, error) {
 	if !ValidID(id) {
 		return nil, ErrNotFound
 	}
-	row := s.db.QueryRow(ctx, `SELECT `+columns+` FROM oauth_client WHERE tenant_id = :tenant AND client_id = ?`, id)
-	c, err := s.scan(row.Scan)
+	r, err := s.record(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.client(r)
+}
+
+// record returns the row of a valid id.
+func (s *Store) record(ctx context.Context, id string) (*record, error) {
+	r := new(record)
+	err := s.db.QueryRow(ctx, `SELECT `+columns+` FROM oauth_client WHERE tenant_id = :tenant AND client_id = ?`, id).Scan(r.dest()...)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, ErrNotFound
 	}
-	return c, err
+	return r, err
 }
 
-func (s *Store) scan(scan func(...any) error) (*Client, error) {
-	var id, document, secrets string
-	var version int64
-	var created, updated time.Time
-	if err := scan(&id, &document, &secrets, &version, &created, &updated); err != nil {
-		return nil, err
-	}
+// client makes a client of what was read.
+func (s *Store) client(r *record) (*Client, error) {
 	c := new(Client)
-	if err := json.Unmarshal([]byte(document), c); err != nil {
+	if err := json.Unmarshal([]byte(r.Document), c); err != nil {
 		return nil, err
 	}
-	c.ID, c.version, c.CreatedAt, c.UpdatedAt = id, version, created, updated
+	c.ID, c.version, c.CreatedAt, c.UpdatedAt = r.ID, r.Version, r.Created, r.Updated
 	var err error
-	if c.secrets, err = decodeSecrets(secrets); err != nil {
+	if c.secrets, err = decodeSecrets(r.Secrets); err != nil {
 		return nil, err
 	}
 	s.noteSlow(c)
@@ -295,7 +312,11 @@ func (s *Store) List(ctx context.Context, f Filter) ([]*Client, error) {
 	defer rows.Close()
 	list := []*Client{}
 	for rows.Next() {
-		c, err := s.scan(rows.Scan)
+		var r record
+		if err := rows.Scan(r.dest()...); err != nil {
+			return nil, err
+		}
+		c, err := s.client(&r)
 		if err != nil {
 			return nil, err
 		}

@@ -32,6 +32,7 @@ type StoreOptions struct {
 	Tokens *secret.Tokens
 	Keys   Verifier
 	Config Config
+	Remote *cache.Remote // what servers share; nil is nothing
 	Now    func() time.Time
 }
 
@@ -48,6 +49,7 @@ type Store struct {
 	reads   *sqldb.Reader[stored]
 	inserts *sqldb.Inserter // tokens of which nothing is asked before
 	writes  *sqldb.Coalescer[*write]
+	shared  *cache.Shared[*Token]
 	access  *cache.Cache[*entry] // access tokens, by the digest of their text
 	codes   *cache.Cache[*Token] // codes of this process that nobody redeemed yet: spares their redemption a select
 	epochs  epochs
@@ -69,6 +71,9 @@ func NewStore(o StoreOptions) *Store {
 		Name: "oauth_token", Max: o.Config.TokenCache.Size, TTL: o.Config.TokenCache.TTL,
 		Feed: o.Feed, Topic: topic, Now: o.Now,
 	})
+	s.shared = &cache.Shared[*Token]{
+		Remote: o.Remote, Feed: o.Feed, Kind: sharedKind, Encode: encodeShared, Decode: decodeShared, Subjects: subjects,
+	}
 	s.codes = cache.New[*Token](cache.Options{Name: "oauth_code", Max: codeHints, TTL: time.Minute, Now: o.Now})
 	if o.Feed != nil {
 		o.Feed.Subscribe(topic, s.epochs.advance)
@@ -129,7 +134,7 @@ func (s *Store) cached(ctx context.Context, key, digest string) (*Token, error) 
 		return e.token, nil
 	}
 	before := s.epochs.now()
-	t, err := s.load(ctx, digest)
+	t, err := s.shared.Fetch(ctx, digest, func(ctx context.Context) (*Token, error) { return s.load(ctx, digest) })
 	if err != nil {
 		return nil, err
 	}
