@@ -41,29 +41,19 @@ func (s *Store) countMark(ctx context.Context, d secret.Digests, mark string) (n
 
 // stale selects the values that were not made by the key that makes, behind the row with the key after: the condition that
 // follows WHERE, and its arguments.
-func stale(c secret.Column, after []string) (where string, args []any) {
+func stale(d sqldb.Dialect, c secret.Column, after []string) (where string, args []any) {
 	where = c.Name + ` <> '' AND SUBSTR(` + c.Name + fmt.Sprintf(`, 1, %d) <> ?`, secret.IDLength)
 	args = []any{c.Ring.Making()}
 	if after == nil {
 		return where, args
 	}
-	// Written out, because not every database finds its way through an index by a comparison of rows.
-	var behind []string
-	for i, name := range c.Key {
-		terms := make([]string, 0, i+1)
-		for j := range i {
-			terms = append(terms, c.Key[j]+" = ?")
-			args = append(args, after[j])
-		}
-		behind = append(behind, strings.Join(append(terms, name+" > ?"), " AND "))
-		args = append(args, after[i])
-	}
-	return where + ` AND (` + strings.Join(behind, " OR ") + `)`, args
+	behind, values := d.Behind(c.Key, after)
+	return where + ` AND ` + behind, append(args, values...)
 }
 
 // left counts the values behind after that are to be sealed anew: one statement.
 func (s *Store) left(ctx context.Context, c secret.Column, after []string) (n int64, err error) {
-	where, args := stale(c, after)
+	where, args := stale(s.dbs[c.Database].Dialect(), c, after)
 	err = s.dbs[c.Database].QueryRow(ctx, `SELECT COUNT(*) FROM `+c.Table+` WHERE `+where, args...).Scan(&n)
 	return n, err
 }
@@ -122,7 +112,7 @@ func (s *Store) reseal(ctx context.Context, c secret.Column, after []string, lim
 
 // next reads the next values that are to be sealed anew: one statement.
 func (s *Store) next(ctx context.Context, c secret.Column, after []string, limit int) ([]value, error) {
-	where, args := stale(c, after)
+	where, args := stale(s.dbs[c.Database].Dialect(), c, after)
 	key := strings.Join(c.Key, ", ")
 	rows, err := s.dbs[c.Database].Query(ctx, `SELECT `+key+`, `+c.Name+` FROM `+c.Table+` WHERE `+where+` ORDER BY `+key+` LIMIT ?`,
 		append(args, limit)...)

@@ -70,6 +70,30 @@ func (d Dialect) Upsert(key []string, set ...string) string {
 	return b.String()
 }
 
+// Behind returns the condition of rows that stand behind the row with the values in the order of the columns, and its arguments.
+// The columns are those of an index, all rising, and the database begins to read there: a walk in batches does not read again
+// what it has passed.
+func (d Dialect) Behind(columns []string, values []string) (condition string, args []any) {
+	if d != MySQL {
+		for _, v := range values {
+			args = append(args, v)
+		}
+		return "(" + strings.Join(columns, ", ") + ") > (?" + strings.Repeat(", ?", len(columns)-1) + ")", args
+	}
+	// MySQL and MariaDB find no way through an index by a comparison of rows, and the others none by this.
+	var behind []string
+	for i, name := range columns {
+		terms := make([]string, 0, i+1)
+		for j := range i {
+			terms = append(terms, columns[j]+" = ?")
+			args = append(args, values[j])
+		}
+		behind = append(behind, strings.Join(append(terms, name+" > ?"), " AND "))
+		args = append(args, values[i])
+	}
+	return "(" + strings.Join(behind, " OR ") + ")", args
+}
+
 func comma(b *strings.Builder, i int) {
 	if i > 0 {
 		b.WriteString(", ")
