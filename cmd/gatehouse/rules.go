@@ -89,6 +89,11 @@ server that has not been able to read one of its sources since it started keeps 
 			if err := a.sendRules(cmd, http.MethodPut, rules.path+query, document, match, &done); err != nil {
 				return err
 			}
+			if cmd.Flag("format").Value.String() == "table" {
+				for _, what := range []string{"added", "changed", "removed"} {
+					done[what] = fewNames(done[what])
+				}
+			}
 			return showOne(cmd, ruleChangeColumns, done)
 		},
 	}
@@ -96,6 +101,21 @@ server that has not been able to read one of its sources since it started keeps 
 	cmd.Flags().Bool("dry-run", false, "only ask whether the server would take them")
 	cmd.Flags().String("if-match", "", "only replace the set that has this ETag, as an earlier apply printed it")
 	return cmd
+}
+
+// manyNames is how many ids fill a line that nobody reads.
+const manyNames = 20
+
+// fewNames is a list of ids as a table shows it: how many there are, and which where they are few.
+func fewNames(v any) any {
+	ids, _ := v.([]any)
+	switch {
+	case len(ids) == 0:
+		return nil
+	case len(ids) > manyNames:
+		return fmt.Sprintf("%d (--format json names them)", len(ids))
+	}
+	return fmt.Sprintf("%d: %s", len(ids), cell(ids))
 }
 
 func listRules() *cobra.Command {

@@ -44,7 +44,7 @@ func TestRulesAreSentAsTheyAreWritten(t *testing.T) {
 	if want := (asked{"PUT", "/admin/rules?set=team", "application/yaml", `"w"`, "- id: a # a comment\n"}); *last != want {
 		t.Errorf("%+v", *last)
 	}
-	if !strings.Contains(out, "ADDED  a") {
+	if !strings.Contains(out, "ADDED  1: a") {
 		t.Errorf("%s", out)
 	}
 	works(t, `[{"id":"b"}]`, "rules", "apply", "-", "--endpoint", server)

@@ -85,7 +85,7 @@ Gatehouse %s is ready (development profile).
   public   %s   OAuth 2.0 and OpenID Connect; try %s/.well-known/openid-configuration
   admin    %s   clients, identities, keys; %s
   data     %s
-
+%s
 Try next, in another terminal:
 
   %s clients create --id my-app --grant-type client_credentials --scope read%s
@@ -93,7 +93,20 @@ Try next, in another terminal:
 
 Stop with Ctrl-C.
 
-`, version, public, public, public, admin, guard, server.Storage(), program, at, clientSecretVariable, program, issuer)
+`, version, public, public, public, admin, guard, server.Storage(), doorsLine(server), program, at, clientSecretVariable, program, issuer)
+}
+
+// doorsLine says where the doors are; nothing where none is open.
+func doorsLine(server *app.App) string {
+	doors := server.DoorAddresses()
+	if len(doors) == 0 {
+		return ""
+	}
+	list := make([]string, len(doors))
+	for i, d := range doors {
+		list[i] = d.Name + " " + d.Address
+	}
+	return "  doors    " + strings.Join(list, ", ") + "\n"
 }
 
 func migrateCommand() *cobra.Command {

@@ -159,13 +159,6 @@ func (b *Rulebook) Start(ctx context.Context) {
 
 // Run follows the sources until ctx ends.
 func (b *Rulebook) Run(ctx context.Context) error {
-	if b.store != nil {
-		if n, err := b.store.reseal(ctx); err != nil {
-			b.log.WarnContext(ctx, "stored access rules could not be sealed anew; the next start tries again", "error", err)
-		} else if n > 0 {
-			b.log.InfoContext(ctx, "stored access rules were sealed anew with the first of secrets.system", "rules", n)
-		}
-	}
 	var follow sync.WaitGroup
 	for _, s := range b.sources {
 		follow.Go(func() { b.follow(ctx, s) })

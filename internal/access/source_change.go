@@ -178,8 +178,8 @@ func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change,
 			return done, nil
 		}
 		report, err := b.compile(ctx, have.all())
-		if err != nil {
-			return nil, err
+		if err != nil && !(len(c.write) == 0 && (errors.Is(err, ErrRulesRefused) || errors.Is(err, errOthers))) {
+			return nil, err // what is wrong when rules have gone was wrong before: whoever removes one is on the way to mend that
 		}
 		c.was = was
 		written, err := b.store.apply(ctx, snap.revision, *c)
@@ -300,8 +300,11 @@ func etagOf(rules []storedRule) string {
 	return `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18]) + `"`
 }
 
-// notes says what an operator should know of the rules of a change.
+// notes says what an operator should know of the rules of a change; nothing where they are refused.
 func (r *Report) notes(ctx context.Context, done *RuleChange) (notes []string) {
+	if r == nil {
+		return nil
+	}
 	id, _ := tenant.From(ctx)
 	for _, one := range r.Rules {
 		if one.Tenant != id || one.Source != sourceOfSet(done.Set) {

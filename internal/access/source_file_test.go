@@ -202,3 +202,19 @@ func TestATouchedFileIsNotLoadedAgain(t *testing.T) {
 		}
 	}
 }
+
+// What was refused and is gone is not told as if it was there.
+func TestARefusedFileThatIsDeleted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rules.yaml")
+	write(t, path, rulesText("a"))
+	b, e, _ := bookOf(t, fast("file://"+path))
+	write(t, path, strings.ReplaceAll(rulesText("a"), "allow", "unheard-of"))
+	testkit.Eventually(t, "it is refused", func() bool { return stateOf(b, 0) == SourceRefused })
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "it is gone", func() bool { return stateOf(b, 0) == SourceUnreachable })
+	if s := b.Status()[0]; len(s.Faults) > 0 || strings.Contains(s.Error, "unheard-of") || strings.Contains(strings.Join(b.Warnings(), ""), "unheard-of") || ids(e) != "a" {
+		t.Errorf("%+v, in force are %s", s, ids(e))
+	}
+}

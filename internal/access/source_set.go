@@ -78,7 +78,7 @@ func (t *tenantRules) put(next storedRule, c *change, done *RuleChange) error {
 		done.Added = append(done.Added, id)
 	case old.set != next.set:
 		return inOtherSet(&old)
-	case old.document == next.document && old.position == next.position && !old.stale:
+	case old.document == next.document && old.position == next.position:
 		return nil
 	default:
 		if old.document != next.document {

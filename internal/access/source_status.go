@@ -66,14 +66,14 @@ func (s *source) status() SourceStatus {
 		LoadedAt: s.changed, CheckedAt: s.checked, Refusals: s.refusals, KeptAt: s.keptAt,
 	}
 	switch {
+	case s.silent != nil: // what it said before may be there no more
+		st.State, st.Error = SourceUnreachable, s.silent.Error()
 	case s.wrong != nil:
 		st.State, st.Error = SourceRefused, s.wrong.Error()
 		if errors.Is(s.wrong, errWaits) {
 			st.State = SourceWaiting
 		}
 		st.Faults, _ = errors.AsType[Faults](s.wrong)
-	case s.silent != nil:
-		st.State, st.Error = SourceUnreachable, s.silent.Error()
 	case !s.inForce:
 		st.State = SourceWaiting
 	}
@@ -105,6 +105,10 @@ func (s *source) warning() string {
 	faults, refused := errors.AsType[Faults](s.wrong)
 	why := ""
 	switch {
+	case s.silent != nil && s.kind == kindAPI:
+		why = "cannot be read from the database"
+	case s.silent != nil:
+		why = "cannot be read: " + s.silent.Error()
 	case refused && len(faults) > 1:
 		why = fmt.Sprintf("refused: %s (and %d more)", faults[0].brief(), len(faults)-1)
 	case refused && len(faults) == 1:
@@ -113,10 +117,6 @@ func (s *source) warning() string {
 		why = s.wrong.Error()
 	case s.wrong != nil:
 		why = "refused"
-	case s.silent != nil && s.kind == kindAPI:
-		why = "cannot be read from the database"
-	case s.silent != nil:
-		why = "cannot be read: " + s.silent.Error()
 	default:
 		return ""
 	}

@@ -41,7 +41,6 @@ type storedRule struct {
 	set      string
 	position int64
 	document string // as JSON, not sealed
-	stale    bool   // it was sealed with a secret that is not the first any more
 	created  time.Time
 }
 
@@ -88,7 +87,7 @@ func (s *Store) load(ctx context.Context) (*snapshot, error) {
 		if err := json.Unmarshal(plain, &r.rule); err != nil {
 			return nil, fmt.Errorf("the stored access rule %s of tenant %s is damaged: %w", id, of, err)
 		}
-		r.document, r.stale = string(plain), s.ring.Stale(sealed)
+		r.document = string(plain)
 		r.rule.ID, r.rule.Tenant, r.rule.Source = id, of, sourceOfSet(r.set)
 		snap.rules = append(snap.rules, r)
 	}
@@ -99,7 +98,7 @@ func (s *Store) load(ctx context.Context) (*snapshot, error) {
 type change struct {
 	remove []string // ids
 	write  []storedRule
-	// was are the tenant's rules from before; nil where they stay what they are, and are only sealed anew.
+	// was are the tenant's rules from before.
 	was map[string]storedRule
 }
 
@@ -132,9 +131,6 @@ func (s *Store) apply(ctx context.Context, revision int64, c change) (done bool,
 
 // tell writes the change into the activity log.
 func (c change) tell(ctx context.Context, tx *sqldb.Tx) error {
-	if c.was == nil {
-		return nil
-	}
 	before, after := map[string]json.RawMessage{}, map[string]json.RawMessage{}
 	for _, id := range c.remove {
 		if old, ok := c.was[id]; ok {
@@ -153,36 +149,6 @@ func (c change) tell(ctx context.Context, tx *sqldb.Tx) error {
 	e.Detail = map[string]string{"removed": strconv.Itoa(len(c.remove)), "written": strconv.Itoa(len(c.write))}
 	e.Before, e.After = activity.Diff(before, after)
 	return activity.Write(ctx, tx, e)
-}
-
-// reseal writes the rules anew that were sealed with a secret which is not the first any more, so that it can go: how many. Where
-// somebody changes rules at the same time, what is left is for the next start.
-func (s *Store) reseal(ctx context.Context) (n int, err error) {
-	snap, err := s.load(ctx)
-	if err != nil {
-		return 0, err
-	}
-	of := map[tenant.ID]*change{}
-	for _, r := range snap.rules {
-		if !r.stale {
-			continue
-		}
-		c := of[r.rule.Tenant]
-		if c == nil {
-			c = &change{}
-			of[r.rule.Tenant] = c
-		}
-		c.remove, c.write = append(c.remove, r.rule.ID), append(c.write, r)
-	}
-	for id, c := range of {
-		done, err := s.apply(tenant.With(ctx, id), snap.revision, *c)
-		if err != nil || !done {
-			return n, err
-		}
-		snap.revision++
-		n += len(c.write)
-	}
-	return n, nil
 }
 
 // rowsAtOnce is how many ids one statement names.
@@ -208,11 +174,17 @@ func (s *Store) insert(ctx context.Context, tx *sqldb.Tx, rules []storedRule) er
 	return err
 }
 
-// Sealed says where rules are kept; the ring is NewStore's.
-func Sealed(ring *secret.Ring) secret.Column {
-	return secret.Column{
-		Database: "management", Table: "access_rule", Name: "document", Key: []string{"tenant_id", "rule_id"}, Ring: ring,
-		Binding: func(key []string) []byte { return binding(tenant.ID(key[0]), key[1]) },
+// Sealed says where rules are kept, and what was kept of their sources; the ring is NewStore's.
+func Sealed(ring *secret.Ring) []secret.Column {
+	return []secret.Column{
+		{
+			Database: "management", Table: "access_rule", Name: "document", Key: []string{"tenant_id", "rule_id"}, Ring: ring,
+			Binding: func(key []string) []byte { return binding(tenant.ID(key[0]), key[1]) },
+		},
+		{
+			Database: "management", Table: "access_rule_copy", Name: "document", Key: []string{"tenant_id", "source"}, Ring: ring,
+			Binding: func(key []string) []byte { return copyBinding(tenant.ID(key[0]), key[1]) },
+		},
 	}
 }
 

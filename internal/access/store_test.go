@@ -380,7 +380,7 @@ func TestStoredRulesAreSealed(t *testing.T) {
 	}
 }
 
-func TestRulesAreSealedAnewAtTheStart(t *testing.T) {
+func TestRulesAndCopiesAreSealedAnew(t *testing.T) {
 	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
 		ring := func(secrets ...secret.String) *secret.Ring {
 			r, err := secret.NewRing(secrets)
@@ -406,12 +406,41 @@ func TestRulesAreSealedAnewAtTheStart(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		store := server(ring(after, before)).store
-		if n, err := store.reseal(t.Context()); n != 2 || err != nil {
-			t.Errorf("%d rules, %v", n, err)
+		acme := tenant.With(t.Context(), "acme")
+		store := server(ring(before)).store
+		if err := store.keepCopy(acme, "somewhere", &document{Text: []byte("[]"), Read: time.Unix(0, 0).UTC()}); err != nil {
+			t.Fatal(err)
 		}
-		if n, err := store.reseal(t.Context()); n != 0 || err != nil {
-			t.Errorf("and once more %d rules, %v", n, err)
+		for _, c := range Sealed(ring(after, before)) {
+			key := strings.Join(c.Key, ", ")
+			rows, err := db.AllTenants().Query(t.Context(), `SELECT `+key+`, `+c.Name+` FROM `+c.Table)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found [][3]string
+			for rows.Next() {
+				var row [3]string
+				if err := rows.Scan(&row[0], &row[1], &row[2]); err != nil {
+					t.Fatal(err)
+				}
+				found = append(found, row)
+			}
+			rows.Close()
+			if len(found) == 0 {
+				t.Errorf("%s holds nothing", c)
+			}
+			for _, row := range found {
+				sealed, err := c.Reseal(row[2], row[:2])
+				if err != nil || sealed == row[2] {
+					t.Fatalf("%s: %v", c, err)
+				}
+				if _, err := db.AllTenants().Exec(t.Context(), `UPDATE `+c.Table+` SET `+c.Name+` = ? WHERE `+c.Key[0]+` = ? AND `+c.Key[1]+` = ?`, sealed, row[0], row[1]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if d, err := server(ring(after)).store.copyOf(acme, "somewhere", 1<<10); err != nil || string(d.Text) != "[]" {
+			t.Errorf("%+v, %v", d, err)
 		}
 		if b := server(ring(after)); b.Ready() != nil || len(b.engine.Rules()) != 2 {
 			t.Errorf("%+v", b.Status())
@@ -420,6 +449,54 @@ func TestRulesAreSealedAnewAtTheStart(t *testing.T) {
 			t.Errorf("%+v", b.Status())
 		}
 	})
+}
+
+// Whoever tightens access.rules.api is told which stored rules break it, and can remove one after the other. Until then nothing is in
+// force that the settings forbid, and nothing without what may refuse.
+func TestStoredRulesThatBreakTheSettings(t *testing.T) {
+	db := testkit.SQLite(t, "management")
+	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
+	ring := testkit.Ring(t)
+	server := func(c APIConfig) *Rulebook {
+		e := sourceEngine()
+		e.options.Config.Rules.API = c
+		b, err := NewRulebook(RulebookOptions{
+			Engine: e, Config: fast(), Store: NewStore(db, feed, ring, (&testkit.Clock{}).Now), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Start(t.Context())
+		return b
+	}
+	here := tenant.With(t.Context(), tenant.Default)
+	good := strings.ReplaceAll(ruleText("good", "/good"), "backend.example.com", "other.example.org")
+	text := strings.TrimSuffix(rulesText("a", "b"), "]") + "," + good + "]"
+	if _, err := server(APIConfig{}).Replace(here, "team", rulesOf(t, text), Precondition{}); err != nil {
+		t.Fatal(err)
+	}
+	b := server(APIConfig{UpstreamHosts: []string{"*.example.org"}})
+	s := b.Status()[0]
+	if b.Ready() == nil || s.State != SourceRefused || len(s.Faults) != 2 || s.Faults[0].Rule != "a" || s.Faults[1].Rule != "b" || s.Faults[0].Path != "upstream.url" {
+		t.Fatalf("%+v", s)
+	}
+	if w := b.Warnings(); len(w) != 1 || !strings.Contains(w[0], "rule a: upstream.url") {
+		t.Error(w)
+	}
+	if _, err := b.Put(here, "team", rulesOf(t, strings.ReplaceAll(good, "good", "new"))[0], false, Precondition{}); !errors.Is(err, ErrRulesRefused) {
+		t.Error(err)
+	}
+	for _, id := range []string{"a", "b"} {
+		if b.Ready() == nil {
+			t.Errorf("ready with the rule %s", id)
+		}
+		if _, err := b.Remove(here, id, Precondition{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b.Ready() != nil || ids(b.engine) != "good" {
+		t.Errorf("%v, %s in force", b.Ready(), ids(b.engine))
+	}
 }
 
 func TestPrecondition(t *testing.T) {

@@ -148,7 +148,7 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	collectLess()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	idle := a.background(background)
-	a.log.InfoContext(ctx, "listening", "public", a.PublicURL(), "admin", a.AdminURL(), "profile", string(a.cfg.Profile))
+	a.log.InfoContext(ctx, "listening", a.addresses()...)
 	go ready()
 	err := web.Serve(ctx, web.Grace{Health: a.health, Delay: a.cfg.Serve.StopDelay}, a.listeners...)
 	stop()
@@ -170,6 +170,38 @@ func (a *App) closeListeners() error {
 
 // Development reports whether the server runs the development profile.
 func (a *App) Development() bool { return a.cfg.Profile == config.Development }
+
+// addresses are those of all listeners, with the profile, for the log.
+func (a *App) addresses() []any {
+	list := []any{"public", a.PublicURL(), "admin", a.AdminURL()}
+	for _, d := range a.DoorAddresses() {
+		list = append(list, d.Name, d.Address)
+	}
+	return append(list, "profile", string(a.cfg.Profile))
+}
+
+// DoorAddress says where one of the doors is bound.
+type DoorAddress struct {
+	// Name is proxy, decisions or ext_authz.
+	Name string
+	// Address is host and port, or unix: and the path of a socket.
+	Address string
+}
+
+// DoorAddresses gives the doors that are open, as New bound them.
+func (a *App) DoorAddresses() []DoorAddress {
+	var list []DoorAddress
+	for _, l := range a.listeners {
+		if l.Name != "public" && l.Name != "admin" {
+			address := l.Addr().String()
+			if l.Addr().Network() == "unix" {
+				address = "unix:" + address
+			}
+			list = append(list, DoorAddress{l.Name, address})
+		}
+	}
+	return list
+}
 
 // PublicURL is where the outside reaches the public listener, with a slash at the end.
 func (a *App) PublicURL() string { return a.cfg.Serve.Public.BaseURL }

@@ -43,14 +43,13 @@ func sealing() []string { return []string{"management", "oauth", "activity"} }
 // sealedColumns is every column that holds sealed values, but for those of package seal itself. A column that migrations call
 // {{sealed}} and that is not here fails a test: what it holds would be lost when a secret goes.
 func sealedColumns(system *secret.Ring) []secret.Column {
-	return []secret.Column{
+	return append(access.Sealed(system.For(forRules)),
 		keys.Sealed(system.For(forSigningKeys)),
 		identity.Sealed(system.For(forCredentials)),
 		courier.Sealed(system.For(forMessages)),
 		selfservice.Sealed(system.For(forFlows)),
-		access.Sealed(system.For(forRules)),
 		activity.Sealed(system.For(forActivity)),
-	}
+	)
 }
 
 // newSeals makes what keeps the secrets in order, and has the ring of the system secrets recognize what retired ones have

@@ -4,7 +4,7 @@
 CREATE TABLE access_rule_copy (
     tenant_id {{key}}  NOT NULL,
     source    {{key}}  NOT NULL,
-    document  {{text}} NOT NULL,
+    document  {{sealed}} NOT NULL,
     read_at   {{time}} NOT NULL,
     PRIMARY KEY (tenant_id, source)
 );
