@@ -32,6 +32,8 @@ type api struct {
 	endpoint string
 	key      string
 	http     *http.Client
+	// local says that there is no server: the answers come from this process.
+	local bool
 }
 
 // addEndpointFlags gives a command the address of the admin API. The key has no flag: process arguments are readable by
@@ -42,10 +44,25 @@ func addEndpointFlags(cmd *cobra.Command) {
 		endpoint = defaultEndpoint
 	}
 	flags := cmd.PersistentFlags()
-	flags.StringP("endpoint", "e", endpoint, "address of the admin API, or unix:/path of its socket; also "+endpointVariable+". A key for it is read from "+adminKeyVariable)
+	flags.StringP("endpoint", "e", endpoint, "address of the admin API, or unix:/path of its socket; also "+endpointVariable)
+	addAdminKeyFlag(cmd)
 	flags.String("client-cert", "", "PEM file of a client certificate that opens the admin API, with its chain")
 	flags.String("client-key", "", "PEM file of that certificate's private key")
 	addTLSFlag(cmd)
+}
+
+// addAdminKeyFlag gives a command a file with the key of the admin API. The key itself has no flag.
+func addAdminKeyFlag(cmd *cobra.Command) {
+	cmd.PersistentFlags().String("admin-key-file", "", "file whose first line is the key of the admin API; else it is read from "+adminKeyVariable)
+}
+
+// adminKey is the key of the admin API; empty where there is none.
+func adminKey(cmd *cobra.Command) (string, error) {
+	name, _ := cmd.Flags().GetString("admin-key-file")
+	if name == "" {
+		return strings.TrimSpace(os.Getenv(adminKeyVariable)), nil
+	}
+	return firstLine(cmd, "--admin-key-file", name)
 }
 
 func addTLSFlag(cmd *cobra.Command) {
@@ -61,11 +78,8 @@ func newAPI(cmd *cobra.Command) (*api, error) {
 	if endpoint, err = reach(cmd, client, "endpoint", endpoint); err != nil {
 		return nil, err
 	}
-	return &api{
-		endpoint: endpoint,
-		key:      strings.TrimSpace(os.Getenv(adminKeyVariable)),
-		http:     client,
-	}, nil
+	key, err := adminKey(cmd)
+	return &api{endpoint: endpoint, key: key, http: client}, err
 }
 
 // reach has the client connect to the address that the flag gave, which may be a socket, and returns what its requests begin with.
@@ -164,10 +178,13 @@ func (a *api) do(req *http.Request, out any) (http.Header, error) {
 	}
 	header, err := exchange(a.http, req, "--endpoint", out)
 	var no *refusal
+	if a.local && errors.As(err, &no) {
+		return nil, errors.New(printable(no.reason))
+	}
 	if errors.As(err, &no) && no.status == http.StatusUnauthorized {
-		no.hint = "Put an admin key of this server into the environment as " + adminKeyVariable + ", or show a certificate with --client-cert"
+		no.hint = "Put an admin key of this server into the environment as " + adminKeyVariable + ", name a file that has it with --admin-key-file, or show a certificate with --client-cert"
 		if a.key != "" {
-			no.hint = "The key in " + adminKeyVariable + " is not one of this server's"
+			no.hint = "The key in " + adminKeyVariable + ", or in the file of --admin-key-file, does not open this server"
 		}
 	}
 	return header, err

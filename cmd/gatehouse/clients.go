@@ -113,20 +113,20 @@ func clientFromFlags(cmd *cobra.Command) (document, error) {
 	if secretFile == "" {
 		return client, nil
 	}
-	secret, err := readSecret(cmd, secretFile)
+	secret, err := firstLine(cmd, "--secret-file", secretFile)
 	client["client_secret"] = secret
 	return client, err
 }
 
-// readSecret is the first line of the file that --secret-file names.
-func readSecret(cmd *cobra.Command, name string) (string, error) {
+// firstLine is the first line of the file that a flag names.
+func firstLine(cmd *cobra.Command, flag, name string) (string, error) {
 	content, err := readInput(cmd, name)
 	if err != nil {
-		return "", fmt.Errorf("--secret-file: %w", err)
+		return "", fmt.Errorf("%s: %w", flag, err)
 	}
 	line, _, _ := strings.Cut(string(content), "\n")
 	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return "", fmt.Errorf("--secret-file %s: the first line is empty", name)
+		return "", fmt.Errorf("%s %s: the first line is empty", flag, name)
 	}
 	return line, nil
 }

@@ -39,6 +39,7 @@ func dataCommand() *cobra.Command {
 	flags.StringArray("from-config", nil, "configuration file whose databases have the data; repeat for several, later ones win. Of the environment, GATEHOUSE_DATABASES_… is left out: that is the target's")
 	flags.String("client-cert", "", "PEM file of a client certificate that opens the admin API, with its chain")
 	flags.String("client-key", "", "PEM file of that certificate's private key")
+	addAdminKeyFlag(cmd)
 	addTLSFlag(cmd)
 	addFormatFlag(cmd)
 	return cmd
@@ -246,7 +247,8 @@ func dataServer(cmd *cobra.Command, endpoint string) (*app.DataServer, error) {
 	if endpoint, err = reach(cmd, client, "from", endpoint); err != nil {
 		return nil, err
 	}
-	return &app.DataServer{Endpoint: endpoint, Key: strings.TrimSpace(os.Getenv(adminKeyVariable)), Client: client}, nil
+	key, err := adminKey(cmd)
+	return &app.DataServer{Endpoint: endpoint, Key: key, Client: client}, err
 }
 
 // dataTarget reads --to and --to-config.

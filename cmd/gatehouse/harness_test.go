@@ -89,7 +89,14 @@ log: {level: error}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load([]string{file, write(t, dir, "more.yaml", more)}, nil)
+	serve(t, file, write(t, dir, "more.yaml", more))
+	return server{public: "http://" + public, admin: "http://" + admin}
+}
+
+// serve runs the server of a configuration for the length of the test.
+func serve(t *testing.T, files ...string) {
+	t.Helper()
+	cfg, err := config.Load(files, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +118,6 @@ log: {level: error}
 	case <-time.After(time.Minute):
 		t.Fatal("the server does not become ready")
 	}
-	return server{public: "http://" + public, admin: "http://" + admin}
 }
 
 // clientCertificate writes a certificate that nobody signed but itself, and its key.

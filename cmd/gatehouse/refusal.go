@@ -11,6 +11,7 @@ import (
 type refusal struct {
 	status                   int
 	message, requestID, hint string
+	reason                   string // the part of the message that says what is wrong in particular
 	details                  json.RawMessage
 }
 
@@ -35,7 +36,7 @@ func refused(resp *http.Response, body []byte, flag string) *refusal {
 	}
 	_ = json.Unmarshal(body, &answer)
 	var parts []string
-	var word string
+	var word, reason string
 	var object struct {
 		Message, Reason, Request string
 		Details                  json.RawMessage
@@ -45,9 +46,10 @@ func refused(resp *http.Response, body []byte, flag string) *refusal {
 		parts = []string{word, answer.Description}
 	case json.Unmarshal(answer.Error, &object) == nil:
 		parts = []string{object.Message, object.Reason}
+		reason = object.Reason
 		answer.RequestID = object.Request
 	}
-	r := &refusal{status: resp.StatusCode, message: joinWords(parts), requestID: answer.RequestID, details: object.Details}
+	r := &refusal{status: resp.StatusCode, message: joinWords(parts), requestID: answer.RequestID, reason: reason, details: object.Details}
 	if r.message == "" {
 		r.message = strings.ToLower(http.StatusText(resp.StatusCode)) + ", without an explanation"
 		r.hint = "Is " + flag + " right?"

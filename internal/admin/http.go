@@ -18,8 +18,10 @@ const (
 	route           = "/admin/admin-keys"
 	defaultPageSize = 100
 	maxPageSize     = 1000
-	// defaultGrace is how long a key that was rotated goes on, where nothing else is asked for.
+	// defaultGrace is how long a key that was rotated goes on, and defaultSpan how long a new one lives, where nothing else is
+	// asked for.
 	defaultGrace = 24 * time.Hour
+	defaultSpan  = 90 * 24 * time.Hour
 )
 
 var (
@@ -68,17 +70,24 @@ type idIn struct {
 
 type createIn struct {
 	Body struct {
-		Tenant    tenant.ID  `json:"tenant"`
-		Name      string     `json:"name"`
-		Role      actor.Role `json:"role"`
-		Only      []string   `json:"only"`
-		ExpiresAt time.Time  `json:"expires_at"`
+		// Tenant is the request's where it is not given.
+		Tenant tenant.ID  `json:"tenant"`
+		Name   string     `json:"name"`
+		Role   actor.Role `json:"role"`
+		Only   []string   `json:"only"`
+		// Expires is as ParseExpiry reads it; 90d where it is not given.
+		Expires string `json:"expires"`
 	} `body:"json"`
 }
 
-// create makes a key for the request's tenant unless the body names another. One without expires_at does not expire.
 func (h *Handler) create(ctx context.Context, in createIn) (web.Reply[Made], error) {
-	n := New{Tenant: in.Body.Tenant, Name: in.Body.Name, Role: in.Body.Role, Only: in.Body.Only, Expires: in.Body.ExpiresAt.UTC().Truncate(time.Microsecond)}
+	n := New{Tenant: in.Body.Tenant, Name: in.Body.Name, Role: in.Body.Role, Only: in.Body.Only, Expires: h.Store.now().Add(defaultSpan)}
+	if in.Body.Expires != "" {
+		var err error
+		if n.Expires, err = ParseExpiry(in.Body.Expires, h.Store.now()); err != nil {
+			return web.Reply[Made]{}, ErrInvalid.With("expires: " + err.Error() + ".")
+		}
+	}
 	if n.Tenant == "" {
 		n.Tenant, _ = tenant.From(ctx)
 	}
@@ -103,8 +112,9 @@ type rotateIn struct {
 	Body struct {
 		// Grace is how long the old key goes on: "0s", "36h", "7d". Default: 24h.
 		Grace string `json:"grace"`
-		// ExpiresAt is when the new one ends. Default: it lives as long as the old one was made for.
-		ExpiresAt time.Time `json:"expires_at"`
+		// Expires is when the new one ends, as ParseExpiry reads it; where it is not given, it lives as long as the old one was
+		// made for.
+		Expires string `json:"expires"`
 	} `body:"json,optional"`
 }
 
@@ -116,8 +126,14 @@ func (h *Handler) rotate(ctx context.Context, in rotateIn) (web.Reply[Made], err
 			return web.Reply[Made]{}, ErrInvalid.With("grace: " + err.Error() + ".")
 		}
 	}
-	expires := in.Body.ExpiresAt.UTC().Truncate(time.Microsecond)
-	made, err := h.Store.Rotate(ctx, in.ID, within(ctx), grace, expires, !expires.IsZero())
+	var expires time.Time
+	if in.Body.Expires != "" {
+		var err error
+		if expires, err = ParseExpiry(in.Body.Expires, h.Store.now()); err != nil {
+			return web.Reply[Made]{}, ErrInvalid.With("expires: " + err.Error() + ".")
+		}
+	}
+	made, err := h.Store.Rotate(ctx, in.ID, within(ctx), grace, expires, in.Body.Expires != "")
 	return created(ctx, made), err
 }
 

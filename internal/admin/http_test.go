@@ -47,7 +47,7 @@ func TestAPIOfKeys(t *testing.T) {
 	f := newFixture(t, testkit.SQLite(t, "management"))
 	root := caller{f.listener(), "acme.test", configured}
 	var made, again, next, old madeView
-	header := root.send(t, http.MethodPost, "/admin/admin-keys", `{"name":"deploys","role":"operator","only":["clients"],"expires_at":"2026-04-01T00:00:00Z"}`, http.StatusCreated, &made)
+	header := root.send(t, http.MethodPost, "/admin/admin-keys", `{"name":"deploys","role":"operator","only":["clients"],"expires":"2026-04-01"}`, http.StatusCreated, &made)
 	if made.Tenant != "acme" || made.State != "active" || !strings.HasPrefix(made.Key, "gh_admin_") || header.Get("Location") != "/admin/admin-keys/"+made.ID {
 		t.Errorf("%+v %v", made, header)
 	}
@@ -65,8 +65,8 @@ func TestAPIOfKeys(t *testing.T) {
 	root.send(t, http.MethodDelete, "/admin/admin-keys/"+next.ID, "", http.StatusNoContent, nil)
 	caller{root.h, "acme.test", next.Key}.send(t, http.MethodPost, "/admin/clients", "", http.StatusUnauthorized, nil)
 	for _, wrong := range []string{
-		`{"role":"operator"}`, `{"name":"a","role":"root"}`, `{"name":"a","role":"viewer","expires_at":"2020-01-01T00:00:00Z"}`,
-		`{"name":"a","role":"viewer","tenant":"A B"}`, `{"name":"a","role":"viewer","only":["/x"]}`, `{"name":"a","role":"viewer","rolle":"x"}`, ``,
+		`{"role":"operator"}`, `{"name":"a","role":"root"}`, `{"name":"a","role":"viewer","expires":"2020-01-01"}`,
+		`{"name":"a","role":"viewer","tenant":"A B"}`, `{"name":"a","role":"viewer","only":["/x"]}`, `{"name":"a","role":"viewer","rolle":"x"}`, `{"name":"a","role":"viewer","expires":"soon"}`, ``,
 	} {
 		root.send(t, http.MethodPost, "/admin/admin-keys", wrong, http.StatusBadRequest, nil)
 	}
@@ -118,9 +118,13 @@ func TestAdministratorsOfATenantStayThere(t *testing.T) {
 	if len(list) != 1 || list[0].ID != mine.ID {
 		t.Errorf("listed are %+v", list)
 	}
-	var made madeView
+	var made, eternal madeView
 	me.send(t, http.MethodPost, "/admin/admin-keys", `{"name":"a","role":"admin"}`, http.StatusCreated, &made)
-	if made.Tenant != "acme" || !made.ExpiresAt.IsZero() {
+	me.send(t, http.MethodPost, "/admin/admin-keys/"+made.ID+"/rotate", `{"expires":"never"}`, http.StatusCreated, &eternal)
+	if !eternal.ExpiresAt.IsZero() {
+		t.Errorf("%+v", eternal)
+	}
+	if made.Tenant != "acme" || !made.ExpiresAt.Equal(f.clock.Now().Add(90*24*time.Hour)) {
 		t.Errorf("%+v", made)
 	}
 }

@@ -21,7 +21,9 @@ func TestEveryAdminRouteSaysWhoMayCallIt(t *testing.T) {
 	a := newApp(t, "")
 	routes := slices.Clone(a.listeners[1].Handler.(*web.Mux).Routes())
 	path := func(r web.Route) string { _, p, _ := strings.Cut(r.Pattern, " "); return p }
-	slices.SortFunc(routes, func(x, y web.Route) int { return cmp.Or(cmp.Compare(path(x), path(y)), cmp.Compare(x.Pattern, y.Pattern)) })
+	slices.SortFunc(routes, func(x, y web.Route) int {
+		return cmp.Or(cmp.Compare(path(x), path(y)), cmp.Compare(x.Pattern, y.Pattern))
+	})
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
 	for _, r := range routes {

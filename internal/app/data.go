@@ -13,7 +13,6 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/seal"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
-	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
 // openGate has the server refuse writes where its management database says so, and refuses to start on a part of a copy.
@@ -129,10 +128,6 @@ func fits(ctx context.Context, d *databases, system []secret.String) error {
 	if err != nil {
 		return err
 	}
-	dbs := map[string]*sqldb.DB{}
-	for _, name := range sealing() {
-		dbs[name] = d.byName[name]
-	}
-	seals := seal.Seals{Store: seal.NewStore(dbs), System: ring}
+	seals := seal.Seals{Store: seal.NewStore(d.sealing()), System: ring}
 	return seals.Inherit(ctx)
 }

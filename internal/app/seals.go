@@ -40,6 +40,15 @@ const (
 // sealing are the logical databases that hold sealed values.
 func sealing() []string { return []string{"management", "oauth", "activity"} }
 
+// sealing are those of the databases.
+func (d *databases) sealing() map[string]*sqldb.DB {
+	dbs := map[string]*sqldb.DB{}
+	for _, name := range sealing() {
+		dbs[name] = d.byName[name]
+	}
+	return dbs
+}
+
 // sealedColumns is every column that holds sealed values, but for those of package seal itself. A column that migrations call
 // {{sealed}} and that is not here fails a test: what it holds would be lost when a secret goes.
 func sealedColumns(system *secret.Ring) []secret.Column {
@@ -55,16 +64,12 @@ func sealedColumns(system *secret.Ring) []secret.Column {
 // newSeals makes what keeps the secrets in order, and has the ring of the system secrets recognize what retired ones have
 // authenticated. Rings of purposes are derived after that.
 func newSeals(ctx context.Context, a *App, s shared) (*seal.Seals, error) {
-	dbs := map[string]*sqldb.DB{}
-	for _, name := range sealing() {
-		dbs[name] = a.databases.byName[name]
-	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "server"
 	}
 	seals := &seal.Seals{
-		Store: seal.NewStore(dbs), System: s.system, Cookie: s.cookie, Purposes: []string{forTokens, forSessions, forClientSecrets, forAdminKeys},
+		Store: seal.NewStore(a.databases.sealing()), System: s.system, Cookie: s.cookie, Purposes: []string{forTokens, forSessions, forClientSecrets, forAdminKeys},
 		Server: host + "-" + secret.Random(6), Now: now, Log: a.log,
 	}
 	there, err := a.knowsSeals(ctx)

@@ -24,6 +24,8 @@ var (
 	// ErrFrozen says that the database takes no writes for now, as Freeze asked; nothing was written. It is an
 	// ErrUnavailable, too.
 	ErrFrozen = errors.New("the database takes no writes for now")
+	// ErrHeld says that another process uses an embedded database. It is an ErrUnavailable, too.
+	ErrHeld = errors.New("another process uses the database")
 	// ErrNoTenant says that the context names no tenant.
 	ErrNoTenant = errors.New("the context names no tenant; ask for AllTenants by name if the work is for all of them")
 	// ErrUnbound says that a statement does not name :tenant.

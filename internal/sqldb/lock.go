@@ -44,5 +44,14 @@ func heldBy(f *os.File, path string) error {
 	if holder == "" {
 		holder = "another process"
 	}
-	return fmt.Errorf("the database %s is in use by %s; an embedded database serves one process at a time: stop the other one, or use PostgreSQL or MySQL for several", strings.TrimSuffix(path, ".lock"), holder)
+	return heldError(fmt.Sprintf("the database %s is in use by %s; an embedded database serves one process at a time: stop the other one, or use PostgreSQL or MySQL for several", strings.TrimSuffix(path, ".lock"), holder))
 }
+
+// heldError is an ErrHeld that says by whom.
+type heldError string
+
+// Error implements error.
+func (e heldError) Error() string { return string(e) }
+
+// Is tells that it is an ErrHeld.
+func (heldError) Is(target error) bool { return target == ErrHeld }
