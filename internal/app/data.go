@@ -55,10 +55,7 @@ func (s DataSource) with(ctx context.Context, do func(from dataset.Origin) error
 func FreezeData(ctx context.Context, of DataSource, why string) (o dataset.Overview, err error) {
 	ctx = atConsole(ctx)
 	return o, of.with(ctx, func(from dataset.Origin) error {
-		if err := from.Freeze(ctx, why); err != nil {
-			return err
-		}
-		o, err = from.Overview(ctx)
+		o, err = dataset.Freeze(ctx, from, why)
 		return err
 	})
 }

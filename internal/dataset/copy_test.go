@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -215,6 +216,24 @@ func TestAFreezeWithoutAReasonIsOne(t *testing.T) {
 	}
 	if err := gate.Open(t.Context()); err != nil || !db.Frozen() || gate.Last().Frozen == "" {
 		t.Errorf("%v, %+v", err, gate.Last())
+	}
+}
+
+// halfway is an origin whose freezes are interrupted when writes are refused already.
+type halfway struct{ dataset.Origin }
+
+func (h halfway) Freeze(ctx context.Context, why string) error {
+	return errors.Join(h.Origin.Freeze(ctx, why), context.Canceled)
+}
+
+// Who ends a freeze half-way is told what became of it.
+func TestAFreezeThatIsInterrupted(t *testing.T) {
+	origin, _ := serve(testkit.SQLite(t, "management"))
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := dataset.Freeze(ctx, halfway{origin.Origin}, "a test")
+	cancel()
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "gatehouse data thaw") {
+		t.Error(err)
 	}
 }
 

@@ -106,6 +106,9 @@ func (s *Server) send(ctx context.Context, method, path string, body any) (*http
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, fmt.Errorf("ended before the server answered: %w", err)
+		}
 		return nil, fmt.Errorf("the server cannot be reached: %w", err)
 	}
 	if resp.StatusCode == http.StatusOK {

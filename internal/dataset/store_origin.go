@@ -3,6 +3,7 @@ package dataset
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -80,6 +81,24 @@ func count(ctx context.Context, logical string, db *sqldb.DB, wanted func(migrat
 		all += n
 	}
 	return all, nil
+}
+
+// askedAfter is how long a freeze that failed is asked after.
+const askedAfter = 10 * time.Second
+
+// Freeze has the servers of the origin refuse writes, and returns what is then true. Where it fails, because it was interrupted or
+// a write does not end, its error says whether writes are refused all the same.
+func Freeze(ctx context.Context, from Origin, why string) (Overview, error) {
+	err := from.Freeze(ctx, why)
+	if err == nil {
+		return from.Overview(ctx)
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), askedAfter)
+	defer cancel()
+	if o, e := from.Overview(limited); e == nil && o.Frozen != "" {
+		err = fmt.Errorf("%w\nWrites are refused all the same, and perhaps not by every server yet: freeze again, or end it with `gatehouse data thaw`", err)
+	}
+	return Overview{}, err
 }
 
 // NewOrigin returns the Origin that databases are. feed is the management database's; it need not run.
