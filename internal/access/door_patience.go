@@ -9,14 +9,16 @@ import (
 // patience is a context that ends when deciding has taken too long. Most decisions wait for nothing, so it takes no timer before
 // somebody asks when it ends.
 type patience struct {
-	context.Context //nolint:containedctx // it is the context
+	context.Context //nolint:containedctx // it implements a context around the door's, and ends with the decision that it is made for
 	limit           time.Duration
 	now             func() time.Time
 
 	mu    sync.Mutex
 	began time.Time
-	timed context.Context //nolint:containedctx // it is the same, with a timer
-	ends  []context.CancelFunc
+	timed context.Context //nolint:containedctx // it is the door's with a timer, made when somebody first asks for Done; a method has no argument to pass it by
+	// ends let the timers go. There is another timer after each body that was waited for: a context cannot end later than it once
+	// said, and what a handler has derived from the earlier one must not be cancelled before the decision is over.
+	ends []context.CancelFunc
 }
 
 func (p *patience) withTimer() context.Context {

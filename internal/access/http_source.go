@@ -16,10 +16,7 @@ type httpReader struct {
 	dress  func(*http.Request)
 	client *http.Client
 	limit  int64
-
-	etag, modified string // of what was read last
-	known          digest
-	latest         document
+	lastRead
 }
 
 func newHTTPReader(at location, c SourceConfig, limit int64) *httpReader {
@@ -60,26 +57,5 @@ func (r *httpReader) read(ctx context.Context) ([]Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.etag, r.modified = res.Header.Get("ETag"), res.Header.Get("Last-Modified")
-	if r.known.same(text) {
-		return nil, errUnchanged
-	}
-	r.latest = document{Text: text, ETag: r.etag, Modified: r.modified}
-	return parseDocument(text, r.name)
-}
-
-// said implements remembering.
-func (r *httpReader) said() *document {
-	d := r.latest
-	r.latest = document{}
-	return &d
-}
-
-// resume implements remembering.
-func (r *httpReader) resume(d *document) {
-	if r.known.valid {
-		return
-	}
-	r.etag, r.modified = d.ETag, d.Modified
-	r.known.same(d.Text)
+	return r.take(r.name, document{Text: text, ETag: res.Header.Get("ETag"), Modified: res.Header.Get("Last-Modified")})
 }

@@ -19,10 +19,7 @@ type bucketReader struct {
 	store  *minio.Core
 	bucket bucket
 	limit  int64
-
-	etag   string // of what was read last
-	known  digest
-	latest document
+	lastRead
 }
 
 func newBucketReader(at location, keys S3Config, limit int64) (*bucketReader, error) {
@@ -73,28 +70,7 @@ func (r *bucketReader) read(ctx context.Context) ([]Rule, error) {
 	if err != nil {
 		return nil, bucketError(err)
 	}
-	r.etag = info.ETag
-	if r.known.same(text) {
-		return nil, errUnchanged
-	}
-	r.latest = document{Text: text, ETag: r.etag}
-	return parseDocument(text, r.name)
-}
-
-// said implements remembering.
-func (r *bucketReader) said() *document {
-	d := r.latest
-	r.latest = document{}
-	return &d
-}
-
-// resume implements remembering.
-func (r *bucketReader) resume(d *document) {
-	if r.known.valid {
-		return
-	}
-	r.etag = d.ETag
-	r.known.same(d.Text)
+	return r.take(r.name, document{Text: text, ETag: info.ETag})
 }
 
 // bucketError says what the store said, without the URL that was asked, which may be signed.

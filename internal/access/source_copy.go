@@ -20,6 +20,39 @@ type remembering interface {
 	resume(d *document)
 }
 
+// lastRead is what a reader of a remote source knows of what it read last.
+type lastRead struct {
+	etag, modified string
+	known          digest
+	latest         document
+}
+
+// take reads the rules of what a source says now; errUnchanged where it said the same before.
+func (l *lastRead) take(name string, d document) ([]Rule, error) {
+	l.etag, l.modified = d.ETag, d.Modified
+	if l.known.same(d.Text) {
+		return nil, errUnchanged
+	}
+	l.latest = d
+	return parseDocument(d.Text, name)
+}
+
+// said implements remembering.
+func (l *lastRead) said() *document {
+	d := l.latest
+	l.latest = document{}
+	return &d
+}
+
+// resume implements remembering.
+func (l *lastRead) resume(d *document) {
+	if l.known.valid {
+		return
+	}
+	l.etag, l.modified = d.ETag, d.Modified
+	l.known.same(d.Text)
+}
+
 // backup is what was kept of a source, of which nothing is in force yet.
 type backup struct {
 	rules []Rule
