@@ -30,11 +30,15 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
+	var other couldNotRun
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &usage):
 		fmt.Fprintf(errs, "gatehouse: %v\nRun `%s --help` for what it takes.\n", err, usage.command)
+		return 2
+	case errors.As(err, &other):
+		fmt.Fprintf(errs, "gatehouse: %v\n", err)
 		return 2
 	default:
 		fmt.Fprintf(errs, "gatehouse: %v\n", err)
@@ -48,13 +52,13 @@ func newRoot() *cobra.Command {
   gatehouse clients create --grant-type client_credentials --scope read
   gatehouse perform client-credentials --client-id ID --scope read`,
 		serveCommand(), provisionCommand(), migrateCommand(), configCommand(), keysCommand(), adminCommand(), dataCommand(), clientsCommand(), identitiesCommand(), rulesCommand(), activityCommand(), courierCommand(), introspectCommand(),
-		performCommand(), versionCommand(), completionCommand())
+		hardenCommand(), performCommand(), versionCommand(), completionCommand())
 	root.Long = `Gatehouse is identity and access in one server: people sign in, applications get OAuth 2.0 and
 OpenID Connect tokens, requests are let through or turned away.
 
 serve, provision, migrate, config and admin work with a configuration file, data with two places. clients, identities, rules,
-activity, courier, keys and introspect speak to the admin API of a running server, whose address is --endpoint. perform
-plays an application.
+activity, courier, keys and introspect speak to the admin API of a running server, whose address is --endpoint. harden does
+either, or reads Kubernetes manifests. perform plays an application.
 
 Exit status: 0 done, 1 failed (standard error says why), 2 wrong usage.`
 	root.SilenceUsage, root.SilenceErrors = true, true

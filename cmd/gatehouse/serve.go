@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,18 @@ func loadConfig(cmd *cobra.Command, load func(files, environ []string) (*config.
 	return load(files, os.Environ())
 }
 
+// judged is load, but tells of everything at once that keeps a server from starting: what is not valid, and what package harden calls
+// critical in production.
+func judged(load func(files, environ []string) (*config.Config, error)) func(files, environ []string) (*config.Config, error) {
+	return func(files, environ []string) (*config.Config, error) {
+		draft, faults := config.Draft(files, environ)
+		if faults = append(faults, draft.Critical(time.Now(), faults)...); len(faults) > 0 {
+			return nil, faults
+		}
+		return load(files, environ)
+	}
+}
+
 func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Start the server",
@@ -40,7 +53,7 @@ listener on 127.0.0.1:4445. For anything but trying it out, set profile: product
   GATEHOUSE_DATABASES_DSN=postgres://… gatehouse serve -c gatehouse.yaml`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(cmd, config.Load)
+			cfg, err := loadConfig(cmd, judged(config.Load))
 			if err != nil {
 				return err
 			}
@@ -152,7 +165,7 @@ func configCommand() *cobra.Command {
 			Example: "  gatehouse config validate -c gatehouse.yaml",
 			Args:    none,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				cfg, err := loadConfig(cmd, config.Read)
+				cfg, err := loadConfig(cmd, judged(config.Read))
 				if err != nil {
 					return err
 				}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/dataset"
+	"github.com/gatehouse-iam/gatehouse/internal/harden"
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -30,13 +31,17 @@ type App struct {
 	gate      *dataset.Gate
 	features  *features
 	listeners []*web.Listener
+	judged    harden.Report // of the configuration
 }
 
 // New opens the databases, brings their schemas up to date where the configuration says so, and puts the features
-// together. It listens nowhere yet. What it opened is closed by Run, or at once when it fails.
+// together. In the production profile it refuses what package harden calls critical and nobody accepted. It listens nowhere yet. What it opened is closed by Run, or at once when it fails.
 func New(ctx context.Context, cfg *config.Config, version string) (*App, error) {
 	if err := cfg.Unwrap(ctx); err != nil {
 		return nil, err
+	}
+	if faults := cfg.Critical(now(), nil); len(faults) > 0 {
+		return nil, faults
 	}
 	log := telemetry.NewLogger(os.Stderr, cfg.Log, telemetry.ContextAttr{Key: "request_id", Value: web.RequestID})
 	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version)}
@@ -60,6 +65,8 @@ func (a *App) assemble(ctx context.Context, version string) error {
 	if err := a.openGate(ctx); err != nil {
 		return err
 	}
+	a.judged = harden.Judge(now(), nil, a.cfg.Facts(now(), "", nil))
+	a.sayWhatIsAccepted(ctx)
 	a.sayWhereDataIs(ctx)
 	f, err := newFeatures(ctx, a)
 	if err != nil {

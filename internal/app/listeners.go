@@ -37,7 +37,7 @@ func (a *App) options(name string, c web.Config) web.Options {
 	measure := a.metrics.Listener(name)
 	o.Measure = func(pattern string) web.Recorder { return measure(pattern) }
 	o.Trace = a.tracing.HTTP(name)
-	o.RequireHTTPS = a.cfg.Profile == config.Production && !c.Local()
+	o.RequireHTTPS = a.cfg.Profile == config.Production && !c.Local() && !a.accepts("listener-plain-http")
 	// The admin API takes JSON from programs; a browser that is on some other site has no business there.
 	o.RefuseCrossOrigin = name == "admin"
 	return o

@@ -1,12 +1,12 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/transit"
@@ -48,9 +48,7 @@ func (c *Config) check(faults *Faults) {
 	c.section(faults, "account", c.Account.Validate())
 	c.section(faults, "activity", c.Activity.Validate())
 	c.checkDoors(faults)
-	if c.Production() {
-		c.checkProduction(faults)
-	}
+	c.section(faults, "harden", c.Harden.Validate())
 }
 
 // fault adds a fault unless its key is already reported, with the place at which the key or what holds it was written.
@@ -145,15 +143,16 @@ func (c *Config) secretLists() []secretList {
 	}
 }
 
-// checkSecrets asks of every secret its length, and in production that it is there and hard to guess.
+// checkSecrets asks of every secret its length, and in production that it is there. Whether it is easily guessed is asked by package
+// harden.
 func (c *Config) checkSecrets(faults *Faults) {
-	for i, s := range c.secretLists() {
+	for _, s := range c.secretLists() {
 		if len(s.list) == 0 && c.Production() && s.path != "secrets.admin" {
 			c.fault(faults, s.path, "is missing: make one with `openssl rand -base64 32` and keep it where only the server reads it (%s names a file)",
 				envPrefix+strings.ToUpper(strings.ReplaceAll(s.path, ".", "_"))+fileSuffix)
 		}
 		for j := range s.list {
-			if wrong := c.wrongSecret(s, j, c.secretLists()[:i]); wrong != "" {
+			if wrong := c.wrongSecret(s, j); wrong != "" {
 				c.fault(faults, fmt.Sprintf("%s[%d]", s.path, j), "%s", wrong)
 			}
 		}
@@ -161,7 +160,7 @@ func (c *Config) checkSecrets(faults *Faults) {
 }
 
 // wrongSecret says what is wrong with one secret of a list, "" when nothing is.
-func (c *Config) wrongSecret(s secretList, i int, before []secretList) string {
+func (c *Config) wrongSecret(s secretList, i int) string {
 	one := s.list[i]
 	switch {
 	case transit.Wrapped(one) && s.path == "secrets.admin":
@@ -172,40 +171,9 @@ func (c *Config) wrongSecret(s secretList, i int, before []secretList) string {
 		return fmt.Sprintf("has fewer than %d characters", s.least)
 	case slices.Contains(s.list[:i], one):
 		return "is in the list a second time"
-	case !c.Production() || transit.Wrapped(one):
-		return "" // Unwrap looks at what is inside
-	case weak(one) != "":
-		return weak(one) + "; make one with `openssl rand -base64 32`"
-	}
-	for _, other := range before {
-		if slices.Contains(other.list, one) {
-			return "stands in " + other.path + " too: give each its own, so that losing one does not lose both"
-		}
 	}
 	return ""
 }
 
-// checkProduction refuses what is unsafe on a network.
-func (c *Config) checkProduction(faults *Faults) {
-	memory := errors.New("production does not keep data in memory, where it is lost with the process: give it a file or a server")
-	if c.Databases.DSN.Memory() {
-		c.fault(faults, "databases.dsn", "%s", memory)
-	}
-	for _, db := range c.Databases.All() {
-		if db.DSN.Memory() && c.derived["databases."+db.Name] == "" {
-			c.fault(faults, "databases."+db.Name, "%s", memory)
-		}
-	}
-	c.section(faults, "serve.public", c.Serve.Public.ValidateProduction())
-	if !c.Serve.Admin.Local() {
-		c.section(faults, "serve.admin", c.Serve.Admin.ValidateProduction())
-	}
-	if s := c.OAuth.Issuer; s != "" && !strings.HasPrefix(s, "https://") && c.derived["oauth.issuer"] == "" {
-		c.fault(faults, "oauth.issuer", "must start with https:// in production (OpenID Connect Core §2)")
-	}
-	if c.Log.LeakSensitiveValues {
-		c.fault(faults, "log.leak_sensitive_values", "must not be true in production: people's data and usable tokens would be in the log")
-	}
-	c.section(faults, "hashing", c.Hashing.ValidateProduction())
-	c.section(faults, "courier", c.Courier.ValidateProduction())
-}
+// shorter tells whether a secret has fewer characters than that.
+func shorter(s secret.String, least int) bool { return utf8.RuneCountInString(s.Reveal()) < least }

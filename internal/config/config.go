@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/admin"
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
+	"github.com/gatehouse-iam/gatehouse/internal/harden"
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
@@ -75,6 +76,8 @@ type Config struct {
 	Cache cache.Config `yaml:"cache"`
 	// Activity is the log of every administrative change and every security event.
 	Activity activity.Config `yaml:"activity"`
+	// Harden is what an operator accepts of what `gatehouse harden` finds.
+	Harden harden.Config `yaml:"harden"`
 
 	origins map[string]origin // of every value that was written
 	derived map[string]string // what a value that was not written follows from

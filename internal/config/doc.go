@@ -1,9 +1,9 @@
 // Package config is the one typed document that a server is started with: it gathers the Config structs of the features,
 // loads them, and says everything that is wrong with them at once.
 //
-// It owns the loading, the four databases' addresses, the system secrets, the two profiles and what production refuses;
-// what a feature's keys mean and which values they take is the feature's own (its Config and Validate). Only app and
-// cmd import it.
+// It owns the loading, the four databases' addresses, the system secrets and the two profiles. What is unsafe is judged by package
+// harden from the facts that this package gives; production refuses what is critical there. What a feature's keys mean and which
+// values they take is the feature's own (its Config and Validate). Only app and cmd import it.
 //
 // Layers, the later over the earlier, key by key (lists are replaced as a whole):
 //
@@ -20,11 +20,12 @@
 //	missing secrets      generated, kept in data_dir     refused
 //	weak secrets         refused under 16 characters     also placeholders and what is easily guessed
 //	admin listener       open, on this machine only      asks for a key of secrets.admin or a client certificate
-//	databases            memory allowed                  memory refused
+//	databases            memory allowed                  memory refused, and connections in the clear
 //	TLS to databases     as the server can               certificates and names checked, unless an address says otherwise
 //	migrations           at start                        by gatehouse migrate up, unless databases.auto_migrate
 //	public listener      plain HTTP allowed              TLS here or at a declared proxy, https base URL
 //	front-channel tokens on                              off unless a client is named
+//	what is refused      what is not valid               also each critical finding that harden.accept does not accept
 //
 // The names, defaults and meanings of all keys come from the structs and their comments: go generate reads the comments
 // into comments.json, from which Explain, Schema and Reference speak; a test fails when it is stale.

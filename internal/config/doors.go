@@ -58,10 +58,6 @@ func (c *Config) checkDoors(faults *Faults) {
 		c.section(faults, "serve.ext_authz", []error{errors.New("cors: browsers do not ask this listener: take it out, and say at the proxy or in Envoy which sites' pages may read answers")})
 	}
 	c.section(faults, "access", c.Access.Validate())
-	// The proxy is what browsers and applications reach. Who asks for decisions sits beside this server, as a rule without TLS.
-	if c.Production() && c.Serve.Proxy.Enabled {
-		c.section(faults, "serve.proxy", c.Serve.Proxy.ValidateProduction())
-	}
 }
 
 // Access gathers what the doors to applications read.

@@ -31,15 +31,24 @@ type Line struct {
 
 // Explain gives every key with its value, where it comes from and what it means, in the order of the document.
 func (c *Config) Explain() []Line {
-	e := &explainer{config: c, comments: embedded()}
+	words := embedded()
+	var lines []Line
+	c.each(func(k key, v reflect.Value) {
+		lines = append(lines, Line{
+			Key: k.path, Value: written(v), Source: c.source(k.path), Environment: k.environ(), Unit: words.unit(k), Meaning: words.of(k.field),
+		})
+	})
+	return lines
+}
+
+// each calls visit for every key that is written as one value, in the order of the document.
+func (c *Config) each(visit func(k key, v reflect.Value)) {
+	e := &explainer{visit}
 	e.group("", reflect.ValueOf(c).Elem(), true)
-	return e.lines
 }
 
 type explainer struct {
-	config   *Config
-	comments comments
-	lines    []Line
+	visit func(k key, v reflect.Value)
 }
 
 func (e *explainer) group(path string, v reflect.Value, fixed bool) {
@@ -48,7 +57,7 @@ func (e *explainer) group(path string, v reflect.Value, fixed bool) {
 	}
 }
 
-// value explains a key: groups and lists of groups line by line, everything else as one.
+// value visits a key: groups and lists of groups key by key, everything else as one.
 func (e *explainer) value(k key, v reflect.Value) {
 	for v.Kind() == reflect.Pointer && !v.IsNil() {
 		v = v.Elem()
@@ -63,21 +72,18 @@ func (e *explainer) value(k key, v reflect.Value) {
 		}
 		return
 	}
-	e.lines = append(e.lines, Line{
-		Key: k.path, Value: written(v), Source: e.source(k.path), Environment: k.environ(),
-		Unit: e.comments.unit(k), Meaning: e.comments.of(k.field),
-	})
+	e.visit(k, v)
 }
 
 // source says where a value comes from.
-func (e *explainer) source(path string) string {
-	if from, derived := e.config.derived[path]; derived {
+func (c *Config) source(path string) string {
+	if from, derived := c.derived[path]; derived {
 		if strings.Contains(from, " ") {
 			return from
 		}
 		return "from " + from
 	}
-	if at, there := e.config.origins[path]; there {
+	if at, there := c.origins[path]; there {
 		return at.String()
 	}
 	return "default"

@@ -20,6 +20,24 @@ func Load(files, environ []string) (*Config, error) {
 	return c, nil
 }
 
+// Draft is Read for who judges a configuration: it gives what could be read of one, and beside it all that makes it invalid.
+func Draft(files, environ []string) (*Config, Faults) { return read(files, environ) }
+
+// DraftOf is Draft of one document that is no file; name is what faults call it, profile is what it is read as, "" for what it says.
+func DraftOf(name string, content []byte, profile string) (*Config, Faults) {
+	var faults Faults
+	all := keysOf(reflect.TypeFor[Config]())
+	tree := newMapping(origin{})
+	if n := (&reader{file: name, faults: &faults}).read(content); n != nil && n.kind == mapping {
+		tree = tree.merge(n)
+	}
+	environ := []string{}
+	if profile != "" {
+		environ = append(environ, "GATEHOUSE_PROFILE="+profile)
+	}
+	return build(tree.merge(newEnvironment(environ, all, &faults).tree()), all, faults)
+}
+
 // Read is Load without generating secrets: it writes nothing, for those who only want to look.
 func Read(files, environ []string) (*Config, error) {
 	c, faults := read(files, environ)

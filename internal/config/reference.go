@@ -31,10 +31,10 @@ are not configuration and are left alone: ` + "`%FOREIGN%`" + `,
 
 **Profiles.** ` + "`development`" + ` starts without any configuration. ` + "`production`" + ` refuses missing, short, placeholder and easily
 guessed secrets, one secret in two lists, databases in memory, listeners on the network without TLS here or at a declared
-proxy, base URLs that are not https, cheap password hashes, and an admin listener that asks for no credential. In it
-response types that put tokens into the browser's address are off, connections to databases check certificates unless their
-address says otherwise, and the server does not change database schemas by
-itself.
+proxy, base URLs that are not https, cheap password hashes, databases reached in the clear, certificates for trying out, and an
+admin listener that asks for no credential: every critical check of [the hardening page](../hardening.md) that ` + "`harden.accept`" + `
+does not accept. In it response types that put tokens into the browser's address are off, and connections to databases check
+certificates unless their address says otherwise.
 `
 
 // referenceOf writes the page: a heading for each group, an entry for each key.

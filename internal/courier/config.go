@@ -186,14 +186,18 @@ func (c Config) Validate() []error {
 	return f
 }
 
-// ValidateProduction returns what would do for development, and must not be in production.
-func (c Config) ValidateProduction() []error {
-	var f faults
-	if server, err := parseURI(c.SMTP.ConnectionURI.Reveal()); err == nil && server.skipVerify {
-		f.add("smtp.connection_uri", "has skip_ssl_verify=true, by which anybody on the way reads all mails: name the certificate's "+
-			"authority in smtp.ca_path, or the certificate's name by the parameter server_name")
+// TLS says how mails go to the mail server: none where there is no server, checked, unchecked (TLS with any certificate), or clear.
+func (c SMTPConfig) TLS() string {
+	server, err := parseURI(c.ConnectionURI.Reveal())
+	switch {
+	case c.ConnectionURI == "" || err != nil:
+		return "none"
+	case !server.implicit && !server.startTLS:
+		return "clear"
+	case server.skipVerify:
+		return "unchecked"
 	}
-	return f
+	return "checked"
 }
 
 func (c SMTPConfig) validate(f *faults, used bool) {

@@ -13,9 +13,6 @@ func TestDefaultConfigIsValid(t *testing.T) {
 	if faults := DefaultConfig().Validate(); len(faults) > 0 {
 		t.Error(faults)
 	}
-	if faults := DefaultConfig().ValidateProduction(); len(faults) > 0 {
-		t.Error(faults)
-	}
 }
 
 func TestConfigFaults(t *testing.T) {
@@ -89,20 +86,14 @@ func TestConfigFaults(t *testing.T) {
 	}
 }
 
-func TestProductionBelievesNoCertificateUnseen(t *testing.T) {
-	c := DefaultConfig()
-	c.SMTP.ConnectionURI, c.SMTP.FromAddress = "smtps://u:hunter2@mail.example.com/?skip_ssl_verify=true", "a@example.com"
-	if faults := c.Validate(); len(faults) > 0 {
-		t.Error(faults)
-	}
-	faults := c.ValidateProduction()
-	if len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "smtp.connection_uri: ") || strings.Contains(faults[0].Error(), "hunter2") {
-		t.Error(faults)
-	}
-	if _, err := New(Options{Config: c}); err == nil || !strings.HasPrefix(err.Error(), "courier.smtp.connection_uri: ") {
-		t.Error(err)
-	}
-	if _, err := New(Options{Config: c, Development: true}); err != nil {
-		t.Error(err)
+func TestSMTPConfigTLS(t *testing.T) {
+	for uri, want := range map[string]string{
+		"": "none", "mail.example.com": "none", "smtps://u:hunter2@mail.example.com/": "checked", "smtp://mail.example.com/": "checked",
+		"smtps://u:hunter2@mail.example.com/?skip_ssl_verify=true": "unchecked", "smtp://mail.example.com/?disable_starttls=true": "clear",
+		"smtp://mail.example.com/?disable_starttls=true&skip_ssl_verify=true": "clear",
+	} {
+		if got := (SMTPConfig{ConnectionURI: secret.String(uri)}).TLS(); got != want {
+			t.Errorf("%s: %s, want %s", uri, got, want)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package courier
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 )
@@ -115,11 +114,6 @@ func (l *later) Unwrap() error { return l.cause }
 
 // New returns a courier. It reads the certificates that the configuration names, and sends nothing before Run.
 func New(o Options) (*Courier, error) {
-	if !o.Development {
-		if wrong := o.Config.ValidateProduction(); len(wrong) > 0 {
-			return nil, fmt.Errorf("courier.%w", wrong[0])
-		}
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -92,13 +92,13 @@ const (
 	leastBcrypt = 12
 )
 
-// ValidateProduction returns what is too cheap outside the development profile, each fault beginning with its key.
-func (c HashConfig) ValidateProduction() []error {
+// Cheap says which key makes hashes too cheap for anything but trying out, and why; "" and "" where none does.
+func (c HashConfig) Cheap() (key, why string) {
 	switch {
 	case c.Algorithm == Bcrypt && c.Bcrypt.Cost < leastBcrypt:
-		return []error{fmt.Errorf("bcrypt.cost: must be at least %d in production, is %d", leastBcrypt, c.Bcrypt.Cost)}
+		return "bcrypt.cost", fmt.Sprintf("is %d, and %d is the least", c.Bcrypt.Cost, leastBcrypt)
 	case c.Algorithm != Bcrypt && c.Memory*c.Time < leastArgon:
-		return []error{fmt.Errorf("memory: memory times time must be at least %d KiB in production", leastArgon)}
+		return "memory", fmt.Sprintf("is %d KiB, and memory times time must be at least %d KiB", c.Memory, leastArgon)
 	}
-	return nil
+	return "", ""
 }

@@ -105,27 +105,6 @@ func (c Config) Validate() []error {
 	return faults
 }
 
-// ValidateProduction returns what else is wrong in the production profile, where nothing may cross a network in
-// the clear. An admin listener that is Local may be left out of it.
-func (c Config) ValidateProduction() []error {
-	if c.socket() {
-		return nil
-	}
-	var faults []error
-	if c.TLS.CertFile == "" && len(c.TLS.TerminatedBy) == 0 {
-		faults = append(faults, errors.New("tls: the production profile serves no plain HTTP: give cert_file and key_file, or in terminated_by the networks of the proxy that ends TLS"))
-	}
-	if b, err := ParseBaseURL(c.BaseURL); err == nil && !b.Secure() {
-		faults = append(faults, errors.New("base_url: must start with https:// in the production profile"))
-	}
-	for i, n := range c.TLS.TerminatedBy {
-		if p, err := parseNetwork(n); err == nil && p.Bits() == 0 {
-			faults = append(faults, fmt.Errorf("tls.terminated_by[%d]: %q is everybody, so anybody could claim https: list the proxy's own network", i, n))
-		}
-	}
-	return faults
-}
-
 // Local reports whether the listener can be reached from this machine only: a socket or a loopback address.
 func (c Config) Local() bool {
 	if c.socket() {

@@ -33,27 +33,7 @@ func TestConfigValidate(t *testing.T) {
 	}
 }
 
-func TestConfigValidateProduction(t *testing.T) {
-	for name, c := range map[string]struct {
-		config Config
-		want   string
-	}{
-		"plain":        {Config{Address: ":4444", BaseURL: "http://a.test/"}, "tls: the production profile"},
-		"plain base":   {Config{Address: ":4444", BaseURL: "http://a.test/", TLS: TLS{CertFile: "c", KeyFile: "k"}}, "base_url: must start with https"},
-		"everybody":    {Config{Address: ":4444", BaseURL: "https://a.test/", TLS: TLS{TerminatedBy: Networks{"0.0.0.0/0"}}}, "tls.terminated_by[0]"},
-		"loopback too": {Config{Address: "127.0.0.1:4444", BaseURL: "https://a.test/"}, "tls: the production profile"},
-		"certificate":  {Config{Address: ":4444", BaseURL: "https://a.test/", TLS: TLS{CertFile: "c", KeyFile: "k"}}, ""},
-		"terminated":   {Config{Address: ":4444", BaseURL: "https://a.test/", TLS: TLS{TerminatedBy: Networks{"10.0.0.0/8"}}}, ""},
-		"socket":       {Config{Address: "unix:/run/x", BaseURL: "https://a.test/"}, ""},
-	} {
-		got := ""
-		if err := errors.Join(c.config.ValidateProduction()...); err != nil {
-			got = err.Error()
-		}
-		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
-	}
+func TestConfigLocal(t *testing.T) {
 	for address, local := range map[string]bool{"127.0.0.1:1": true, "[::1]:1": true, "localhost:1": true, "unix:/x": true, ":1": false, "0.0.0.0:1": false, "a.test:1": false, "x": false} {
 		if (Config{Address: address}).Local() != local {
 			t.Errorf("%s local: %v", address, !local)

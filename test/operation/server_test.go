@@ -139,6 +139,7 @@ secrets:
   cookie: [Zt5vHn3KqXw7DfGj1MsU]
   admin: [adminkey-8dJx2mQvT6rWzL4nKp9sYb3f]
 databases: {auto_migrate: true}
+harden: {accept: [{check: certificate-development, reason: made by this test}]}
 `
 
 // In production nobody administrates without a credential, and implicit tokens are off.
@@ -161,6 +162,13 @@ func TestProductionProfile(t *testing.T) {
 	out, code := s.CommandEnv([]string{"GATEHOUSE_ADMIN_KEY=adminkey-8dJx2mQvT6rWzL4nKp9sYb3f"}, "clients", "list", "--endpoint", s.Admin)
 	if code != 0 {
 		t.Errorf("clients list with the key in the environment exits with %d:\n%s", code, out)
+	}
+	// What is unsafe and accepted is not forgotten.
+	if log := s.Output(); !strings.Contains(log, "this is unsafe and accepted") || !strings.Contains(log, "made by this test") {
+		t.Errorf("the log says nothing of what is accepted:\n%s", log)
+	}
+	if _, metrics := get(t, s.Admin+"/admin/metrics/prometheus", "Authorization", "Bearer adminkey-8dJx2mQvT6rWzL4nKp9sYb3f"); !strings.Contains(metrics, `gatehouse_harden_accepted{check="certificate-development",severity="critical"} 1`) {
+		t.Errorf("the metrics say nothing of what is accepted")
 	}
 	if out, code := s.Command("clients", "list", "--endpoint", s.Admin); code != 1 || !strings.Contains(out, "GATEHOUSE_ADMIN_KEY") {
 		t.Errorf("clients list without a key exits with %d and says:\n%s", code, out)

@@ -1,4 +1,4 @@
-package config
+package harden
 
 import (
 	"crypto/sha256"

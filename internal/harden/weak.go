@@ -1,4 +1,4 @@
-package config
+package harden
 
 import (
 	"math"
@@ -38,11 +38,8 @@ const (
 	leastBits = 32
 )
 
-// shorter tells whether a secret has fewer characters than that.
-func shorter(s secret.String, least int) bool { return utf8.RuneCountInString(s.Reveal()) < least }
-
-// weak says why a secret must not be used in production, "" when nothing speaks against it.
-func weak(s secret.String) string {
+// Weak says why a secret must not be used in production, "" when nothing speaks against it.
+func Weak(s secret.String) string {
 	switch {
 	case isPublished(s):
 		return "is known to everybody: it stands in published documentation or examples"
