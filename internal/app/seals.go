@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
@@ -79,7 +80,7 @@ func newSeals(ctx context.Context, a *App, s shared) (*seal.Seals, error) {
 	return seals, seals.Inherit(ctx)
 }
 
-// knowsSeals tells whether the tables of package seal are there. Where they are not, as between an upgrade and its migration, the
+// knowsSeals tells whether the tables of package seal are there, and those in which it tells of new secrets. Where they are not, as between an upgrade and its migration, the
 // server is not ready, and begins as soon as they are.
 func (a *App) knowsSeals(ctx context.Context) (bool, error) {
 	for _, name := range sealing() {
@@ -87,7 +88,9 @@ func (a *App) knowsSeals(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if slices.ContainsFunc(states, func(s migrations.State) bool { return strings.HasSuffix(s.Name, "_seal_key") && !s.Applied }) {
+		if slices.ContainsFunc(states, func(s migrations.State) bool {
+			return !s.Applied && (strings.HasSuffix(s.Name, "_seal_key") || strings.HasSuffix(s.Name, "_activity"))
+		}) {
 			return false, nil
 		}
 	}
@@ -100,7 +103,7 @@ func (a *App) beginSealing(ctx context.Context) error {
 	if err != nil || !there {
 		return err
 	}
-	return a.features.seals.Begin(ctx)
+	return a.features.seals.Begin(actor.With(ctx, actor.Actor{Kind: actor.System, ID: "secrets"}))
 }
 
 // leave tells the other servers that this one has stopped.

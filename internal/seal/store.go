@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // Store keeps which keys have sealed, and which servers run. Its statements are for all tenants.
@@ -62,13 +63,24 @@ func (s *Store) records(ctx context.Context, database string) ([]record, error) 
 	return all, rows.Err()
 }
 
-// add writes new records, unless somebody else was first.
+// add writes new records, unless somebody else was first. The records of the home database stand for all of them in the activity
+// log.
 func (s *Store) add(ctx context.Context, database string, fresh []record) (first bool, err error) {
 	rows := make([][]any, len(fresh))
 	for i, r := range fresh {
 		rows[i] = []any{r.ordinal, r.id, r.fingerprint, r.since, r.estate}
 	}
-	_, err = s.dbs[database].InsertRows(ctx, database+"_seal_key", []string{"ordinal", "key_id", "fingerprint", "since", "estate"}, rows)
+	err = s.dbs[database].InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		_, err := tx.InsertRows(ctx, database+"_seal_key", []string{"ordinal", "key_id", "fingerprint", "since", "estate"}, rows)
+		if err != nil || database != home {
+			return err
+		}
+		events := make([]activity.Event, len(fresh))
+		for i, r := range fresh {
+			events[i] = event(activity.SealKeyAdded, r.id)
+		}
+		return activity.Write(ofInstallation(ctx), tx, events...)
+	})
 	if errors.Is(err, sqldb.ErrDuplicate) {
 		return false, nil
 	}
@@ -84,8 +96,15 @@ func (s *Store) retire(ctx context.Context, database, id, estate string, at time
 
 // tell writes what was done with a key into the activity log.
 func (s *Store) tell(ctx context.Context, action activity.Action, id string) error {
-	return activity.Record(ctx, s.dbs[home], activity.Event{Action: action, Subject: activity.Party{Kind: "seal_key", ID: id}})
+	return activity.Record(ofInstallation(ctx), s.dbs[home], event(action, id))
 }
+
+func event(action activity.Action, id string) activity.Event {
+	return activity.Event{Action: action, Subject: activity.Party{Kind: "seal_key", ID: id}}
+}
+
+// ofInstallation is a context whose events are in the log of the default tenant: secrets belong to all.
+func ofInstallation(ctx context.Context) context.Context { return tenant.With(ctx, tenant.Default) }
 
 // revive takes back what retire did at the time at.
 func (s *Store) revive(ctx context.Context, database, id string, at time.Time) error {
