@@ -51,13 +51,13 @@ func newRoot() *cobra.Command {
 		`  gatehouse serve                                   start a development server with its data in ./data
   gatehouse clients create --grant-type client_credentials --scope read
   gatehouse perform client-credentials --client-id ID --scope read`,
-		serveCommand(), provisionCommand(), migrateCommand(), configCommand(), keysCommand(), adminCommand(), dataCommand(), clientsCommand(), identitiesCommand(), rulesCommand(), activityCommand(), courierCommand(), introspectCommand(),
+		serveCommand(), provisionCommand(), migrateCommand(), configCommand(), keysCommand(), adminCommand(), dataCommand(), clientsCommand(), identitiesCommand(), rulesCommand(), tenantsCommand(), activityCommand(), courierCommand(), introspectCommand(),
 		hardenCommand(), performCommand(), versionCommand(), completionCommand())
 	root.Long = `Gatehouse is identity and access in one server: people sign in, applications get OAuth 2.0 and
 OpenID Connect tokens, requests are let through or turned away.
 
 serve, provision, migrate, config and admin work with a configuration file, data with two places. clients, identities, rules,
-activity, courier, keys and introspect speak to the admin API of a running server, whose address is --endpoint. harden does
+tenants, activity, courier, keys and introspect speak to the admin API of a running server, whose address is --endpoint. harden does
 either, or reads Kubernetes manifests. perform plays an application.
 
 Exit status: 0 done, 1 failed (standard error says why), 2 wrong usage.`

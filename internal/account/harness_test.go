@@ -62,7 +62,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.people = identity.NewStore(identity.StoreOptions{DB: db, Feed: feed, Ring: ring.For("identity"), Schemas: schemas, BaseURL: baseURL, Now: w.clock.Now})
+	w.people = identity.NewStore(identity.StoreOptions{DB: db, Feed: feed, Ring: ring.For("identity"), Schemas: schemas, BaseURL: func(context.Context) string { return baseURL }, Now: w.clock.Now})
 	w.sessions = session.NewStore(session.StoreOptions{DB: db, Feed: feed, Identities: w.people, Tokens: session.NewTokens("gh", ring),
 		Config: session.DefaultConfig(), Now: w.clock.Now})
 	t.Cleanup(w.sessions.Close)
@@ -188,7 +188,7 @@ func (w *world) browser(who *identity.Identity, userAgent string) *browser {
 		w.t.Fatal(err)
 	}
 	rec := httptest.NewRecorder()
-	if err := w.handler.Sessions.SetCookie(rec, nil, s, token); err != nil {
+	if err := w.handler.Sessions.SetCookie(rec, httptest.NewRequest("GET", "/", nil), s, token); err != nil {
 		w.t.Fatal(err)
 	}
 	b.session, b.cookie = s, rec.Result().Cookies()[0]

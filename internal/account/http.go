@@ -101,7 +101,7 @@ func (h *Handler) root(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		return errNoRoot
 	}
-	return redirect(w, h.path(pathAccount+"/"))
+	return redirect(w, h.path(r.Context(), pathAccount+"/"))
 }
 
 // words speaks the language of a request: the best of asked, of the parameter ui_locales, or of Accept-Language.
@@ -111,7 +111,7 @@ func (h *Handler) words(r *http.Request, asked ...string) words {
 }
 
 // path is the address of a path of ours on the same host.
-func (h *Handler) path(p string) string { return h.Base.Path(p) }
+func (h *Handler) path(ctx context.Context, p string) string { return h.Base.Path(ctx, p) }
 
 // with adds parameters, given as name and value in turn, to an address. Empty ones are left out.
 func with(address string, pairs ...string) string {
@@ -145,13 +145,13 @@ func (h *Handler) who(r *http.Request) (*session.Session, error) {
 }
 
 // begin is where a flow begins.
-func (h *Handler) begin(kind string, pairs ...string) string {
-	return with(h.path("/self-service/"+kind+"/browser"), pairs...)
+func (h *Handler) begin(ctx context.Context, kind string, pairs ...string) string {
+	return with(h.path(ctx, "/self-service/"+kind+"/browser"), pairs...)
 }
 
 // signIn sends the browser to sign in, and back.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, back string) error {
-	return redirect(w, h.begin("login", "return_to", h.Base.Join(r.Context(), back)))
+	return redirect(w, h.begin(r.Context(), "login", "return_to", h.Base.Join(r.Context(), back)))
 }
 
 // owner gives the session of the request where it may see and change what is the person's: with a second factor, if they have one
@@ -165,7 +165,7 @@ func (h *Handler) owner(w http.ResponseWriter, r *http.Request, back string) (*s
 		return nil, h.signIn(w, r, back)
 	}
 	if h.Sessions.Satisfied(r.Context(), s, h.Sessions.Config.Whoami.RequiredAAL) != nil {
-		return nil, redirect(w, h.begin("login", "aal", session.AAL2, "return_to", h.Base.Join(r.Context(), back)))
+		return nil, redirect(w, h.begin(r.Context(), "login", "aal", session.AAL2, "return_to", h.Base.Join(r.Context(), back)))
 	}
 	return s, nil
 }
@@ -189,12 +189,12 @@ func ownForm(r *http.Request) (url.Values, error) {
 }
 
 // tabs are the ways between the pages of the account.
-func (h *Handler) tabs(w words, here string) []tab {
+func (h *Handler) tabs(r *http.Request, w words, here string) []tab {
 	var out []tab
 	for _, t := range []struct{ name, path string }{
 		{"overview", pathAccount + "/"}, {"settings", pathAccount + "/settings"}, {"sessions", pathSessions}, {"logout", pathLogout},
 	} {
-		out = append(out, tab{page.Link{Label: w.say("tab." + t.name), URL: h.path(t.path)}, t.name == here})
+		out = append(out, tab{page.Link{Label: w.say("tab." + t.name), URL: h.path(r.Context(), t.path)}, t.name == here})
 	}
 	return out
 }
@@ -245,7 +245,7 @@ func (h *Handler) showError(w http.ResponseWriter, r *http.Request, e *fault.Err
 			data.Text = text.say(key+".minutes", "n", strconv.Itoa(minutes))
 		}
 	}
-	again := h.path(pathAccount + "/")
+	again := h.path(r.Context(), pathAccount+"/")
 	if to, ok := e.Details["redirect_to"].(string); ok && strings.HasPrefix(to, h.Base.Of(r.Context()).String()) {
 		again = to
 	}

@@ -40,11 +40,11 @@ func (h *Handler) overview(w http.ResponseWriter, r *http.Request) error {
 	p.lang, p.needs = text.lang, page.Needs{Wide: true}
 	p.Header = text.say("overview.title")
 	p.Title, p.Lead = p.Header, text.say("overview.lead", "name", called(s.Identity))
-	p.Tabs = h.tabs(text, "overview")
+	p.Tabs = h.tabs(r, text, "overview")
 	for _, a := range s.Identity.VerifiableAddresses {
 		one := address{Value: a.Value, Verified: a.Verified}
 		if !a.Verified && h.Offers.Verification {
-			one.VerifyURL = h.begin("verification", "return_to", h.Base.Join(r.Context(), pathAccount+"/"))
+			one.VerifyURL = h.begin(r.Context(), "verification", "return_to", h.Base.Join(r.Context(), pathAccount+"/"))
 		}
 		p.Addresses = append(p.Addresses, one)
 	}
@@ -80,11 +80,11 @@ func (h *Handler) devices(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	text := h.words(r)
-	p := devicesPage{Action: h.path(pathSessions)}
+	p := devicesPage{Action: h.path(r.Context(), pathSessions)}
 	p.lang, p.needs = text.lang, page.Needs{Wide: true, Form: true, Script: true}
 	p.Header, p.Lead = text.say("sessions.title"), text.say("sessions.lead")
 	p.Title = p.Header
-	p.Tabs = h.tabs(text, "sessions")
+	p.Tabs = h.tabs(r, text, "sessions")
 	switch r.URL.Query().Get("ended") {
 	case "one":
 		p.Notes = []note{{Type: "success", Text: text.say("sessions.ended")}}
@@ -146,12 +146,12 @@ func (h *Handler) endDevices(w http.ResponseWriter, r *http.Request) error {
 		ended = "others"
 		_, err = h.SessionStore.RevokeOthers(r.Context(), s.IdentityID, s.ID)
 	case id == s.ID: // its own way out has a page of its own
-		return redirect(w, h.path(pathLogout))
+		return redirect(w, h.path(r.Context(), pathLogout))
 	case id != "":
 		err = h.SessionStore.RevokeOwn(r.Context(), s.IdentityID, id)
 	}
 	if err != nil {
 		return err
 	}
-	return redirect(w, with(h.path(pathSessions), "ended", ended))
+	return redirect(w, with(h.path(r.Context(), pathSessions), "ended", ended))
 }

@@ -39,7 +39,7 @@ func (h *Handler) askConsent(w http.ResponseWriter, r *http.Request) error {
 		return h.accept(w, r, challenge, s, Granted{Scopes: c.Scopes})
 	}
 	p := newConsentPage(h.words(r, c.UILocales...), c, s, h.Config)
-	p.Action, p.Challenge = h.path(pathConsent), challenge
+	p.Action, p.Challenge = h.path(r.Context(), pathConsent), challenge
 	if p.App.Logo != "" {
 		p.needs.Images = []string{p.App.Logo}
 	}

@@ -19,12 +19,12 @@ var kept = []string{
 }
 
 // beginning is where the flow of a page begins that names none.
-func (h *Handler) beginning(kind string, q url.Values) string {
+func (h *Handler) beginning(ctx context.Context, kind string, q url.Values) string {
 	var pairs []string
 	for _, name := range kept {
 		pairs = append(pairs, name, q.Get(name))
 	}
-	return h.begin(kind, pairs...)
+	return h.begin(ctx, kind, pairs...)
 }
 
 // flow shows a flow of one kind. Where there is none of that id, or none any more, a new one begins.
@@ -33,14 +33,14 @@ func (h *Handler) flow(kind string) web.HandlerFunc {
 		q := r.URL.Query()
 		id := q.Get("flow")
 		if id == "" {
-			return redirect(w, h.beginning(kind, q))
+			return redirect(w, h.beginning(r.Context(), kind, q))
 		}
 		f, err := h.Flows.Show(r, kind, id)
 		if err != nil {
 			return h.instead(w, r, kind, err)
 		}
 		text := h.words(r, locales(f)...)
-		p := newFlowPage(text, f, kind, h.begin(kind, "return_to", f.ReturnTo, "login_challenge", f.OAuth2LoginChallenge))
+		p := newFlowPage(text, f, kind, h.begin(r.Context(), kind, "return_to", f.ReturnTo, "login_challenge", f.OAuth2LoginChallenge))
 		var s *session.Session
 		if f.Refresh || f.RequestedAAL == session.AAL2 || kind == string(ui.Verification) {
 			if s, err = h.who(r); err != nil {
@@ -55,7 +55,7 @@ func (h *Handler) flow(kind string) web.HandlerFunc {
 		p.Ways = h.ways(r.Context(), text, f, kind, s)
 		switch kind {
 		case string(ui.Settings):
-			p.Tabs = h.tabs(text, "settings")
+			p.Tabs = h.tabs(r, text, "settings")
 		case string(ui.Login), string(ui.Registration):
 			if p.App != nil && p.App.Logo != "" {
 				p.needs.Images = append(p.needs.Images, p.App.Logo)
@@ -72,7 +72,7 @@ func (h *Handler) instead(w http.ResponseWriter, r *http.Request, kind string, e
 	back, _ := e.Details["return_to"].(string)
 	switch {
 	case e.Kind == fault.Gone, e.Kind == fault.NotFound:
-		return redirect(w, h.begin(kind, "return_to", back))
+		return redirect(w, h.begin(r.Context(), kind, "return_to", back))
 	case kind == string(ui.Settings) && e.Kind == fault.Unauthenticated:
 		return h.signIn(w, r, pathAccount+"/settings")
 	}
@@ -91,7 +91,7 @@ func (h *Handler) ways(ctx context.Context, w words, f *ui.Flow, kind string, s 
 	ask := func(key, url string) way {
 		return way{w.say(key), page.Link{Label: w.say(key + ".link"), URL: url}}
 	}
-	login := h.begin("login", "return_to", f.ReturnTo, "login_challenge", f.OAuth2LoginChallenge)
+	login := h.begin(ctx, "login", "return_to", f.ReturnTo, "login_challenge", f.OAuth2LoginChallenge)
 	var out []way
 	switch ui.Kind(kind) {
 	case ui.Login:
@@ -102,20 +102,20 @@ func (h *Handler) ways(ctx context.Context, w words, f *ui.Flow, kind string, s 
 			return []way{ask("login.to.logout", h.LogoutURL(ctx, s, h.Base.Of(ctx).Origin()+login))} // and begins this login anew
 		}
 		if h.Offers.Recovery {
-			out = append(out, ask("login.to.recovery", h.begin("recovery", "return_to", f.ReturnTo)))
+			out = append(out, ask("login.to.recovery", h.begin(ctx, "recovery", "return_to", f.ReturnTo)))
 		}
 		if h.Offers.Registration {
-			out = append(out, ask("login.to.registration", h.begin("registration", "return_to", f.ReturnTo, "login_challenge", f.OAuth2LoginChallenge)))
+			out = append(out, ask("login.to.registration", h.begin(ctx, "registration", "return_to", f.ReturnTo, "login_challenge", f.OAuth2LoginChallenge)))
 		}
 	case ui.Registration:
 		out = append(out, ask("registration.to.login", login))
 	case ui.Recovery:
 		out = append(out, ask("recovery.to.login", login))
 	case ui.Verification:
-		switch account := h.path(pathAccount + "/"); {
+		switch account := h.path(ctx, pathAccount+"/"); {
 		case f.State == ui.StatePassedChallenge:
 		case s == nil: // who has just registered cannot sign in before, and who had an account already got another mail
-			if strings.HasPrefix(f.ReturnTo, h.path("/self-service/login/browser")) || strings.HasPrefix(f.ReturnTo, h.loginURL(ctx)) {
+			if strings.HasPrefix(f.ReturnTo, h.path(ctx, "/self-service/login/browser")) || strings.HasPrefix(f.ReturnTo, h.loginURL(ctx)) {
 				login = f.ReturnTo
 			}
 			out = append(out, ask("registration.to.login", login))
@@ -156,6 +156,6 @@ func (h *Handler) nothing(w http.ResponseWriter, r *http.Request) error {
 	text := h.words(r)
 	return h.Site.Render(w, r, http.StatusOK, "done", donePage{
 		common: common{lang: text.lang, Title: text.say("oops.none.title"), Header: text.say("oops.none.title"), Lead: text.say("oops.none.lead")},
-		Links:  []page.Link{{Label: text.say("link.account"), URL: h.path(pathAccount + "/")}},
+		Links:  []page.Link{{Label: text.say("link.account"), URL: h.path(r.Context(), pathAccount+"/")}},
 	})
 }

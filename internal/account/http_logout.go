@@ -28,7 +28,7 @@ func (h *Handler) askLogout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	text := h.words(r)
-	p := logoutPage{Action: h.path(pathLogout), Challenge: challenge}
+	p := logoutPage{Action: h.path(r.Context(), pathLogout), Challenge: challenge}
 	p.lang, p.needs = text.lang, page.Needs{Form: true, Script: true}
 	p.Header, p.Lead = text.say("logout.title"), text.say("logout.lead")
 	p.Title = p.Header
@@ -89,10 +89,10 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request) error {
 		return h.logoutAsked(w, r, challenge, form.Get("said") == "yes", s)
 	}
 	if form.Get("said") != "yes" {
-		return redirect(w, h.path(pathAccount+"/"))
+		return redirect(w, h.path(r.Context(), pathAccount+"/"))
 	}
 	if s == nil {
-		return redirect(w, h.path(pathLogout))
+		return redirect(w, h.path(r.Context(), pathLogout))
 	}
 	return redirect(w, h.LogoutURL(r.Context(), s, ""))
 }
@@ -111,7 +111,7 @@ func (h *Handler) logoutAsked(w http.ResponseWriter, r *http.Request, challenge 
 	text := h.words(r)
 	return h.Site.Render(w, r, http.StatusOK, "done", donePage{
 		common: common{lang: text.lang, Title: text.say("logout.stayed.title"), Header: text.say("logout.stayed.title"), Lead: text.say("logout.stayed.lead")},
-		Links:  []page.Link{{Label: text.say("link.account"), URL: h.path(pathAccount + "/")}},
+		Links:  []page.Link{{Label: text.say("link.account"), URL: h.path(r.Context(), pathAccount+"/")}},
 	})
 }
 
@@ -120,6 +120,6 @@ func (h *Handler) loggedOut(w http.ResponseWriter, r *http.Request) error {
 	text := h.words(r)
 	return h.Site.Render(w, r, http.StatusOK, "done", donePage{
 		common: common{lang: text.lang, Title: text.say("logout.done.title"), Header: text.say("logout.done.title"), Lead: text.say("logout.done.lead")},
-		Links:  []page.Link{{Label: text.say("link.login"), URL: h.begin("login")}},
+		Links:  []page.Link{{Label: text.say("link.login"), URL: h.begin(r.Context(), "login")}},
 	})
 }

@@ -54,8 +54,10 @@ const (
 	AdminRefused    Action = "admin.refused"
 
 	TenantCreated   Action = "tenant.created"
+	TenantUpdated   Action = "tenant.updated"
 	TenantSuspended Action = "tenant.suspended"
 	TenantResumed   Action = "tenant.resumed"
+	TenantCondemned Action = "tenant.deletion_began"
 	TenantDeleted   Action = "tenant.deleted"
 
 	SealKeyAdded   Action = "seal_key.added"
@@ -80,8 +82,8 @@ func Actions() []Action {
 		RecoveryFailed, CredentialChanged, CredentialRemoved, LoginSucceeded, LoginFailed, LoginLocked,
 		LoginRefused, Logout, SessionRevoked, SessionsRevoked, ClientCreated, ClientUpdated, ClientDeleted, ClientFailed, ConsentGranted,
 		ConsentDenied, ConsentRevoked, TokenRevoked, TokenFamilyRevoked, TokensDeleted, KeyCreated, KeyRotated, KeyWithdrawn, KeyChanged,
-		RulesChanged, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantSuspended,
-		TenantResumed, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupVerified, BackupRestored,
+		RulesChanged, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantUpdated, TenantSuspended,
+		TenantResumed, TenantCondemned, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupVerified, BackupRestored,
 		BackupDrilled, BackupPruned, DataCopied, DataFrozen, DataThawed,
 	}
 	slices.Sort(all)

@@ -67,9 +67,7 @@ func (f *fixture) listener() http.Handler {
 	guard := admin.NewGuard(f.guard)
 	m := web.NewMux(web.KratosErrors, web.Options{
 		Guard: guard.Check, Refuse: guard.Refuse,
-		Tenant: func(host string) (tenant.ID, bool) {
-			return tenant.Config{{ID: "acme", Hosts: []string{"acme.test"}}, {ID: "default", Hosts: []string{"default.test"}}}.Resolve(host)
-		},
+		Tenant: tenant.NewDirectory(tenant.Config{{ID: "acme", Hosts: []string{"acme.test"}}, {ID: "default", Hosts: []string{"default.test"}}}, "").List().Find,
 	})
 	tell := func(w http.ResponseWriter, r *http.Request) error {
 		return web.WriteJSON(w, http.StatusOK, activity.By(actor.From(r.Context())))

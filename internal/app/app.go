@@ -14,6 +14,8 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/harden"
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
+	"github.com/gatehouse-iam/gatehouse/internal/tenancy"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -29,6 +31,8 @@ type App struct {
 	tracing   *telemetry.Tracing
 	health    *web.Health
 	gate      *dataset.Gate
+	tenants   *tenant.Directory
+	registry  *tenancy.Registry
 	features  *features
 	listeners []*web.Listener
 	judged    harden.Report // of the configuration
@@ -63,6 +67,9 @@ func (a *App) assemble(ctx context.Context, version string) error {
 		return err
 	}
 	if err := a.openGate(ctx); err != nil {
+		return err
+	}
+	if err := a.openTenants(ctx); err != nil {
 		return err
 	}
 	a.judged = harden.Judge(now(), nil, a.cfg.Facts(now(), "", nil))

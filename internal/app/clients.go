@@ -48,8 +48,6 @@ type clientsBuilder struct {
 	people *people
 	db     *sqldb.DB
 	feed   *sqldb.Feed
-	// issuer is the `iss` of tokens.
-	issuer string
 	// settings are the configuration's, with the pages that people are sent to.
 	settings oauth.Config
 	// own tells that people sign in and consent at pages of ours.
@@ -65,11 +63,8 @@ func newClients(a *App, s shared, people *people) *clients {
 	cfg := a.cfg.OAuth
 	b := &clientsBuilder{
 		clients: &clients{}, shared: s, app: a, people: people, db: a.databases.byName["oauth"], feed: a.databases.feeds["oauth"],
-		issuer: cfg.Issuer, settings: cfg.Config, challenges: authorize.NewChallenges(s.system),
+		settings: cfg.Config, challenges: authorize.NewChallenges(s.system),
 		documents: fetch.New(fetch.Options{AllowPrivate: cfg.Clients.PrivateAddresses(a.Development()), AllowHTTP: a.Development()}),
-	}
-	if b.issuer == "" {
-		b.issuer = s.base.String()
 	}
 	b.settings.URLs, b.own = bridgedURLs(cfg.URLs)
 	b.makeTokens()
@@ -84,15 +79,16 @@ func (b *clientsBuilder) makeTokens() {
 	b.store = client.NewStore(client.StoreOptions{DB: b.db, Feed: b.feed, CacheSize: cfg.Clients.CacheSize, Remote: b.remote, Now: now})
 	b.authenticator = &client.Authenticator{
 		Store: b.store, Hasher: b.hasher, Keys: &client.RemoteKeys{Fetch: b.documents.Get, Now: now},
-		Audiences:            []string{b.issuer, b.base.Join("/oauth2/token")},
+		Audiences: func(ctx context.Context) []string {
+			return []string{b.issuers.Of(ctx), b.bases.Join(ctx, "/oauth2/token")}
+		},
 		AssertionMaxLifetime: cfg.Clients.AssertionMaxLifetime, Failed: failedClients(b.app), Now: now, Log: b.app.log,
 	}
 	wire := &secret.Tokens{Prefix: tokenPrefix, Ring: b.system.For(forTokens)}
-	b.tokens = token.NewStore(token.StoreOptions{DB: b.db, Feed: b.feed, Tokens: wire, Keys: b.signing, Config: cfg.Token(), Remote: b.remote, Now: now})
-	issuer := b.issuer
+	b.tokens = token.NewStore(token.StoreOptions{DB: b.db, Feed: b.feed, Tokens: wire, Keys: b.signing, Config: cfg.Token(), Closed: b.app.closed, Remote: b.remote, Now: now})
 	b.issuing = &token.Issuer{
 		Config: cfg.Token(), Lifespans: cfg.Lifespans, Scopes: cfg.ScopeStrategy,
-		Store: b.tokens, Tokens: wire, Keys: b.signing, URL: func(context.Context) string { return issuer }, Now: now,
+		Store: b.tokens, Tokens: wire, Keys: b.signing, URL: b.issuers.Of, Now: now,
 	}
 }
 
@@ -138,15 +134,16 @@ func (b *clientsBuilder) makeHandlers() {
 		Auth: b.authenticator, Clients: b.store, Keys: b.signing, Now: now,
 	}
 	b.authorizeHandler = &authorize.Handler{
-		Flows: b.flows, Cookies: web.Cookies{Ring: b.cookie.For("cookies"), Base: b.base}, Site: b.people.pages.Site, Log: b.app.log,
+		Flows: b.flows, Cookies: web.Cookies{Ring: b.cookie.For("cookies"), Base: b.bases}, Site: b.people.pages.Site, Log: b.app.log,
 	}
 	b.logoutHandler = &logout.Handler{Browser: b.authorizeHandler, Logouts: b.logouts}
 	signing := b.signing
 	b.discoveryHandler = &discovery.Handler{
 		Issuer: b.issuing.URL,
 		Algs:   func(ctx context.Context) []string { return signing.Algs(ctx, keys.IDToken) },
+		Public: b.bases.Join,
 		Facts: discovery.Facts{
-			Issuer: b.issuer, Public: b.base.Join, Config: b.settings, Development: development,
+			Config: b.settings, Development: development,
 			GrantTypes: slices.Collect(maps.Keys(grants)),
 		},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
 	"github.com/gatehouse-iam/gatehouse/internal/seal"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -73,6 +74,8 @@ type shared struct {
 	// base is the public listener's address, bases are its tenants'.
 	base  web.BaseURL
 	bases web.BaseURLs
+	// issuers are the tenants' issuer identifiers.
+	issuers issuers
 }
 
 func newShared(ctx context.Context, a *App) (s shared, err error) {
@@ -93,10 +96,14 @@ func newShared(ctx context.Context, a *App) (s shared, err error) {
 		return s, err
 	}
 	s.base = cfg.Serve.Public.Options().BaseURL
-	s.bases = web.NewBaseURLs(s.base, cfg.Tenants)
+	s.bases = web.NewBaseURLs(s.base, a.tenants)
+	s.issuers = issuers{tenants: a.tenants, bases: s.bases, own: cfg.OAuth.Issuer}
+	if s.issuers.own == "" {
+		s.issuers.own = s.base.String()
+	}
 	s.signing = keys.New(keys.Options{
 		Store:  keys.NewStore(a.databases.byName["oauth"], a.databases.feeds["oauth"], s.system.For(forSigningKeys)),
-		Config: withDoorKeys(cfg.Keys, a.doorsOpen()), Tenants: cfg.Tenants.IDs(),
+		Config: withDoorKeys(cfg.Keys, a.doorsOpen()), Tenants: func() []tenant.ID { return a.tenants.List().Present() },
 		LongestToken: max(cfg.OAuth.Lifespans.AccessToken, cfg.OAuth.Lifespans.IDToken), Now: now, Log: a.log,
 	})
 	return s, nil
@@ -125,13 +132,14 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 		return nil, err
 	}
 	adminKeys := newAdminKeys(a.databases, s.system)
+	a.registry.Prepare = s.signing.Ensure
 	s.seals.Columns, s.seals.Digests = sealedColumns(s.system), []secret.Digests{client.Keyed(s.hasher)}
 	return &features{
 		seals: s.seals, activity: log, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
 		guard:    newGuard(a, s, adminKeys, clients.tokens, people.limits),
 		remote:   s.remote,
 		public:   slices.Concat([]public{s.signing}, clients.public(), people.public()),
-		admin:    slices.Concat([]forAdmins{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []forAdmins{log.admin(), &dataset.Handler{Gate: a.gate}, &admin.Handler{Store: adminKeys}}),
+		admin:    slices.Concat([]forAdmins{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []forAdmins{log.admin(), &dataset.Handler{Gate: a.gate}, &admin.Handler{Store: adminKeys}, a.tenantAdmin(s)}),
 		sweepers: slices.Concat(clients.sweepers(), people.sweepers(), []sweeper{{"decisions", doors.store.Sweep}, {"activity", log.sweep}}),
 		closers:  []func(){clients.close, people.close, doors.close, func() { leave(a.log, s.seals) }},
 	}, nil

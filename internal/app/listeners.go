@@ -13,6 +13,7 @@ func (a *App) newListeners() ([]*web.Listener, error) {
 	public := web.NewMux(web.OAuthErrors, forPublic)
 	options := a.options("admin", a.cfg.Serve.Admin.Config)
 	options.Bare = "/admin" // Ory's admin API is also known without the prefix
+	options.Tenant, options.ServeSuspended = a.findForAdmin, true
 	options.Guard, options.Refuse = a.features.guard.Check, a.features.guard.Refuse
 	options.RefuseForeignHosts = a.adminIsOpen() && a.cfg.Serve.Admin.Local()
 	admin := web.NewMux(web.HydraErrors, options)
@@ -33,7 +34,7 @@ func (a *App) options(name string, c web.Config) web.Options {
 	o.Log = a.log
 	o.Access = web.AccessLog(a.cfg.Log.Access)
 	o.Now = now
-	o.Tenant = a.cfg.Tenants.Hosts().Resolve
+	o.Tenant = a.findTenant
 	measure := a.metrics.Listener(name)
 	o.Measure = func(pattern string) web.Recorder { return measure(pattern) }
 	o.Trace = a.tracing.HTTP(name)

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -78,7 +79,7 @@ func (b *peopleBuilder) makeStores(ctx context.Context) error {
 		return err
 	}
 	b.identities = identity.NewStore(identity.StoreOptions{
-		DB: b.db, Feed: b.feed, Ring: b.system.For(forCredentials), Schemas: schemas, BaseURL: b.base.String(), Now: now,
+		DB: b.db, Feed: b.feed, Ring: b.system.For(forCredentials), Schemas: schemas, BaseURL: func(ctx context.Context) string { return b.bases.Of(ctx).String() }, Now: now,
 	})
 	b.sessions = session.NewStore(session.StoreOptions{
 		DB: b.db, Feed: b.feed, Identities: b.identities, Tokens: session.NewTokens(tokenPrefix, b.system.For(forSessions)),
@@ -102,7 +103,7 @@ func (b *peopleBuilder) makeHooks(ctx context.Context) error {
 
 // makeMessages makes what writes to people.
 func (b *peopleBuilder) makeMessages(context.Context) (err error) {
-	b.messages = courier.NewStore(courier.StoreOptions{DB: b.db, Ring: b.system.For(forMessages), Retention: b.cfg.Courier.Retention, Now: now})
+	b.messages = courier.NewStore(courier.StoreOptions{DB: b.db, Ring: b.system.For(forMessages), Retention: b.cfg.Courier.Retention, Held: func() []tenant.ID { return b.app.tenants.List().Held() }, Now: now})
 	b.courier, err = courier.New(courier.Options{
 		Store: b.messages, Config: b.cfg.Courier, Development: b.app.Development(), Brand: mailBrand(b.cfg, b.base),
 		Evaluate: b.jsonnet.Evaluate, Fetch: b.documents.Get, Recorder: b.app.courierMetrics(), Now: now, Log: b.app.log,
@@ -116,7 +117,7 @@ func (b *peopleBuilder) makeMessages(context.Context) (err error) {
 // makeSessions makes what answers who is signed in.
 func (b *peopleBuilder) makeSessions(context.Context) error {
 	tokenizer, err := session.NewTokenizer(session.TokenizerOptions{
-		Config: b.cfg.Session.Whoami.Tokenizer, Issuer: b.base.String(), Keys: b.signing, Jsonnet: b.jsonnet.EvaluateWith, Now: now,
+		Config: b.cfg.Session.Whoami.Tokenizer, Issuer: b.issuers.ofSessions(b.base), Keys: b.signing, Jsonnet: b.jsonnet.EvaluateWith, Now: now,
 	})
 	if err != nil {
 		return err
@@ -157,7 +158,7 @@ func (b *peopleBuilder) makeFlows(context.Context) (err error) {
 		Config: b.cfg.SelfService.Config, Store: b.flowStore, Identities: b.identities, Schemas: b.identities.Schemas(),
 		Sessions: b.sessionHandler, SessionStore: b.sessions, Exchanges: exchanges, Methods: methods,
 		Hooks: b.hooks, Limits: b.limits, Ring: b.system.For("logout tokens"), Base: b.bases, Now: now, Log: b.app.log,
-		Cookies: web.Cookies{Ring: b.cookie.For("known devices"), Base: b.base},
+		Cookies: web.Cookies{Ring: b.cookie.For("known devices"), Base: b.bases},
 	}
 	b.sessionHandler.Flow = b.flows.Document
 	return nil

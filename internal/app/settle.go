@@ -27,8 +27,8 @@ const settleAfter = 3 * time.Second
 
 // settle ends the start: it gives back what only starting needed, which is more than serving does.
 func (a *App) settle(ctx context.Context) error {
-	for _, id := range a.cfg.Tenants.IDs() {
-		_ = a.features.keys.Ensure(tenant.With(ctx, id)) // it waits for the keys' own task, which tells what fails
+	if present := a.tenants.List().Present(); len(present) > 0 {
+		_ = a.features.keys.Ensure(tenant.With(ctx, present[0])) // it waits for the keys' own task, which tells what fails
 	}
 	if !wait.For(ctx, settleAfter) {
 		return ctx.Err()

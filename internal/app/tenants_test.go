@@ -47,23 +47,7 @@ func TestATenantIsReachedUnderItsOwnName(t *testing.T) {
 			t.Fatal(err)
 		}
 		values := url.Values{"method": {"password"}, "traits.email": {"bob@" + host + ".example.com"}, "password": {"a long enough Passw0rd, with words"}}
-		nodes, _ := json.Marshal(flow["ui"])
-		var ui struct {
-			Nodes []struct {
-				Attributes struct {
-					Name  string `json:"name"`
-					Value any    `json:"value"`
-				} `json:"attributes"`
-			} `json:"nodes"`
-		}
-		if err := json.Unmarshal(nodes, &ui); err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range ui.Nodes {
-			if token, ok := n.Attributes.Value.(string); ok && n.Attributes.Name == "csrf_token" {
-				values.Set("csrf_token", token)
-			}
-		}
+		values.Set("csrf_token", csrfOf(t, flow))
 		done := c.do(0, http.MethodPost, action.RequestURI(), "application/x-www-form-urlencoded", values.Encode())
 		leads("the way on", done.Header.Get("Location"))
 		mails, err := io.ReadAll(c.do(1, http.MethodGet, "/admin/courier/messages", "", "").Body)
@@ -88,4 +72,28 @@ func text(t *testing.T, in map[string]any, path ...string) string {
 		t.Fatalf("there is no %v", path)
 	}
 	return found
+}
+
+// csrfOf finds the token in the form of a flow.
+func csrfOf(t *testing.T, flow map[string]any) string {
+	t.Helper()
+	nodes, _ := json.Marshal(flow["ui"])
+	var ui struct {
+		Nodes []struct {
+			Attributes struct {
+				Name  string `json:"name"`
+				Value any    `json:"value"`
+			} `json:"attributes"`
+		} `json:"nodes"`
+	}
+	if err := json.Unmarshal(nodes, &ui); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range ui.Nodes {
+		if token, ok := n.Attributes.Value.(string); ok && n.Attributes.Name == "csrf_token" {
+			return token
+		}
+	}
+	t.Fatal("the form has no token")
+	return ""
 }

@@ -24,6 +24,8 @@ type StoreOptions struct {
 	Ring *secret.Ring
 	// Retention says how long messages are kept.
 	Retention RetentionConfig
+	// Held gives the tenants whose messages are not sent for now; nil for none.
+	Held func() []tenant.ID
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -33,12 +35,17 @@ type Store struct {
 	db   *sqldb.DB
 	ring *secret.Ring
 	keep RetentionConfig
+	held func() []tenant.ID
 	now  func() time.Time
 }
 
 // NewStore returns a store of messages.
 func NewStore(o StoreOptions) *Store {
-	return &Store{db: o.DB, ring: o.Ring, keep: o.Retention, now: o.Now}
+	s := &Store{db: o.DB, ring: o.Ring, keep: o.Retention, held: o.Held, now: o.Now}
+	if s.held == nil {
+		s.held = func() []tenant.ID { return nil }
+	}
+	return s
 }
 
 // Queue puts a message into the queue; it is sent at once if this server sends messages.

@@ -18,10 +18,13 @@ type candidate struct {
 	sealed string
 }
 
-// due lists messages of all tenants that may be taken now, the longest waiting first.
+// due lists messages that may be taken now, of all tenants but those whose mail is held, the longest waiting first.
 func (s *Store) due(ctx context.Context, channels []string, limit int) ([]candidate, error) {
-	rows, err := s.db.AllTenants().Query(ctx, `SELECT `+selected+` FROM courier_message
-		WHERE channel IN (?) AND due_at <= ? ORDER BY due_at LIMIT ?`, channels, s.now(), limit)
+	where, args := `channel IN (?) AND due_at <= ?`, []any{channels, s.now()}
+	if held := s.held(); len(held) > 0 {
+		where, args = where+` AND tenant_id NOT IN (?)`, append(args, held)
+	}
+	rows, err := s.db.AllTenants().Query(ctx, `SELECT `+selected+` FROM courier_message WHERE `+where+` ORDER BY due_at LIMIT ?`, append(args, limit)...)
 	if err != nil {
 		return nil, err
 	}

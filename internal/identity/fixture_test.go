@@ -84,7 +84,7 @@ func newFixture(t testing.TB, db *sqldb.DB) *fixture {
 	}
 	f.store = identity.NewStore(identity.StoreOptions{
 		DB: db, Feed: sqldb.NewFeed(db, sqldb.FeedOptions{}), Ring: testkit.Ring(t).For("identity credential"), Schemas: f.schemas,
-		BaseURL: "https://id.example.com/", Now: f.clock.Now,
+		BaseURL: func(context.Context) string { return "https://id.example.com/" }, Now: f.clock.Now,
 	})
 	f.admin = &identity.Admin{Store: f.store, Hasher: hasher}
 	f.handler = &identity.Handler{Admin: f.admin, Ring: testkit.Ring(t).For("identity page")}

@@ -39,7 +39,7 @@ func (f *fixture) withSchema(t *testing.T, text string) *fixture {
 	}
 	next.store = identity.NewStore(identity.StoreOptions{
 		DB: f.db, Feed: sqldb.NewFeed(f.db, sqldb.FeedOptions{}), Ring: testkit.Ring(t).For("identity credential"), Schemas: next.schemas,
-		BaseURL: "https://id.example.com/", Now: f.clock.Now,
+		BaseURL: func(context.Context) string { return "https://id.example.com/" }, Now: f.clock.Now,
 	})
 	next.admin = &identity.Admin{Store: next.store}
 	next.handler = &identity.Handler{Admin: next.admin, Ring: testkit.Ring(t).For("identity page")}

@@ -18,7 +18,7 @@ type Store struct {
 	feed     *sqldb.Feed
 	ring     *secret.Ring
 	schemas  *Schemas
-	base     string
+	base     func(ctx context.Context) string
 	now      func() time.Time
 	reads    *sqldb.Reader[joinedRow]
 	onDelete []func(ctx context.Context, tx *sqldb.Tx, identityID string) error
@@ -36,8 +36,9 @@ type StoreOptions struct {
 	Ring *secret.Ring
 	// Schemas are the identity schemas.
 	Schemas *Schemas
-	// BaseURL is the public listener's, with a slash at its end: the schemas' URLs are made from it.
-	BaseURL string
+	// BaseURL is the public listener's for the context's tenant, with a slash at its end: the schemas' URLs are made from it. Nil is
+	// that of no address.
+	BaseURL func(ctx context.Context) string
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -45,6 +46,9 @@ type StoreOptions struct {
 // NewStore returns a store of identities.
 func NewStore(o StoreOptions) *Store {
 	s := &Store{db: o.DB, feed: o.Feed, ring: o.Ring, schemas: o.Schemas, base: o.BaseURL, now: o.Now}
+	if s.base == nil {
+		s.base = func(context.Context) string { return "" }
+	}
 	s.reads = sqldb.NewReader(o.DB, s.readIdentifiers)
 	return s
 }
@@ -74,11 +78,11 @@ func (s *Store) RaiseEpochIn(ctx context.Context, tx *sqldb.Tx, identityIDs ...s
 // Prepare validates the traits and puts in what follows from them: addresses, identifiers, the schema's URL. It is what
 // CreateIn and UpdateIn begin with, and runs no statement. What a person got wrong is a *ui.Invalid, what the caller did
 // is ErrInvalid.
-func (s *Store) Prepare(_ context.Context, id *Identity) error {
+func (s *Store) Prepare(ctx context.Context, id *Identity) error {
 	if err := s.schemas.prepare(id, s.now()); err != nil {
 		return err
 	}
-	id.SchemaURL = s.schemaURL(id.SchemaID)
+	id.SchemaURL = s.schemaURL(ctx, id.SchemaID)
 	if id.Credentials == nil {
 		return nil
 	}
@@ -86,8 +90,8 @@ func (s *Store) Prepare(_ context.Context, id *Identity) error {
 }
 
 // schemaURL is where a schema is published. Its id is encoded as Ory does, for it may hold anything.
-func (s *Store) schemaURL(id string) string {
-	return s.base + "schemas/" + base64.RawURLEncoding.EncodeToString([]byte(id))
+func (s *Store) schemaURL(ctx context.Context, id string) string {
+	return s.base(ctx) + "schemas/" + base64.RawURLEncoding.EncodeToString([]byte(id))
 }
 
 // Sealed says where credentials are kept; the ring is StoreOptions.Ring.

@@ -119,7 +119,7 @@ func (s *Store) many(ctx context.Context, query string, args ...any) ([]*Identit
 		if err := rows.Scan(r.Dest()...); err != nil {
 			return nil, err
 		}
-		id, err := s.Identity(&r)
+		id, err := s.Identity(ctx, &r)
 		if err != nil {
 			return nil, err
 		}

@@ -88,13 +88,13 @@ type addresses struct {
 }
 
 // Identity returns what was read, without credentials.
-func (s *Store) Identity(r *Row) (*Identity, error) {
+func (s *Store) Identity(ctx context.Context, r *Row) (*Identity, error) {
 	var known addresses
 	if err := json.Unmarshal([]byte(r.addresses), &known); err != nil {
 		return nil, err
 	}
 	id := &Identity{
-		ID: r.id, ExternalID: r.externalID, SchemaID: r.schemaID, SchemaURL: s.schemaURL(r.schemaID), State: r.state,
+		ID: r.id, ExternalID: r.externalID, SchemaID: r.schemaID, SchemaURL: s.schemaURL(ctx, r.schemaID), State: r.state,
 		Traits: json.RawMessage(r.traits), MetadataPublic: document(r.metadataPublic), MetadataAdmin: document(r.metadataAdmin),
 		VerifiableAddresses: known.Verifiable, RecoveryAddresses: known.Recovery,
 		CreatedAt: r.created, UpdatedAt: r.updated, Version: r.version, SessionEpoch: r.epoch,
@@ -166,7 +166,7 @@ func (s *Store) one(ctx context.Context, q sqldb.Q, query string, args ...any) (
 	if err != nil {
 		return nil, err
 	}
-	return s.Identity(&r)
+	return s.Identity(ctx, &r)
 }
 
 // WithCredentials returns the identity with all its credentials, in one statement, or ErrNotFound.
@@ -217,15 +217,15 @@ func (s *Store) joined(ctx context.Context, q sqldb.Q, query string, args ...any
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	return s.assemble(all)
+	return s.assemble(ctx, all)
 }
 
 // assemble makes an identity of such rows, or ErrNotFound of none.
-func (s *Store) assemble(rows []joinedRow) (*Identity, error) {
+func (s *Store) assemble(ctx context.Context, rows []joinedRow) (*Identity, error) {
 	if len(rows) == 0 {
 		return nil, ErrNotFound
 	}
-	found, err := s.Identity(&rows[0].who)
+	found, err := s.Identity(ctx, &rows[0].who)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +253,7 @@ func (s *Store) ByIdentifier(ctx context.Context, credential, identifier string)
 	case !ok:
 		return nil, ErrNotFound
 	}
-	return s.assemble([]joinedRow{found}) // of a copy of the row: somebody else may have been given the same
+	return s.assemble(ctx, []joinedRow{found}) // of a copy of the row: somebody else may have been given the same
 }
 
 // between separates the type of credentials from the identifier; neither holds it.

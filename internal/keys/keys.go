@@ -22,8 +22,9 @@ type Options struct {
 	Store *Store
 	// Config says which keys there are.
 	Config Config
-	// Tenants get their keys when the server starts; keys of others are made when they are first needed.
-	Tenants []tenant.ID
+	// Tenants gives those that get their keys when the server starts, if they have none; keys of others are made when they are
+	// first needed. Nil gives none.
+	Tenants func() []tenant.ID
 	// LongestToken is the longest lifetime of a token that is signed; no key goes before that long after its last use.
 	LongestToken time.Duration
 	// Now is the clock, in UTC and whole microseconds.

@@ -15,11 +15,7 @@ const interval = time.Minute
 // Run makes the first keys of every tenant and then keeps the schedule until ctx ends: it makes the next key, lets it
 // take over when its time has come, and removes what nobody needs any more. Any number of servers may run it.
 func (k *Keys) Run(ctx context.Context) error {
-	for _, id := range k.Tenants {
-		if err := k.Ensure(tenant.With(ctx, id)); err != nil && ctx.Err() == nil {
-			k.Log.ErrorContext(ctx, "first signing keys could not be made", "tenant", string(id), "error", err)
-		}
-	}
+	k.first(ctx)
 	// The first pass looks at every set: the configuration may have changed since they were last seen.
 	find := k.Store.all
 	tick := time.NewTicker(interval)
@@ -33,6 +29,30 @@ func (k *Keys) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		case <-k.wakeup:
+		}
+	}
+}
+
+// first makes the keys of tenants that have none: one statement where all have some, however many tenants there are.
+func (k *Keys) first(ctx context.Context) {
+	if k.Tenants == nil {
+		return
+	}
+	known, err := k.Store.all(ctx)
+	if err != nil && ctx.Err() == nil {
+		k.Log.ErrorContext(ctx, "signing keys could not be read; the first use makes those that are missing", "error", err)
+		return
+	}
+	has := make(map[tenant.ID]bool, len(known))
+	for _, t := range known {
+		has[t.tenant] = true
+	}
+	for _, id := range k.Tenants() {
+		if has[id] {
+			continue
+		}
+		if err := k.Ensure(tenant.With(ctx, id)); err != nil && ctx.Err() == nil {
+			k.Log.ErrorContext(ctx, "first signing keys could not be made", "tenant", string(id), "error", err)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func newServer(t testing.TB, db *sqldb.DB, clock *testkit.Clock, change ...func(
 	t.Helper()
 	o := Options{
 		Store: NewStore(db, sqldb.NewFeed(db, sqldb.FeedOptions{}), testkit.Ring(t)), Config: fastConfig(), Now: clock.Now,
-		Tenants: []tenant.ID{tenant.Default},
+		Tenants: func() []tenant.ID { return []tenant.ID{tenant.Default} },
 	}
 	for _, c := range change {
 		c(&o)

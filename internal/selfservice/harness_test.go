@@ -88,7 +88,7 @@ func (s *server) assemble(base web.BaseURL) {
 		t.Fatal(err)
 	}
 	s.people = identity.NewStore(identity.StoreOptions{
-		DB: s.db, Feed: feed, Ring: ring.For("identity"), Schemas: schemas, BaseURL: base.String(), Now: s.clock.Now,
+		DB: s.db, Feed: feed, Ring: ring.For("identity"), Schemas: schemas, BaseURL: func(context.Context) string { return base.String() }, Now: s.clock.Now,
 	})
 	sessions := session.DefaultConfig()
 	s.sessions = session.NewStore(session.StoreOptions{
@@ -123,7 +123,7 @@ func (s *server) assemble(base web.BaseURL) {
 			Store: s.sessions, Config: sessions, Ring: ring.For("cookies"), Base: web.NewBaseURLs(base, nil), Exchanges: exchanges, Now: s.clock.Now,
 		},
 		SessionStore: s.sessions, Exchanges: exchanges, Ring: ring.For("logout"), Base: web.NewBaseURLs(base, nil), Now: s.clock.Now, Limits: limits,
-		Cookies: web.Cookies{Ring: ring.For("devices"), Base: base},
+		Cookies: web.Cookies{Ring: ring.For("devices"), Base: web.NewBaseURLs(base, nil)},
 		Methods: []selfservice.Method{
 			&profile.Method{Schemas: schemas},
 			&password.Method{Config: passwords, Identities: s.people, Schemas: schemas, Hasher: hasher, Limits: limits, Now: s.clock.Now},

@@ -50,7 +50,7 @@ func (h *Handler) ensureCSRF(w http.ResponseWriter, r *http.Request) string {
 	_, _ = rand.Read(raw)         // it never fails
 	c := h.Sessions.Config.Cookie // what holds for the session's cookie holds for its companion
 	http.SetCookie(w, &http.Cookie{
-		Name: h.csrfCookie(r.Context()), Value: base64.StdEncoding.EncodeToString(raw), Path: h.Base.CookiePath(), Domain: c.Domain,
+		Name: h.csrfCookie(r.Context()), Value: base64.StdEncoding.EncodeToString(raw), Path: h.Base.CookiePath(r.Context()), Domain: c.Domain,
 		MaxAge: int(csrfMaxAge.Seconds()), HttpOnly: true, Secure: h.Base.Secure(), SameSite: sameSite(c.SameSite, h.Base.Secure()),
 	})
 	return string(raw)

@@ -30,7 +30,7 @@ func (h *Handler) rememberDevice(w http.ResponseWriter, r *http.Request, in *Sub
 	if in.devices == nil || !in.devices.prove(h.Now()) {
 		return
 	}
-	if err := h.Cookies.SetSealed(w, deviceCookie, in.devices.encode(), web.CookieOptions{MaxAge: h.Limits.KnownDevice()}); err != nil {
+	if err := h.Cookies.SetSealed(w, r, deviceCookie, in.devices.encode(), web.CookieOptions{MaxAge: h.Limits.KnownDevice()}); err != nil {
 		web.Record(r.Context(), err)
 	}
 }

@@ -74,8 +74,8 @@ func (h *Handler) logoutBrowser(w http.ResponseWriter, r *http.Request) error {
 				return err
 			}
 		}
-		h.Sessions.ClearCookie(w)
-		if h.Config.Flows.Logout.ClearBrowserData && h.Base.Secure() {
+		h.Sessions.ClearCookie(w, r)
+		if h.Config.Flows.Logout.ClearBrowserData && h.Base.Secure() && !h.Base.Shared(r.Context()) {
 			w.Header().Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
 		}
 		if wantsJSON(r) {

@@ -57,7 +57,7 @@ func newFixtureOn(t testing.TB, feed *sqldb.Feed, db *sqldb.DB, change ...func(*
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.people = identity.NewStore(identity.StoreOptions{DB: db, Feed: f.feed, Ring: ring.For("identity"), Schemas: schemas, BaseURL: publicURL, Now: f.clock.Now})
+	f.people = identity.NewStore(identity.StoreOptions{DB: db, Feed: f.feed, Ring: ring.For("identity"), Schemas: schemas, BaseURL: func(context.Context) string { return publicURL }, Now: f.clock.Now})
 	f.store = session.NewStore(session.StoreOptions{
 		DB: db, Feed: f.feed, Identities: f.people, Tokens: session.NewTokens("gh", ring), Config: f.config, Now: f.clock.Now,
 	})
@@ -189,7 +189,7 @@ func call(t testing.TB, method, address, body string, header ...string) answer {
 func (f *fixture) cookie(t testing.TB, s *session.Session, token string) (line, set string) {
 	t.Helper()
 	rec := httptest.NewRecorder()
-	if err := f.handler.SetCookie(rec, nil, s, token); err != nil {
+	if err := f.handler.SetCookie(rec, httptest.NewRequest("GET", "/", nil), s, token); err != nil {
 		t.Fatal(err)
 	}
 	set = rec.Header().Get("Set-Cookie")

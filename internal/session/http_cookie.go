@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -11,12 +12,12 @@ import (
 // not by web.Cookies because its name is the operator's to choose and other software looks for it, and so is its path.
 
 // SetCookie gives the browser the session's token.
-func (h *Handler) SetCookie(w http.ResponseWriter, _ *http.Request, s *Session, token string) error {
+func (h *Handler) SetCookie(w http.ResponseWriter, r *http.Request, s *Session, token string) error {
 	sealed, err := h.Ring.Seal([]byte(token+" "+strconv.FormatInt(s.ExpiresAt.Unix(), 10)), h.cookieData())
 	if err != nil {
 		return err
 	}
-	cookie := h.cookie(sealed)
+	cookie := h.cookie(r.Context(), sealed)
 	if h.Config.Cookie.Persistent {
 		cookie.MaxAge = max(1, int(s.ExpiresAt.Sub(h.Now())/time.Second))
 	}
@@ -25,8 +26,8 @@ func (h *Handler) SetCookie(w http.ResponseWriter, _ *http.Request, s *Session, 
 }
 
 // ClearCookie makes the browser forget the session.
-func (h *Handler) ClearCookie(w http.ResponseWriter) {
-	cookie := h.cookie("")
+func (h *Handler) ClearCookie(w http.ResponseWriter, r *http.Request) {
+	cookie := h.cookie(r.Context(), "")
 	cookie.MaxAge = -1
 	http.SetCookie(w, cookie)
 }
@@ -57,14 +58,14 @@ func (h *Handler) open(value string) (credential, bool) {
 	return credential{token: token, cookie: true, expires: time.Unix(at, 0)}, true
 }
 
-func (h *Handler) cookie(value string) *http.Cookie {
+func (h *Handler) cookie(ctx context.Context, value string) *http.Cookie {
 	c := h.Config.Cookie
 	made := &http.Cookie{
 		Name: c.Name, Value: value, Domain: c.Domain, Path: c.Path,
 		Secure: h.Base.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 	if made.Path == "" {
-		made.Path = h.Base.CookiePath()
+		made.Path = h.Base.CookiePath(ctx)
 	}
 	switch {
 	case c.SameSite == "Strict":

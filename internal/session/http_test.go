@@ -208,7 +208,7 @@ func TestCookie(t *testing.T) {
 			t.Errorf("%s: %s", tc.name, set)
 		}
 		rec := httptest.NewRecorder()
-		f.handler.ClearCookie(rec)
+		f.handler.ClearCookie(rec, httptest.NewRequest("GET", "/", nil))
 		if cleared := rec.Header().Get("Set-Cookie"); !strings.Contains(cleared, "ory_kratos_session=;") || !strings.Contains(cleared, "Max-Age=0") {
 			t.Errorf("%s: %s", tc.name, cleared)
 		}

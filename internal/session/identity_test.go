@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func TestIdentityAndSessions(t *testing.T) {
 			t.Fatal(err)
 		}
 		people := identity.NewStore(identity.StoreOptions{
-			DB: db, Feed: f.feed, Ring: testkit.Ring(t).For("identity"), Schemas: schemas, BaseURL: publicURL, Now: f.clock.Now,
+			DB: db, Feed: f.feed, Ring: testkit.Ring(t).For("identity"), Schemas: schemas, BaseURL: func(context.Context) string { return publicURL }, Now: f.clock.Now,
 		})
 		people.OnDelete(f.store.Forget)
 		people.OnCredentials(f.store.Outlive)

@@ -137,16 +137,16 @@ const selected = `s.id, s.identity_id, s.digest, s.active, s.aal, s.methods, s.d
 const alone = `SELECT ` + selected + ` FROM session s WHERE s.tenant_id = :tenant AND `
 
 // scan reads a row of Store.joined, or of alone where people are not asked for.
-func (s *Store) scan(scan func(...any) error, people bool) (*Session, error) {
+func (s *Store) scan(ctx context.Context, scan func(...any) error, people bool) (*Session, error) {
 	var r record
 	if err := scan(r.dest(people)...); err != nil {
 		return nil, err
 	}
-	return s.session(&r, people)
+	return s.session(ctx, &r, people)
 }
 
 // session makes a session of what was read.
-func (s *Store) session(r *record, people bool) (*Session, error) {
+func (s *Store) session(ctx context.Context, r *record, people bool) (*Session, error) {
 	got := &Session{
 		ID: r.ID, IdentityID: r.IdentityID, digest: r.Digest, AAL: r.AAL, IssuedAt: r.Issued, AuthenticatedAt: r.Authenticated,
 		ExpiresAt: r.Expires, epoch: r.Epoch,
@@ -156,7 +156,7 @@ func (s *Store) session(r *record, people bool) (*Session, error) {
 	}
 	if people {
 		var err error
-		if got.Identity, err = s.people.Identity(&r.Who); err != nil {
+		if got.Identity, err = s.people.Identity(ctx, &r.Who); err != nil {
 			return nil, err
 		}
 	}
@@ -229,7 +229,7 @@ func (s *Store) lookup(ctx context.Context, digest string) (*kept, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.session, err = s.session(found, true); err != nil {
+	if k.session, err = s.session(ctx, found, true); err != nil {
 		return nil, err
 	}
 	if heard && s.feed.Healthy() {

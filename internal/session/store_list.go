@@ -60,7 +60,7 @@ func (s *Store) List(ctx context.Context, f Filter) ([]*Session, error) {
 	defer rows.Close()
 	list := []*Session{}
 	for rows.Next() {
-		one, err := s.scan(rows.Scan, people)
+		one, err := s.scan(ctx, rows.Scan, people)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func (s *Store) Count(ctx context.Context, f Filter) (n int64, err error) {
 
 // Get returns a session with its identity, active or not; ErrNotFound when there is none.
 func (s *Store) Get(ctx context.Context, id string) (*Session, error) {
-	got, err := s.scan(s.db.QueryRow(ctx, s.joined+`s.id = ?`, id).Scan, true)
+	got, err := s.scan(ctx, s.db.QueryRow(ctx, s.joined+`s.id = ?`, id).Scan, true)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, ErrNotFound
 	}

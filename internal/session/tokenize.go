@@ -25,8 +25,8 @@ type KeySets interface {
 type TokenizerOptions struct {
 	// Config has the templates.
 	Config TokenizerConfig
-	// Issuer is the claim iss: the public base URL.
-	Issuer string
+	// Issuer gives the claim iss for the context's tenant: its public base URL.
+	Issuer func(ctx context.Context) string
 	// Keys are this server's own; needed by templates with a key_set.
 	Keys KeySets
 	// Jsonnet runs claims mappers; needed by templates with a claims_mapper_url.
@@ -131,7 +131,7 @@ func (t *Tokenizer) Tokenize(ctx context.Context, name string, s *Session) (stri
 	}
 	now := t.o.Now()
 	claims := map[string]any{
-		"jti": secret.NewID(), "iss": t.o.Issuer, "sid": s.ID, "sub": subject,
+		"jti": secret.NewID(), "iss": t.o.Issuer(ctx), "sid": s.ID, "sub": subject,
 		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(found.config.TTL).Unix(),
 	}
 	if err := t.addClaims(ctx, found, s, claims); err != nil {

@@ -78,7 +78,7 @@ func (k *ownKeys) Sign(_ context.Context, set, typ string, claims []byte) (strin
 
 func (f *fixture) tokenizer(t testing.TB, o session.TokenizerOptions) error {
 	t.Helper()
-	o.Issuer, o.Now = publicURL, f.clock.Now
+	o.Issuer, o.Now = func(context.Context) string { return publicURL }, f.clock.Now
 	if o.Jsonnet == nil {
 		o.Jsonnet = runJsonnet
 	}

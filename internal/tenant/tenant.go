@@ -2,14 +2,14 @@ package tenant
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"time"
 )
 
 // ID is the short name of a tenant: 1 to 63 of a-z, 0-9 and "-", not at the ends. It is part of primary keys.
 type ID string
 
-// Default is the only tenant as long as none is configured.
+// Default is the tenant that is there without being made, where the configuration lists none. Events that concern the whole
+// installation are in its activity log, which stays when it is deleted.
 const Default ID = "default"
 
 // Key is the context key under which a *ID lies. Only a package that implements context.Context itself needs
@@ -44,104 +44,51 @@ func (id ID) Valid() bool {
 	return true
 }
 
-// Config lists the tenants of this installation. An empty list means one tenant, "default", for every host.
-type Config []Entry
+// State says what is served of a tenant. It is stored, so its values never change.
+type State string
 
-// Entry is one tenant and the hosts at which it is reached.
-type Entry struct {
-	// ID is the tenant's short name: 1 to 63 of a-z, 0-9 and "-". It is written into every row, so it never
-	// changes.
-	ID ID `yaml:"id"`
-	// Hosts are the host names, without port and brackets, whose requests are for this tenant, for example
-	// "login.example.com". Links, forms and mails for the tenant's people lead to the first of them, with the scheme, port
-	// and path of serve.public.base_url; where the host of that one is among them, it is that one. A tenant without hosts
-	// is only reached by the command line.
-	Hosts []string `yaml:"hosts"`
+// The states of tenants.
+const (
+	Active    State = "active"
+	Suspended State = "suspended" // nothing is served, and nothing is lost
+	Deleting  State = "deleting"  // nothing is served, and what there was is being deleted
+	Deleted   State = "deleted"   // nothing is left but the id, which nobody gets by mistake
+)
+
+// Source says who keeps a tenant.
+type Source string
+
+// The sources of tenants.
+const (
+	Configured Source = "configuration" // only the configuration changes it
+	Registered Source = "registry"      // made and changed by the admin API
+	BuiltIn    Source = "built-in"      // Default, as long as nobody has changed it
+)
+
+// Tenant is what is known of one.
+type Tenant struct {
+	ID     ID
+	Source Source
+	State  State
+	// Name is what operators call it.
+	Name string
+	// Hosts are the host names at which it is reached, in the form in which they compare; Prefix is the path below which it is,
+	// on hosts that are no tenant's own. At most one of them is there.
+	Hosts  []string
+	Prefix string
+	// Settings are what is its own and not the installation's.
+	Settings Settings
+	// Version counts changes; 0 where they are not counted.
+	Version int64
+	// Created, Changed and Since are when it was made, changed and came into its state; zero for what was never stored.
+	Created, Changed, Since time.Time
 }
 
-// Validate returns every fault of the list, each with its path below the list's own.
-func (c Config) Validate() []error {
-	var faults []error
-	ids := make(map[ID]bool, len(c))
-	hosts := make(map[string]ID)
-	for i, e := range c {
-		if !e.ID.Valid() {
-			faults = append(faults, fmt.Errorf("[%d].id: %q is not a tenant id: use 1 to 63 of a-z, 0-9 and \"-\"", i, e.ID))
-		}
-		if ids[e.ID] {
-			faults = append(faults, fmt.Errorf("[%d].id: %q is listed twice", i, e.ID))
-		}
-		ids[e.ID] = true
-		for j, h := range e.Hosts {
-			name := normalize(h)
-			if name == "" || name != strings.ToLower(strings.TrimSuffix(h, ".")) {
-				faults = append(faults, fmt.Errorf("[%d].hosts[%d]: %q is not a host name without port", i, j, h))
-				continue
-			}
-			if owner, taken := hosts[name]; taken {
-				faults = append(faults, fmt.Errorf("[%d].hosts[%d]: %q already belongs to tenant %q", i, j, h, owner))
-			}
-			hosts[name] = e.ID
-		}
-	}
-	return faults
-}
+// Served tells whether requests to the tenant are to be answered.
+func (t *Tenant) Served() bool { return t.State == Active }
 
-// IDs returns the tenants of the configuration, which is Default alone for an empty one.
-func (c Config) IDs() []ID {
-	if len(c) == 0 {
-		return []ID{Default}
-	}
-	ids := make([]ID, len(c))
-	for i, e := range c {
-		ids[i] = e.ID
-	}
-	return ids
-}
-
-// Hosts is a Config made ready for look-ups.
-type Hosts struct {
-	only   ID
-	byHost map[string]ID
-}
-
-// Hosts returns the look-up table of the configuration.
-func (c Config) Hosts() Hosts {
-	if len(c) == 0 {
-		return Hosts{only: Default}
-	}
-	h := Hosts{byHost: make(map[string]ID)}
-	for _, e := range c {
-		for _, host := range e.Hosts {
-			h.byHost[normalize(host)] = e.ID
-		}
-	}
-	return h
-}
-
-// Resolve returns the tenant of a Host header (with or without port) and false for a host of nobody's.
-func (h Hosts) Resolve(host string) (ID, bool) {
-	if h.only != "" {
-		return h.only, true
-	}
-	id, ok := h.byHost[normalize(host)]
-	return id, ok
-}
-
-// Resolve is Hosts().Resolve, for those who ask seldom.
-func (c Config) Resolve(host string) (ID, bool) { return c.Hosts().Resolve(host) }
-
-// normalize cuts port, brackets and root dot off and lowers the case: host names compare without it
-// (RFC 9110 §4.2.3).
-func normalize(host string) string {
-	if strings.HasPrefix(host, "[") {
-		end := strings.IndexByte(host, ']')
-		if end < 0 {
-			return ""
-		}
-		host = host[1:end]
-	} else if i := strings.LastIndexByte(host, ':'); i >= 0 && strings.IndexByte(host, ':') == i {
-		host = host[:i]
-	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+// Settings are what a tenant may have of its own. What it leaves empty is as it is for the installation.
+type Settings struct {
+	// Issuer is its issuer identifier (OpenID Connect Core §2).
+	Issuer string `json:"issuer,omitempty"`
 }

@@ -117,6 +117,12 @@ func (b BaseURL) String() string {
 	return b.origin + b.prefix + "/"
 }
 
+// below returns the URL with more of a path behind its own; "" leaves it as it is.
+func (b BaseURL) below(prefix string) BaseURL {
+	b.prefix += prefix
+	return b
+}
+
 // strip takes the prefix off a path; ok is false where the path does not carry it.
 func (b BaseURL) strip(p string) (rest string, ok bool) {
 	rest, ok = strings.CutPrefix(p, b.prefix)

@@ -198,7 +198,7 @@ func (p plan) bindBody(r *http.Request, field reflect.Value) error {
 		return errBadBody.With("The request body is empty. Send JSON.")
 	}
 	// A page of another site can make a browser send JSON under a simple content type without asking first.
-	if !isJSON(r.Header.Get("Content-Type")) {
+	if !IsJSON(r.Header.Get("Content-Type")) {
 		return errNotJSON
 	}
 	return decode(body, field.Addr().Interface(), p.lenient)
@@ -212,8 +212,8 @@ func bodyError(err error) error {
 	return errBadBody.With("The request body ended early.").Because(err)
 }
 
-// isJSON accepts application/json and every media type with the +json suffix (RFC 6839 §3.1).
-func isJSON(contentType string) bool {
+// IsJSON accepts application/json and every media type with the +json suffix (RFC 6839 §3.1).
+func IsJSON(contentType string) bool {
 	media, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (media == "application/json" ||
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))

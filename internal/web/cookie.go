@@ -20,8 +20,9 @@ type Sealer interface {
 type Cookies struct {
 	// Ring seals; its first key writes, all of its keys read.
 	Ring Sealer
-	// Base is the listener's base URL.
-	Base BaseURL
+	// Base has the listener's base URL for each tenant. A cookie of a tenant that is below a path prefix is not that of another
+	// tenant of the host, of which browsers send the cookies along where its prefix is shorter.
+	Base BaseURLs
 	// Domain shares the cookies with subdomains; empty (better) keeps them to the host.
 	Domain string
 }
@@ -39,13 +40,14 @@ type CookieOptions struct {
 const maxCookie = 4096
 
 // SetSealed sets the cookie. The name is bound to the value, so one cookie's cannot be passed off as another's.
-func (c Cookies) SetSealed(w http.ResponseWriter, name, value string, o CookieOptions) error {
-	name = c.name(name)
-	sealed, err := c.Ring.Seal([]byte(value), []byte(name))
+func (c Cookies) SetSealed(w http.ResponseWriter, r *http.Request, name, value string, o CookieOptions) error {
+	base := c.Base.Of(r.Context())
+	name = c.name(base, name)
+	sealed, err := c.Ring.Seal([]byte(value), c.binding(base, name))
 	if err != nil {
 		return err
 	}
-	cookie := c.cookie(name, o.SameSite)
+	cookie := c.cookie(base, name, o.SameSite)
 	cookie.Value = sealed
 	cookie.MaxAge = int(o.MaxAge / time.Second)
 	text := cookie.String()
@@ -59,9 +61,10 @@ func (c Cookies) SetSealed(w http.ResponseWriter, name, value string, o CookieOp
 // ReadSealed returns the value of the cookie. ok is false where there is none that we made. Of several with the
 // name (of other paths or domains) the first that opens counts.
 func (c Cookies) ReadSealed(r *http.Request, name string) (value string, ok bool) {
-	name = c.name(name)
+	base := c.Base.Of(r.Context())
+	name = c.name(base, name)
 	for _, cookie := range r.CookiesNamed(name) {
-		if plain, err := c.Ring.Open(cookie.Value, []byte(name)); err == nil {
+		if plain, err := c.Ring.Open(cookie.Value, c.binding(base, name)); err == nil {
 			return string(plain), true
 		}
 	}
@@ -70,26 +73,35 @@ func (c Cookies) ReadSealed(r *http.Request, name string) (value string, ok bool
 
 // Clear makes the browser forget the cookie. It may say so in a frame of another site, where browsers take nothing that is
 // not SameSite=None, not even that.
-func (c Cookies) Clear(w http.ResponseWriter, name string) {
-	cookie := c.cookie(c.name(name), http.SameSiteNoneMode)
+func (c Cookies) Clear(w http.ResponseWriter, r *http.Request, name string) {
+	base := c.Base.Of(r.Context())
+	cookie := c.cookie(base, c.name(base, name), http.SameSiteNoneMode)
 	cookie.MaxAge = -1
 	http.SetCookie(w, cookie)
 }
 
-func (c Cookies) name(name string) string {
-	if c.Base.Secure() && c.Base.Prefix() == "" && c.Domain == "" && !strings.HasPrefix(name, "__") {
+// binding is the additional data of a cookie's value.
+func (c Cookies) binding(base BaseURL, name string) []byte {
+	if base.Prefix() != c.Base.own.Prefix() {
+		name += " " + base.Prefix()
+	}
+	return []byte(name)
+}
+
+func (c Cookies) name(base BaseURL, name string) string {
+	if base.Secure() && base.Prefix() == "" && c.Domain == "" && !strings.HasPrefix(name, "__") {
 		return "__Host-" + name
 	}
 	return name
 }
 
-func (c Cookies) cookie(name string, same http.SameSite) *http.Cookie {
-	secure := c.Base.Secure()
+func (c Cookies) cookie(base BaseURL, name string, same http.SameSite) *http.Cookie {
+	secure := base.Secure()
 	if same == 0 || same == http.SameSiteNoneMode && !secure {
 		same = http.SameSiteLaxMode
 	}
 	return &http.Cookie{
-		Name: name, Path: c.Base.CookiePath(), Domain: c.Domain,
+		Name: name, Path: base.CookiePath(), Domain: c.Domain,
 		Secure: secure, HttpOnly: true, SameSite: same,
 	}
 }

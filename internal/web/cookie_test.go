@@ -22,7 +22,7 @@ func ring(t *testing.T, secrets ...secret.String) *secret.Ring {
 func set(t *testing.T, c Cookies, name, value string, o CookieOptions) *http.Cookie {
 	t.Helper()
 	rec := httptest.NewRecorder()
-	if err := c.SetSealed(rec, name, value, o); err != nil {
+	if err := c.SetSealed(rec, with(), name, value, o); err != nil {
 		t.Fatal(err)
 	}
 	cookies := rec.Result().Cookies()
@@ -47,8 +47,8 @@ func TestCookieAttributes(t *testing.T) {
 		"http://127.0.0.1:1/":  "session; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax",
 	} {
 		rec := httptest.NewRecorder()
-		c := Cookies{Ring: ring(t, "0123456789abcdef"), Base: mustBase(base)}
-		if err := c.SetSealed(rec, "session", "v", CookieOptions{MaxAge: time.Hour, SameSite: http.SameSiteNoneMode}); err != nil {
+		c := Cookies{Ring: ring(t, "0123456789abcdef"), Base: NewBaseURLs(mustBase(base), nil)}
+		if err := c.SetSealed(rec, with(), "session", "v", CookieOptions{MaxAge: time.Hour, SameSite: http.SameSiteNoneMode}); err != nil {
 			t.Fatal(err)
 		}
 		line := rec.Header().Get("Set-Cookie")
@@ -58,16 +58,16 @@ func TestCookieAttributes(t *testing.T) {
 			t.Errorf("%s: %s", base, line)
 		}
 	}
-	c := Cookies{Ring: ring(t, "0123456789abcdef"), Base: mustBase("https://a.test/"), Domain: "a.test"}
+	c := Cookies{Ring: ring(t, "0123456789abcdef"), Base: NewBaseURLs(mustBase("https://a.test/"), nil), Domain: "a.test"}
 	if got := set(t, c, "session", "v", CookieOptions{}); got.Name != "session" || got.Domain != "a.test" || got.SameSite != http.SameSiteLaxMode || got.MaxAge != 0 {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestSealedCookies(t *testing.T) {
-	old := Cookies{Ring: ring(t, "old-old-old-old-old"), Base: mustBase("https://a.test/")}
-	now := Cookies{Ring: ring(t, "new-new-new-new-new", "old-old-old-old-old"), Base: mustBase("https://a.test/")}
-	other := Cookies{Ring: ring(t, "someone-elses-secret"), Base: mustBase("https://a.test/")}
+	old := Cookies{Ring: ring(t, "old-old-old-old-old"), Base: NewBaseURLs(mustBase("https://a.test/"), nil)}
+	now := Cookies{Ring: ring(t, "new-new-new-new-new", "old-old-old-old-old"), Base: NewBaseURLs(mustBase("https://a.test/"), nil)}
+	other := Cookies{Ring: ring(t, "someone-elses-secret"), Base: NewBaseURLs(mustBase("https://a.test/"), nil)}
 	value := "ünï; code \"x\""
 	cookie := set(t, old, "flow", value, CookieOptions{})
 	if strings.Contains(cookie.Value, "; code") {
@@ -96,14 +96,14 @@ func TestSealedCookies(t *testing.T) {
 		t.Error("none opens")
 	}
 	rec := httptest.NewRecorder()
-	now.Clear(rec, "flow")
+	now.Clear(rec, with(), "flow")
 	if got := rec.Header().Get("Set-Cookie"); got != "__Host-flow=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None" {
 		t.Error(got) // in another site's frame browsers would ignore it with Lax
 	}
-	if err := now.SetSealed(rec, "flow", strings.Repeat("x", 4000), CookieOptions{}); err == nil {
+	if err := now.SetSealed(rec, with(), "flow", strings.Repeat("x", 4000), CookieOptions{}); err == nil {
 		t.Error("a cookie that browsers drop was sent")
 	}
-	if err := now.SetSealed(rec, "fl ow", "x", CookieOptions{}); err == nil {
+	if err := now.SetSealed(rec, with(), "fl ow", "x", CookieOptions{}); err == nil {
 		t.Error("a malformed name was sent")
 	}
 }

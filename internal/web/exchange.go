@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
@@ -13,19 +14,22 @@ import (
 // exchange is all that we keep about one request and its answer. It is one allocation: the context that the
 // handler gets and the ResponseWriter that it writes to both point into it.
 type exchange struct {
-	ctx     requestContext
-	out     responseWriter
-	core    *core
-	route   *route // nil until ServeMux found one
-	id      [1]string
-	origin  actor.Origin
-	actor   actor.Actor // the zero Actor until ActAs
-	tenant  tenant.ID
-	https   bool
-	proxied bool
-	err     error
-	start   time.Time
-	span    func(route string, status int, err error)
+	ctx       requestContext
+	out       responseWriter
+	core      *core
+	route     *route // nil until ServeMux found one
+	id        [1]string
+	origin    actor.Origin
+	actor     actor.Actor // the zero Actor until ActAs
+	tenant    tenant.ID
+	within    string // the beginning of the path that said which tenant, with the base URL's prefix where that was there
+	below     string // the same without the base URL's prefix
+	https     bool
+	proxied   bool
+	suspended bool
+	err       error
+	start     time.Time
+	span      func(route string, status int, err error)
 }
 
 // requestContext answers for the exchange, the tenant, the actor and the origin in one step, where a chain of context.WithValue
@@ -98,12 +102,38 @@ func FromProxy(ctx context.Context) bool {
 	return x != nil && x.proxied
 }
 
-// Base returns the base URL of the listener that got the request.
+// Base returns the base URL of the listener that got the request, with the path prefix of its tenant where the request had one.
 func Base(ctx context.Context) BaseURL {
 	if x := from(ctx); x != nil {
-		return x.core.o.BaseURL
+		return x.base()
 	}
 	return BaseURL{}
+}
+
+func (x *exchange) base() BaseURL { return x.core.o.BaseURL.below(x.below) }
+
+// locate finds out whose the request is. A proxy may have taken the base URL's prefix off.
+func (x *exchange) locate(r *http.Request) {
+	own := x.core.o.BaseURL.Prefix()
+	var found tenant.Found
+	if rest, ok := x.core.o.BaseURL.strip(r.URL.Path); ok {
+		if found = x.core.o.Tenant(r.Host, rest); found.Prefix != "" {
+			x.within = own + found.Prefix
+		}
+	}
+	if x.within == "" {
+		found = x.core.o.Tenant(r.Host, r.URL.Path)
+		x.within = found.Prefix
+	}
+	if raw := r.URL.RawPath; x.within != "" && raw != "" && !strings.HasPrefix(raw, x.within) {
+		// The prefix is written in another way, by which whoever is in front may have taken it for something else.
+		x.within, found = "", tenant.Found{}
+	}
+	if x.below = found.Prefix; found.Tenant != nil {
+		x.tenant, x.suspended = found.Tenant.ID, found.Tenant.State == tenant.Suspended
+	} else {
+		x.tenant = ""
+	}
 }
 
 // Record keeps an error for the access log of this request. It is for handlers that answer by themselves, for

@@ -69,8 +69,10 @@ type Options struct {
 	CORS CORS
 	// AllowOrigin, when set, is asked for origins that CORS does not list.
 	AllowOrigin func(r *http.Request, origin string) bool
-	// Tenant finds the tenant of a Host header; nil means tenant.Default for all.
-	Tenant func(host string) (tenant.ID, bool)
+	// Tenant finds the tenant of a Host header and a path, without the base URL's prefix; nil means tenant.Default for all.
+	Tenant func(host, path string) tenant.Found
+	// ServeSuspended answers requests to suspended tenants as to others.
+	ServeSuspended bool
 	// Measure is called once per route, at Handle time, for the function that counts its requests.
 	Measure func(pattern string) Recorder
 	// Trace, when set, begins a span per request.
@@ -209,9 +211,16 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := from(r.Context())
 	x.route = rt
 	x.out.routing = false
+	everywhere := rt.need.Everywhere
+	if everywhere && x.tenant == "" {
+		x.tenant = tenant.Default
+	}
 	if err := x.admit(r, rt); err != nil {
 		x.fail(r, rt.errors, err)
 		return
+	}
+	if everywhere { // it was asked before whose the request is: that may be all that its sender may do
+		x.tenant = tenant.Default
 	}
 	if x.core.o.OneLoopbackName && x.core.misnamed(r) {
 		w.Header().Set("Location", x.core.o.BaseURL.Origin()+r.RequestURI)
@@ -232,6 +241,9 @@ func (x *exchange) admit(r *http.Request, rt *route) error {
 		}
 		if x.tenant == "" || c.o.RefuseForeignHosts && c.foreign(r.Host) {
 			return errNoTenant
+		}
+		if x.suspended && !c.o.ServeSuspended && !rt.need.Everywhere {
+			return errSuspended
 		}
 		if c.o.Guard != nil {
 			if err := c.o.Guard(&x.out, r); err != nil {
@@ -307,7 +319,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h[c.headers[i].key] = c.headers[i].value
 	}
 	h["X-Request-Id"] = x.id[:]
-	kept := c.rewrite(r)
+	kept := c.rewrite(r, x.within)
 	if c.cors != nil && !c.ownOnly[r.URL.Path] && c.cors.handle(h, r) {
 		x.out.routing = false
 		x.out.WriteHeader(http.StatusNoContent)
@@ -337,7 +349,7 @@ func (c *core) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	}
 	x.https = overTLS(r, peer, c.terminators)
 	if c.o.Tenant != nil {
-		x.tenant, _ = c.o.Tenant(r.Host)
+		x.locate(r)
 	}
 	if c.o.Now != nil {
 		x.start = c.o.Now()
@@ -362,7 +374,7 @@ func (x *exchange) missed(r *http.Request, kept bool) {
 	switch {
 	case status >= 300 && status < 400:
 		if location := h.Get("Location"); !kept && strings.HasPrefix(location, "/") {
-			h.Set("Location", x.core.o.BaseURL.Prefix()+location)
+			h.Set("Location", x.base().Prefix()+location)
 		}
 		x.out.WriteHeader(status)
 	case status == http.StatusMethodNotAllowed:

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -171,21 +172,75 @@ func TestContextCarriesValuesAndCancellation(t *testing.T) {
 }
 
 func TestTenantByHost(t *testing.T) {
-	hosts := tenant.Config{{ID: "acme", Hosts: []string{"acme.test"}}}.Hosts()
-	m := NewMux(OAuthErrors, Options{Tenant: hosts.Resolve})
-	m.Handle("GET /", func(w http.ResponseWriter, r *http.Request) error {
+	directory := tenant.NewDirectory(tenant.Config{{ID: "acme", Hosts: []string{"acme.test"}}}, "")
+	directory.Set([]tenant.Tenant{{ID: "asleep", State: tenant.Suspended, Hosts: []string{"asleep.test"}}})
+	find := func(host, path string) tenant.Found { return directory.List().Find(host, path) }
+	m := NewMux(OAuthErrors, Options{Tenant: find})
+	answer := func(w http.ResponseWriter, r *http.Request) error {
 		id, _ := tenant.From(r.Context())
 		return text(string(id))(w, r)
-	})
+	}
+	m.Handle("GET /", answer)
+	m.Everywhere().Handle("GET /all", answer)
 	(&Health{}).Mount(m)
 	if rec := do(t, m, "GET", "/", "", "Host", "acme.test:444"); rec.Body.String() != "acme" {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
+	for _, host := range []string{"acme.test", "other.test", "asleep.test"} {
+		if rec := do(t, m, "GET", "/all", "", "Host", host); rec.Body.String() != "default" {
+			t.Errorf("what is the installation's at %s: %d %s", host, rec.Code, rec.Body)
+		}
+	}
 	if rec := do(t, m, "GET", "/", "", "Host", "other.test"); rec.Code != 404 || !strings.Contains(rec.Body.String(), "unknown_host") {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
+	if rec := do(t, m, "GET", "/", "", "Host", "asleep.test"); rec.Code != 503 || rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), "temporarily_unavailable") {
+		t.Errorf("a suspended tenant: %d %v %s", rec.Code, rec.Header(), rec.Body)
+	}
+	all := NewMux(OAuthErrors, Options{Tenant: find, ServeSuspended: true})
+	all.Handle("GET /", answer)
+	if rec := do(t, all, "GET", "/", "", "Host", "asleep.test"); rec.Body.String() != "asleep" {
+		t.Errorf("a listener that serves them: %d %s", rec.Code, rec.Body)
+	}
 	if rec := do(t, m, "GET", "/health/alive", "", "Host", "10.1.2.3"); rec.Code != 200 {
 		t.Errorf("a probe by address: %d", rec.Code)
+	}
+}
+
+// TestTenantByPrefix: the prefix is taken off before routes are looked for, whether or not a proxy has taken off the listener's own,
+// and stands in what leads back.
+func TestTenantByPrefix(t *testing.T) {
+	for base, own := range map[string]string{"https://id.test/": "", "https://id.test/auth/": "/auth"} {
+		directory := tenant.NewDirectory(tenant.Config{{ID: "main", Hosts: []string{"id.test"}}, {ID: "acme", PathPrefix: "/t/acme"}}, "id.test")
+		m := NewMux(OAuthErrors, Options{
+			BaseURL: mustBase(base), Bare: "/admin", Tenant: func(host, path string) tenant.Found { return directory.List().Find(host, path) },
+		})
+		seen := func(w http.ResponseWriter, r *http.Request) error {
+			id, _ := tenant.From(r.Context())
+			return text(string(id)+" "+Base(r.Context()).Path(r.URL.EscapedPath()))(w, r)
+		}
+		m.Handle("GET /x", seen)
+		m.Handle("GET /admin/clients/{id}", seen)
+		m.Handle("GET /{$}", seen)
+		for path, want := range map[string]string{
+			"/x": "main " + own + "/x", "/t/acme/x": "acme " + own + "/t/acme/x", "/t/acme": "acme " + own + "/t/acme/", "/t/acme/": "acme " + own + "/t/acme/",
+			"/t/acme/x/": "acme " + own + "/t/acme/x", "/t/acme/clients/a%2Fb": "acme " + own + "/t/acme/admin/clients/a%2Fb", "/t/acme/t/acme/x": "404", "/t/acme/y": "404",
+			"/t/%61cme/x": "404", "/t/acme/../x": "307 " + own + "/t/acme/x", "/t/acme//x": "307 " + own + "/t/acme/x", "/t/other/x": "404",
+		} {
+			for _, prefix := range []string{"", own} {
+				rec := do(t, m, "GET", prefix+path, "", "Host", "id.test")
+				got := rec.Body.String()
+				switch {
+				case rec.Code >= 300 && rec.Code < 400:
+					got = strconv.Itoa(rec.Code) + " " + rec.Header().Get("Location")
+				case rec.Code != 200:
+					got = strconv.Itoa(rec.Code)
+				}
+				if got != want {
+					t.Errorf("%s %s: %q, want %q", base, prefix+path, got, want)
+				}
+			}
+		}
 	}
 }
 

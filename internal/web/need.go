@@ -47,7 +47,9 @@ func (m *Mux) For(role actor.Role) *Mux {
 	return &v
 }
 
-// Everywhere returns a view of the same mux whose routes concern the whole installation.
+// Everywhere returns a view of the same mux whose routes concern the whole installation. They answer whatever host they are asked
+// under, and the tenant of their requests' contexts is tenant.Default, whether that is there or not: its activity log is the
+// installation's.
 func (m *Mux) Everywhere() *Mux {
 	v := *m
 	v.need.Everywhere = true

@@ -7,10 +7,12 @@ import (
 )
 
 // rewrite brings the path into the form in which routes are registered: without the base URL's prefix, without
-// a slash at its end, and with the "/admin" that the caller left out. The request is the mux's own copy, its URL
+// a slash at its end, and with the "/admin" that the caller left out. within is what led to the request's tenant; it goes first. The request is the mux's own copy, its URL
 // is not and so is replaced, never changed. It reports whether the path still carries the prefix.
-func (c *core) rewrite(r *http.Request) (kept bool) {
-	if _, ok := c.o.BaseURL.strip(r.URL.Path); ok {
+func (c *core) rewrite(r *http.Request, within string) (kept bool) {
+	if within != "" {
+		r.URL = edit(r.URL, func(p string) string { return "/" + strings.TrimPrefix(strings.TrimPrefix(p, within), "/") })
+	} else if _, ok := c.o.BaseURL.strip(r.URL.Path); ok {
 		whole := r.URL
 		stripped := edit(whole, func(p string) string {
 			rest, _ := c.o.BaseURL.strip(p)

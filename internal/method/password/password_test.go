@@ -61,7 +61,7 @@ func newFixture(t *testing.T, change ...func(*secret.HashConfig, *password.Confi
 		Config: config, Schemas: schemas, Hasher: hasher, Now: f.clock.Now,
 		Identities: identity.NewStore(identity.StoreOptions{
 			DB: f.db, Feed: sqldb.NewFeed(f.db, sqldb.FeedOptions{}), Ring: ring.For("identities"), Schemas: schemas,
-			BaseURL: "https://login.example.com/", Now: f.clock.Now,
+			BaseURL: func(context.Context) string { return "https://login.example.com/" }, Now: f.clock.Now,
 		}),
 		Limits: limit.New(limit.Options{
 			Config: limit.DefaultConfig(), Store: limit.NewStore(limit.StoreOptions{DB: f.db, Ring: ring.For("limits")}), Now: f.clock.Now,

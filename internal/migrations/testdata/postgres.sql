@@ -331,6 +331,34 @@ CREATE TABLE admin_key (
 
 CREATE UNIQUE INDEX admin_key_digest ON admin_key (digest);
 
+-- management/0016_tenant
+
+-- Tenants that the admin API made or changed; the configuration's are not here. hosts and settings are JSON. Which hosts and
+-- prefixes are taken is decided by whoever counts tenant_revision up from what they read. A tenant that is being deleted says how far
+-- that is in erased, and which server is at it until when. What is left in the end is the row, so that an id means one tenant.
+CREATE TABLE tenant (
+    id         text COLLATE "C"  NOT NULL PRIMARY KEY,
+    state      text COLLATE "C"   NOT NULL,
+    name       text NOT NULL,
+    hosts      text NOT NULL,
+    prefix     text NOT NULL,
+    settings   text NOT NULL,
+    version    bigint  NOT NULL,
+    created_at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    state_at   timestamptz NOT NULL,
+    erased     text NOT NULL,
+    eraser     text COLLATE "C"   NOT NULL,
+    erasing_to timestamptz
+);
+
+CREATE TABLE tenant_revision (
+    name     text COLLATE "C"  NOT NULL PRIMARY KEY,
+    revision bigint NOT NULL
+);
+
+INSERT INTO tenant_revision (name, revision) VALUES ('tenants', 0);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.

@@ -81,13 +81,13 @@ func start(t testing.TB, db *sqldb.DB, change ...func(*authorize.Policy)) *serve
 	s.handler = &authorize.Handler{
 		Flows: &authorize.Flows{Policy: policy, Clients: s.clients, Issuer: issuer, Keys: signing, Store: s.store,
 			Challenges: authorize.NewChallenges(ring), Public: web.NewBaseURLs(base, nil).Join, Now: s.clock.Now},
-		Cookies: web.Cookies{Ring: ring.For("cookies"), Base: base},
+		Cookies: web.Cookies{Ring: ring.For("cookies"), Base: web.NewBaseURLs(base, nil)},
 	}
 	s.public = web.NewMux(web.OAuthErrors, web.Options{BaseURL: base})
 	s.admin = web.NewMux(web.HydraErrors, web.Options{Bare: "/admin"})
 	s.handler.MountPublic(s.public)
 	s.handler.MountAdmin(s.admin)
-	auth := &client.Authenticator{Store: s.clients, Hasher: s.hasher, Audiences: []string{baseURL}, Now: s.clock.Now}
+	auth := &client.Authenticator{Store: s.clients, Hasher: s.hasher, Audiences: func(context.Context) []string { return []string{baseURL} }, Now: s.clock.Now}
 	(&token.Handler{Grants: token.NewGrants(issuer), Clients: auth}).MountPublic(s.public)
 	if err := signing.Ensure(s.ctx); err != nil {
 		t.Fatal(err)

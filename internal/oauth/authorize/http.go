@@ -90,7 +90,7 @@ func (h *Handler) requestURL(r *http.Request, values url.Values) string {
 // way round: the login app sends it back there, and cookies are not shared between the two. It does so between names of
 // this machine at one port only, so that no proxy can make a circle of it.
 func (h *Handler) sameHost(r *http.Request) (to string, ok bool) {
-	want := h.Cookies.Base.Host()
+	want := h.Cookies.Base.Of(r.Context()).Host()
 	if r.Method != http.MethodGet || r.Host == want {
 		return "", false
 	}
@@ -99,7 +99,7 @@ func (h *Handler) sameHost(r *http.Request) (to string, ok bool) {
 	if port != wantPort || strings.EqualFold(host, wantHost) || !oauth.LocalHost(host) || !oauth.LocalHost(wantHost) {
 		return "", false
 	}
-	return h.Cookies.Base.Join(pathAuth + "?" + r.URL.RawQuery), true
+	return h.Cookies.Base.Join(r.Context(), pathAuth+"?"+r.URL.RawQuery), true
 }
 
 func splitHost(hostPort string) (host, port string) {
@@ -117,7 +117,7 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, next *Next) error
 	case next.Answer == nil:
 		redirect(w, http.StatusSeeOther, next.Location)
 	case next.Answer.Mode == oauth.ModeFormPost:
-		return h.formPost(w, next.Answer)
+		return h.formPost(w, r, next.Answer)
 	default:
 		redirect(w, http.StatusSeeOther, next.Answer.Location())
 	}

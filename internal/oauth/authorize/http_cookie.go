@@ -26,7 +26,9 @@ func (h *Handler) SessionID(r *http.Request) string {
 }
 
 // ForgetSession makes the browser forget its login session.
-func (h *Handler) ForgetSession(w http.ResponseWriter) { h.Cookies.Clear(w, sessionCookie) }
+func (h *Handler) ForgetSession(w http.ResponseWriter, r *http.Request) {
+	h.Cookies.Clear(w, r, sessionCookie)
+}
 
 // bound tells whether this browser began the flow: only then may it go on with it, or else somebody could make it sign
 // in to another's account (RFC 9700 §4.7).
@@ -44,19 +46,19 @@ func (h *Handler) setCookies(w http.ResponseWriter, r *http.Request, next *Next)
 	if next.Bind != "" {
 		h.dropOldFlows(w, r)
 		o := web.CookieOptions{MaxAge: h.Flows.Policy.Lifespans.LoginConsentRequest, SameSite: http.SameSiteNoneMode}
-		if err := h.Cookies.SetSealed(w, flowCookieName(next.Bind), next.Bind, o); err != nil {
+		if err := h.Cookies.SetSealed(w, r, flowCookieName(next.Bind), next.Bind, o); err != nil {
 			return err
 		}
 	}
 	if next.Release != "" {
-		h.Cookies.Clear(w, flowCookieName(next.Release))
+		h.Cookies.Clear(w, r, flowCookieName(next.Release))
 	}
 	if next.Forget {
-		h.ForgetSession(w)
+		h.ForgetSession(w, r)
 	}
 	if next.SessionID != "" {
 		o := web.CookieOptions{MaxAge: next.SessionAge, SameSite: http.SameSiteNoneMode}
-		return h.Cookies.SetSealed(w, sessionCookie, next.SessionID, o)
+		return h.Cookies.SetSealed(w, r, sessionCookie, next.SessionID, o)
 	}
 	return nil
 }
@@ -74,7 +76,7 @@ func (h *Handler) dropOldFlows(w http.ResponseWriter, r *http.Request) {
 	}
 	slices.Sort(names)
 	for len(names) >= flowCookies {
-		h.Cookies.Clear(w, names[0])
+		h.Cookies.Clear(w, r, names[0])
 		names = names[1:]
 	}
 }

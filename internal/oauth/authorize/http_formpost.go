@@ -28,13 +28,13 @@ var formPostPage = template.Must(template.New("form_post").Parse(`<!doctype html
 
 // formPost sends the page. Its policy has no form-action: browsers hold that against where the client redirects to
 // afterwards, too, which is not ours to know.
-func (h *Handler) formPost(w http.ResponseWriter, a *Answer) error {
+func (h *Handler) formPost(w http.ResponseWriter, r *http.Request, a *Answer) error {
 	var page bytes.Buffer
 	err := formPostPage.Execute(&page, map[string]any{
 		// The template would refuse private-use schemes.
 		"To":     template.URL(a.RedirectURI), // a registered URI; registration refuses what browsers would run
 		"Params": a.Params,
-		"Script": h.Cookies.Base.Path(pathFormPostScript),
+		"Script": h.Cookies.Base.Path(r.Context(), pathFormPostScript),
 	})
 	if err != nil {
 		return err

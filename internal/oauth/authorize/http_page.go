@@ -89,7 +89,7 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, lr *LoginReq
 	return h.Site.Render(w, r, http.StatusOK, "form", page.Form{
 		Title: "Sign in", Warning: warning, Problem: problem,
 		Facts:  []page.Fact{{Name: "Application", Value: clientName(lr.Client.Name, lr.Client.ID)}},
-		Action: h.Cookies.Base.Path(pathFallbackLogin),
+		Action: h.Cookies.Base.Path(r.Context(), pathFallbackLogin),
 		Fields: []page.Field{
 			{Name: "login_challenge", Type: "hidden", Value: lr.Challenge},
 			{Name: "subject", Label: "Who are you?", Value: lr.OIDC.LoginHint, Required: true, Autocomplete: "username",
@@ -176,7 +176,7 @@ func (h *Handler) consentForm(w http.ResponseWriter, r *http.Request) error {
 	return h.Site.Render(w, r, http.StatusOK, "form", page.Form{
 		Title: "Allow access?", Warning: warning,
 		Facts:   []page.Fact{{Name: "Application", Value: clientName(cr.Client.Name, cr.Client.ID)}, {Name: "Signed in as", Value: cr.Subject}},
-		Action:  h.Cookies.Base.Path(pathFallbackConsent),
+		Action:  h.Cookies.Base.Path(r.Context(), pathFallbackConsent),
 		Fields:  fields,
 		Buttons: []page.Button{{Name: "said", Value: "yes", Label: "Allow"}, {Name: "said", Value: "no", Label: "Deny", Quiet: true}},
 	})
@@ -224,7 +224,7 @@ func (h *Handler) errorPage(w http.ResponseWriter, r *http.Request, e *fault.Err
 	}
 	text := e.Message
 	if e.Code == errNotBound.Code && e.Kind == errNotBound.Kind {
-		text += " This happens when cookies are blocked, when the address was opened in another browser or a private window, or when the sign-in began under another host name than " + h.Cookies.Base.Host() + " (localhost and 127.0.0.1 are two names). Start again, and stay in this browser."
+		text += " This happens when cookies are blocked, when the address was opened in another browser or a private window, or when the sign-in began under another host name than " + h.Cookies.Base.Of(r.Context()).Host() + " (localhost and 127.0.0.1 are two names). Start again, and stay in this browser."
 	}
 	var links []page.Link
 	if ok {

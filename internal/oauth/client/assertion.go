@@ -128,7 +128,7 @@ func (a *Authenticator) assert(ctx context.Context, claimed Credentials) (*Clien
 	if claimed.ID != "" && claimed.ID != id {
 		return nil, refuse("client_id and sub of the assertion differ") // RFC 7521 §4.2
 	}
-	if err := given.checkClaims(a.Now(), a.Audiences, a.AssertionMaxLifetime); err != nil {
+	if err := given.checkClaims(a.Now(), a.Audiences(ctx), a.AssertionMaxLifetime); err != nil {
 		return nil, err
 	}
 	c, err := a.Store.Get(ctx, id)

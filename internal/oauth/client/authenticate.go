@@ -24,8 +24,8 @@ type Authenticator struct {
 	Hasher *secret.Hasher
 	// Keys has what clients publish under jwks_uri.
 	Keys *RemoteKeys
-	// Audiences are what assertions may be addressed to: issuer and token endpoint URL.
-	Audiences []string
+	// Audiences are what assertions may be addressed to: issuer and token endpoint URL of the context's tenant.
+	Audiences func(ctx context.Context) []string
 	// AssertionMaxLifetime is how far ahead an assertion's exp may lie.
 	AssertionMaxLifetime time.Duration
 	// Now is the clock.

@@ -63,7 +63,7 @@ func newFixture(t testing.TB, db *sqldb.DB) *fixture {
 		Hasher: hasher, Fetch: fetch, Now: f.clock.Now,
 	}
 	f.auth = &client.Authenticator{
-		Store: f.store, Hasher: hasher, Keys: f.keys, Audiences: []string{issuer, tokenURL},
+		Store: f.store, Hasher: hasher, Keys: f.keys, Audiences: func(context.Context) []string { return []string{issuer, tokenURL} },
 		AssertionMaxLifetime: time.Hour, Now: f.clock.Now,
 	}
 	f.handler = &client.Handler{Register: f.register, Ring: testkit.Ring(t).For("client page")}

@@ -68,7 +68,7 @@ func TestRFC9207_3_Discovery(t *testing.T) {
 
 func TestOIDCDiscovery_4_Served(t *testing.T) {
 	algs := []string{"RS256"}
-	h := &Handler{Facts: facts(), Issuer: func(context.Context) string { return "https://id.example.com" }, Algs: func(context.Context) []string { return algs }}
+	h := &Handler{Facts: facts(), Public: func(_ context.Context, path string) string { return "https://id.example.com/auth" + path }, Issuer: func(context.Context) string { return "https://id.example.com" }, Algs: func(context.Context) []string { return algs }}
 	m := web.NewMux(web.OAuthErrors, web.Options{})
 	h.MountPublic(m)
 	get := func(path, etag string) *httptest.ResponseRecorder {
@@ -108,7 +108,7 @@ func TestOIDCDiscovery_4_Served(t *testing.T) {
 }
 
 func BenchmarkServe(b *testing.B) {
-	h := &Handler{Facts: facts(), Issuer: func(context.Context) string { return "https://id.example.com" }, Algs: func(context.Context) []string { return []string{"RS256"} }}
+	h := &Handler{Facts: facts(), Public: func(_ context.Context, path string) string { return "https://id.example.com/auth" + path }, Issuer: func(context.Context) string { return "https://id.example.com" }, Algs: func(context.Context) []string { return []string{"RS256"} }}
 	m := web.NewMux(web.OAuthErrors, web.Options{})
 	h.MountPublic(m)
 	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, PathOpenID, nil)

@@ -21,8 +21,10 @@ const (
 
 // Handler serves the document.
 type Handler struct {
-	// Facts are the same for every request, but for Issuer and IDTokenAlgs, which the functions give.
+	// Facts are the same for every request, but for Issuer, Public and IDTokenAlgs, which the functions give.
 	Facts Facts
+	// Public gives the URL of a path on the public listener for the request's tenant.
+	Public func(ctx context.Context, path string) string
 	// Issuer gives the issuer identifier of the request's tenant.
 	Issuer func(ctx context.Context) string
 	// Algs gives the algorithms that sign ID tokens now or next.
@@ -34,6 +36,7 @@ type Handler struct {
 // written is a document that was written before.
 type written struct {
 	issuer string
+	public string
 	algs   []string
 	body   []byte
 	etag   string
@@ -66,26 +69,27 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteRawJSON(w, http.StatusOK, d.body)
 }
 
-// document finds the document that was written for the issuer and algorithms of the request, or writes it.
+// document finds the document that was written for the issuer, the address and the algorithms of the request, or writes it.
 func (h *Handler) document(ctx context.Context) (*written, error) {
-	issuer, algs := h.Issuer(ctx), h.Algs(ctx)
+	issuer, public, algs := h.Issuer(ctx), h.Public(ctx, "/"), h.Algs(ctx)
 	var all []written
 	if p := h.written.Load(); p != nil {
 		all = *p
 	}
 	for i := range all {
-		if all[i].issuer == issuer && slices.Equal(all[i].algs, algs) {
+		if all[i].issuer == issuer && all[i].public == public && slices.Equal(all[i].algs, algs) {
 			return &all[i], nil
 		}
 	}
 	facts := h.Facts
 	facts.Issuer, facts.IDTokenAlgs = issuer, algs
+	facts.Public = func(path string) string { return h.Public(ctx, path) }
 	body, err := json.Marshal(New(facts))
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(body)
-	d := written{issuer: issuer, algs: slices.Clone(algs), body: body, etag: `"` + hex.EncodeToString(sum[:8]) + `"`}
+	d := written{issuer: issuer, public: public, algs: slices.Clone(algs), body: body, etag: `"` + hex.EncodeToString(sum[:8]) + `"`}
 	if len(all) >= maxWritten {
 		all = all[1:]
 	}

@@ -64,7 +64,7 @@ func start(t testing.TB, change ...func(*inspect.Config, *keys.Config)) *server 
 		t.Fatal(err)
 	}
 	s.clients = client.NewStore(client.StoreOptions{DB: s.db, Feed: feed, CacheSize: 100, Now: s.clock.Now})
-	auth := &client.Authenticator{Store: s.clients, Hasher: s.hasher, Audiences: []string{issuerURL}, Now: s.clock.Now}
+	auth := &client.Authenticator{Store: s.clients, Hasher: s.hasher, Audiences: func(context.Context) []string { return []string{issuerURL} }, Now: s.clock.Now}
 	s.public, s.admin = web.NewMux(web.OAuthErrors, web.Options{}), web.NewMux(web.HydraErrors, web.Options{})
 	(&token.Handler{Grants: token.NewGrants(s.issuer), Clients: auth}).MountPublic(s.public)
 	h := &inspect.Handler{Config: config, Tokens: s.store, Auth: auth, Clients: s.clients, Keys: s.keys, Now: s.clock.Now}

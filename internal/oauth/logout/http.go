@@ -53,7 +53,7 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if next.Forget {
-		h.Browser.ForgetSession(w)
+		h.Browser.ForgetSession(w, r)
 	}
 	redirect(w, next.Location)
 	return nil

@@ -74,7 +74,7 @@ func start(t testing.TB, db *sqldb.DB, change ...func(*oauth.URLsConfig)) *serve
 	sessions := authorize.NewStore(authorize.StoreOptions{DB: db, Feed: feed, Tokens: tokenStore, Issuer: issuer, Now: s.clock.Now})
 	s.flows = &authorize.Flows{Policy: policy, Clients: s.clients, Issuer: issuer, Keys: signing, Store: sessions,
 		Challenges: authorize.NewChallenges(ring), Public: web.NewBaseURLs(base, nil).Join, Now: s.clock.Now}
-	browser := &authorize.Handler{Flows: s.flows, Cookies: web.Cookies{Ring: ring.For("cookies"), Base: base}}
+	browser := &authorize.Handler{Flows: s.flows, Cookies: web.Cookies{Ring: ring.For("cookies"), Base: web.NewBaseURLs(base, nil)}}
 	handler := &logout.Handler{Browser: browser, Logouts: &logout.Logouts{URLs: policy.URLs, Clients: s.clients, Sessions: sessions, Keys: signing,
 		Store: s.store, Challenges: authorize.NewChallenges(ring), Issuer: issuer.URL, Public: web.NewBaseURLs(base, nil).Join, Now: s.clock.Now}}
 	s.logouts = handler.Logouts

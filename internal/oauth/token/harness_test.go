@@ -78,7 +78,7 @@ func assemble(t testing.TB, db *sqldb.DB, feed *sqldb.Feed, change ...func(*toke
 		t.Fatal(err)
 	}
 	s.clients = client.NewStore(client.StoreOptions{DB: db, Feed: s.feed, CacheSize: 100, Now: s.clock.Now})
-	auth := &client.Authenticator{Store: s.clients, Hasher: s.hasher, Audiences: []string{issuerURL}, Now: s.clock.Now}
+	auth := &client.Authenticator{Store: s.clients, Hasher: s.hasher, Audiences: func(context.Context) []string { return []string{issuerURL} }, Now: s.clock.Now}
 	s.mux = web.NewMux(web.OAuthErrors, web.Options{})
 	(&token.Handler{Grants: token.NewGrants(s.issuer), Clients: auth}).MountPublic(s.mux)
 	return s

@@ -33,6 +33,8 @@ type StoreOptions struct {
 	Keys   Verifier
 	Config Config
 	Remote *cache.Remote // what servers share; nil is nothing
+	// Closed tells whether no token of the context's tenant counts for now; nil says no.
+	Closed func(ctx context.Context) bool
 	Now    func() time.Time
 }
 
@@ -44,6 +46,7 @@ type Store struct {
 	tokens *secret.Tokens
 	keys   Verifier
 	now    func() time.Time
+	closed func(ctx context.Context) bool
 	grace  time.Duration
 
 	reads   *sqldb.Reader[stored]
@@ -63,7 +66,7 @@ type entry struct {
 
 // NewStore makes a Store.
 func NewStore(o StoreOptions) *Store {
-	s := &Store{epochs: epochs{seed: maphash.MakeSeed()}, db: o.DB, feed: o.Feed, tokens: o.Tokens, keys: o.Keys, now: o.Now, grace: o.Config.Refresh.GracePeriod}
+	s := &Store{epochs: epochs{seed: maphash.MakeSeed()}, db: o.DB, feed: o.Feed, tokens: o.Tokens, keys: o.Keys, now: o.Now, closed: o.Closed, grace: o.Config.Refresh.GracePeriod}
 	s.reads = sqldb.NewReader(o.DB, readTokens)
 	s.inserts = sqldb.NewInserter(o.DB, "oauth_token", columns...)
 	s.writes = sqldb.NewCoalescer(o.DB, sqldb.CoalescerOptions{}, s.flush)
@@ -85,6 +88,9 @@ func NewStore(o StoreOptions) *Store {
 // without a statement; so are codes, which are no tokens to anybody but the token endpoint. The state of access tokens
 // may come from memory.
 func (s *Store) Lookup(ctx context.Context, token string) (*Token, error) {
+	if s.closed != nil && s.closed(ctx) {
+		return nil, ErrUnknown
+	}
 	switch s.tokens.Kind(token) {
 	case string(Access):
 		digest, ok := s.tokens.Check(string(Access), token)
