@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -27,7 +28,7 @@ type Request struct {
 	Method string
 	// Target says where the request goes, in the one reading that matching and the upstream share. It is empty where there is no
 	// such reading.
-	Target Target
+	Target target.Target
 	// Header are the request's fields. A door takes off those that only this server may set; afterwards nobody changes it.
 	Header Header
 	// Client is the address of who asks, as far as trusted proxies vouch for it.
@@ -128,11 +129,9 @@ var (
 	ErrForbidden      = fault.New(fault.Forbidden, "forbidden", "Access credentials are not sufficient to access this resource.")
 	ErrNoRule         = fault.New(fault.NotFound, "not_found", "Requested url does not match any rules.")
 	ErrManyRules      = fault.New(fault.Internal, "many_rules", "Expected exactly one rule but found multiple rules.")
-	ErrAmbiguous      = fault.New(fault.Invalid, "ambiguous_url", "The path can be read in two ways.")
 	ErrUnavailable    = fault.New(fault.Unavailable, "unavailable", "Access cannot be decided at the moment.")
 	ErrUnreadable     = fault.New(fault.Invalid, "unreadable_body", "The request's body could not be read.")
 	ErrBodyTooLarge   = fault.New(fault.TooLarge, "body_too_large", "The request's body is too large to be checked.")
-	ErrTargetTooLong  = fault.New(fault.TooLarge, "url_too_long", "The URL is too long.")
 )
 
 // Decision is the answer to a request.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
@@ -134,7 +135,7 @@ func filesIn(path string, tree any) (places []string) {
 // boundUpstream refuses upstreams that the proxy would not connect to, as far as their URL shows it: names are resolved, and
 // looked at again, when a connection is made.
 func (c *compiler) boundUpstream(u *url.URL) {
-	host := strings.TrimSuffix(lowerASCII(u.Hostname()), ".")
+	host := strings.TrimSuffix(target.Lower(u.Hostname()), ".")
 	bounds := c.options.reach().of(c.rule)
 	if c.rule.fromAPI() {
 		if allowed := c.options.Config.Rules.API.UpstreamHosts; len(allowed) > 0 && !slices.ContainsFunc(allowed, func(of string) bool { return hostAmong(host, of) }) {
@@ -153,7 +154,7 @@ func (c *compiler) boundUpstream(u *url.URL) {
 
 // hostAmong reports whether the host is one of those that match.hosts would mean.
 func hostAmong(host, of string) bool {
-	name := lowerASCII(of)
+	name := target.Lower(of)
 	if end, below := strings.CutPrefix(name, "**."); below {
 		return strings.HasSuffix(host, "."+end)
 	}

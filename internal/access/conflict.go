@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -321,22 +322,14 @@ func (p *pattern) matchesURL(url string) (bool, error) {
 	if p.whole != nil {
 		return p.whole.match(url)
 	}
-	return p.matchParts(&Target{Scheme: scheme, Host: host}, "/"+path), nil
+	return p.matchParts(&target.Target{Scheme: scheme, Host: host}, "/"+path), nil
 }
 
 // sendable writes what the grammar urlText makes as a URL.
 func sendable(url string) string {
 	scheme, rest, _ := strings.Cut(url, "://")
 	host, path, _ := strings.Cut(rest, "/")
-	var b strings.Builder
-	for i := range len(path) {
-		if c := path[i]; c == '/' || unreserved(c) || subDelimiter(c) {
-			b.WriteByte(c)
-		} else {
-			writeEncoded(&b, c)
-		}
-	}
-	return scheme + "://" + host + "/" + b.String()
+	return scheme + "://" + host + "/" + target.Escape(path)
 }
 
 // words name the values that both rules ask for, as far as they are text.

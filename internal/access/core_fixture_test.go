@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
 
 // The handlers of these tests: who asks is what stands in the field Authorization; the authorizer scope wants a word of it.
@@ -164,7 +166,7 @@ func requestFor(t testing.TB, method, url string, header ...string) *Request {
 		host, path = rest[:i], rest[i:]
 	}
 	path, query, _ := strings.Cut(path, "?")
-	target, err := ParseTarget(scheme, host, path, query, TargetOptions{})
+	target, err := target.Parse(scheme, host, path, query, target.Options{})
 	if err != nil {
 		t.Fatalf("%s: %v", url, err)
 	}

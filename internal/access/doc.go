@@ -6,8 +6,8 @@
 //
 // A decision goes one way, and whatever fails on it turns the request away:
 //
-//	request ─▶ ParseTarget ─▶ index ─▶ first responsible authenticator ─▶ authorizer ─▶ mutators ─▶ upstream
-//	            one reading    one rule        └──────────── error: the rule's error handlers ────────────┘
+//	request ─▶ target.Parse ─▶ index ─▶ first responsible authenticator ─▶ authorizer ─▶ mutators ─▶ upstream
+//	              one reading    one rule        └──────────── error: the rule's error handlers ────────────┘
 //
 // A rule's pattern is compared with scheme://host/path, without percent-encodings. It is taken apart at its slashes as far as
 // its expressions cannot match one, so that most rules are found by looking up

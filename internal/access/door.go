@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 )
@@ -43,11 +44,11 @@ type Asked struct {
 	Err error
 }
 
-func (a *Asked) target() (Target, error) {
+func (a *Asked) target() (target.Target, error) {
 	if a.Err != nil {
-		return Target{}, a.Err
+		return target.Target{}, a.Err
 	}
-	return ParseTarget(a.Scheme, a.Host, a.Path, a.Query, TargetOptions{})
+	return target.Parse(a.Scheme, a.Host, a.Path, a.Query, target.Options{})
 }
 
 // Decide reads what is asked for into the request's Method and Target, takes off the header fields that only this server may set,

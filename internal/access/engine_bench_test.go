@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
@@ -71,7 +72,7 @@ func BenchmarkParseTarget(b *testing.B) {
 		b.Run(path, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				_, _ = ParseTarget("https", "api.example.com", path, "a=b", TargetOptions{})
+				_, _ = target.Parse("https", "api.example.com", path, "a=b", target.Options{})
 			}
 		})
 	}

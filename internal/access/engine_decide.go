@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -45,7 +46,7 @@ func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Dec
 		w.refuse(r, ErrNoRule)
 		return &w.Decision
 	}
-	s := search{request: r, path: unescape(r.Target.Path), explanation: x, effort: effort{now: set.now}}
+	s := search{request: r, path: target.Unescape(r.Target.Path), explanation: x, effort: effort{now: set.now}}
 	set.index.find(&s)
 	switch {
 	case s.unknown() != nil: // a pattern took too long: another rule may be the one
@@ -226,7 +227,7 @@ func (x *explanation) whyNone(set *ruleSet, r *Request) {
 			if method == r.Method && scheme == r.Target.Scheme {
 				continue
 			}
-			s := search{request: &other, path: unescape(other.Target.Path)}
+			s := search{request: &other, path: target.Unescape(other.Target.Path)}
 			if set.index.find(&s); s.best != nil && len(x.steps) < 2*maxCandidates {
 				x.steps = append(x.steps, Step{Stage: "match", Handler: s.best.rule.name(), Outcome: Skipped,
 					Reason: fmt.Sprintf("The rule matches %s %s://%s%s, which is another method or scheme.", method, scheme, other.Target.Host, other.Target.Path)})

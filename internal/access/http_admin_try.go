@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -129,10 +130,10 @@ func (t trial) request(ctx context.Context, sessionCookie string) (*Request, err
 }
 
 // target reads the URL as doors do: what is between host and query is left as it is written.
-func (t trial) target() (Target, error) {
+func (t trial) target() (target.Target, error) {
 	u, err := url.Parse(t.URL)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return Target{}, errTryURL
+		return target.Target{}, errTryURL
 	}
 	rest := t.URL[strings.Index(t.URL, "://")+3:]
 	path := "/"
@@ -140,7 +141,7 @@ func (t trial) target() (Target, error) {
 		path, _, _ = strings.Cut(rest[i:], "#")
 		path, _, _ = strings.Cut(path, "?")
 	}
-	return ParseTarget(u.Scheme, u.Host, path, u.RawQuery, TargetOptions{})
+	return target.Parse(u.Scheme, u.Host, path, u.RawQuery, target.Options{})
 }
 
 func (t trial) header(sessionCookie string) (Header, error) {

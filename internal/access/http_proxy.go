@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -115,7 +116,7 @@ func rewrite(p *httputil.ProxyRequest) {
 }
 
 // upstreamURL is where the rule sends the target.
-func (d *Decision) upstreamURL(t Target) *url.URL {
+func (d *Decision) upstreamURL(t target.Target) *url.URL {
 	path := t.Path
 	if strip := d.Rule.Upstream.StripPath; strip != "" {
 		strip = "/" + strings.Trim(strip, "/")

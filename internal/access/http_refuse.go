@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -71,7 +72,7 @@ func (d *Decision) challenge() string {
 }
 
 // location is where the error handler redirect sends a browser that wanted the target. To a URL that cannot be read nobody returns.
-func (s RedirectErrorSettings) location(t Target) string {
+func (s RedirectErrorSettings) location(t target.Target) string {
 	if s.ReturnToQueryParam == "" || t.Path == "" {
 		return s.To
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -35,7 +36,7 @@ func scheme(ctx context.Context) string {
 // asterisk form and CONNECT's are no resource.
 func pathAndQuery(r *http.Request) (path, query string, err error) {
 	if r.Method == http.MethodConnect || r.RequestURI == "*" {
-		return "", "", ErrAmbiguous.With("Only requests for a path are served here.")
+		return "", "", target.ErrAmbiguous.With("Only requests for a path are served here.")
 	}
 	if strings.HasPrefix(r.RequestURI, "/") {
 		path, query, _ = strings.Cut(r.RequestURI, "?")

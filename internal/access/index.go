@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
 
 // entry is one pattern of a rule in the index.
@@ -316,7 +318,7 @@ func (s *search) url() string {
 }
 
 // matchParts compares part by part.
-func (p *pattern) matchParts(t *Target, path string) bool {
+func (p *pattern) matchParts(t *target.Target, path string) bool {
 	if !p.scheme.match(t.Scheme) || !p.host.match(t.Host) {
 		return false
 	}

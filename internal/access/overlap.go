@@ -4,6 +4,8 @@ import (
 	"regexp/syntax"
 	"slices"
 	"unicode"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
 
 // overlap looks for texts that two regular expressions and a grammar have in common, by going through all three at once:
@@ -251,7 +253,7 @@ func rank(c rune) int {
 		return 1
 	case 'A' <= c && c <= 'Z':
 		return 2
-	case c < 0x80 && (unreserved(byte(c)) || c == '/'):
+	case c < 0x80 && (target.Unreserved(byte(c)) || c == '/'):
 		return 3
 	case c < 0x80:
 		return 4

@@ -39,7 +39,7 @@ const (
 )
 
 // urlText is the grammar of what patterns are compared with: scheme://host/path of a Target. It leaves out what would be
-// refused or written otherwise by ParseTarget.
+// refused or written otherwise by target.Parse.
 func urlText(state uint8, c rune) uint8 {
 	switch state {
 	case urlStart, urlH, urlT, urlTT, urlHTTP, urlScheme, urlColon, urlSlash:
@@ -77,8 +77,7 @@ func urlText(state uint8, c rune) uint8 {
 }
 
 func isHex(c rune) bool {
-	_, ok := hexDigit(byte(c))
-	return ok
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
 func urlScheming(state uint8, c rune) uint8 {

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
 
 // pattern is one reading of a rule's match for scheme, host and path: a rule that lists several hosts has several.
@@ -110,7 +112,7 @@ func lowerHost(pieces []piece) []piece {
 				slashes++
 			}
 		}
-		lowered = append(lowered, piece{literal: lowerASCII(p.literal[:end]) + p.literal[end:]})
+		lowered = append(lowered, piece{literal: target.Lower(p.literal[:end]) + p.literal[end:]})
 	}
 	if len(lowered) > 0 && lowered[0].expr == nil {
 		for scheme, port := range map[string]string{"http": ":80", "https": ":443"} {
@@ -226,7 +228,7 @@ func (c parts) impossible() string {
 		if len(s) == 1 && s[0].expr == nil && (s[0].literal == "." || s[0].literal == "..") {
 			return "it has a dot segment, which the path of a request does not have"
 		}
-		if slices.ContainsFunc(s, func(p piece) bool { return p.expr == nil && hasEncoding(p.literal) }) {
+		if slices.ContainsFunc(s, func(p piece) bool { return p.expr == nil && target.Encoded(p.literal) }) {
 			return "it has a percent-encoding, and the path of a request is compared without: write the character itself"
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp/syntax"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
 
 // compileTemplate makes a pattern of a host of match.hosts (empty for any) and match.path (empty for any).
@@ -55,7 +57,7 @@ func mergeText(pieces []piece) []piece {
 }
 
 func hostTemplate(host string) ([]piece, error) {
-	name := lowerASCII(host)
+	name := target.Lower(host)
 	switch {
 	case host == "" || host == "**" || host == "*":
 		return []piece{wild("[^/]+")}, nil
@@ -79,7 +81,7 @@ func hostTemplate(host string) ([]piece, error) {
 }
 
 func checkHost(name string) error {
-	if _, err := normalHost("", name); err != nil {
+	if _, err := target.Host("", name); err != nil {
 		return fmt.Errorf("%q is not a host name; * stands for one label at its beginning, ** for any number: *.example.com", name)
 	}
 	if strings.HasSuffix(name, ":80") || strings.HasSuffix(name, ":443") {
@@ -163,7 +165,7 @@ func parseSegment(text string) (PathSegment, error) {
 	case text == "**":
 		return PathSegment{Kind: PathRest}, nil
 	case !strings.ContainsAny(text, "{}*"):
-		plain, err := plainSegment(text)
+		plain, err := target.PlainSegment(text)
 		return PathSegment{Text: plain}, err
 	}
 	name, open := strings.CutPrefix(text, "{")
@@ -182,25 +184,4 @@ func parseSegment(text string) (PathSegment, error) {
 		return PathSegment{}, fmt.Errorf("the segment %q is neither text nor {name}, {name**}, {*}, {**}, * or **", text)
 	}
 	return s, nil
-}
-
-// plainSegment reads percent-encodings (RFC 3986 §2.1). Those that ParseTarget refuses in requests are refused.
-func plainSegment(text string) (string, error) {
-	for i := range len(text) {
-		c := text[i]
-		if c == '%' {
-			var ok bool
-			if c, ok = unhex(text, i+1); !ok {
-				return "", fmt.Errorf("the segment %q has a %% that is not followed by two hexadecimal digits", text)
-			}
-		}
-		if name := structural(c); name != "" {
-			return "", fmt.Errorf("the segment %q has a %s, which the path of a request does not have", text, name)
-		}
-	}
-	plain := unescape(text)
-	if hasEncoding(plain) {
-		return "", fmt.Errorf("the segment %q has a percent-encoding that is percent-encoded itself, which the path of a request does not have", text)
-	}
-	return plain, nil
 }

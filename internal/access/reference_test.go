@@ -7,6 +7,8 @@ import (
 
 	"github.com/dlclark/regexp2"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
 
 // slowRule is the slow and obvious way to find a rule: every pattern is one regular expression over the whole URL, as
@@ -106,7 +108,7 @@ func textOf(pattern string) string {
 
 // verdictOf is what the rules say about a request, by the reference.
 func verdictOf(all []slowRule, r *Request) (rule string, groups []string) {
-	url := r.Target.Scheme + "://" + r.Target.Host + unescape(r.Target.Path)
+	url := r.Target.Scheme + "://" + r.Target.Host + target.Unescape(r.Target.Path)
 	best, found := 0, 0
 	for _, one := range all {
 		if !strings.EqualFold(one.rule.Match.Methods[0], r.Method) {
@@ -153,16 +155,16 @@ func FuzzMatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, method, url string, useGlobs bool) {
 		scheme, rest, _ := strings.Cut(url, "://")
 		host, path, _ := strings.Cut(rest, "/")
-		target, err := ParseTarget(scheme, host, "/"+path, "", TargetOptions{})
+		asked, err := target.Parse(scheme, host, "/"+path, "", target.Options{})
 		if err != nil || len(text) > 400 { // no rule is asked about what is no target; longer texts only make the reference slow
 			return
 		}
-		request := &Request{Method: method, Target: target}
+		request := &Request{Method: method, Target: asked}
 		var rules []Rule
 		var slow []slowRule
 		for i, line := range strings.Split(text, "\n") {
 			// The index writes the hosts of rules in one way, which Oathkeeper's reading, the reference, does not.
-			if before, _, _ := strings.Cut(strings.Replace(textOf(line), "://", "", 1), "/"); lowerASCII(before) != before || strings.Contains(before, ":80") || strings.Contains(before, ":443") {
+			if before, _, _ := strings.Cut(strings.Replace(textOf(line), "://", "", 1), "/"); target.Lower(before) != before || strings.Contains(before, ":80") || strings.Contains(before, ":443") {
 				continue
 			}
 			r := openRule(strings.Repeat("r", i+1), Match{URL: line, Methods: []string{[]string{"get", "POST"}[i%5/4]}})
@@ -192,16 +194,16 @@ func FuzzMatch(f *testing.F) {
 		}
 		want, groups := verdictOf(slow, request)
 		if got := ruleOf(d); got != want {
-			t.Fatalf("%s %v of\n%s\nis %s by the index and %s by the reference", method, target, text, got, want)
+			t.Fatalf("%s %v of\n%s\nis %s by the index and %s by the reference", method, asked, text, got, want)
 		}
 		if want == "many_rules" {
 			if f := findConflicts(t.Context(), x, all); len(f.found)+len(f.undecided) == 0 {
-				t.Fatalf("no two of\n%s\nwere found to match one request, but %v is one", text, target)
+				t.Fatalf("no two of\n%s\nwere found to match one request, but %v is one", text, asked)
 			}
 		}
 		if d.Rule != nil {
 			if diff := cmp.Diff(groups, d.Principal.MatchContext.RegexpCaptureGroups); diff != "" {
-				t.Fatalf("%v of %s: groups: %s", target, d.Rule.Match.URL, diff)
+				t.Fatalf("%v of %s: groups: %s", asked, d.Rule.Match.URL, diff)
 			}
 		}
 	})

@@ -27,6 +27,9 @@ type document struct {
 // maxCopy bounds what is kept of a source, packed and sealed, in bytes: databases take no statement of any length.
 const maxCopy = 8 << 20
 
+// maxTags is more than the header fields of an answer have that are kept with its text, in bytes.
+const maxTags = 16 << 10
+
 var errNoCopy = errors.New("nothing was kept of the source")
 
 // keepCopy writes down what a source of the context's tenant said, unless something newer is there: two statements at most.
@@ -82,7 +85,7 @@ func (s *Store) copyOf(ctx context.Context, source string, limit int64) (*docume
 	if err != nil {
 		return nil, err
 	}
-	plain, err := readAtMost(r, 2*limit+maxTarget) // base64 makes a third more of the text
+	plain, err := readAtMost(r, 2*limit+maxTags) // base64 makes a third more of the text
 	if err != nil {
 		return nil, err
 	}

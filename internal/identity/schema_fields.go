@@ -125,7 +125,7 @@ func (l *lister) at(s *jsonschema.Schema) map[string]json.RawMessage {
 	return members
 }
 
-// unescape reads one token of a JSON Pointer in a URL (RFC 6901 §4, §6).
+// Unescape reads one token of a JSON Pointer in a URL (RFC 6901 §4, §6).
 func unescape(token string) string {
 	var b strings.Builder
 	for i := 0; i < len(token); i++ {

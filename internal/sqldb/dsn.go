@@ -232,7 +232,7 @@ func (d *dsn) help(what string) error {
 	return fmt.Errorf("%s; write %s://USER:PASSWORD@HOST:%s/DATABASE", what, d.scheme, port)
 }
 
-// unescape replaces %XX; a percent sign that no two hexadecimal digits follow stands for itself.
+// Unescape replaces %XX; a percent sign that no two hexadecimal digits follow stands for itself.
 func unescape(s string) string {
 	if !strings.Contains(s, "%") {
 		return s

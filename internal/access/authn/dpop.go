@@ -11,6 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -120,11 +121,11 @@ func parseProof(text string) (*proofClaims, [sha256.Size]byte, error) {
 
 // sameTarget compares htu with where the request goes, without query and fragment, after the normalizations of RFC 3986 §6.2.2
 // and §6.2.3 (RFC 9449 §4.3), which are those of every target.
-func sameTarget(htu string, t *access.Target) bool {
+func sameTarget(htu string, t *target.Target) bool {
 	u, err := url.Parse(htu)
 	if err != nil || u.User != nil || u.Opaque != "" || u.Host == "" {
 		return false
 	}
-	named, err := access.ParseTarget(u.Scheme, u.Host, u.EscapedPath(), "", access.TargetOptions{})
+	named, err := target.Parse(u.Scheme, u.Host, u.EscapedPath(), "", target.Options{})
 	return err == nil && named.Scheme == t.Scheme && named.Host == t.Host && named.Path == t.Path
 }

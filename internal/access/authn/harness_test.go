@@ -22,6 +22,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/authn"
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
@@ -98,7 +99,7 @@ func (w *world) refuse(a access.Authenticator, r *access.Request, want *fault.Er
 func request(pairs ...string) *access.Request {
 	r := &access.Request{
 		Method: "GET", Client: netip.MustParseAddr("192.0.2.7"), ID: "request-1", Header: access.Header{},
-		Target: access.Target{Scheme: "https", Host: "api.example.com", Path: "/orders/7", RawQuery: "page=2"},
+		Target: target.Target{Scheme: "https", Host: "api.example.com", Path: "/orders/7", RawQuery: "page=2"},
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		name := http.CanonicalHeaderKey(pairs[i])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
 
 // What cannot be remembered must not be accepted; what is forgotten makes room.
@@ -44,7 +45,7 @@ func FuzzLocation(f *testing.F) {
 	f.Add("Basic YTpi", ";;=", "t=%zz")
 	f.Add("Bearer a b\x00", "c", "t")
 	f.Fuzz(func(t *testing.T, header, cookie, query string) {
-		r := &access.Request{Header: access.Header{"Authorization": {header}, "Cookie": {cookie}}, Target: access.Target{RawQuery: query}}
+		r := &access.Request{Header: access.Header{"Authorization": {header}, "Cookie": {cookie}}, Target: target.Target{RawQuery: query}}
 		for _, l := range []location{{header: authorization}, {query: "t"}, {cookie: "c"}, {header: authorization, prefix: "p"}} {
 			c, err := l.find(r)
 			if (err == nil) != (c.token != "") {

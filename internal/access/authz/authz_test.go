@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/authz"
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -48,7 +49,7 @@ func create(t testing.TB, o authz.Options, kind, settings string) access.Authori
 
 func request(method, path string) *access.Request {
 	return &access.Request{
-		Method: method, Target: access.Target{Scheme: "https", Host: "api.example.com", Path: path}, ID: "request-1",
+		Method: method, Target: target.Target{Scheme: "https", Host: "api.example.com", Path: path}, ID: "request-1",
 		Client: netip.MustParseAddr("192.0.2.7"),
 		Header: access.Header{"Authorization": {"Bearer t"}, "Content-Type": {"text/plain"}, "X-Role": {"forged"}},
 		Body: func(limit int64) ([]byte, error) {
@@ -282,7 +283,7 @@ func TestScopes(t *testing.T) {
 	p := create(t, o, "scopes", `{"requirements":[
 		{"paths":["/admin/{**}","/a/{x}/admin"],"scopes":["admin"]},{"paths":["/matrix;v=1/{x}"]},{"paths":["/{**}"]}]}`)
 	for path, want := range map[string]error{
-		"/admin;x/users": access.ErrParameters, "/admin%3Bx/users": access.ErrParameters, "/admin/users;x": access.ErrForbidden, "/a/b;c/admin;d": access.ErrParameters,
+		"/admin;x/users": target.ErrParameters, "/admin%3Bx/users": target.ErrParameters, "/admin/users;x": access.ErrForbidden, "/a/b;c/admin;d": target.ErrParameters,
 		"/open;x/users": nil, "/matrix;v=1/a": nil, "/users": nil,
 	} {
 		if err := p.Authorize(t.Context(), request("GET", path), &access.Principal{}); !errors.Is(err, want) || want != nil && err.Error() != want.Error() && !errors.Is(want, access.ErrForbidden) {
@@ -308,7 +309,7 @@ func FuzzScopePaths(f *testing.F) {
 		if err != nil {
 			return
 		}
-		target, err := access.ParseTarget("https", "api.example.com", path, "", access.TargetOptions{})
+		target, err := target.Parse("https", "api.example.com", path, "", target.Options{})
 		if err != nil || target.Path != path { // authorizers see normalized paths
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 )
 
@@ -72,7 +73,7 @@ func newScopes(from access.Settings) (access.Authorizer, error) {
 				return nil, fmt.Errorf("requirements[%d].paths[%d]: %w", i, j, err)
 			}
 			r.paths = append(r.paths, path)
-			_, found := access.WithoutParameters(text)
+			_, found := target.WithoutParameters(text)
 			r.parameters = r.parameters || found
 		}
 		if slices.Contains(from.Scopes, "") || slices.Contains(from.AnyOf, "") {
@@ -127,15 +128,15 @@ func (a *scopeRules) find(method, path string) *scopeRule {
 func (a *scopeRules) Authorize(_ context.Context, r *access.Request, p *access.Principal) error {
 	path, err := url.PathUnescape(r.Target.Path)
 	if err != nil {
-		return access.ErrAmbiguous.Because(err)
+		return target.ErrAmbiguous.Because(err)
 	}
 	need := a.find(r.Method, path)
 	if need == nil {
 		return access.ErrForbidden.Because(errors.New("no requirement of scopes fits the request"))
 	}
 	// The application may read the path without its parameters: then another requirement must not be the one.
-	if bare, found := access.WithoutParameters(path); found && !need.parameters && a.find(r.Method, bare) != need {
-		return access.ErrParameters
+	if bare, found := target.WithoutParameters(path); found && !need.parameters && a.find(r.Method, bare) != need {
+		return target.ErrParameters
 	}
 	if lacking, refused := a.strategy.Refused(p.Scopes, need.scopes); refused {
 		return access.ErrForbidden.Because(fmt.Errorf("the scope %q was not granted", lacking))

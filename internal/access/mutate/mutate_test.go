@@ -20,6 +20,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/mutate"
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
@@ -90,7 +91,7 @@ func (w *world) mutate(m access.Mutator, p *access.Principal) *access.Principal 
 
 func request() *access.Request {
 	return &access.Request{
-		Method: "GET", Target: access.Target{Scheme: "https", Host: "api.example.com", Path: "/"},
+		Method: "GET", Target: target.Target{Scheme: "https", Host: "api.example.com", Path: "/"},
 		Header: access.Header{"Authorization": {"Bearer client"}, "X-User": {"forged"}, "Connection": {"close, x-hop"}, "X-Hop": {"1"}, "Proxy-Authorization": {"Basic cHJveHk6aHVzaA=="}, "Content-Type": {"text/plain"}},
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"cel.dev/cel-go/interpreter"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
 
 // Settings are the settings of the authorizer cel.
@@ -110,15 +111,15 @@ func (e *expression) Authorize(ctx context.Context, r *access.Request, p *access
 		return err
 	}
 	var found bool
-	if v.path, found = access.WithoutParameters(v.path); !found || e.parameters {
+	if v.path, found = target.WithoutParameters(v.path); !found || e.parameters {
 		return nil
 	}
 	v.captures = make(map[string]string, len(v.captures))
 	for name, value := range p.MatchContext.Captures {
-		v.captures[name], _ = access.WithoutParameters(value)
+		v.captures[name], _ = target.WithoutParameters(value)
 	}
 	if e.evaluate(ctx, &v) != nil {
-		return access.ErrParameters
+		return target.ErrParameters
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/policy"
+	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
@@ -32,7 +33,7 @@ func try(t testing.TB, expression, further string) (access.Authorizer, error) {
 
 func request() (*access.Request, *access.Principal) {
 	return &access.Request{
-			Method: "POST", Target: access.Target{Scheme: "https", Host: "api.example.com", Path: "/orders/7", RawQuery: "dry=1&dry=2"},
+			Method: "POST", Target: target.Target{Scheme: "https", Host: "api.example.com", Path: "/orders/7", RawQuery: "dry=1&dry=2"},
 			Header: access.Header{"X-Team": {"blue", "red"}}, Client: netip.MustParseAddr("192.0.2.7"),
 		}, &access.Principal{
 			Subject: "alice", Scopes: []string{"read", "write"},
@@ -168,12 +169,12 @@ func TestParametersAreNoWayAround(t *testing.T) {
 		expression, path, id string
 		want                 error
 	}{
-		{`!request.path.startsWith("/admin/")`, "/admin;x/users", "", access.ErrParameters},
-		{`!request.path.startsWith("/admin/")`, "/admin%3Bx/users", "", access.ErrParameters},
+		{`!request.path.startsWith("/admin/")`, "/admin;x/users", "", target.ErrParameters},
+		{`!request.path.startsWith("/admin/")`, "/admin%3Bx/users", "", target.ErrParameters},
 		{`!request.path.startsWith("/admin/")`, "/open;x/users", "", nil},
 		{`!request.path.startsWith("/admin/")`, "/admin/users;x", "", access.ErrForbidden},
 		{`!request.path.startsWith("/admin;v=1/")`, "/admin;v=2/", "", nil},
-		{`captures.id != "7"`, "/orders/7;x", "7;x", access.ErrParameters},
+		{`captures.id != "7"`, "/orders/7;x", "7;x", target.ErrParameters},
 		{`subject == "alice"`, "/orders/7;x", "7;x", nil},
 	} {
 		a, err := try(t, c.expression, "")

@@ -89,7 +89,7 @@ func parseQuestion(form string) (q question, err error) {
 	return q, nil
 }
 
-// unescape decodes a form value; most need none of it.
+// Unescape decodes a form value; most need none of it.
 func unescape(s string) (string, error) {
 	if !strings.ContainsAny(s, "%+;") {
 		return s, nil

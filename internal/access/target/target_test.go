@@ -1,4 +1,4 @@
-package access
+package target
 
 import (
 	"errors"
@@ -91,7 +91,7 @@ func TestParseTarget(t *testing.T) {
 		{"http", "[::1]x", "/", ""},
 		{"http", "[fe80::1%25eth0]", "/", ""},
 	} {
-		target, err := ParseTarget(c.scheme, c.host, c.path, "", TargetOptions{})
+		target, err := Parse(c.scheme, c.host, c.path, "", Options{})
 		if c.want == "" {
 			if !errors.Is(err, ErrAmbiguous) {
 				t.Errorf("%s %s %q: %+v, %v", c.scheme, c.host, c.path, target, err)
@@ -109,18 +109,18 @@ func TestParseTarget(t *testing.T) {
 }
 
 func TestTargetsAreBounded(t *testing.T) {
-	if _, err := ParseTarget("http", "h", "/"+strings.Repeat("a", maxTarget), "", TargetOptions{}); !errors.Is(err, ErrTargetTooLong) {
+	if _, err := Parse("http", "h", "/"+strings.Repeat("a", maxTarget), "", Options{}); !errors.Is(err, ErrTooLong) {
 		t.Error(err)
 	}
-	if _, err := ParseTarget("http", "h", "/aaa", "b", TargetOptions{MaxLength: 4}); !errors.Is(err, ErrTargetTooLong) {
+	if _, err := Parse("http", "h", "/aaa", "b", Options{MaxLength: 4}); !errors.Is(err, ErrTooLong) {
 		t.Error(err)
 	}
 	for _, query := range []string{"a b", "a\x00", "a#b", "a\n"} {
-		if _, err := ParseTarget("http", "h", "/", query, TargetOptions{}); !errors.Is(err, ErrAmbiguous) {
+		if _, err := Parse("http", "h", "/", query, Options{}); !errors.Is(err, ErrAmbiguous) {
 			t.Errorf("%q: %v", query, err)
 		}
 	}
-	if target, err := ParseTarget("http", "h", "/", "a=%2F&b=/../", TargetOptions{}); err != nil || target.RawQuery != "a=%2F&b=/../" {
+	if target, err := Parse("http", "h", "/", "a=%2F&b=/../", Options{}); err != nil || target.RawQuery != "a=%2F&b=/../" {
 		t.Error(target, err)
 	}
 }
@@ -132,20 +132,20 @@ func FuzzParseTarget(f *testing.F) {
 		f.Add("https", "A.example.com.:443", path, "q=1")
 	}
 	f.Fuzz(func(t *testing.T, scheme, host, path, query string) {
-		target, err := ParseTarget(scheme, host, path, query, TargetOptions{})
+		target, err := Parse(scheme, host, path, query, Options{})
 		if err != nil {
 			if target != (Target{}) {
 				t.Fatalf("an error and %+v", target)
 			}
 			return
 		}
-		again, err := ParseTarget(target.Scheme, target.Host, target.Path, target.RawQuery, TargetOptions{})
+		again, err := Parse(target.Scheme, target.Host, target.Path, target.RawQuery, Options{})
 		want := target
 		want.Changed = false
 		if err != nil || again != want {
 			t.Fatalf("%+v is normalized to %+v (%v)", target, again, err)
 		}
-		decoded := unescape(target.Path)
+		decoded := Unescape(target.Path)
 		if !utf8.ValidString(decoded) || strings.ContainsAny(decoded, "\\\x00\r\n") || strings.Contains(decoded, "//") {
 			t.Fatalf("%q", decoded)
 		}

@@ -1,11 +1,11 @@
-package access
+package target
 
 import (
 	"strings"
 )
 
-// normalHost gives a host in the form of Target.Host.
-func normalHost(scheme, host string) (string, error) {
+// Host gives a host in the form of Target.Host.
+func Host(scheme, host string) (string, error) {
 	name, port, err := splitPort(host)
 	if err != nil {
 		return "", err
@@ -13,7 +13,7 @@ func normalHost(scheme, host string) (string, error) {
 	if err := checkName(name); err != nil {
 		return "", err
 	}
-	name = lowerASCII(strings.TrimSuffix(name, "."))
+	name = Lower(strings.TrimSuffix(name, "."))
 	if port == "" || scheme == "http" && port == "80" || scheme == "https" && port == "443" {
 		return name, nil
 	}
@@ -67,8 +67,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// lowerASCII is strings.ToLower that only knows the letters of host names, and gives s itself where there is nothing to do.
-func lowerASCII(s string) string {
+// Lower is strings.ToLower that only knows the letters of host names, and gives s itself where there is nothing to do.
+func Lower(s string) string {
 	for i := range len(s) {
 		if c := s[i]; 'A' <= c && c <= 'Z' {
 			b := []byte(s)
