@@ -1,0 +1,42 @@
+package availability
+
+import (
+	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+	"github.com/gatehouse-iam/gatehouse/test/process"
+)
+
+// S2-37, S2-43: of two replicas under load one is killed, and then one is rolled. Who was not just being served by the one that was
+// killed notices nothing.
+func TestReplicasComeAndGo(t *testing.T) {
+	for name, dsn := range map[string]func(*testing.T) string{"postgres": testkit.Postgres, "mariadb": testkit.MariaDB} {
+		t.Run(name, func(t *testing.T) {
+			at := dsn(t)
+			pair := replicas(t, 2, at, "")
+			b := balance(t, pair...)
+			l := b.load()
+			l.more(30)
+			pair[0].Kill()
+			l.more(30)
+			lost := l.count("in flight")
+			if lost > atOnce {
+				t.Errorf("%d requests were lost with the replica, and no more than %d were in flight", lost, atOnce)
+			}
+			// A new version is started, then the old one is told to stop.
+			fresh := process.Start(t, process.Options{DSN: at, Config: settings})
+			b.add(fresh)
+			l.more(30)
+			pair[1].Stop()
+			l.more(30)
+			if more := l.count("in flight") - lost; more != 0 {
+				t.Errorf("%d requests were lost with a replica that was rolled", more)
+			}
+			if busy := l.count("come again"); busy != 0 {
+				t.Errorf("%d requests were told to come again", busy)
+			}
+			l.stop("one of two replicas killed, one rolled")
+			l.kept()
+		})
+	}
+}
