@@ -90,7 +90,7 @@ func AddSecret(path string, s secret.String) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return replaceFile(path, s.Reveal()+"\n", 0o600)
+		return replaceFile(path, s.Reveal()+"\n", 0o600, nil)
 	case err != nil:
 		return err
 	case info.IsDir():
@@ -103,7 +103,7 @@ func AddSecret(path string, s secret.String) error {
 	if trimmed := strings.TrimSpace(string(content)); strings.HasPrefix(trimmed, "[") || strings.HasSuffix(path, ".yaml") || strings.HasSuffix(path, ".yml") {
 		return fmt.Errorf("%s does not hold one secret a line: put the secret in front of its list yourself", path)
 	}
-	return replaceFile(path, s.Reveal()+"\n"+string(content), info.Mode().Perm())
+	return replaceFile(path, s.Reveal()+"\n"+string(content), info.Mode().Perm(), info)
 }
 
 // addToDirectory makes a file whose name is greater than the others'.
@@ -112,7 +112,8 @@ func addToDirectory(dir string, s secret.String) error {
 	if err != nil {
 		return err
 	}
-	name := "1"
+	name, mode := "1", fs.FileMode(0o600)
+	var like fs.FileInfo // who reads that one is to read the new one
 	if len(names) > 0 {
 		newest := names[0]
 		n, err := strconv.Atoi(newest)
@@ -120,13 +121,18 @@ func addToDirectory(dir string, s secret.String) error {
 			return fmt.Errorf("the files in %s are not named by numbers: make one whose name comes behind %q yourself", dir, newest)
 		}
 		name = strconv.Itoa(n + 1)
+		if like, err = os.Stat(filepath.Join(dir, newest)); err != nil {
+			return err
+		}
+		mode = like.Mode().Perm()
 	}
-	return replaceFile(filepath.Join(dir, name), s.Reveal()+"\n", 0o600)
+	return replaceFile(filepath.Join(dir, name), s.Reveal()+"\n", mode, like)
 }
 
 // replaceFile puts a file in its place as a whole. A link, as of a mounted Secret, is not followed but refused: what it leads to
-// is somebody else's to change.
-func replaceFile(path, content string, mode fs.FileMode) error {
+// is somebody else's to change. Where like is given the file is that one's owner's: the server that reads it may be another user
+// than who replaces it.
+func replaceFile(path, content string, mode fs.FileMode, like fs.FileInfo) error {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is a link or a mount: change what it comes from", path)
 	}
@@ -136,6 +142,9 @@ func replaceFile(path, content string, mode fs.FileMode) error {
 	}
 	defer func() { _ = os.Remove(temporary.Name()) }()
 	_, err = temporary.WriteString(content)
+	if like != nil {
+		err = errors.Join(err, giveTo(temporary, like))
+	}
 	if err := errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close()); err != nil {
 		return err
 	}

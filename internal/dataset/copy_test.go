@@ -229,9 +229,7 @@ func (h halfway) Freeze(ctx context.Context, why string) error {
 // Who ends a freeze half-way is told what became of it.
 func TestAFreezeThatIsInterrupted(t *testing.T) {
 	origin, _ := serve(testkit.SQLite(t, "management"))
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err := dataset.Freeze(ctx, halfway{origin.Origin}, "a test")
-	cancel()
+	_, err := dataset.Freeze(t.Context(), halfway{origin.Origin}, "a test")
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "gatehouse data thaw") {
 		t.Error(err)
 	}
