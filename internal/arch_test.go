@@ -90,7 +90,9 @@ var floors = []floor{
 		"a session belongs to an identity; an identity does not know who is signed in"},
 	{[]string{"activity"}, below(ground),
 		"whoever changes something writes it into the activity log in the same transaction: services stand on it, and it on none"},
-	{[]string{"identity", "oauth/client", "keys", "courier", "hook", "flow", "limit", "admin", "seal", "dataset", "backup", "harden", "provision", "tenancy"}, below(ground, []string{"activity"}),
+	{[]string{"backup"}, below(ground, []string{"activity", "dataset"}),
+		"a backup is a dataset that is put away: what the rows are and how databases are filled is known there"},
+	{[]string{"identity", "oauth/client", "keys", "courier", "hook", "flow", "limit", "admin", "seal", "dataset", "harden", "provision", "tenancy"}, below(ground, []string{"activity"}),
 		"a service stands on the ground alone, so that every feature can use it without bringing another feature along"},
 
 	// Features. The three wings (people, clients, doors) do not import one another: where one needs another it declares a
@@ -137,6 +139,8 @@ var libraries = []library{
 	{"github.com/spf13", []string{"cmd/*"}, "the command line is the business of the commands"},
 	{"go.yaml.in", []string{"config", "secret", "access", "harden", "cmd/*"},
 		"configuration is read in one place; a secret says how it is read, access rules and Kubernetes manifests are written so, a command prints"},
+	{"filippo.io/age", []string{"backup"}, "who can open a backup is decided in one place"},
+	{"github.com/klauspost/compress", []string{"backup"}, "what is kept for long is compressed; nothing else is worth its price"},
 	{"github.com/dlclark/regexp2", []string{"access"}, "matching by backtracking takes as long as it likes: only patterns of Oathkeeper's rules need it, with a bound"},
 	{"github.com/google/go-jsonnet", []string{"hook"}, "hook bounds what a program may take"},
 	{"golang.org/x/crypto/argon2", []string{"secret"}, "slow hashes need a bound on how many run at once, and secret holds it"},

@@ -198,15 +198,20 @@ func showData(cmd *cobra.Command, do func(from app.DataSource) (any, error)) err
 	if err != nil {
 		return err
 	}
-	encoded, err := json.Marshal(state)
+	d, err := encoded(state)
 	if err != nil {
 		return err
 	}
-	var d document
-	if err := decode(bytes.NewReader(encoded), &d); err != nil {
-		return err
-	}
 	return showOne(cmd, dataColumns, d)
+}
+
+// encoded is a value as its JSON reads.
+func encoded(v any) (d document, err error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return d, decode(bytes.NewReader(text), &d)
 }
 
 // dataSource reads --from and --from-config.

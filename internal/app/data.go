@@ -53,7 +53,7 @@ func (s DataSource) with(ctx context.Context, do func(from dataset.Origin) error
 
 // FreezeData has every server of the source refuse writes, and returns what is then true.
 func FreezeData(ctx context.Context, of DataSource, why string) (o dataset.Overview, err error) {
-	ctx = atConsole(ctx)
+	ctx = atConsole(ctx, "gatehouse data")
 	return o, of.with(ctx, func(from dataset.Origin) error {
 		o, err = dataset.Freeze(ctx, from, why)
 		return err
@@ -61,13 +61,13 @@ func FreezeData(ctx context.Context, of DataSource, why string) (o dataset.Overv
 }
 
 // atConsole says who does it where no server asked: whoever runs the command.
-func atConsole(ctx context.Context) context.Context {
-	return actor.With(ctx, actor.Actor{Kind: actor.Operator, ID: "gatehouse data"})
+func atConsole(ctx context.Context, command string) context.Context {
+	return actor.With(ctx, actor.Actor{Kind: actor.Operator, ID: command})
 }
 
 // ThawData has the servers of the source take writes again.
 func ThawData(ctx context.Context, of DataSource) (o dataset.Overview, err error) {
-	ctx = atConsole(ctx)
+	ctx = atConsole(ctx, "gatehouse data")
 	return o, of.with(ctx, func(from dataset.Origin) error {
 		if err := from.Thaw(ctx); err != nil {
 			return err
@@ -99,7 +99,7 @@ func CopyData(ctx context.Context, source DataSource, to *config.Config, o CopyO
 	if err := to.Unwrap(ctx); err != nil {
 		return nil, err
 	}
-	ctx = atConsole(ctx)
+	ctx = atConsole(ctx, "gatehouse data")
 	err = source.with(ctx, func(from dataset.Origin) error {
 		return withDatabases(ctx, to, func(d *databases) error {
 			if err := d.migrate(ctx, true, slog.New(slog.DiscardHandler)); err != nil {

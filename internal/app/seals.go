@@ -32,6 +32,7 @@ const (
 	forFlows         = "flows"
 	forRules         = "access rules"
 	forActivity      = "activity"
+	forBackups       = "backups"
 	forTokens        = "tokens"
 	forSessions      = "session tokens"
 	forClientSecrets = "client secrets"

@@ -47,6 +47,7 @@ func (c *Config) check(faults *Faults) {
 	c.checkCache(faults)
 	c.section(faults, "account", c.Account.Validate())
 	c.section(faults, "activity", c.Activity.Validate())
+	c.section(faults, "backup", c.Backup.Validate())
 	c.checkDoors(faults)
 	c.section(faults, "harden", c.Harden.Validate())
 }

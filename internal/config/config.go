@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/account"
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/admin"
+	"github.com/gatehouse-iam/gatehouse/internal/backup"
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/harden"
@@ -78,6 +79,8 @@ type Config struct {
 	Activity activity.Config `yaml:"activity"`
 	// Harden is what an operator accepts of what `gatehouse harden` finds.
 	Harden harden.Config `yaml:"harden"`
+	// Backup says where backups go and who can open them.
+	Backup backup.Config `yaml:"backup"`
 
 	origins map[string]origin // of every value that was written
 	derived map[string]string // what a value that was not written follows from
@@ -232,6 +235,7 @@ func Defaults(p Profile) Config {
 		Access:    defaultAccess(),
 		Cache:     cache.DefaultConfig(),
 		Activity:  activity.DefaultConfig(),
+		Backup:    backup.DefaultConfig(),
 	}
 	c.Serve.defaultDoors(p)
 	c.SelfService = defaultSelfservice()

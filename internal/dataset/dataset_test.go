@@ -278,7 +278,7 @@ func written(t testing.TB, db *sqldb.DB) ([]byte, []dataset.Summary) {
 	var b bytes.Buffer
 	var sums []dataset.Summary
 	err := dataset.Snapshot(t.Context(), dataset.Databases{db.Name(): db}, func(ctx context.Context, src dataset.Source) (err error) {
-		sums, err = dataset.Write(ctx, &b, src, nil)
+		sums, err = dataset.Write(ctx, &b, src, dataset.WriteOptions{})
 		return err
 	})
 	if err != nil {
@@ -355,14 +355,16 @@ func TestForeignTable(t *testing.T) {
 // foreign is a source with one empty table.
 type foreign struct{ table dataset.Table }
 
+func (f foreign) Schema() map[string]int64 { return nil }
+
 func (f foreign) Each(ctx context.Context, fn func(ctx context.Context, t dataset.Table, rows iter.Seq2[dataset.Row, error]) error) error {
 	return fn(ctx, f.table, func(func(dataset.Row, error) bool) {})
 }
 
 func FuzzReader(f *testing.F) {
 	f.Add([]byte("gatehouse dataset 1\n"))
-	f.Add([]byte("gatehouse dataset 1\nT\x02{}"))
-	f.Add([]byte("gatehouse dataset 1\n" + `T` + "\x5f" + `{"database":"oauth","name":"t","columns":[{"name":"a","kind":"text","null":true}],"key":["a"]}` + "R\x01\x00"))
+	f.Add([]byte("gatehouse dataset 1\nH\x02{}T\x02{}"))
+	f.Add([]byte("gatehouse dataset 1\nH\x02{}" + `T` + "\x5f" + `{"database":"oauth","name":"t","columns":[{"name":"a","kind":"text","null":true}],"key":["a"]}` + "R\x01\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		in, err := dataset.NewReader(bytes.NewReader(b))
 		if err != nil {

@@ -32,11 +32,16 @@
 //
 //	magic   "gatehouse dataset 1\n"
 //	frame   one letter, the length as uvarint, the content:
+//	  H     the head: JSON of Head
 //	  T     a table begins: JSON of Table
-//	  R     rows, one after the other
+//	  R     a chunk: rows, one after the other
+//	  S     a chunk that an earlier stream holds: its Digest
 //	  E     the table ends: JSON of Summary
-//	  Z     all is there: JSON of the summaries of all tables
+//	  Z     all is there: JSON of the head's digest and the summaries of all tables
 //
 // A row is its values in the order of the columns. A text or blob is its length plus one as uvarint and its bytes; an
 // integer, a time (microseconds since 1970) or a truth value is the byte 1 and a varint. The byte 0 is NULL.
+//
+// Where a chunk ends follows from the keys of the rows, so most chunks of two states are the same. A stream may name those that an
+// earlier one holds instead of repeating them; to read it, give its Reader the earlier one's.
 package dataset

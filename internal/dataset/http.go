@@ -74,7 +74,7 @@ func (h *Handler) export(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Handler) write(ctx context.Context, w io.Writer) error {
 	return Snapshot(ctx, h.Gate.o.Databases, func(ctx context.Context, src Source) error {
-		_, err := Write(ctx, w, src, nil)
+		_, err := Write(ctx, w, src, WriteOptions{})
 		return err
 	})
 }

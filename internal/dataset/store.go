@@ -17,15 +17,34 @@ type Databases map[string]*sqldb.DB
 // Snapshot runs fn on a source that is one state of each physical database, while servers go on writing to it. A database in
 // memory waits until fn is done.
 func Snapshot(ctx context.Context, dbs Databases, fn func(ctx context.Context, src Source) error) error {
-	s := &snapshot{of: map[*sqldb.DB]*sqldb.Snapshot{}, dbs: dbs}
+	schema, err := dbs.versions(ctx)
+	if err != nil {
+		return err
+	}
+	s := &snapshot{of: map[*sqldb.DB]*sqldb.Snapshot{}, dbs: dbs, schema: schema}
 	return s.open(ctx, migrations.Logical(), fn)
 }
 
 // snapshot is the Source that databases are.
 type snapshot struct {
-	dbs Databases
-	of  map[*sqldb.DB]*sqldb.Snapshot
+	dbs    Databases
+	of     map[*sqldb.DB]*sqldb.Snapshot
+	schema map[string]int64
 }
+
+// versions asks the databases how far they are migrated. Which tables there are follows from it, so that what an older server left can
+// be read before it is migrated.
+func (dbs Databases) versions(ctx context.Context) (map[string]int64, error) {
+	schema := map[string]int64{}
+	err := dbs.each(func(logical string, db *sqldb.DB) (err error) {
+		schema[logical], err = migrations.Version(ctx, db, logical)
+		return err
+	})
+	return schema, err
+}
+
+// Schema implements Source.
+func (s *snapshot) Schema() map[string]int64 { return s.schema }
 
 // open begins with the first database that is not read yet, and goes on with the others inside of it.
 func (s *snapshot) open(ctx context.Context, logical []string, fn func(ctx context.Context, src Source) error) error {
@@ -53,7 +72,7 @@ func (s *snapshot) Each(ctx context.Context, fn func(ctx context.Context, t Tabl
 		if db == nil {
 			continue
 		}
-		tables, err := migrations.Tables(logical)
+		tables, err := migrations.TablesAt(logical, s.schema[logical])
 		if err != nil {
 			return err
 		}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
@@ -127,7 +129,7 @@ type copying struct {
 	target states
 	rows   int64 // of the source, about
 	passes int
-	read   []Summary // what the last pass read
+	read   *counted // what the last pass read
 }
 
 // begin makes sure that the copy may be made, and marks the target.
@@ -156,7 +158,7 @@ func (c *copying) begin(ctx context.Context) error {
 	case state.Arriving != "" && !c.o.Replace:
 		return ErrOtherCopy
 	case !c.o.Replace:
-		if err := c.untouched(ctx); err != nil {
+		if err := c.to.untouched(ctx); err != nil {
 			return err
 		}
 	}
@@ -169,17 +171,6 @@ func (c *copying) begin(ctx context.Context) error {
 	return c.target.unset(ctx, rowFrozen) // it speaks of what is removed
 }
 
-// untouched makes sure that there is nothing but what migrations write.
-func (c *copying) untouched(ctx context.Context) error {
-	return c.to.each(func(logical string, db *sqldb.DB) error {
-		n, err := count(ctx, logical, db, func(t migrations.Table) bool { return !t.Seeded })
-		if err == nil && n > 0 {
-			err = fmt.Errorf("%w (%d rows)", ErrNotEmpty, n)
-		}
-		return err
-	})
-}
-
 // pass makes the target equal to what the source is now, and reports whether anything had to be done.
 func (c *copying) pass(ctx context.Context, phase Phase) (changed bool, err error) {
 	c.passes++
@@ -188,8 +179,8 @@ func (c *copying) pass(ctx context.Context, phase Phase) (changed bool, err erro
 	var before, table int64 // rows of the tables before this one, and of this one
 	var at string
 	err = c.from.Read(ctx, func(ctx context.Context, src Source) error {
-		counted := &counted{Source: src}
-		changes, err := Sync(ctx, counted, c.to, func(t Table, change Change) {
+		c.read = &counted{Source: src}
+		changes, err := Sync(ctx, c.read, c.to, func(t Table, change Change) {
 			if at != t.Name {
 				at, before = t.Name, before+table
 			}
@@ -197,12 +188,8 @@ func (c *copying) pass(ctx context.Context, phase Phase) (changed bool, err erro
 			step.Rows = before + table
 			c.o.Progress(step)
 		})
-		step.Rows = 0
-		for _, s := range counted.all {
-			step.Rows += s.Rows
-		}
+		step.Rows = c.read.rows()
 		c.o.Progress(step)
-		c.read = counted.all
 		changed = slices.ContainsFunc(changes, Change.Any)
 		return err
 	})
@@ -228,32 +215,47 @@ func (c *copying) still(ctx context.Context) (*Copied, error) {
 		}
 		break
 	}
-	if err := c.compare(ctx); err != nil {
+	c.o.Progress(Step{Phase: Comparing})
+	if err := c.to.hold(ctx, c.read); err != nil {
 		return nil, err
 	}
-	if err := c.target.unset(ctx, rowArriving); err != nil {
+	if err := c.target.arrived(ctx, event(activity.DataCopied, map[string]string{"rows": strconv.FormatInt(c.read.rows(), 10)})); err != nil {
 		return nil, err
 	}
-	return &Copied{Tables: c.read, Passes: c.passes, Frozen: c.target.db.Now().Sub(begun).Seconds()}, nil
+	return &Copied{Tables: c.read.all, Passes: c.passes, Frozen: c.target.db.Now().Sub(begun).Seconds()}, nil
 }
 
-// compare reads the target by itself: not what was meant to be written counts, but what can be read.
-func (c *copying) compare(ctx context.Context) error {
-	c.o.Progress(Step{Phase: Comparing})
+// untouched makes sure that there is nothing but what migrations write.
+func (dbs Databases) untouched(ctx context.Context) error {
+	return dbs.each(func(logical string, db *sqldb.DB) error {
+		n, err := count(ctx, logical, db, func(t migrations.Table) bool { return !t.Seeded })
+		if err == nil && n > 0 {
+			err = fmt.Errorf("%w (%d rows)", ErrNotEmpty, n)
+		}
+		return err
+	})
+}
+
+// hold holds the databases against what was read: not what was meant to be written counts, but what can be read now.
+func (dbs Databases) hold(ctx context.Context, read *counted) error {
+	only := Databases{}
+	for logical := range read.Schema() {
+		only[logical] = dbs[logical]
+	}
 	var have []Summary
-	err := Snapshot(ctx, c.to, func(ctx context.Context, src Source) (err error) {
+	err := Snapshot(ctx, only, func(ctx context.Context, src Source) (err error) {
 		have, err = Summarize(ctx, src)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for i, want := range c.read {
+	for i, want := range read.all {
 		if i >= len(have) || have[i] != want {
 			return fmt.Errorf("table %s: %w", want.Table, ErrDiffers)
 		}
 	}
-	if len(have) != len(c.read) {
+	if len(have) != len(read.all) {
 		return ErrDiffers
 	}
 	return nil
@@ -272,6 +274,13 @@ func (c *copying) thaw(ctx context.Context) error {
 type counted struct {
 	Source
 	all []Summary
+}
+
+func (c *counted) rows() (n int64) {
+	for _, s := range c.all {
+		n += s.Rows
+	}
+	return n
 }
 
 // Each implements Source.

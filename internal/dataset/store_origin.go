@@ -66,7 +66,11 @@ func (dbs Databases) ephemeral() bool {
 
 // count counts the rows of the tables that are wanted.
 func count(ctx context.Context, logical string, db *sqldb.DB, wanted func(migrations.Table) bool) (all int64, err error) {
-	tables, err := migrations.Tables(logical)
+	version, err := migrations.Version(ctx, db, logical)
+	if err != nil {
+		return 0, err
+	}
+	tables, err := migrations.TablesAt(logical, version)
 	if err != nil {
 		return 0, err
 	}

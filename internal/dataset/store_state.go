@@ -24,6 +24,9 @@ type State struct {
 	Arriving string `json:"arriving,omitempty"`
 }
 
+// StateVersion is the migration of the management database that made the table.
+const StateVersion = 14
+
 // The names of rows.
 const (
 	rowID       = "id"
@@ -101,6 +104,16 @@ func (s states) thaw(ctx context.Context) error {
 			return err
 		}
 		return activity.Write(ctx, tx, event(activity.DataThawed, nil))
+	})
+}
+
+// arrived removes the mark of databases that are whole, and tells the activity log how they came.
+func (s states) arrived(ctx context.Context, how activity.Event) error {
+	return s.change(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM data_state WHERE name = ?`, rowArriving); err != nil {
+			return err
+		}
+		return activity.Write(ctx, tx, how)
 	})
 }
 

@@ -51,13 +51,17 @@ func Sync(ctx context.Context, src Source, dst Databases, progress func(Table, C
 			return nil, fmt.Errorf("databases.%s: %w", name, ErrEphemeral)
 		}
 	}
+	schema, err := dst.versions(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var all []Change
-	err := src.Each(ctx, func(ctx context.Context, t Table, rows iter.Seq2[Row, error]) error {
+	err = src.Each(ctx, func(ctx context.Context, t Table, rows iter.Seq2[Row, error]) error {
 		db := dst[t.Database]
 		if db == nil {
 			return fmt.Errorf("the target has no database %s", t.Database)
 		}
-		if err := known(t); err != nil {
+		if err := known(t, schema[t.Database]); err != nil {
 			return err
 		}
 		s := &syncing{
@@ -73,9 +77,10 @@ func Sync(ctx context.Context, src Source, dst Databases, progress func(Table, C
 	return all, err
 }
 
-// known holds a table that may come from a file against those that there are: its names become part of statements.
-func known(t Table) error {
-	tables, err := migrations.Tables(t.Database)
+// known holds a table that may come from a file against those that a database has at its version: its names become part of
+// statements.
+func known(t Table, version int64) error {
+	tables, err := migrations.TablesAt(t.Database, version)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,8 @@ import (
 
 // Source is content on its way: a Snapshot of databases, or a Reader of what Write wrote.
 type Source interface {
+	// Schema says which migration of each logical database was the newest.
+	Schema() map[string]int64
 	// Each calls fn for every table, in the order in which they can be filled. What fn leaves of the rows is passed over.
 	Each(ctx context.Context, fn func(ctx context.Context, t Table, rows iter.Seq2[Row, error]) error) error
 }
@@ -34,13 +36,13 @@ type Summary struct {
 
 const (
 	magic = "gatehouse dataset 1\n"
-	// frameRows is when a frame of rows is full. Unit: bytes.
-	frameRows = 256 << 10
 	// maxFrame bounds what a reader takes into memory: one row may be as large as the largest column of any database here.
 	maxFrame = 64 << 20
 
+	frameHead  = 'H'
 	frameTable = 'T'
 	frameData  = 'R'
+	frameSame  = 'S'
 	frameEnd   = 'E'
 	frameLast  = 'Z'
 )
@@ -88,45 +90,111 @@ func Summarize(ctx context.Context, src Source) ([]Summary, error) {
 	return all, err
 }
 
-// Write writes all of a source to w and says what it held. progress, which may be nil, is called after each frame with
-// the table and how many of its rows were written.
-func Write(ctx context.Context, w io.Writer, src Source, progress func(t Table, rows int64)) ([]Summary, error) {
-	if progress == nil {
-		progress = func(Table, int64) {}
-	}
-	out := &frames{w: bufio.NewWriterSize(w, 64<<10)}
+// Head is what a stream says before its tables.
+type Head struct {
+	// Schema is Source.Schema.
+	Schema map[string]int64 `json:"schema"`
+	// Key is what the digests of chunks are made with; empty where no chunk is named.
+	Key []byte `json:"key,omitempty"`
+	// Note is the writer's own.
+	Note json.RawMessage `json:"note,omitempty"`
+}
+
+// WriteOptions say how to write. The zero value writes all rows.
+type WriteOptions struct {
+	// Progress is called after each chunk with the table and how many of its rows were written; nil is nobody.
+	Progress func(t Table, rows int64)
+	// Key makes the digests of chunks, so that nobody without it can tell what a digest is of. It is needed for Has and Chunk.
+	Key []byte
+	// Note is kept in the Head.
+	Note json.RawMessage
+	// Has tells which chunks an earlier stream holds: these are named, and their rows left out. nil is none.
+	Has func(d Digest) bool
+	// Chunk is told every chunk, in its order; nil is nobody.
+	Chunk func(d Digest)
+}
+
+// Write writes all of a source to w and says what it held.
+func Write(ctx context.Context, w io.Writer, src Source, o WriteOptions) ([]Summary, error) {
+	out := &writing{frames: frames{w: bufio.NewWriterSize(w, 64<<10)}, o: o}
 	out.write([]byte(magic))
-	var all []Summary
-	err := src.Each(ctx, func(_ context.Context, t Table, rows iter.Seq2[Row, error]) error {
-		out.frameJSON(frameTable, t)
-		count := newTally(t)
-		var data []byte
-		for row, err := range rows {
-			if err != nil {
-				return err
-			}
-			if data = append(data, count.add(row)...); len(data) >= frameRows {
-				out.frame(frameData, data)
-				data = data[:0]
-				progress(t, count.rows)
-			}
-			if out.err != nil {
-				return out.err
-			}
-		}
-		if len(data) > 0 {
-			out.frame(frameData, data)
-		}
-		progress(t, count.rows)
-		all = append(all, count.summary())
-		out.frameJSON(frameEnd, count.summary())
-		return out.err
+	head, err := json.Marshal(Head{Schema: src.Schema(), Key: o.Key, Note: o.Note})
+	if err != nil {
+		return nil, err
+	}
+	out.frame(frameHead, head)
+	last := ending{Head: sha256.Sum256(head)}
+	err = src.Each(ctx, func(_ context.Context, t Table, rows iter.Seq2[Row, error]) error {
+		sum, err := out.table(t, rows)
+		last.Tables = append(last.Tables, sum)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	out.frameJSON(frameLast, all)
-	return all, errors.Join(out.err, out.w.Flush())
+	out.frameJSON(frameLast, last)
+	return last.Tables, errors.Join(out.err, out.w.Flush())
+}
+
+// ending is what the last frame says: what was before it.
+type ending struct {
+	Head   [sha256.Size]byte `json:"head"`
+	Tables []Summary         `json:"tables"`
+}
+
+// writing is one Write.
+type writing struct {
+	frames
+	o WriteOptions
+}
+
+// table writes one table.
+func (w *writing) table(t Table, rows iter.Seq2[Row, error]) (Summary, error) {
+	w.frameJSON(frameTable, t)
+	count, cut := newTally(t), newCutter(t)
+	var data []byte
+	for row, err := range rows {
+		if err != nil {
+			return Summary{}, err
+		}
+		if data = append(data, count.add(row)...); cut.after(row, len(data)) {
+			w.chunk(t, data)
+			data = data[:0]
+			w.progress(t, count.rows)
+		}
+		if w.err != nil {
+			return Summary{}, w.err
+		}
+	}
+	if len(data) > 0 {
+		w.chunk(t, data)
+	}
+	w.progress(t, count.rows)
+	w.frameJSON(frameEnd, count.summary())
+	return count.summary(), w.err
+}
+
+// chunk writes rows, or names them where they are there already.
+func (w *writing) chunk(t Table, data []byte) {
+	if len(w.o.Key) == 0 {
+		w.frame(frameData, data)
+		return
+	}
+	d := digest(w.o.Key, t, data)
+	if w.o.Chunk != nil {
+		w.o.Chunk(d)
+	}
+	if w.o.Has != nil && w.o.Has(d) {
+		w.frame(frameSame, d[:])
+		return
+	}
+	w.frame(frameData, data)
+}
+
+func (w *writing) progress(t Table, rows int64) {
+	if w.o.Progress != nil {
+		w.o.Progress(t, rows)
+	}
 }
 
 // frames writes frames until the first error.
@@ -159,19 +227,41 @@ var ErrBroken = errors.New("this is not a whole dataset: it was cut short or cha
 
 // Reader is the Source that Write's bytes are. It is read once.
 type Reader struct {
-	r    *bufio.Reader
-	read []Summary
+	// Earlier holds the chunks that this stream only names; nil where it names none. It is read as this one is, and for nothing else.
+	Earlier *Reader
+
+	r     *bufio.Reader
+	head  Head
+	begin [sha256.Size]byte // of the head's bytes
+	read  []Summary
+	at    Table // of which lookUp passed the beginning
 }
 
 // NewReader returns the source that r holds, or ErrBroken.
 func NewReader(r io.Reader) (*Reader, error) {
 	in := &Reader{r: bufio.NewReaderSize(r, 64<<10)}
 	begin := make([]byte, len(magic))
-	if _, err := io.ReadFull(in.r, begin); err != nil || string(begin) != magic {
+	if _, err := io.ReadFull(in.r, begin); err != nil {
+		return nil, broken(err)
+	} else if string(begin) != magic {
 		return nil, fmt.Errorf("%w: it does not begin as one", ErrBroken)
 	}
+	kind, content, err := in.next()
+	if err != nil {
+		return nil, err
+	}
+	if kind != frameHead || json.Unmarshal(content, &in.head) != nil {
+		return nil, fmt.Errorf("%w: its head is missing", ErrBroken)
+	}
+	in.begin = sha256.Sum256(content)
 	return in, nil
 }
+
+// Head returns what the stream says before its tables.
+func (in *Reader) Head() Head { return in.head }
+
+// Schema implements Source.
+func (in *Reader) Schema() map[string]int64 { return in.head.Schema }
 
 // Each implements Source. It fails with ErrBroken where a table's digest is not that of its rows, and where the end is
 // missing: only when it returns nil was everything there.
@@ -235,9 +325,15 @@ func (in *Reader) rows(ctx context.Context, t Table) iter.Seq2[Row, error] {
 				if err == nil {
 					return
 				}
-			case kind == frameData:
-				var on bool
-				if on, err = cutRows(content, count, yield); !on {
+			case kind == frameData || kind == frameSame:
+				if kind == frameSame {
+					content, err = in.earlier(content)
+				}
+				on := true
+				if err == nil {
+					on, err = cutRows(content, count, yield)
+				}
+				if !on {
 					return
 				}
 			default:
@@ -307,9 +403,9 @@ func broken(err error) error {
 
 // ended makes sure that no table is missing and nothing follows the last frame.
 func (in *Reader) ended(content []byte) error {
-	var want []Summary
-	if json.Unmarshal(content, &want) != nil || !slices.Equal(want, in.read) {
-		return fmt.Errorf("%w: tables are missing", ErrBroken)
+	var want ending
+	if json.Unmarshal(content, &want) != nil || want.Head != in.begin || !slices.Equal(want.Tables, in.read) {
+		return fmt.Errorf("%w: its head or tables are not those that were written", ErrBroken)
 	}
 	if _, err := in.r.ReadByte(); err == nil {
 		return fmt.Errorf("%w: something follows its end", ErrBroken)

@@ -133,7 +133,7 @@ func TestNewer(t *testing.T) {
 			t.Fatal(err)
 		}
 		future := append(slices.Clone(known), migrations.Migration{Version: 9999, Name: "9999_future", SQL: "CREATE TABLE future (n int);\n"})
-		if _, err := migrations.UpTo(ctx, db, "oauth", future); err != nil {
+		if _, err := migrations.Apply(ctx, db, "oauth", future); err != nil {
 			t.Fatal(err)
 		}
 		_, up := migrations.Up(ctx, db, "oauth")
@@ -157,13 +157,13 @@ func TestUpFails(t *testing.T) {
 				{Version: 2, Name: "0002_bad", SQL: sql},
 			}
 		}
-		if _, err := migrations.UpTo(ctx, db, "flow", set("CREATE TABLE bad (n int) nonsense;\n")); err == nil || !strings.Contains(err.Error(), "flow") {
+		if _, err := migrations.Apply(ctx, db, "flow", set("CREATE TABLE bad (n int) nonsense;\n")); err == nil || !strings.Contains(err.Error(), "flow") {
 			t.Errorf("%v", err)
 		}
 		if err := db.AllTenants().QueryRow(ctx, "SELECT count(*) FROM good").Scan(new(int)); err != nil {
 			t.Error(err)
 		}
-		done, err := migrations.UpTo(ctx, db, "flow", set("CREATE TABLE bad (n int);\n"))
+		done, err := migrations.Apply(ctx, db, "flow", set("CREATE TABLE bad (n int);\n"))
 		if err != nil || len(done) != 1 || done[0].Version != 2 {
 			t.Errorf("%v, %v", done, err)
 		}

@@ -90,8 +90,8 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
-// UpTo applies the migrations that an older server knew; for tests of what a newer database does to it.
-var UpTo = up
+// Apply applies the migrations that another server knows; for tests of what a newer database does to it.
+var Apply = up
 
 // Split gives the statements of a migration.
 var Split = split

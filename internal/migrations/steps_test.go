@@ -41,16 +41,16 @@ func TestStepsAfterAFailure(t *testing.T) {
 	db := openMariaDB(t)
 	ctx := t.Context()
 	for range 2 {
-		done, err := migrations.UpTo(ctx, db, "oauth", two("CREATE TABLE b (n nonsense)"))
+		done, err := migrations.Apply(ctx, db, "oauth", two("CREATE TABLE b (n nonsense)"))
 		if err == nil || len(done) != 0 || !strings.Contains(err.Error(), "2 of 3 statements are done") || !strings.Contains(err.Error(), "gatehouse migrate up") {
 			t.Fatalf("%v, %v", done, err)
 		}
 	}
 	known := two("CREATE TABLE b (n bigint)")
-	if done, err := migrations.UpTo(ctx, db, "oauth", known); err != nil || !slices.Equal(done, known) {
+	if done, err := migrations.Apply(ctx, db, "oauth", known); err != nil || !slices.Equal(done, known) {
 		t.Fatalf("mended: %v, %v", done, err)
 	}
-	if done, err := migrations.UpTo(ctx, db, "oauth", known); err != nil || len(done) != 0 {
+	if done, err := migrations.Apply(ctx, db, "oauth", known); err != nil || len(done) != 0 {
 		t.Errorf("once more: %v, %v", done, err)
 	}
 	mustExec(t, db, "INSERT INTO a VALUES (1)", "INSERT INTO b VALUES (1)", "INSERT INTO c VALUES (1)")
@@ -73,7 +73,7 @@ func TestStepsAfterAKill(t *testing.T) {
 			if _, err := db.Raw().ExecContext(t.Context(), "UPDATE goose_oauth_step SET done = ?", done); err != nil {
 				t.Fatal(err)
 			}
-			if applied, err := migrations.UpTo(t.Context(), db, "oauth", known); err != nil || !slices.Equal(applied, known) {
+			if applied, err := migrations.Apply(t.Context(), db, "oauth", known); err != nil || !slices.Equal(applied, known) {
 				t.Errorf("killed after statement %d, noted %t: %v, %v", at, noted, applied, err)
 			}
 			mustExec(t, db, "INSERT INTO a VALUES (1)", "INSERT INTO b VALUES (1)", "INSERT INTO c VALUES (1)")
@@ -87,7 +87,7 @@ func TestStepsAfterAKillBeforeTheFirst(t *testing.T) {
 	known := two("CREATE TABLE b (n bigint)")
 	mustExec(t, db, "CREATE TABLE goose_oauth (id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, version_id bigint NOT NULL, is_applied boolean NOT NULL, tstamp datetime NULL DEFAULT CURRENT_TIMESTAMP)")
 	for _, want := range [][]migrations.Migration{known, nil} {
-		if done, err := migrations.UpTo(t.Context(), db, "oauth", known); err != nil || !slices.Equal(done, want) {
+		if done, err := migrations.Apply(t.Context(), db, "oauth", known); err != nil || !slices.Equal(done, want) {
 			t.Fatalf("%v, %v", done, err)
 		}
 	}
@@ -98,7 +98,7 @@ func TestStepsRefuseAForeignTable(t *testing.T) {
 	db := openMariaDB(t)
 	mustExec(t, db, "CREATE TABLE a (theirs bigint)")
 	for range 2 {
-		if done, err := migrations.UpTo(t.Context(), db, "oauth", two("CREATE TABLE b (n bigint)")); err == nil || len(done) != 0 {
+		if done, err := migrations.Apply(t.Context(), db, "oauth", two("CREATE TABLE b (n bigint)")); err == nil || len(done) != 0 {
 			t.Errorf("%v, %v", done, err)
 		}
 	}

@@ -43,19 +43,33 @@ type Table struct {
 }
 
 // stays tells tables that speak of one database and would be wrong of another: the state that package dataset keeps, which
-// servers run, and those whose key the database counts, such as the change feed.
+// servers run, how backups went, and those whose key the database counts, such as the change feed.
 func stays(t Table) bool {
-	return t.Name == "data_state" || t.Name == "seal_server" || slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Kind == counted })
+	return slices.Contains([]string{"data_state", "seal_server", "backup_job"}, t.Name) || slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Kind == counted })
 }
 
 // Tables returns what of a logical database is worth keeping elsewhere, in the order in which it was made. Left out are
 // tables that speak of the database itself: its change feed, its state, its servers.
 func Tables(logical string) ([]Table, error) {
+	newest, err := Newest(logical)
+	if err != nil {
+		return nil, err
+	}
+	return TablesAt(logical, newest)
+}
+
+// TablesAt returns what Tables returned when version was the newest.
+func TablesAt(logical string, version int64) ([]Table, error) {
 	all, err := Rendered(sqldb.PostgreSQL, logical) // whose types tell all kinds apart
 	if err != nil {
 		return nil, err
 	}
-	var tables []Table
+	tables, err := catalogue(logical, upTo(all, version))
+	return slices.DeleteFunc(tables, stays), err
+}
+
+// catalogue applies migrations, one after the other, to no table at all.
+func catalogue(logical string, all []Migration) (tables []Table, err error) {
 	for _, m := range all {
 		for _, s := range split(m.SQL) {
 			if tables, err = alter(tables, comments.ReplaceAllString(s, "")); err != nil {
@@ -63,7 +77,7 @@ func Tables(logical string) ([]Table, error) {
 			}
 		}
 	}
-	return slices.DeleteFunc(tables, stays), nil
+	return tables, nil
 }
 
 var (

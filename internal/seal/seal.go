@@ -98,6 +98,23 @@ func (s *Seals) lacks(database string, records []record) error {
 		database, strings.Join(ids, ", "), strings.Join(s.System.KeyIDs(), ", ")))
 }
 
+// Fits tells whether servers with the secrets of a ring could open what a database holds that they do not have yet: ids are those
+// of the keys in use there, by their fingerprints. It fails with ErrLacks.
+func Fits(system *secret.Ring, database string, ids map[string]string) error {
+	var lacking []string
+	for fingerprint, id := range ids {
+		if !system.Knows(fingerprint) {
+			lacking = append(lacking, id)
+		}
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	slices.Sort(lacking)
+	return ErrLacks.With(fmt.Sprintf("Database %s was sealed with the key %s, and secrets.system, which has %s, lacks it: put that secret at the end of the list.",
+		database, strings.Join(lacking, ", "), strings.Join(system.KeyIDs(), ", ")))
+}
+
 // Begin finds out which of its secrets this server may make new values with, and has it so. It fails where the server must not
 // run: a secret is missing, another server has secrets that this one lacks, or the secret was retired.
 func (s *Seals) Begin(ctx context.Context) error {

@@ -234,7 +234,7 @@ func (s *Server) CommandKilled(after time.Duration, args ...string) (output stri
 
 func (s *Server) command(ctx context.Context, env, args []string) (string, *os.ProcessState) {
 	s.t.Helper()
-	if slices.Contains([]string{"serve", "migrate", "config"}, args[0]) {
+	if slices.Contains([]string{"serve", "migrate", "config", "backup"}, args[0]) {
 		args = append(args, s.config...)
 	}
 	cmd := exec.CommandContext(ctx, Binary(s.t), args...)

@@ -359,6 +359,24 @@ CREATE TABLE tenant_revision (
 
 INSERT INTO tenant_revision (name, revision) VALUES ('tenants', 0);
 
+-- management/0017_backup
+
+-- What servers do on a schedule with backups, one row for each kind of it: the time that it was last due, who has taken that on and
+-- until when nobody else may, and how it went. It speaks of this database and is never copied. The table belongs to package
+-- backup and to no tenant.
+CREATE TABLE backup_job (
+    name         varbinary(764)  NOT NULL PRIMARY KEY,
+    due_at       datetime(6) NOT NULL,
+    holder       varbinary(764)  NOT NULL,
+    held_until   datetime(6) NOT NULL,
+    succeeded_at datetime(6),
+    failed_at    datetime(6),
+    failures     bigint  NOT NULL,
+    millis       bigint  NOT NULL,
+    bytes        bigint  NOT NULL,
+    fault        mediumtext NOT NULL
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.

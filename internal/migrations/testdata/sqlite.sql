@@ -359,6 +359,24 @@ CREATE TABLE tenant_revision (
 
 INSERT INTO tenant_revision (name, revision) VALUES ('tenants', 0);
 
+-- management/0017_backup
+
+-- What servers do on a schedule with backups, one row for each kind of it: the time that it was last due, who has taken that on and
+-- until when nobody else may, and how it went. It speaks of this database and is never copied. The table belongs to package
+-- backup and to no tenant.
+CREATE TABLE backup_job (
+    name         TEXT  NOT NULL PRIMARY KEY,
+    due_at       INTEGER NOT NULL,
+    holder       TEXT  NOT NULL,
+    held_until   INTEGER NOT NULL,
+    succeeded_at INTEGER,
+    failed_at    INTEGER,
+    failures     INTEGER  NOT NULL,
+    millis       INTEGER  NOT NULL,
+    bytes        INTEGER  NOT NULL,
+    fault        TEXT NOT NULL
+) STRICT;
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.

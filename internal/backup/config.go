@@ -1,0 +1,108 @@
+package backup
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"filippo.io/age"
+)
+
+// Config says where backups go and who can open them. The keys that open them are no part of it: a server makes backups that it
+// cannot read.
+type Config struct {
+	// Destinations are where every backup goes: to each of them, so give two that do not fail together. Default: none, and no
+	// backups.
+	Destinations []DestinationConfig `yaml:"destinations"`
+	// Recipients are public keys of age (age1…, as `age-keygen` prints them). Whoever has the private key of any of them can open
+	// the backups; keep it away from the servers and from secrets.system. Required where there are destinations.
+	Recipients []string `yaml:"recipients"`
+	// Decisions says whether decisions at the doors (the database flow) are kept too. They are many, and expire soon. Default: false.
+	Decisions bool `yaml:"decisions"`
+	// FullEvery is the age of a full backup at which the next one is full again; those between hold what changed. After 31 of
+	// these a full one is made in any case. Unit: duration. Default: 168h, a week. 0s makes every backup a full one.
+	FullEvery time.Duration `yaml:"full_every" default:"168h" min:"0s" max:"8784h"`
+}
+
+// DestinationConfig is one place for backups.
+type DestinationConfig struct {
+	// Name tells it from the others, in messages and metrics: 1 to 63 of a-z, 0-9 and "-". Required.
+	Name string `yaml:"name"`
+	// Directory is an absolute path; it is made when it is missing. Best on another machine's disk.
+	Directory string `yaml:"directory"`
+}
+
+// DefaultConfig makes no backups.
+func DefaultConfig() Config { return Config{FullEvery: 7 * 24 * time.Hour} }
+
+const maxFullEvery = 366 * 24 * time.Hour
+
+// Validate returns all that is wrong, each fault beginning with its key.
+func (c Config) Validate() (faults []error) {
+	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	names := map[string]bool{}
+	for i, d := range c.Destinations {
+		for _, err := range d.validate() {
+			bad("destinations[%d].%w", i, err)
+		}
+		if names[d.Name] {
+			bad("destinations[%d].name: %q is there twice", i, d.Name)
+		}
+		names[d.Name] = true
+	}
+	if len(c.Destinations) > 0 && len(c.Recipients) == 0 {
+		bad("recipients: name at least one public key (age1…): `age-keygen -o backup.key` makes a pair and prints it")
+	}
+	for i, r := range c.Recipients {
+		if _, err := parseRecipient(r); err != nil {
+			bad("recipients[%d]: %w", i, err)
+		}
+	}
+	if c.FullEvery < 0 || c.FullEvery > maxFullEvery {
+		bad("full_every: must be from 0s to 8784h, is %s", c.FullEvery)
+	}
+	return faults
+}
+
+func (d DestinationConfig) validate() (faults []error) {
+	if !isName(d.Name) {
+		faults = append(faults, errors.New("name: must be 1 to 63 of a-z, 0-9 and \"-\""))
+	}
+	if !filepath.IsAbs(d.Directory) {
+		faults = append(faults, errors.New("directory: must be an absolute path"))
+	}
+	return faults
+}
+
+func isName(s string) bool {
+	return len(s) > 0 && len(s) <= 63 && !slices.ContainsFunc([]byte(s), func(c byte) bool {
+		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-'
+	})
+}
+
+// parseRecipient reads a public key. What it says of a private one repeats nothing of it.
+func parseRecipient(text string) (age.Recipient, error) {
+	if len(text) > 14 && text[:14] == "AGE-SECRET-KEY" {
+		return nil, errors.New("is a private key, which opens backups and must not be on a server: write the public one, which begins with age1")
+	}
+	if len(text) > 6 && text[:6] == "age1pq" {
+		return age.ParseHybridRecipient(text)
+	}
+	return age.ParseX25519Recipient(text)
+}
+
+func (c Config) recipients() ([]age.Recipient, error) {
+	all := make([]age.Recipient, len(c.Recipients))
+	for i, text := range c.Recipients {
+		var err error
+		if all[i], err = parseRecipient(text); err != nil {
+			return nil, fmt.Errorf("backup.recipients[%d]: %w", i, err)
+		}
+	}
+	if len(all) == 0 {
+		return nil, errors.New("backup.recipients: name at least one public key (age1…)")
+	}
+	return all, nil
+}

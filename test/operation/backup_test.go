@@ -1,0 +1,108 @@
+package operation
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+	"github.com/gatehouse-iam/gatehouse/test/process"
+)
+
+// keeping is the configuration of backups into two directories, and the file of the key that opens them.
+func keeping(t *testing.T) (config, identity string) {
+	t.Helper()
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	identity = filepath.Join(dir, "backup.key")
+	if err := os.WriteFile(identity, []byte(key.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "backup:\n  recipients: [" + key.Recipient().String() + "]\n  destinations:\n  - {name: near, directory: " +
+		filepath.Join(dir, "near") + "}\n  - {name: far, directory: " + filepath.Join(dir, "far") + "}\n", identity
+}
+
+// untilDone runs a command that is killed again and again, each time later, until one of its runs does its work.
+func untilDone(t *testing.T, s *process.Server, args ...string) (output string, kills int) {
+	t.Helper()
+	for after := 100 * time.Millisecond; ; after *= 2 {
+		output, killed := s.CommandKilled(after, args...)
+		if !killed {
+			return output, kills
+		}
+		kills++
+	}
+}
+
+// What a server held is in its backup, with all that was issued, and lives on in another kind of database; neither a backup nor a
+// restore that was killed leaves anything that passes for whole.
+func TestBackupBringsEverythingBack(t *testing.T) {
+	for name, c := range map[string]struct{ from, to func(*testing.T) string }{
+		"postgres to sqlite": {testkit.Postgres, func(*testing.T) string { return "" }},
+		"sqlite to mariadb":  {func(*testing.T) string { return "" }, testkit.MariaDB},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config, identity := keeping(t)
+			from := c.from(t)
+			old := process.Start(t, process.Options{DSN: from, Config: switched + config})
+			s := &switching{T: t, at: old.Public, admin: old.Admin, people: 3000}
+			s.make(old)
+			create := []string{"backup", "create"}
+			if from == "" { // its files are the server's
+				if out, code := old.Command(create...); code != 1 || !strings.Contains(out, "--from") {
+					t.Errorf("beside the server it exits with %d:\n%s", code, out)
+				}
+				create = append(create, "--from", old.Admin)
+			}
+			out, kills := untilDone(t, old, append(create, "--full")...)
+			t.Logf("%d kills, then:\n%s", kills, out)
+			s.login(old.Public)
+			if out, code := old.Command(create...); code != 0 || !strings.Contains(out, "incremental") {
+				t.Fatalf("the second backup exits with %d:\n%s", code, out)
+			}
+			if out, code := old.Command("backup", "list"); code != 0 || strings.Count(out, "near far") != 2 {
+				t.Errorf("the list exits with %d:\n%s", code, out)
+			}
+			old.Stop()
+
+			fresh := process.Configure(t, process.Options{DSN: c.to(t), Config: switched + config})
+			restore := []string{"backup", "restore", "--identity", identity}
+			out, kills = untilDone(t, fresh, restore...)
+			t.Logf("%d kills, then:\n%s", kills, out)
+			if out, code := fresh.Command(restore...); code != 1 || !strings.Contains(out, "--replace") {
+				t.Errorf("once more it exits with %d:\n%s", code, out)
+			}
+			fresh.Run()
+			t.Cleanup(fresh.Stop)
+			s.move(fresh)
+			s.check(fresh)
+			fresh.Eventually(func() bool {
+				_, body := get(s.T, fresh.Admin+"/admin/activity?action=backup.restored")
+				return strings.Contains(body, "backup.restored")
+			})
+		})
+	}
+}
+
+// A target that cannot open what is restored stays as it is, and is told which secret it lacks.
+func TestRestoreWithOtherSecrets(t *testing.T) {
+	config, identity := keeping(t)
+	old := process.Start(t, process.Options{Config: switched + config})
+	if out, code := old.Command("backup", "create", "--from", old.Admin); code != 0 {
+		t.Fatal(out)
+	}
+	other := strings.Replace(switched, "zU3qPf", "another", 1)
+	fresh := process.Configure(t, process.Options{Config: other + config})
+	if out, code := fresh.Command("backup", "restore", "--identity", identity); code != 1 || !strings.Contains(out, "secrets.system") {
+		t.Errorf("it exits with %d:\n%s", code, out)
+	}
+	fresh.Run() // as on any empty databases
+	fresh.Stop()
+}
