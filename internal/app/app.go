@@ -36,6 +36,7 @@ type App struct {
 	features  *features
 	listeners []*web.Listener
 	judged    harden.Report // of the configuration
+	version   string
 }
 
 // New opens the databases, brings their schemas up to date where the configuration says so, and puts the features
@@ -48,7 +49,7 @@ func New(ctx context.Context, cfg *config.Config, version string) (*App, error) 
 		return nil, faults
 	}
 	log := telemetry.NewLogger(os.Stderr, cfg.Log, telemetry.ContextAttr{Key: "request_id", Value: web.RequestID})
-	a := &App{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version)}
+	a := &App{cfg: cfg, version: version, log: log, metrics: telemetry.NewMetrics(version)}
 	var err error
 	if a.tracing, err = telemetry.NewTracing(ctx, cfg.Tracing, version, log); err != nil {
 		return nil, err
@@ -56,13 +57,13 @@ func New(ctx context.Context, cfg *config.Config, version string) (*App, error) 
 	if a.databases, err = openDatabases(ctx, cfg, log); err != nil {
 		return nil, err
 	}
-	if err := a.assemble(ctx, version); err != nil {
+	if err := a.assemble(ctx); err != nil {
 		return nil, errors.Join(err, a.databases.Close())
 	}
 	return a, nil
 }
 
-func (a *App) assemble(ctx context.Context, version string) error {
+func (a *App) assemble(ctx context.Context) error {
 	if err := a.databases.migrate(ctx, a.cfg.Databases.AutoMigrate, a.log); err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (a *App) assemble(ctx context.Context, version string) error {
 	if err := a.beginSealing(ctx); err != nil {
 		return err
 	}
-	a.health = &web.Health{Version: version, Checks: a.checks, Warnings: a.warnings, Log: a.log}
+	a.health = &web.Health{Version: a.version, Checks: a.checks, Warnings: a.warnings, Log: a.log}
 	a.measureDatabases()
 	a.features.doors.book.Start(ctx)
 	a.warnOfUnusedRules(ctx)

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/dataset"
+	"github.com/gatehouse-iam/gatehouse/internal/harden"
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
 	"github.com/gatehouse-iam/gatehouse/internal/seal"
@@ -133,13 +134,14 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	}
 	adminKeys := newAdminKeys(a.databases, s.system)
 	a.registry.Prepare = s.signing.Ensure
+	facts := &hardenFacts{a, s.seals, clients.store, adminKeys, doors.geo}
 	s.seals.Columns, s.seals.Digests = sealedColumns(s.system), []secret.Digests{client.Keyed(s.hasher)}
 	return &features{
 		seals: s.seals, activity: log, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
 		guard:    newGuard(a, s, adminKeys, clients.tokens, people.limits),
 		remote:   s.remote,
 		public:   slices.Concat([]public{s.signing}, clients.public(), people.public()),
-		admin:    slices.Concat([]forAdmins{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []forAdmins{log.admin(), &dataset.Handler{Gate: a.gate}, &admin.Handler{Store: adminKeys}, a.tenantAdmin(s)}),
+		admin:    slices.Concat([]forAdmins{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []forAdmins{log.admin(), &dataset.Handler{Gate: a.gate}, &admin.Handler{Store: adminKeys}, a.tenantAdmin(s), &harden.Handler{Facts: facts.gather}}),
 		sweepers: slices.Concat(clients.sweepers(), people.sweepers(), []sweeper{{"decisions", doors.store.Sweep}, {"activity", log.sweep}}),
 		closers:  []func(){clients.close, people.close, doors.close, func() { leave(a.log, s.seals) }},
 	}, nil

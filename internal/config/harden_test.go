@@ -113,7 +113,6 @@ var unsafe = map[string]struct{ over, path string }{
 	"rules-in-the-clear":               {"access: {rules: {repositories: ['http://rules.example.com/r.json']}}\nserve: {decisions: {enabled: true}}", "access.rules.repositories[0]"},
 	"geoip-unbounded":                  {"serve: {decisions: {enabled: true}}", "access.geoip.max_age"},
 	"templates-live":                   {"account: {override_path: DIR}", "account.override_path"},
-	"tenant-default":                   {"tenants: []", "tenants"},
 	"schema-default":                   {"identity: {default_schema_id: default, schemas: []}", "identity.schemas"},
 }
 

@@ -33,13 +33,13 @@ func defaultChecks() []Check {
 			find:      func(f *Facts) (v verdict) { return f.Server.clients("demo") },
 		},
 		{
-			ID: "tenant-default", Severity: Low, Title: "The tenant is the default one, for every host",
-			Why:      "Any host name that leads here is served. It is what others make by --create-default-tenant.",
-			How:      "Name the tenants and their hosts in tenants; then other hosts are answered 404.",
+			ID: "tenant-default", Severity: Low, Source: Server, Title: "A tenant answers for every host name",
+			Why:      "Any name that leads here is served, one that somebody else chose too. It is what others make by --create-default-tenant.",
+			How:      "Name the tenants and their hosts in tenants, or give this one hosts by `gatehouse tenants update default --host login.example.com`; then other hosts are answered 404.",
 			Settings: []string{"tenants[].id", "tenants[].hosts"}, Reference: "OWASP ASVS 14.5.1",
 			find: func(f *Facts) (v verdict) {
-				if len(f.like("tenants[].id")) == 0 {
-					v.at("tenants", "is empty")
+				if id := f.Server.AnyHost; id != "" {
+					v.at("tenant "+id, "has no hosts of its own")
 				}
 				return v
 			},

@@ -89,11 +89,16 @@ func transportChecks() []Check {
 		{
 			ID: "issuer-plain-http", Severity: Critical, Title: "The issuer is not https",
 			Why: "Clients must not accept such an issuer, and whoever is on the way can give them keys of his own.", How: "Write an https URL in oauth.issuer, or leave it away: then it is serve.public.base_url.",
-			Settings: []string{"oauth.issuer", "serve.public.base_url"}, Reference: "OpenID Connect Core §2, RFC 8414 §2",
+			Settings: []string{"oauth.issuer", "serve.public.base_url", "tenants[].issuer"}, Reference: "OpenID Connect Core §2, RFC 8414 §2",
 			find: func(f *Facts) (v verdict) {
 				// One that follows from the base URL is told of there.
 				if u := f.text("oauth.issuer"); u != "" && u != f.text("serve.public.base_url") && !strings.HasPrefix(u, "https://") {
 					v.at("oauth.issuer", "is %s", u)
+				}
+				for _, s := range f.like("tenants[].issuer") {
+					if !strings.HasPrefix(s.Values[0], "https://") {
+						v.at(s.Key, "is %s", s.Values[0])
+					}
 				}
 				return v
 			},

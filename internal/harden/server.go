@@ -18,6 +18,10 @@ type Running struct {
 	Waiting string `json:"waiting,omitempty"`
 	// Countries are the databases of countries that are in use.
 	Countries []Countries `json:"countries,omitempty"`
+	// AnyHost is the tenant of requests for hosts that are no tenant's; empty where they are answered 404.
+	AnyHost string `json:"any_host,omitempty"`
+	// EndlessKeys name the admin keys that are good for ever.
+	EndlessKeys []string `json:"endless_keys,omitempty"`
 	// Clients are what is wrong with registered clients; Inspected says how many were looked at, Uninspected why not all.
 	Clients     []ClientFinding `json:"clients,omitempty"`
 	Inspected   int             `json:"inspected"`
@@ -80,6 +84,17 @@ func serverChecks() []Check {
 			find: func(f *Facts) (v verdict) {
 				if f.Server.Waiting != "" {
 					v.at("secrets.system", "these servers cannot open what the first one makes: %s", f.Server.Waiting)
+				}
+				return v
+			},
+		},
+		{
+			ID: "admin-key-endless", Severity: Medium, Source: Server, Title: "An admin key never expires",
+			Why: "One that was forgotten, or copied, opens the admin API for ever.", How: "Make another with an end by `gatehouse admin keys create`, and revoke this one by `gatehouse admin keys revoke ID`; no setting makes keys expire.",
+			Reference: "CIS Controls 5.3, NIST SP 800-57 part 1 §5.3",
+			find: func(f *Facts) (v verdict) {
+				for _, key := range f.Server.EndlessKeys {
+					v.at("admin key "+key, "has no end")
 				}
 				return v
 			},

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access/authz"
+	"github.com/gatehouse-iam/gatehouse/internal/admin"
+	"github.com/gatehouse-iam/gatehouse/internal/harden"
+	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
+	"github.com/gatehouse-iam/gatehouse/internal/seal"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+const (
+	// inspectedClients is how many clients are looked at, pageOfClients how many at a time.
+	inspectedClients = 20_000
+	pageOfClients    = 500
+	// toldClients bounds how many findings about clients are told.
+	toldClients = 500
+	// inspectedKeys is how many admin keys are looked at.
+	inspectedKeys = 1000
+)
+
+// hardenFacts gathers what only a running server knows.
+type hardenFacts struct {
+	app     *App
+	seals   *seal.Seals
+	clients *client.Store
+	keys    *admin.Store
+	geo     *authz.Geo
+}
+
+// gather gives the facts of this server and its configuration, without a secret.
+func (h *hardenFacts) gather(ctx context.Context) (*harden.Facts, error) {
+	f := h.app.cfg.Facts(now(), h.app.AdminURL(), nil)
+	f.Server = &harden.Running{Version: h.app.version, Connections: h.connections(ctx, f.Databases)}
+	// No tenant has a host below invalid (RFC 6761 §6.4): whoever answers for one answers for all.
+	if t := h.app.tenants.List().Find("nobody.invalid", "").Tenant; t != nil {
+		f.Server.AnyHost = string(t.ID)
+	}
+	for _, g := range h.geo.Status() {
+		f.Server.Countries = append(f.Server.Countries, harden.Countries{Edition: g.Edition, Built: g.Built})
+	}
+	return f, errors.Join(h.sealing(ctx, f.Server), h.endless(ctx, f.Server), h.inspect(ctx, f.Server))
+}
+
+// sealing tells of the secrets, and of the servers that use them.
+func (h *hardenFacts) sealing(ctx context.Context, r *harden.Running) error {
+	list, err := h.seals.List(ctx)
+	if err != nil {
+		return err
+	}
+	r.Replicas, r.Waiting = max(1, len(list.Servers)), list.Waiting
+	for _, k := range list.Keys {
+		if k.State == seal.Opening && k.Since != nil {
+			r.Sealing = append(r.Sealing, k.ID)
+		}
+	}
+	return nil
+}
+
+// connections tells how the connections to databases on other machines are encrypted. A database that does not answer is no reason to
+// tell nothing.
+func (h *hardenFacts) connections(ctx context.Context, databases []harden.Database) []harden.Connection {
+	var all []harden.Connection
+	for _, d := range databases {
+		db := h.app.databases.byName[d.Name]
+		if d.Near || d.TLS == "" || db == nil {
+			continue
+		}
+		c := harden.Connection{Name: d.Name, Path: d.Path}
+		var err error
+		if c.Cipher, err = db.Cipher(ctx); errors.Is(err, sqldb.ErrNoCipher) {
+			c.Unknown = err.Error()
+		} else if err != nil {
+			c.Unknown = "the database did not say how the connection is encrypted"
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// endless tells of admin keys that never expire.
+func (h *hardenFacts) endless(ctx context.Context, r *harden.Running) error {
+	list, err := h.keys.List(ctx, admin.Filter{Tenant: admin.All, Limit: inspectedKeys})
+	for _, k := range list {
+		if k.State == admin.Active && k.ExpiresAt.IsZero() {
+			r.EndlessKeys = append(r.EndlessKeys, k.ID)
+		}
+	}
+	return err
+}
+
+// inspect looks at the clients of all tenants.
+func (h *hardenFacts) inspect(ctx context.Context, r *harden.Running) error {
+	for _, id := range h.app.tenants.List().Present() {
+		ctx := tenant.With(ctx, id)
+		for after := ""; ; {
+			page, err := h.clients.List(ctx, client.Filter{After: after, Limit: pageOfClients})
+			if err != nil {
+				return err
+			}
+			for _, c := range page {
+				r.Inspected++
+				r.Clients = append(r.Clients, harden.InspectClient(harden.Registered{
+					Tenant: string(id), ID: c.ID, Name: c.Name, RedirectURIs: c.RedirectURIs, ResponseTypes: c.ResponseTypes, Origins: c.AllowedCORSOrigins,
+				})...)
+			}
+			if r.Inspected >= inspectedClients || len(r.Clients) > toldClients {
+				r.Uninspected = fmt.Sprintf("there are more clients than the %d that were looked at", r.Inspected)
+				return nil
+			}
+			if len(page) < pageOfClients {
+				break
+			}
+			after = page[len(page)-1].ID
+		}
+	}
+	return nil
+}
