@@ -105,6 +105,12 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// Trusts is web.Options.Trusts.
+func (g *Guard) Trusts(r *http.Request) bool {
+	who, err := g.authenticate(r)
+	return err == nil && who.who.Everywhere && len(who.only) == 0
+}
+
 const challenge = `Bearer realm="gatehouse admin"`
 
 // denied is a credential that opens nothing, and why; the reason is for the activity log.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -210,6 +211,36 @@ func TestActors(t *testing.T) {
 	}
 	if w := ask(t, open, http.MethodGet, "http://acme.test/admin/clients/1", "Bearer "+made.Text[:len(made.Text)-1]+"_"); w.Code != http.StatusUnauthorized {
 		t.Errorf("a forged key: %d", w.Code)
+	}
+}
+
+// What concerns the whole installation is told to whom it concerns, and nobody is turned away for asking.
+func TestWhoIsTrustedWithTheInstallation(t *testing.T) {
+	f := newFixture(t, testkit.SQLite(t, "management"))
+	guard := admin.NewGuard(f.guard)
+	for name, c := range map[string]struct {
+		authorization string
+		want          bool
+	}{
+		"nothing": {"", false}, "wrong": {"Bearer wrong", false}, "configured": {"Bearer " + configured, true},
+		"all":      {"Bearer " + f.add(t, admin.New{Tenant: admin.All, Role: actor.RoleViewer}).Text, true},
+		"confined": {"Bearer " + f.add(t, admin.New{Tenant: admin.All, Role: actor.RoleAdmin, Only: []string{"clients"}}).Text, false},
+		"tenant":   {"Bearer " + f.add(t, admin.New{Tenant: "acme", Role: actor.RoleAdmin}).Text, false},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://acme.test/health/ready", nil)
+		if c.authorization != "" {
+			r.Header.Set("Authorization", c.authorization)
+		}
+		if got := guard.Trusts(r); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	if n := f.told(t, activity.AdminRefused); n != 0 {
+		t.Errorf("%d refusals are told", n)
+	}
+	f.guard.Open = true
+	if r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://acme.test/health/ready", nil); !admin.NewGuard(f.guard).Trusts(r) {
+		t.Error("not in development")
 	}
 }
 

@@ -42,6 +42,23 @@ func newGuard(a *App, s shared, keys *admin.Store, tokens *token.Store, limits *
 // configuration, where it binds to loopback.
 func (a *App) adminIsOpen() bool { return a.Development() && len(a.cfg.Secrets.Admin) == 0 }
 
+// warnOfAdminAccess warns where everybody gets in to the admin listener who should not, and where nobody does.
+func (a *App) warnOfAdminAccess(ctx context.Context) {
+	c := a.cfg.Serve.Admin
+	if a.adminIsOpen() {
+		if !c.Local() {
+			a.log.WarnContext(ctx, "the admin listener asks for no credential, as in development, and other machines can reach it", "address", c.Address)
+		}
+		return
+	}
+	if len(a.cfg.Secrets.Admin) > 0 || len(c.Certificates) > 0 || c.OAuth.Enabled() {
+		return
+	}
+	if there, err := a.features.adminKeys.Any(ctx); err == nil && !there {
+		a.log.WarnContext(ctx, "there is no credential that opens the admin listener: make a key with `gatehouse admin keys create`")
+	}
+}
+
 // adminTokens shows the access tokens of the clients wing to the guard.
 type adminTokens struct{ store *token.Store }
 

@@ -88,6 +88,7 @@ func (a *App) assemble(ctx context.Context) error {
 	a.measureDatabases()
 	a.features.doors.book.Start(ctx)
 	a.warnOfUnusedRules(ctx)
+	a.warnOfAdminAccess(ctx)
 	if a.listeners, err = a.newListeners(); err != nil {
 		return err
 	}

@@ -31,19 +31,20 @@ type sweeper struct {
 
 // features is everything that the server does.
 type features struct {
-	seals    *seal.Seals
-	keys     *keys.Keys
-	courier  *courier.Courier
-	people   *people
-	doors    *doors
-	clients  *clients
-	activity *activityLog
-	guard    *admin.Guard
-	remote   *cache.Remote // nil where servers share no cache
-	public   []public
-	admin    []forAdmins
-	sweepers []sweeper
-	closers  []func()
+	seals     *seal.Seals
+	keys      *keys.Keys
+	courier   *courier.Courier
+	people    *people
+	doors     *doors
+	clients   *clients
+	activity  *activityLog
+	guard     *admin.Guard
+	adminKeys *admin.Store
+	remote    *cache.Remote // nil where servers share no cache
+	public    []public
+	admin     []forAdmins
+	sweepers  []sweeper
+	closers   []func()
 }
 
 func (f *features) mount(publicMux, adminMux *web.Mux) {
@@ -138,7 +139,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	s.seals.Columns, s.seals.Digests = sealedColumns(s.system), []secret.Digests{client.Keyed(s.hasher)}
 	return &features{
 		seals: s.seals, activity: log, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
-		guard:    newGuard(a, s, adminKeys, clients.tokens, people.limits),
+		guard: newGuard(a, s, adminKeys, clients.tokens, people.limits), adminKeys: adminKeys,
 		remote:   s.remote,
 		public:   slices.Concat([]public{s.signing}, clients.public(), people.public()),
 		admin:    slices.Concat([]forAdmins{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []forAdmins{log.admin(), &dataset.Handler{Gate: a.gate}, &admin.Handler{Store: adminKeys}, a.tenantAdmin(s), &harden.Handler{Facts: facts.gather}}),

@@ -14,7 +14,7 @@ func (a *App) newListeners() ([]*web.Listener, error) {
 	options := a.options("admin", a.cfg.Serve.Admin.Config)
 	options.Bare = "/admin" // Ory's admin API is also known without the prefix
 	options.Tenant, options.ServeSuspended = a.findForAdmin, true
-	options.Guard, options.Refuse = a.features.guard.Check, a.features.guard.Refuse
+	options.Guard, options.Refuse, options.Trusts = a.features.guard.Check, a.features.guard.Refuse, a.features.guard.Trusts
 	options.RefuseForeignHosts = a.adminIsOpen() && a.cfg.Serve.Admin.Local()
 	admin := web.NewMux(web.HydraErrors, options)
 	a.health.Mount(public)

@@ -121,6 +121,7 @@ func textColumns(t *testing.T, db *sqldb.DB) (columns [][2]string) {
 type possessions struct {
 	access, refresh, session string
 	client, clientSecret     string
+	adminKey                 string
 }
 
 const (
@@ -141,6 +142,7 @@ func fill(c *caller) (p possessions) {
 	if rule.StatusCode >= http.StatusBadRequest {
 		c.Fatalf("the rule: HTTP %d", rule.StatusCode)
 	}
+	p.adminKey = text(c.T, c.call(http.MethodPost, "/admin/admin-keys", `{"name":"dashboards","role":"viewer"}`, http.StatusCreated), "key")
 	p.session = c.login()
 	flow := c.read(c.do(0, http.MethodGet, "/self-service/recovery/api", "", ""), http.StatusOK)
 	c.read(c.do(0, http.MethodPost, "/self-service/recovery?flow="+url.QueryEscape(text(c.T, flow, "id")), "application/json",
@@ -168,6 +170,9 @@ func (p possessions) holds(c *caller) {
 		c.Error("nobody signs in")
 	}
 	c.form(0, "/oauth2/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {p.client}, "client_secret": {p.clientSecret}})
+	defer func(key string) { c.key = key }(c.key)
+	c.key = p.adminKey
+	c.call(http.MethodPost, "/admin/clients", "{}", http.StatusForbidden) // known, and a viewer's
 }
 
 // seals is the configuration with secrets.

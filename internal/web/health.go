@@ -36,13 +36,13 @@ func (h *Health) Mount(m *Mux) {
 	m.handle("GET /health/ready", func(w http.ResponseWriter, r *http.Request) error { return h.ready(w, r, nil) }, true)
 }
 
-// MountAdmin registers what Mount does. Readiness tells warnings, too: with 200 beside the status, so that clients which look at
-// nothing else go on.
+// MountAdmin registers what Mount does. Readiness tells warnings, too, to whom Options.Trusts: with 200 beside the status, so that
+// clients which look at nothing else go on.
 func (h *Health) MountAdmin(m *Mux) {
 	m.handle("GET /health/alive", h.alive, true)
 	m.handle("GET /health/ready", func(w http.ResponseWriter, r *http.Request) error {
 		var warnings map[string][]string
-		if h.Warnings != nil {
+		if h.Warnings != nil && (m.o.Trusts == nil || m.o.Trusts(r)) {
 			warnings = h.Warnings()
 		}
 		return h.ready(w, r, warnings)

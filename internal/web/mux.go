@@ -65,6 +65,9 @@ type Options struct {
 	Guard HandlerFunc
 	// Refuse makes the error with which Require turns somebody away; nil means ErrRole.
 	Refuse func(ctx context.Context, need Need) error
+	// Trusts tells, without refusing anybody, whether who asks may see what concerns the whole installation: for what is open to
+	// all and tells some more. nil trusts everybody.
+	Trusts func(r *http.Request) bool
 	// CORS answers browsers' cross-origin questions.
 	CORS CORS
 	// AllowOrigin, when set, is asked for origins that CORS does not list.
