@@ -32,7 +32,7 @@ func newAdminKeys(d *databases, system *secret.Ring) *admin.Store {
 func newGuard(a *App, s shared, keys *admin.Store, tokens *token.Store, limits *limit.Limits) *admin.Guard {
 	return admin.NewGuard(admin.GuardOptions{
 		Store: keys, Keys: a.cfg.Secrets.Admin, Ring: s.system.For("names of configured admin keys"),
-		Certificates: a.cfg.Serve.Admin.Certificates, OAuth: a.cfg.Serve.Admin.OAuth, Tokens: adminTokens{tokens},
+		Certificates: a.cfg.Serve.Admin.Certificates, OAuth: a.cfg.Serve.Admin.OAuth, Tokens: adminTokens{tokens, a.closed},
 		Open: a.adminIsOpen(), Slow: func(ctx context.Context, address string) error { return limits.Allow(ctx, limit.Admin, address) },
 		Now: now, Log: a.log,
 	})
@@ -60,10 +60,16 @@ func (a *App) warnOfAdminAccess(ctx context.Context) {
 }
 
 // adminTokens shows the access tokens of the clients wing to the guard.
-type adminTokens struct{ store *token.Store }
+type adminTokens struct {
+	store  *token.Store
+	closed func(context.Context) bool
+}
 
 // Active implements admin.Tokens. No token is bound to a key of its holder: the grants that there are bind none.
 func (s adminTokens) Active(ctx context.Context, text string) (*admin.Token, error) {
+	if s.closed(ctx) {
+		return nil, admin.ErrNoToken // its tenant is suspended
+	}
 	t, err := s.store.Lookup(ctx, text)
 	if errors.Is(err, token.ErrUnknown) {
 		return nil, admin.ErrNoToken
