@@ -113,6 +113,8 @@ var floors = []floor{
 		"how a request is read is a rule without a store and without HTTP, which all that deals in requests shares"},
 	{[]string{"access"}, below(ground, services, []string{"access/target"}),
 		"a contract never imports its kinds: authn, authz and mutate import access, not the reverse"},
+	{[]string{"access/extauthz"}, below(ground, services, []string{"access", "access/target", "access/door"}),
+		"another way in shares what all ways in have in common"},
 	{[]string{"access/*"}, below(ground, services, []string{"access", "access/target"}),
 		"the kinds of one stage do not know those of another"},
 	{[]string{"kube", "console", "account"}, below(ground, services),

@@ -153,13 +153,13 @@ type Decision struct {
 	Answer *ErrorAnswer
 	// Steps are what each handler decided and why, where Explain asked for them.
 	Steps []Step
+	// To is where the rule sends requests, as it was parsed when the rule was loaded; nil where it names none. Nobody may change it.
+	To *url.URL
+	// Taken are the names of the fields that the door took off the request.
+	Taken []string
 
-	// upstream is where the rule sends requests, as it was parsed when the rule was loaded; nil where it names none.
-	upstream *url.URL
 	// errors are the rule's error handlers with the fallback behind them; without a rule, the fallback alone.
 	errors *ErrorHandlers
-	// taken are the names of the fields that the door took off the request.
-	taken []string
 }
 
 // Allowed reports whether the request passes.

@@ -57,7 +57,7 @@ func (c APIConfig) NewReach(loopback bool, refuse func(netip.AddrPort) bool) Rea
 
 // of gives the bounds for a rule.
 func (r Reach) of(rule *Rule) fetch.Bounds {
-	if rule.fromAPI() {
+	if rule.FromAPI() {
 		return r.API
 	}
 	return r.Files
@@ -74,8 +74,8 @@ func (o *Options) reach() Reach {
 // apiSource begins the Source of rules of the admin API.
 const apiSource = "api:"
 
-// fromAPI reports whether the rule came by the admin API.
-func (r *Rule) fromAPI() bool { return strings.HasPrefix(r.Source, apiSource) }
+// FromAPI reports whether the rule came by the admin API.
+func (r *Rule) FromAPI() bool { return strings.HasPrefix(r.Source, apiSource) }
 
 // maxAPIWeight bounds the expressions of a pattern of a rule of the API, in instructions of its program: each character of a URL
 // may cost as many.
@@ -84,7 +84,7 @@ const maxAPIWeight = 3000
 // boundPattern refuses patterns of the API that could slow down everybody's requests.
 func (c *compiler) boundPattern(path string, weight int, foreign bool) {
 	switch {
-	case !c.rule.fromAPI():
+	case !c.rule.FromAPI():
 	case foreign && !c.options.Config.Rules.API.Backtracking:
 		c.fault(path, "has an expression that is matched by backtracking (look-around such as (?!…), a reference such as \\1, or a class that is subtracted), which rules of the admin API may not have: "+
 			"write a second rule with a higher priority for what is to be excepted, or set access.rules.api.backtracking")
@@ -101,7 +101,7 @@ func (c *compiler) boundConditions(path string, list []condition) {
 
 // boundSettings refuses settings of the API that name a file of this server. What the configuration says is the operator's.
 func (c *compiler) boundSettings(path string, config json.RawMessage) {
-	if !c.rule.fromAPI() {
+	if !c.rule.FromAPI() {
 		return
 	}
 	tree, err := readTree(config)
@@ -137,7 +137,7 @@ func filesIn(path string, tree any) (places []string) {
 func (c *compiler) boundUpstream(u *url.URL) {
 	host := strings.TrimSuffix(target.Lower(u.Hostname()), ".")
 	bounds := c.options.reach().of(c.rule)
-	if c.rule.fromAPI() {
+	if c.rule.FromAPI() {
 		if allowed := c.options.Config.Rules.API.UpstreamHosts; len(allowed) > 0 && !slices.ContainsFunc(allowed, func(of string) bool { return hostAmong(host, of) }) {
 			c.fault("upstream.url", "names the host %q, which is not among those of access.rules.api.upstream_hosts", host)
 			return

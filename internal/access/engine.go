@@ -95,6 +95,12 @@ func (e *Engine) Check(ctx context.Context, rules []Rule) (*Report, error) {
 	return &set.report, nil
 }
 
+// Patience is how long a decision may take.
+func (e *Engine) Patience() time.Duration { return e.options.Config.patience() }
+
+// Reach says where the proxy connects.
+func (e *Engine) Reach() Reach { return e.options.reach() }
+
 // Rules are the rules in force, in the order in which they were loaded. Nobody may change them.
 func (e *Engine) Rules() []Rule { return e.loaded.Load().rules }
 
@@ -110,7 +116,7 @@ func (e *Engine) Decide(ctx context.Context, r *Request) *Decision {
 // Refuse turns a request away that no rule is asked about: it leaves as the fallback of the configuration has it.
 func (e *Engine) Refuse(r *Request, err error) *Decision {
 	d := &Decision{errors: e.loaded.Load().errors}
-	d.refuse(r, err)
+	d.TurnAway(r, err)
 	return d
 }
 

@@ -43,31 +43,31 @@ func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Dec
 	w := &work{}
 	w.errors = set.errors
 	if r.Target.Path == "" || r.Target.Path[0] != '/' {
-		w.refuse(r, ErrNoRule)
+		w.TurnAway(r, ErrNoRule)
 		return &w.Decision
 	}
 	s := search{request: r, path: target.Unescape(r.Target.Path), explanation: x, effort: effort{now: set.now}}
 	set.index.find(&s)
 	switch {
 	case s.unknown() != nil: // a pattern took too long: another rule may be the one
-		w.refuse(r, ErrUnavailable.Because(s.unknown()))
+		w.TurnAway(r, ErrUnavailable.Because(s.unknown()))
 	case s.best == nil:
-		w.refuse(r, ErrNoRule)
+		w.TurnAway(r, ErrNoRule)
 	case s.tie != nil || s.foreign != nil:
 		other := cmp.Or(s.tie, s.foreign)
-		w.refuse(r, ErrManyRules.Because(fmt.Errorf("access: the rules %s and %s match", s.best.rule.name(), other.rule.name())))
+		w.TurnAway(r, ErrManyRules.Because(fmt.Errorf("access: the rules %s and %s match", s.best.rule.name(), other.rule.name())))
 	case s.mixed != nil && s.mixed.rule.priority >= s.best.rule.priority:
-		w.refuse(r, errMixed)
+		w.TurnAway(r, errMixed)
 	case set.readOtherwise(&s):
-		w.refuse(r, errParameters)
+		w.TurnAway(r, errParameters)
 	default:
 		w.follow(ctx, r, &s, x)
 	}
 	return &w.Decision
 }
 
-// refuse turns the request away.
-func (d *Decision) refuse(r *Request, err error) {
+// TurnAway makes it a decision against the request, that leaves as the rule has it, or the configuration without a rule.
+func (d *Decision) TurnAway(r *Request, err error) {
 	d.Err = fault.From(err)
 	d.Answer = d.errors.Choose(d.Err.Kind.Status(), r)
 }
@@ -76,10 +76,10 @@ func (d *Decision) refuse(r *Request, err error) {
 func (w *work) follow(ctx context.Context, r *Request, s *search, x *explanation) {
 	rule := s.best.rule
 	w.Rule, w.Tenant, w.Strip, w.StripCookies = rule.rule, rule.tenant, rule.strip, rule.stripCookies
-	w.upstream, w.errors = rule.upstream, rule.errors
+	w.To, w.errors = rule.upstream, rule.errors
 	w.context = tenantContext{ctx, &rule.tenant}
 	if err := w.ask(&w.context, r, s, rule, x); err != nil {
-		w.refuse(r, err)
+		w.TurnAway(r, err)
 	}
 }
 

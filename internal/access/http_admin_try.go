@@ -173,7 +173,7 @@ func (t trial) header(sessionCookie string) (Header, error) {
 func (d *Decision) shown(r *Request) *tryUpstream {
 	up := &tryUpstream{Headers: map[string]string{}}
 	if d.Rule.Upstream.URL != "" {
-		to := d.upstreamURL(r.Target)
+		to := d.UpstreamURL(r.Target)
 		up.URL, up.Host = to.String(), to.Host
 		if d.Rule.Upstream.PreserveHost {
 			up.Host = r.Target.Host

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/authn"
 	"github.com/gatehouse-iam/gatehouse/internal/access/authz"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/access/extauthz"
 	"github.com/gatehouse-iam/gatehouse/internal/access/mutate"
 	"github.com/gatehouse-iam/gatehouse/internal/access/policy"
@@ -129,9 +130,9 @@ func (a *App) doorsOpen() bool {
 }
 
 // door is what the ways in share.
-func (a *App) door(name string) access.Door {
+func (a *App) door(name string) door.Door {
 	d := a.features.doors
-	door := access.Door{Name: name, Engine: d.engine, Observe: d.metrics.observe, Now: now, Normalized: a.cfg.Access.Unnormalized == "normalize"}
+	door := door.Door{Name: name, Engine: d.engine, Observe: d.metrics.observe, Now: now, Normalized: a.cfg.Access.Unnormalized == "normalize"}
 	if d.events.Enabled() {
 		door.Record = d.events.Record
 	}
@@ -160,7 +161,7 @@ func (a *App) doorListeners() ([]*web.Listener, error) {
 }
 
 func (a *App) proxy() (http.Handler, error) {
-	p, err := access.NewProxy(a.door("proxy"), a.cfg.Access.Upstream, a.log)
+	p, err := door.NewProxy(a.door("proxy"), a.cfg.Access.Upstream, a.log)
 	if err != nil {
 		return nil, err
 	}
@@ -176,12 +177,12 @@ func (a *App) decisions() (http.Handler, error) {
 	options.Tenant, options.RequireHTTPS = nil, false
 	other := web.NewMux(web.KratosErrors, options)
 	options.CORS = web.CORS{} // a preflight that a proxy asks about is the application's: it is decided about, not answered here
-	ask := web.NewRaw("decisions", web.KratosErrors, options, (&access.Decisions{Door: a.door("decisions")}).Serve)
+	ask := web.NewRaw("decisions", web.KratosErrors, options, (&door.Decisions{Door: a.door("decisions")}).Serve)
 	a.health.Mount(other)
 	a.health.MountVersion(other)
 	a.features.keys.MountPublic(other)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if rest, ok := strings.CutPrefix(r.URL.Path, access.DecisionsPath); ok && (rest == "" || rest[0] == '/') || r.URL.Path == access.AuthRequestPath {
+		if rest, ok := strings.CutPrefix(r.URL.Path, door.DecisionsPath); ok && (rest == "" || rest[0] == '/') || r.URL.Path == door.AuthRequestPath {
 			ask.ServeHTTP(w, r)
 			return
 		}

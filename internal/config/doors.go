@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/authz"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -65,7 +66,7 @@ type Access struct {
 	access.Config `yaml:",inline"`
 
 	// Upstream says how the proxy reaches applications.
-	Upstream access.UpstreamConfig `yaml:"upstream"`
+	Upstream door.UpstreamConfig `yaml:"upstream"`
 	// GeoIP says where the databases come from that tell the country of an address.
 	GeoIP authz.GeoConfig `yaml:"geoip"`
 	// Events are the decisions that are recorded.
@@ -74,7 +75,7 @@ type Access struct {
 
 func defaultAccess() Access {
 	return Access{
-		Config: access.DefaultConfig(), Upstream: access.DefaultUpstreamConfig(), GeoIP: authz.DefaultGeoConfig(), Events: flow.DefaultConfig(),
+		Config: access.DefaultConfig(), Upstream: door.DefaultUpstreamConfig(), GeoIP: authz.DefaultGeoConfig(), Events: flow.DefaultConfig(),
 	}
 }
 

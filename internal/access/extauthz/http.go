@@ -14,6 +14,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -26,7 +27,7 @@ const maxMessage = 4 << 20
 
 // Handler answers Envoy.
 type Handler struct {
-	Door access.Door
+	Door door.Door
 }
 
 // Serve is the door's handler. It speaks gRPC alone.
@@ -55,14 +56,14 @@ func (h *Handler) check(ctx context.Context, question *connect.Request[CheckRequ
 }
 
 // read makes what rules see of the request that Envoy holds.
-func read(ctx context.Context, a *AttributeContext) (*access.Request, access.Asked) {
+func read(ctx context.Context, a *AttributeContext) (*access.Request, door.Asked) {
 	held := a.GetRequest().GetHttp()
 	path, query, _ := strings.Cut(held.GetPath(), "?")
 	client, _ := netip.ParseAddr(a.GetSource().GetAddress().GetSocketAddress().GetAddress()) // none where Envoy listens on a socket
 	return &access.Request{
 		Header: fields(held), Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held),
 		Certificate: certificate(a.GetSource().GetCertificate()),
-	}, access.Asked{Method: held.GetMethod(), Scheme: held.GetScheme(), Host: held.GetHost(), Path: path, Query: query}
+	}, door.Asked{Method: held.GetMethod(), Scheme: held.GetScheme(), Host: held.GetHost(), Path: path, Query: query}
 }
 
 // certificate reads the certificate by which the client proved to Envoy who it is.

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -76,7 +77,7 @@ func handler(t testing.TB) http.Handler {
 	if _, err := e.Load(t.Context(), list); err != nil {
 		t.Fatal(err)
 	}
-	h := &Handler{Door: access.Door{Name: "ext_authz", Engine: e, Now: time.Now}}
+	h := &Handler{Door: door.Door{Name: "ext_authz", Engine: e, Now: time.Now}}
 	return web.NewRaw("ext_authz", web.KratosErrors, web.Options{}, h.Serve())
 }
 

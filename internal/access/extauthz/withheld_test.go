@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 )
 
@@ -51,7 +52,7 @@ func TestEnvoyRemovesOverrides(t *testing.T) {
 func TestWhatCannotBeReadIsRecorded(t *testing.T) {
 	var seen []string
 	note := func(words ...string) { seen = append(seen, strings.Join(words, " ")) }
-	h := &Handler{Door: access.Door{
+	h := &Handler{Door: door.Door{
 		Name: "ext_authz", Engine: access.NewEngine(access.Options{}), Now: time.Now,
 		Record:  func(e flow.Event) { note(e.Method, e.Host, e.Path, string(e.Verdict), e.Reason) },
 		Observe: func(door string, v flow.Verdict, _ time.Duration) { note(door, string(v)) },

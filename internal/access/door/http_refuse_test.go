@@ -1,4 +1,4 @@
-package access_test
+package door_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -24,8 +25,8 @@ type counted struct {
 	verdicts []flow.Verdict
 }
 
-func (c *counted) door(e *access.Engine) access.Door {
-	return access.Door{
+func (c *counted) door(e *access.Engine) door.Door {
+	return door.Door{
 		Name: "a door", Engine: e, Record: c.record, Now: time.Now,
 		Observe: func(_ string, v flow.Verdict, _ time.Duration) { c.verdicts = append(c.verdicts, v) },
 	}
@@ -68,17 +69,17 @@ func TestEveryRefusalIsCountedAndRecorded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var atProxy, atOther counted
-			p, err := access.NewProxy(atProxy.door(fallbackEngine(t)), access.DefaultUpstreamConfig(), options.Log)
+			p, err := door.NewProxy(atProxy.door(fallbackEngine(t)), door.DefaultUpstreamConfig(), options.Log)
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := &access.Decisions{Door: atOther.door(fallbackEngine(t))}
+			d := &door.Decisions{Door: atOther.door(fallbackEngine(t))}
 			for _, at := range []struct {
 				serve  web.HandlerFunc
 				prefix string
 				status int
 				seen   *counted
-			}{{p.Serve, "", c.proxy, &atProxy}, {d.Serve, access.DecisionsPath, c.other, &atOther}} {
+			}{{p.Serve, "", c.proxy, &atProxy}, {d.Serve, door.DecisionsPath, c.other, &atOther}} {
 				rec := put(web.NewRaw("a door", web.KratosErrors, options, at.serve), c.method, at.prefix+c.path, "", "Host", "app.example.com")
 				want := c.want
 				want.Method, want.Host = c.method, "app.example.com"
@@ -113,12 +114,12 @@ func TestNobodyReturnsToAnUnreadableURL(t *testing.T) {
 	c := access.DefaultConfig()
 	c.Errors.Fallback = []string{access.ErrorRedirect}
 	c.Errors.Handlers = map[string]access.HandlerConfig{access.ErrorRedirect: {Config: settings}}
-	d := &access.Decisions{Door: access.Door{Engine: access.NewEngine(access.Options{Config: c}), Now: time.Now}}
+	d := &door.Decisions{Door: door.Door{Engine: access.NewEngine(access.Options{Config: c}), Now: time.Now}}
 	h := web.NewRaw("decisions", web.KratosErrors, web.Options{}, d.Serve)
 	for path, want := range map[string]string{
 		"/a": "https://login.example.com/?to=http%3A%2F%2Fapp.example.com%2Fa", "/a%2fb": "https://login.example.com/",
 	} {
-		if rec := put(h, "GET", access.DecisionsPath+path, "", "Host", "app.example.com"); rec.Code != http.StatusFound || rec.Header().Get("Location") != want {
+		if rec := put(h, "GET", door.DecisionsPath+path, "", "Host", "app.example.com"); rec.Code != http.StatusFound || rec.Header().Get("Location") != want {
 			t.Errorf("%s: %d %v", path, rec.Code, rec.Header())
 		}
 	}
@@ -144,8 +145,8 @@ func TestTooLargeWhereAHandlerReads(t *testing.T) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	d := &access.Decisions{Door: access.Door{Engine: e, Now: time.Now}}
-	r := httptest.NewRequest(http.MethodPut, access.DecisionsPath+"/", io.LimitReader(strings.NewReader(strings.Repeat("x", 100)), 100))
+	d := &door.Decisions{Door: door.Door{Engine: e, Now: time.Now}}
+	r := httptest.NewRequest(http.MethodPut, door.DecisionsPath+"/", io.LimitReader(strings.NewReader(strings.Repeat("x", 100)), 100))
 	r.Host = "app.example.com"
 	rec := httptest.NewRecorder()
 	if web.NewRaw("decisions", web.KratosErrors, web.Options{MaxBody: 64}, d.Serve).ServeHTTP(rec, r); rec.Code != http.StatusRequestEntityTooLarge {

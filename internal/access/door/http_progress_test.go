@@ -1,4 +1,4 @@
-package access_test
+package door_test
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -34,8 +34,8 @@ func impatientProxy(t *testing.T, app http.HandlerFunc) (address string, clients
 	t.Cleanup(s.Close)
 	at := strings.TrimPrefix(s.URL, "http://")
 	rule := `{"id":%q,"match":{"url":"http://%[1]s.example.com/<.*>","methods":["GET","POST"]},"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"upstream":{"url":%q}}`
-	d := access.Door{Name: "proxy", Now: time.Now, Engine: engine(t, "["+fmt.Sprintf(rule, "one", "http://"+at)+","+fmt.Sprintf(rule, "two", "h2c://"+at)+"]")}
-	p, err := access.NewProxy(d, access.DefaultUpstreamConfig(), slog.New(slog.DiscardHandler))
+	d := door.Door{Name: "proxy", Now: time.Now, Engine: engine(t, "["+fmt.Sprintf(rule, "one", "http://"+at)+","+fmt.Sprintf(rule, "two", "h2c://"+at)+"]")}
+	p, err := door.NewProxy(d, door.DefaultUpstreamConfig(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package access_test
+package door_test
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -145,7 +146,7 @@ func (e *events) last(t *testing.T, n int) flow.Event {
 }
 
 func decisions(t *testing.T, recorded *events) http.Handler {
-	d := &access.Decisions{Door: access.Door{
+	d := &door.Decisions{Door: door.Door{
 		Name: "decisions", Engine: engine(t, doorRules), Record: recorded.record, Now: time.Now,
 	}}
 	return web.NewRaw("decisions", web.KratosErrors, web.Options{TrustedProxies: web.Networks{"192.0.2.1"}, Log: slog.New(slog.DiscardHandler)}, d.Serve)

@@ -1,10 +1,11 @@
-package access
+package door
 
 import (
 	"context"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
@@ -15,7 +16,7 @@ type Door struct {
 	// Name is proxy, decisions or ext_authz.
 	Name string
 	// Engine decides.
-	Engine *Engine
+	Engine *access.Engine
 	// Record takes each decision as an event; nil drops them.
 	Record func(flow.Event)
 	// Observe counts each decision with the time it took; nil counts nothing.
@@ -55,7 +56,7 @@ func (a *Asked) target() (target.Target, error) {
 // asks the engine and counts the answer. What cannot be read in one way is turned away here, so that it is counted, recorded and
 // answered as all else that is. The function that it gives back records the decision: doors call it when they know how many bytes
 // the answer had.
-func (d *Door) Decide(ctx context.Context, asked Asked, r *Request) (*Decision, func(bytes int64)) {
+func (d *Door) Decide(ctx context.Context, asked Asked, r *access.Request) (*access.Decision, func(bytes int64)) {
 	began := d.Now()
 	decision := d.decide(ctx, began, &asked, r)
 	status := 0
@@ -76,8 +77,8 @@ func (d *Door) Decide(ctx context.Context, asked Asked, r *Request) (*Decision, 
 	}
 }
 
-func (d *Door) decide(ctx context.Context, began time.Time, asked *Asked, r *Request) *Decision {
-	taken := r.Header.take(d.Engine.removed)
+func (d *Door) decide(ctx context.Context, began time.Time, asked *Asked, r *access.Request) *access.Decision {
+	taken := d.Engine.Strip(r)
 	r.Method = asked.Method
 	var err error
 	if r.Target, err = asked.target(); err != nil {
@@ -86,16 +87,16 @@ func (d *Door) decide(ctx context.Context, began time.Time, asked *Asked, r *Req
 	if r.Target.Changed && !d.Normalized {
 		return d.Engine.Refuse(r, errUnnormalized)
 	}
-	p := &patience{Context: ctx, limit: d.Engine.options.Config.patience(), now: d.Now, began: began}
+	p := &patience{Context: ctx, limit: d.Engine.Patience(), now: d.Now, began: began}
 	defer p.end()
 	r.Body = p.excuse(r.Body)
 	decision := d.Engine.Decide(p, r)
-	decision.taken = taken
+	decision.Taken = taken
 	if decision.Err != nil && decision.Err.Kind.Status() >= fault.Internal.Status() && p.spent() {
-		decision.refuse(r, errTooSlow.Because(decision.Err))
+		decision.TurnAway(r, errTooSlow.Because(decision.Err))
 	}
-	if d.Forwards && decision.Allowed() && decision.upstream == nil {
-		decision.refuse(r, errNowhere)
+	if d.Forwards && decision.Allowed() && decision.To == nil {
+		decision.TurnAway(r, errNowhere)
 	}
 	return decision
 }
@@ -103,7 +104,7 @@ func (d *Door) decide(ctx context.Context, began time.Time, asked *Asked, r *Req
 // longestPath is how much is recorded of a path that nobody could read, in bytes.
 const longestPath = 1 << 10
 
-func event(asked *Asked, r *Request, d *Decision) flow.Event {
+func event(asked *Asked, r *access.Request, d *access.Decision) flow.Event {
 	e := flow.Event{Tenant: d.Tenant, Method: r.Method, Host: r.Target.Host, Path: r.Target.Path}
 	if e.Path == "" { // a copy, so that events which wait do not hold on to a URL of any length
 		e.Host, e.Path = asked.Host, strings.Clone(asked.Path[:min(len(asked.Path), longestPath)])

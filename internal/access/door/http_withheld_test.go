@@ -1,4 +1,4 @@
-package access_test
+package door_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -25,7 +26,7 @@ func (silent) Mutate(_ context.Context, _ *access.Request, p *access.Principal) 
 }
 
 // silentDoor has one rule, which lets everybody to the upstream.
-func silentDoor(t *testing.T, upstream string, keep ...string) access.Door {
+func silentDoor(t *testing.T, upstream string, keep ...string) door.Door {
 	t.Helper()
 	c := access.DefaultConfig()
 	c.StripHeaders, c.KeepHeaders = []string{"x-user"}, keep
@@ -40,7 +41,7 @@ func silentDoor(t *testing.T, upstream string, keep ...string) access.Door {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	return access.Door{Name: "a door", Engine: e, Now: time.Now}
+	return door.Door{Name: "a door", Engine: e, Now: time.Now}
 }
 
 // Who asks is what the rule says and never what the client says: not in another spelling, and not where the rule says nothing.
@@ -52,7 +53,7 @@ func TestClientsDoNotSayWhoTheyAre(t *testing.T) {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = r.Header.Write(w) }))
 	t.Cleanup(app.Close)
 	options := web.Options{TrustedProxies: web.Networks{"192.0.2.1"}, Log: slog.New(slog.DiscardHandler)}
-	p, err := access.NewProxy(silentDoor(t, app.URL), access.DefaultUpstreamConfig(), options.Log)
+	p, err := door.NewProxy(silentDoor(t, app.URL), door.DefaultUpstreamConfig(), options.Log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,8 +62,8 @@ func TestClientsDoNotSayWhoTheyAre(t *testing.T) {
 	if rec.Code != 200 || strings.Contains(string(got), "root") || !strings.Contains(string(got), "X-User: nobody") || !strings.Contains(string(got), "fine") {
 		t.Errorf("the application gets %d\n%s", rec.Code, got)
 	}
-	d := &access.Decisions{Door: silentDoor(t, "")}
-	rec = put(web.NewRaw("decisions", web.KratosErrors, options, d.Serve), "GET", access.DecisionsPath, "", said...)
+	d := &door.Decisions{Door: silentDoor(t, "")}
+	rec = put(web.NewRaw("decisions", web.KratosErrors, options, d.Serve), "GET", door.DecisionsPath, "", said...)
 	for name, want := range map[string]string{
 		"X-User": "nobody", "X-Group": "", "X-Mail": "", "X-Kratos-Authenticated-Identity-Id": "", "X_user": "", "X.user": "", "X_group": "", "X-Kratos_authenticated_identity-Id": "",
 	} {
@@ -89,7 +90,7 @@ func TestClientsDoNotOverrideWhatWasDecided(t *testing.T) {
 		keep []string
 		want string
 	}{{nil, ""}, {[]string{"x-http-method-override", "X-Original-Url"}, "X-Http-Method-Override: DELETE\r\nX-Original-Url: DELETE\r\n"}} {
-		p, err := access.NewProxy(silentDoor(t, app.URL, c.keep...), access.DefaultUpstreamConfig(), options.Log)
+		p, err := door.NewProxy(silentDoor(t, app.URL, c.keep...), door.DefaultUpstreamConfig(), options.Log)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,9 +105,9 @@ func TestClientsDoNotOverrideWhatWasDecided(t *testing.T) {
 			t.Errorf("%v: the application gets %d\n%s", c.keep, rec.Code, rec.Body)
 		}
 	}
-	d := &access.Decisions{Door: silentDoor(t, "")}
+	d := &door.Decisions{Door: silentDoor(t, "")}
 	h := web.NewRaw("decisions", web.KratosErrors, options, d.Serve)
-	named, unasked := put(h, "GET", access.DecisionsPath, "", said...), put(h, "GET", access.DecisionsPath, "", "Host", "app.example.com")
+	named, unasked := put(h, "GET", door.DecisionsPath, "", said...), put(h, "GET", door.DecisionsPath, "", "Host", "app.example.com")
 	for _, name := range overrides() {
 		if values := named.Header().Values(name); len(values) != 1 || values[0] != "" {
 			t.Errorf("the proxy is told %s: %q", name, values)

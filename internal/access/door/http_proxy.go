@@ -1,4 +1,4 @@
-package access
+package door
 
 import (
 	"context"
@@ -7,11 +7,9 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
-	"slices"
 	"strings"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access/target"
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -33,7 +31,7 @@ var errUpstream = fault.New(fault.Unavailable, "upstream_unavailable", "The appl
 
 // NewProxy makes the proxy of a door. It passes on the path that it decided about. Errors name the file that cannot be read.
 func NewProxy(d Door, c UpstreamConfig, log *slog.Logger) (*Proxy, error) {
-	transport, err := c.transport(d.Engine.options.reach())
+	transport, err := c.transport(d.Engine.Reach())
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +46,8 @@ func NewProxy(d Door, c UpstreamConfig, log *slog.Logger) (*Proxy, error) {
 
 // passage is a request on its way to the upstream.
 type passage struct {
-	decision *Decision
-	request  *Request
+	decision *access.Decision
+	request  *access.Request
 	trusted  bool // the peer's own forwarding headers are kept
 	cors     bool // the listener's policy is the only one
 	body     *steadyBody
@@ -86,7 +84,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 func rewrite(p *httputil.ProxyRequest) {
 	pass := way(p.In.Context())
 	maps.DeleteFunc(p.Out.Header, func(name string, _ []string) bool {
-		return vouched(name) && (!pass.trusted || undisguised(name) != name)
+		return vouched(name) && (!pass.trusted || access.Undisguised(name) != name)
 	})
 	if pass.trusted {
 		p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
@@ -95,7 +93,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	target := pass.request.Target
 	p.Out.Header["X-Forwarded-Proto"] = []string{target.Scheme}
 	p.Out.Header["X-Forwarded-Host"] = []string{target.Host}
-	p.Out.URL = pass.decision.upstreamURL(target)
+	p.Out.URL = pass.decision.UpstreamURL(target)
 	p.Out.Host = p.Out.URL.Host
 	if pass.decision.Rule.Upstream.PreserveHost {
 		p.Out.Host = target.Host
@@ -115,47 +113,14 @@ func rewrite(p *httputil.ProxyRequest) {
 	p.Out.Header["X-Request-Id"] = []string{pass.request.ID}
 }
 
-// upstreamURL is where the rule sends the target.
-func (d *Decision) upstreamURL(t target.Target) *url.URL {
-	path := t.Path
-	if strip := d.Rule.Upstream.StripPath; strip != "" {
-		strip = "/" + strings.Trim(strip, "/")
-		if rest, ok := strings.CutPrefix(path, strip); ok && (rest == "" || rest[0] == '/') {
-			path = "/" + strings.TrimPrefix(rest, "/")
-		}
+// vouched reports whether a field, or what many applications read as it, says something of the client that only a proxy can know.
+func vouched(name string) bool {
+	name = access.Undisguised(name)
+	switch name {
+	case "Forwarded", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip":
+		return true
 	}
-	to := *d.upstream
-	path = strings.TrimSuffix(to.EscapedPath(), "/") + path
-	to.RawPath, to.RawQuery = path, t.RawQuery
-	to.Path, _ = url.PathUnescape(path) // a Target's path is well encoded
-	return &to
-}
-
-// Upstream gives the fields that take the place of the request's: what the mutators say, and the request's cookies with theirs
-// in the place of those that only they may set.
-func (d *Decision) Upstream(request Header) Header {
-	p := d.Principal
-	if p == nil {
-		return nil
-	}
-	if len(p.Cookies)+len(d.StripCookies) == 0 || len(p.Cookies) == 0 && len(request["Cookie"]) == 0 {
-		return p.Header
-	}
-	in, out := http.Request{Header: http.Header{"Cookie": request["Cookie"]}}, http.Request{Header: http.Header{}}
-	for _, c := range in.Cookies() {
-		if _, ours := p.Cookies[c.Name]; !ours && !slices.Contains(d.StripCookies, c.Name) {
-			out.AddCookie(c)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Cookies)) {
-		out.AddCookie(&http.Cookie{Name: name, Value: p.Cookies[name]})
-	}
-	fields := maps.Clone(p.Header)
-	if fields == nil {
-		fields = Header{}
-	}
-	fields["Cookie"] = out.Header["Cookie"]
-	return fields
+	return strings.HasPrefix(name, "X-Forwarded-")
 }
 
 // answered takes the upstream's answer: its own request id would stand beside ours, and so would its CORS policy.

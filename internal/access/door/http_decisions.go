@@ -1,4 +1,4 @@
-package access
+package door
 
 import (
 	"cmp"
@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -150,7 +151,7 @@ func authRequestStatus(status int) int {
 }
 
 // refuse answers a request that is turned away.
-func refuse(w http.ResponseWriter, r *http.Request, request *Request, d *Decision) error {
+func refuse(w http.ResponseWriter, r *http.Request, request *access.Request, d *access.Decision) error {
 	web.Record(r.Context(), d.Err)
 	refusal := d.Refuse(request)
 	h := w.Header()

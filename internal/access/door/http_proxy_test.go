@@ -1,4 +1,4 @@
-package access_test
+package door_test
 
 import (
 	"bufio"
@@ -21,7 +21,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -48,12 +48,12 @@ func proxy(t *testing.T, upstream string, o web.Options, recorded *events) http.
 		{"id":"closed","match":{"url":"http://closed.example.com/<.*>","methods":["PUT"]},"authenticators":[{"handler":"header"}],"authorizer":{"handler":"ada"},"mutators":[],"upstream":{"url":%q}},
 		{"id":"nowhere","match":{"url":"http://nowhere.example.com/<.*>","methods":["GET"]},"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[]}
 	]`, upstream+"/base", upstream+"/v1/", upstream)
-	d := access.Door{
+	d := door.Door{
 		Name: "proxy", Engine: engine(t, rules), Record: recorded.record, Now: time.Now,
 	}
-	c := access.DefaultUpstreamConfig()
+	c := door.DefaultUpstreamConfig()
 	c.ConnectTimeout = time.Minute
-	p, err := access.NewProxy(d, c, slog.New(slog.DiscardHandler))
+	p, err := door.NewProxy(d, c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

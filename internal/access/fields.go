@@ -40,6 +40,10 @@ func canonical(names []string) []string {
 	return all
 }
 
+// Strip takes the fields off the request that only this server may set, for its Decision's Taken: their names. Doors call it before
+// they ask.
+func (e *Engine) Strip(r *Request) (taken []string) { return r.Header.take(e.removed) }
+
 // take removes the named fields, and those that many applications read as them, and gives the names of those that were there.
 func (h Header) take(names []string) []string {
 	taken := h.disguised(names)
@@ -57,16 +61,16 @@ func (h Header) take(names []string) []string {
 // disguised gives the names of fields that many applications read as one of the names.
 func (h Header) disguised(names []string) (found []string) {
 	for name := range h {
-		if read := undisguised(name); read != name && slices.Contains(names, read) {
+		if read := Undisguised(name); read != name && slices.Contains(names, read) {
 			found = append(found, name)
 		}
 	}
 	return found
 }
 
-// undisguised gives the canonical name as which many applications read a field. Those that make variables of fields read X_User as
+// Undisguised gives the canonical name as which many applications read a field. Those that make variables of fields read X_User as
 // X-User, as CGI does (RFC 3875 §4.1.18); PHP reads X.User so too, for its variables have no dots.
-func undisguised(name string) string {
+func Undisguised(name string) string {
 	if !strings.ContainsAny(name, "_.") {
 		return name
 	}
@@ -78,16 +82,6 @@ func undisguised(name string) string {
 	}, name))
 }
 
-// vouched reports whether a field, or what many applications read as it, says something of the client that only a proxy can know.
-func vouched(name string) bool {
-	name = undisguised(name)
-	switch name {
-	case "Forwarded", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip":
-		return true
-	}
-	return strings.HasPrefix(name, "X-Forwarded-")
-}
-
 // Withheld gives the names of the fields that the application gets from nobody: only this server may set them, and it tells none;
 // or the client wrote one of that kind otherwise. What the server tells is what Upstream gave.
 func (d *Decision) Withheld(r *Request, told Header) []string {
@@ -97,7 +91,7 @@ func (d *Decision) Withheld(r *Request, told Header) []string {
 			names = append(names, name)
 		}
 	}
-	for _, list := range [][]string{d.taken, d.Strip} {
+	for _, list := range [][]string{d.Taken, d.Strip} {
 		for _, name := range list {
 			add(name)
 		}

@@ -1,4 +1,4 @@
-package access_test
+package door_test
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -46,7 +47,7 @@ func TestReachOfTheProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	p, err := access.NewProxy(access.Door{Name: "proxy", Engine: e, Now: time.Now, Normalized: true}, access.DefaultUpstreamConfig(), log)
+	p, err := door.NewProxy(door.Door{Name: "proxy", Engine: e, Now: time.Now, Normalized: true}, door.DefaultUpstreamConfig(), log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package access
+package door
 
 import (
 	"bytes"
@@ -8,14 +8,15 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
 // heard makes what rules see of a request that came to a door.
-func heard(r *http.Request) *Request {
+func heard(r *http.Request) *access.Request {
 	ctx := r.Context()
-	return &Request{Header: Header(r.Header), Client: web.ClientIP(ctx), ID: web.RequestID(ctx), Body: keepBody(r)}
+	return &access.Request{Header: access.Header(r.Header), Client: web.ClientIP(ctx), ID: web.RequestID(ctx), Body: keepBody(r)}
 }
 
 // own is what a request asks for by itself.
@@ -57,13 +58,13 @@ func keepBody(r *http.Request) func(limit int64) ([]byte, error) {
 		read = append(read, more...)
 		r.Body = &keptBody{io.MultiReader(bytes.NewReader(read), rest), rest}
 		if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, ErrBodyTooLarge.Because(large)
+			return nil, access.ErrBodyTooLarge.Because(large)
 		}
 		if err != nil {
-			return nil, ErrUnreadable.Because(err)
+			return nil, access.ErrUnreadable.Because(err)
 		}
 		if int64(len(read)) > limit {
-			return nil, ErrBodyTooLarge
+			return nil, access.ErrBodyTooLarge
 		}
 		return read, nil
 	}

@@ -1,4 +1,4 @@
-package access_test
+package door_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -28,7 +29,7 @@ func (h hanging) Authorize(ctx context.Context, r *access.Request, _ *access.Pri
 	return h.how(ctx)
 }
 
-func hangingDoor(t *testing.T, limit time.Duration, now func() time.Time, how func(ctx context.Context) error) (*counted, *access.Decisions) {
+func hangingDoor(t *testing.T, limit time.Duration, now func() time.Time, how func(ctx context.Context) error) (*counted, *door.Decisions) {
 	t.Helper()
 	e := access.NewEngine(access.Options{Config: access.Config{DecisionTimeout: limit}, Kinds: access.Kinds{
 		Authenticators: map[string]access.Kind[access.Authenticator]{"noop": always[access.Authenticator](nobody{})},
@@ -41,9 +42,9 @@ func hangingDoor(t *testing.T, limit time.Duration, now func() time.Time, how fu
 		t.Fatal(err)
 	}
 	var seen counted
-	door := seen.door(e)
-	door.Now = now
-	return &seen, &access.Decisions{Door: door}
+	d := seen.door(e)
+	d.Now = now
+	return &seen, &door.Decisions{Door: d}
 }
 
 // A decision that hangs fails closed, whatever the handler makes of it.
@@ -59,7 +60,7 @@ func TestADecisionDoesNotHang(t *testing.T) {
 		},
 	} {
 		seen, d := hangingDoor(t, 10*time.Millisecond, time.Now, how)
-		rec := put(web.NewRaw("decisions", web.KratosErrors, web.Options{}, d.Serve), "GET", access.DecisionsPath, "", "Host", "app.example.com")
+		rec := put(web.NewRaw("decisions", web.KratosErrors, web.Options{}, d.Serve), "GET", door.DecisionsPath, "", "Host", "app.example.com")
 		if e := seen.last(t, 1); rec.Code != 503 || e.Reason != "decision_timeout" || e.Verdict != flow.Failed {
 			t.Errorf("%s: %d %+v", name, rec.Code, e)
 		}
@@ -74,7 +75,7 @@ func TestAClientThatLeavesIsNoTimeout(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	})
-	r := httptest.NewRequestWithContext(ctx, "GET", access.DecisionsPath+"/", nil)
+	r := httptest.NewRequestWithContext(ctx, "GET", door.DecisionsPath+"/", nil)
 	r.Host = "app.example.com"
 	web.NewRaw("decisions", web.KratosErrors, web.Options{}, d.Serve).ServeHTTP(httptest.NewRecorder(), r)
 	if e := seen.last(t, 1); e.Reason != "request_canceled" {
@@ -105,7 +106,7 @@ func TestSlowBodiesDoNotCount(t *testing.T) {
 		}
 		return nil
 	})
-	r := httptest.NewRequest("PUT", access.DecisionsPath+"/", &slowBody{clock: clock, text: *strings.NewReader("x")})
+	r := httptest.NewRequest("PUT", door.DecisionsPath+"/", &slowBody{clock: clock, text: *strings.NewReader("x")})
 	r.Host = "app.example.com"
 	rec := httptest.NewRecorder()
 	if web.NewRaw("decisions", web.KratosErrors, web.Options{}, d.Serve).ServeHTTP(rec, r); rec.Code != 200 || !asked {

@@ -1,4 +1,4 @@
-package access
+package door
 
 import (
 	"crypto/tls"
@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
@@ -58,7 +59,7 @@ func (c UpstreamConfig) Validate() (faults []error) {
 
 // transport connects to upstreams as far as it may: connections for rules of the admin API are their own, so that none is used
 // that another rule's reach has made.
-func (c UpstreamConfig) transport(reach Reach) (http.RoundTripper, error) {
+func (c UpstreamConfig) transport(reach access.Reach) (http.RoundTripper, error) {
 	trust, err := c.tls()
 	if err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ type reaching struct{ files, api *upstreams }
 
 // RoundTrip implements http.RoundTripper.
 func (t *reaching) RoundTrip(r *http.Request) (*http.Response, error) {
-	if way(r.Context()).decision.Rule.fromAPI() {
+	if way(r.Context()).decision.Rule.FromAPI() {
 		return t.api.RoundTrip(r)
 	}
 	return t.files.RoundTrip(r)
