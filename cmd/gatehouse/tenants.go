@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -15,7 +17,7 @@ var tenantColumns = []column{
 	{title: "ID", field: "id"}, {title: "STATE", field: "state"}, {title: "SOURCE", field: "source"}, {title: "NAME", field: "name"},
 	{title: "HOSTS", field: "hosts"}, {title: "PATH PREFIX", field: "path_prefix"}, {title: "URL", field: "url"}, {title: "ISSUER", field: "issuer"},
 	{title: "SETTINGS", field: "settings"}, {title: "CREATED", field: "created_at"}, {title: "UPDATED", field: "updated_at"},
-	{title: "STATE SINCE", field: "state_changed_at"},
+	{title: "STATE SINCE", field: "state_changed_at"}, {title: "DELETED", field: "deletion"},
 }
 
 var tenantListColumns = []column{
@@ -27,8 +29,9 @@ func tenantsCommand() *cobra.Command {
 		`  gatehouse tenants create acme --host login.acme.example
   gatehouse tenants list
   gatehouse tenants suspend acme --reason "payment overdue"
-  gatehouse tenants resume acme`,
-		createTenant(), listTenants(), getTenant(), updateTenant(), suspendTenants(), resumeTenants())
+  gatehouse tenants resume acme
+  gatehouse tenants delete acme --yes`,
+		createTenant(), listTenants(), getTenant(), updateTenant(), suspendTenant(), resumeTenant(), deleteTenant())
 	addEndpointFlags(cmd)
 	addFormatFlag(cmd)
 	return cmd
@@ -176,7 +179,7 @@ with settings that are merged into those that there are (RFC 7396): a member tha
 	return cmd
 }
 
-func suspendTenants() *cobra.Command {
+func suspendTenant() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "suspend ID", Short: "Serve nothing of a tenant until it is resumed; nothing is lost",
 		Long: `Has every server answer requests to the tenant with 503, on the public listener and at the doors. Its tokens and sessions count
@@ -192,12 +195,83 @@ for nothing until it is resumed, here at once and on other replicas within a sec
 	return cmd
 }
 
-func resumeTenants() *cobra.Command {
+func resumeTenant() *cobra.Command {
 	return &cobra.Command{
 		Use: "resume ID", Short: "Serve a suspended tenant again", Example: "  gatehouse tenants resume acme",
 		Args: exactly("the tenant's ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return tenants.showAfter(cmd, args[0], http.MethodPost, "/resume", nil)
 		},
+	}
+}
+
+func deleteTenant() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "delete ID", Short: "Delete a tenant with everything of its: people, clients, tokens, keys",
+		Long: `Has nothing of a tenant served any more, and deletes all of its rows in every database. That cannot be undone: what a backup has
+is all that is left. It takes 15 seconds or more; a server goes on with it whether or not this command waits, and another one where
+that server dies. Its activity log stays for as long as logs are kept, unless --activity is delete, and its ID stays taken.`,
+		Example: `  gatehouse tenants delete acme --yes
+  gatehouse tenants delete acme --yes --activity delete --wait=false`,
+		Args: exactly("the tenant's ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if yes, _ := cmd.Flags().GetBool("yes"); !yes {
+				return usageError{fmt.Errorf("everything of the tenant %s would be deleted: say so with --yes", printable(args[0])), cmd.CommandPath()}
+			}
+			a, err := newAPI(cmd)
+			if err != nil {
+				return err
+			}
+			query := url.Values{"confirm": {args[0]}}
+			if log, _ := cmd.Flags().GetString("activity"); log != "" {
+				query.Set("activity", log)
+			}
+			var d document
+			if _, err := a.send(cmd.Context(), http.MethodDelete, tenants.at(args[0])+"?"+query.Encode(), nil, &d); err != nil {
+				return tenants.about(args[0], err)
+			}
+			if wait, _ := cmd.Flags().GetBool("wait"); wait {
+				if d, err = a.untilDeleted(cmd, args[0]); err != nil {
+					return tenants.about(args[0], err)
+				}
+			}
+			return showOne(cmd, tenantColumns, d)
+		},
+	}
+	cmd.Flags().Bool("yes", false, "everything of the tenant is to be deleted")
+	cmd.Flags().String("activity", "keep", "what becomes of its activity log: keep or delete")
+	cmd.Flags().Bool("wait", true, "wait until all is deleted, and say how far that is")
+	return cmd
+}
+
+const askDeletionEvery = time.Second
+
+// untilDeleted waits for the end of a deletion, and says how many rows have gone.
+func (a *api) untilDeleted(cmd *cobra.Command, id string) (document, error) {
+	bar := newProgress(cmd.ErrOrStderr(), "rows deleted", 0, 0)
+	for {
+		var d document
+		if _, err := a.send(cmd.Context(), http.MethodGet, tenants.at(id), nil, &d); err != nil {
+			return nil, err
+		}
+		gone := int64(0)
+		deletion, _ := d["deletion"].(document)
+		rows, _ := deletion["rows"].(document)
+		for _, n := range rows {
+			if n, ok := n.(json.Number); ok {
+				some, _ := n.Int64() // the server counts in whole numbers
+				gone += some
+			}
+		}
+		if d["state"] != "deleting" {
+			bar.end(gone, "")
+			return d, nil
+		}
+		bar.at(gone, "")
+		select {
+		case <-cmd.Context().Done():
+			return nil, errors.New("the server goes on with the deletion; `gatehouse tenants get` says how far it is")
+		case <-time.After(askDeletionEvery):
+		}
 	}
 }

@@ -359,3 +359,6 @@ func (b *Rulebook) Set(ctx context.Context, set string) (rules []Rule, etag stri
 	stored := snap.of(ctx).set(set)
 	return (&snapshot{rules: stored}).all(), etagOf(stored), nil
 }
+
+// Clear deletes the rules of the context's tenant, which is being deleted itself.
+func (b *Rulebook) Clear(ctx context.Context) error { return b.store.clear(ctx) }

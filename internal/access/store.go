@@ -129,6 +129,29 @@ func (s *Store) apply(ctx context.Context, revision int64, c change) (done bool,
 	return done, err
 }
 
+// clear deletes the rules of the context's tenant, which is itself being deleted. That is what the activity log is told.
+func (s *Store) clear(ctx context.Context) error {
+	of, _ := tenant.From(ctx)
+	for {
+		snap, err := s.load(ctx)
+		if err != nil {
+			return err
+		}
+		var c change
+		for _, r := range snap.rules {
+			if r.rule.Tenant == of {
+				c.remove = append(c.remove, r.rule.ID)
+			}
+		}
+		if len(c.remove) == 0 {
+			return nil
+		}
+		if done, err := s.apply(ctx, snap.revision, c); err != nil || done {
+			return err
+		}
+	}
+}
+
 // tell writes the change into the activity log.
 func (c change) tell(ctx context.Context, tx *sqldb.Tx) error {
 	before, after := map[string]json.RawMessage{}, map[string]json.RawMessage{}

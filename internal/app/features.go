@@ -134,7 +134,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 		return nil, err
 	}
 	adminKeys := newAdminKeys(a.databases, s.system)
-	a.registry.Prepare = s.signing.Ensure
+	a.registry.Prepare, a.registry.Clear = s.signing.Ensure, doors.book.Clear
 	facts := &hardenFacts{a, s.seals, clients.store, adminKeys, doors.geo}
 	s.seals.Columns, s.seals.Digests = sealedColumns(s.system), []secret.Digests{client.Keyed(s.hasher)}
 	return &features{

@@ -182,6 +182,46 @@ func TestAPersonSignsInBelowAPrefix(t *testing.T) {
 	}
 }
 
+// TestDefaultIsDeleted: the product works without it, nothing makes it anew, and what was reached as it is told that nobody is there.
+func TestDefaultIsDeleted(t *testing.T) {
+	dir := t.TempDir()
+	a := openApp(t, dir, "")
+	boss := manage(t, a)
+	root := visit(t, a, "127.0.0.1", "", "default")
+	if answer := root.do(1, http.MethodDelete, "/admin/tenants/default?confirm=default", "", ""); answer.StatusCode != http.StatusConflict {
+		t.Errorf("the only tenant: %d", answer.StatusCode)
+	}
+	boss.call(http.MethodPost, "/admin/tenants", `{"id":"acme","hosts":["login.acme.example"]}`, http.StatusCreated)
+	acme := visit(t, a, "login.acme.example", "", "acme")
+	id, secret := acme.robot()
+	root.adminCall(http.MethodPost, "/admin/identities", `{"schema_id":"default","traits":{"email":"ann@example.com"}}`, http.StatusCreated)
+	if answer := boss.do(1, http.MethodDelete, "/admin/tenants/default", "", ""); answer.StatusCode != http.StatusBadRequest {
+		t.Errorf("without its id once more: %d", answer.StatusCode)
+	}
+	boss.call(http.MethodDelete, "/admin/tenants/default?confirm=default", "", http.StatusAccepted)
+	for range 2 {
+		for _, path := range []string{"/.well-known/jwks.json", "/self-service/login/browser", "/account/"} {
+			if answer := visit(t, a, "127.0.0.1", "", "default").do(0, http.MethodGet, path, "", ""); answer.StatusCode != http.StatusNotFound {
+				t.Errorf("default is deleted: %s: %d", path, answer.StatusCode)
+			}
+		}
+		for _, path := range []string{"/admin/clients", "/t/default/admin/clients"} {
+			if answer := manage(t, a).do(1, http.MethodGet, path, "", ""); answer.StatusCode != http.StatusNotFound {
+				t.Errorf("default is deleted: %s: %d", path, answer.StatusCode)
+			}
+		}
+		manage(t, a).call(http.MethodGet, "/admin/tenants/acme", "", http.StatusOK)
+		if answer := manage(t, a).do(1, http.MethodGet, "/t/default/admin/activity", "", ""); answer.StatusCode != http.StatusOK {
+			t.Errorf("its log, which is the installation's: %d", answer.StatusCode)
+		}
+		acme = visit(t, a, "login.acme.example", "", "acme")
+		acme.read(acme.credentials(id, secret), http.StatusOK)
+		closeApp(t, a)
+		a = openApp(t, dir, "")
+	}
+	closeApp(t, a)
+}
+
 // TestNoTenantIsBelowTheServersOwnPaths: a prefix would hide what begins alike.
 func TestNoTenantIsBelowTheServersOwnPaths(t *testing.T) {
 	a := newApp(t, "")

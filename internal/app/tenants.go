@@ -21,6 +21,7 @@ func (a *App) openTenants(ctx context.Context) error {
 	a.tenants = tenant.NewDirectory(a.cfg.Tenants, a.cfg.Serve.Public.Options().BaseURL.Host())
 	a.registry = tenancy.New(tenancy.Options{
 		Store: tenancy.NewStore(db, a.databases.feeds["management"]), Directory: a.tenants, HTTPS: a.cfg.Profile == config.Production, Log: a.log,
+		Databases: tenancy.Databases{DB: a.databases.byName, Feed: a.databases.feeds},
 	})
 	a.metrics.Registry.MustRegister(tenantStates{a.tenants})
 	if err := migrations.Check(ctx, db, "management"); errors.Is(err, migrations.ErrPending) {
@@ -78,9 +79,10 @@ func (a *App) findForAdmin(host, path string) tenant.Found {
 	if !ok {
 		return list.Find(host, "")
 	}
-	id, _, _ := strings.Cut(rest, "/")
+	id, rest, _ := strings.Cut(rest, "/")
 	found := tenant.Found{Tenant: list.Get(tenant.ID(id)), Prefix: adminTenants + id}
-	if found.Tenant != nil && found.Tenant.State != tenant.Active && found.Tenant.State != tenant.Suspended {
+	there := found.Tenant != nil && (found.Tenant.State == tenant.Active || found.Tenant.State == tenant.Suspended)
+	if !there && !strings.HasPrefix(strings.TrimPrefix(rest, "admin/"), "activity") { // the log of a deleted tenant is still read
 		found.Tenant = nil
 	}
 	return found

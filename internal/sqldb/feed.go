@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -124,6 +125,19 @@ func (f *Feed) Publish(ctx context.Context, tx *Tx, topic, key string) error {
 	}
 	tx.feed = f
 	tx.events = append(tx.events, event{tenant: id, topic: topic, key: key})
+	return nil
+}
+
+// PublishAll tells that everything of the tenant has changed, under each topic that somebody in this process listens to.
+func (f *Feed) PublishAll(ctx context.Context, tx *Tx) error {
+	f.mu.RLock()
+	topics := slices.Sorted(maps.Keys(f.subs))
+	f.mu.RUnlock()
+	for _, topic := range topics {
+		if err := f.Publish(ctx, tx, topic, ""); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -47,6 +47,7 @@ func (h *Handler) MountAdmin(mux *web.Mux) {
 	m.Handle("PATCH "+route+"/{id}", web.Call(h.update))
 	m.Handle("POST "+route+"/{id}/suspend", web.Call(h.suspend))
 	m.Handle("POST "+route+"/{id}/resume", web.Call(h.resume))
+	m.Handle("DELETE "+route+"/{id}", web.Call(h.remove))
 }
 
 // document is a tenant as the API shows it.
@@ -63,6 +64,7 @@ type document struct {
 	CreatedAt      time.Time       `json:"created_at,omitzero"`
 	UpdatedAt      time.Time       `json:"updated_at,omitzero"`
 	StateChangedAt time.Time       `json:"state_changed_at,omitzero"`
+	Deletion       *Erasure        `json:"deletion,omitempty"`
 }
 
 func (h *Handler) show(t *tenant.Tenant) document {
@@ -172,9 +174,16 @@ type idIn struct {
 	ID string `path:"id"`
 }
 
-func (h *Handler) get(_ context.Context, in idIn) (web.Reply[document], error) {
+// get tells of one that is being deleted how far that is.
+func (h *Handler) get(ctx context.Context, in idIn) (web.Reply[document], error) {
 	t, err := h.Registry.Get(tenant.ID(in.ID))
-	return h.reply(http.StatusOK, t, err)
+	reply, err := h.reply(http.StatusOK, t, err)
+	if err == nil && (t.State == tenant.Deleting || t.State == tenant.Deleted) {
+		erasure, err := h.Registry.Erasure(ctx, t.ID)
+		reply.Body.Deletion = &erasure
+		return reply, err
+	}
+	return reply, err
 }
 
 type updateIn struct {
@@ -218,4 +227,25 @@ type resumeIn struct {
 func (h *Handler) resume(ctx context.Context, in resumeIn) (web.Reply[document], error) {
 	t, err := h.Registry.Resume(ctx, tenant.ID(in.ID), matches(in.IfMatch))
 	return h.reply(http.StatusOK, t, err)
+}
+
+type removeIn struct {
+	ID       string `path:"id"`
+	Confirm  string `query:"confirm"`
+	Activity string `query:"activity"`
+	IfMatch  string `header:"If-Match"`
+}
+
+var errActivity = fault.New(fault.Invalid, "bad_request", "activity is keep or delete.")
+
+// remove answers when the deletion has begun; how far it is is told by get.
+func (h *Handler) remove(ctx context.Context, in removeIn) (web.Reply[document], error) {
+	switch {
+	case in.Confirm != in.ID:
+		return web.Reply[document]{}, ErrConfirm
+	case in.Activity != "" && in.Activity != "keep" && in.Activity != "delete":
+		return web.Reply[document]{}, errActivity
+	}
+	t, err := h.Registry.Delete(ctx, tenant.ID(in.ID), in.Activity == "delete", matches(in.IfMatch))
+	return h.reply(http.StatusAccepted, t, err)
 }

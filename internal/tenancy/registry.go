@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
@@ -27,6 +28,10 @@ type Options struct {
 	// Prepare makes what a new tenant needs before its first request, in its context. Where it fails, that is made with the first
 	// request. Nil does nothing.
 	Prepare func(ctx context.Context) error
+	// Databases have the rows of tenants, which Erase deletes.
+	Databases Databases
+	// Clear deletes of the context's tenant what is remembered by others than the change feed's subscribers; nil has nothing.
+	Clear func(ctx context.Context) error
 	// Log is told what an operator should know.
 	Log *slog.Logger
 }
@@ -35,7 +40,13 @@ type Options struct {
 type Registry struct {
 	Options
 
-	wake chan struct{}
+	wake      chan struct{}
+	condemned chan struct{} // a tenant is to be deleted
+	server    string        // names this one among those that delete
+	lease     time.Duration
+	settled   time.Duration
+	batch     int
+	batched   func() // tests are told of each batch; nil tells nobody
 
 	mu   sync.Mutex // one reading at a time
 	last *stored    // what was read last; nil before
@@ -43,7 +54,10 @@ type Registry struct {
 
 // New returns a registry that has read nothing yet.
 func New(o Options) *Registry {
-	r := &Registry{Options: o, wake: make(chan struct{}, 1)}
+	r := &Registry{
+		Options: o, wake: make(chan struct{}, 1), condemned: make(chan struct{}, 1), server: secret.NewID(),
+		lease: eraseLease, settled: settled, batch: eraseBatch,
+	}
 	o.Store.watch(func() {
 		select {
 		case r.wake <- struct{}{}:
@@ -114,6 +128,12 @@ func (r *Registry) follow(ctx context.Context) (*stored, error) {
 	}
 	r.Directory.Set(tenants)
 	r.last = all
+	if slices.ContainsFunc(tenants, func(t tenant.Tenant) bool { return t.State == tenant.Deleting }) {
+		select {
+		case r.condemned <- struct{}{}:
+		default:
+		}
+	}
 	return all, nil
 }
 
@@ -124,8 +144,8 @@ const attempts = 50
 type Precondition func(t *tenant.Tenant) error
 
 // alter changes tenants by decide, which gets all of them as they are and returns one as it shall be, with what to tell the log;
-// nil for no change. It may be called several times.
-func (r *Registry) alter(ctx context.Context, decide func(list *tenant.List) (*tenant.Tenant, activity.Event, error)) error {
+// nil for no change. It may be called several times. erased is stored with it.
+func (r *Registry) alter(ctx context.Context, erased Erasure, decide func(list *tenant.List) (*tenant.Tenant, activity.Event, error)) error {
 	for range attempts {
 		all, err := r.follow(ctx)
 		if err != nil {
@@ -144,7 +164,7 @@ func (r *Registry) alter(ctx context.Context, decide func(list *tenant.List) (*t
 			next.Since = next.Changed
 		}
 		event.Subject = activity.Party{Kind: "tenant", ID: string(next.ID), Name: next.Name}
-		done, err := r.Store.write(ctx, all.revision, next, event)
+		done, err := r.Store.write(ctx, all.revision, next, erased, event)
 		if err != nil {
 			return err
 		}
@@ -161,7 +181,7 @@ func (r *Registry) Create(ctx context.Context, d Draft, reuse bool) (*tenant.Ten
 	if err := r.check(&d); err != nil {
 		return nil, err
 	}
-	err := r.alter(ctx, func(list *tenant.List) (*tenant.Tenant, activity.Event, error) {
+	err := r.alter(ctx, Erasure{}, func(list *tenant.List) (*tenant.Tenant, activity.Event, error) {
 		next := &tenant.Tenant{ID: d.ID, State: tenant.Active}
 		switch t := list.Get(d.ID); {
 		case t == nil:
@@ -244,7 +264,7 @@ func own(list *tenant.List, id tenant.ID, expects Precondition) (*tenant.Tenant,
 
 // Update changes a tenant by a merge patch of its draft.
 func (r *Registry) Update(ctx context.Context, id tenant.ID, patch []byte, expects Precondition) (*tenant.Tenant, error) {
-	err := r.alter(ctx, func(list *tenant.List) (*tenant.Tenant, activity.Event, error) {
+	err := r.alter(ctx, Erasure{}, func(list *tenant.List) (*tenant.Tenant, activity.Event, error) {
 		t, err := own(list, id, expects)
 		if err != nil {
 			return nil, activity.Event{}, err
@@ -275,7 +295,7 @@ func (r *Registry) Update(ctx context.Context, id tenant.ID, patch []byte, expec
 
 // move brings a tenant into a state from one of those given; one that is in it already is left as it is.
 func (r *Registry) move(ctx context.Context, id tenant.ID, to tenant.State, e activity.Event, expects Precondition, from ...tenant.State) (*tenant.Tenant, error) {
-	err := r.alter(ctx, func(list *tenant.List) (*tenant.Tenant, activity.Event, error) {
+	err := r.alter(ctx, Erasure{}, func(list *tenant.List) (*tenant.Tenant, activity.Event, error) {
 		t, err := own(list, id, expects)
 		switch {
 		case err != nil:

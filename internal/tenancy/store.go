@@ -33,11 +33,8 @@ func (s *Store) watch(fn func()) { s.feed.Subscribe(topic, func(tenant.ID, strin
 type row struct {
 	tenant.Tenant
 
-	erased Erased
+	erased Erasure
 }
-
-// Erased are the rows of a tenant that were deleted, by table: "management.identity" is a key.
-type Erased map[string]int64
 
 // stored is what the database holds.
 type stored struct {
@@ -75,12 +72,16 @@ func (s *Store) load(ctx context.Context) (*stored, error) {
 
 // write stores a tenant in the place of what was there, if the tenants are still those of the revision; false says that somebody
 // was faster, and nothing was done.
-func (s *Store) write(ctx context.Context, revision int64, t *tenant.Tenant, e activity.Event) (done bool, err error) {
+func (s *Store) write(ctx context.Context, revision int64, t *tenant.Tenant, of Erasure, e activity.Event) (done bool, err error) {
 	hosts, err := json.Marshal(t.Hosts)
 	if err != nil {
 		return false, err
 	}
 	settings, err := json.Marshal(t.Settings)
+	if err != nil {
+		return false, err
+	}
+	erased, err := json.Marshal(of)
 	if err != nil {
 		return false, err
 	}
@@ -93,8 +94,8 @@ func (s *Store) write(ctx context.Context, revision int64, t *tenant.Tenant, e a
 			return err
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO tenant (id, state, name, hosts, prefix, settings, version, created_at, changed_at, state_at, erased, eraser)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', '')`, t.ID, t.State, t.Name, string(hosts), t.Prefix, string(settings), t.Version,
-			t.Created, t.Changed, t.Since)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`, t.ID, t.State, t.Name, string(hosts), t.Prefix, string(settings), t.Version,
+			t.Created, t.Changed, t.Since, string(erased))
 		if err != nil {
 			return err
 		}
