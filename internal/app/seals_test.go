@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -198,8 +200,14 @@ func seals(system ...string) string {
 // Nothing of what a server has made is lost when its secret is replaced and taken away.
 func TestASecretIsReplaced(t *testing.T) {
 	const first, second = "the first secret of this test", "the second secret of this test"
+	remote := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `[{"id":"remote","match":{"url":"http://remote.example.com/","methods":["GET"]},
+			"authenticators":[{"handler":"anonymous"}],"authorizer":{"handler":"allow"},"mutators":[{"handler":"noop"}]}]`)
+	}))
+	t.Cleanup(remote.Close)
 	dir := t.TempDir()
-	a := openApp(t, dir, seals(first))
+	a := openApp(t, dir, seals(first)+"access: {rules: {repositories: ["+remote.URL+"/rules.json]}}\n")
+	a.features.doors.book.Start(t.Context()) // keeps a copy of what the remote source says
 	c := newCaller(t, a)
 	p := fill(c)
 	keepCopy(t, a)
