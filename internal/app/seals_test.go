@@ -152,21 +152,6 @@ func fill(c *caller) (p possessions) {
 	return p
 }
 
-// keepCopy has something kept of a source of access rules, as a server keeps it that reads one over the network.
-func keepCopy(t *testing.T, a *App) {
-	t.Helper()
-	at := slices.IndexFunc(a.features.seals.Columns, func(c secret.Column) bool { return c.Table == "access_rule_copy" })
-	column, key := a.features.seals.Columns[at], []string{"default", "a source"}
-	sealed, err := column.Ring.Seal([]byte("what it said"), column.Binding(key))
-	if err == nil {
-		_, err = a.databases.byName["management"].AllTenants().Exec(t.Context(),
-			`INSERT INTO access_rule_copy (tenant_id, source, document, read_at) VALUES (?, ?, ?, ?)`, key[0], key[1], sealed, now())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // login signs the person in by password, and gives the session's token.
 func (c *caller) login() string {
 	c.Helper()
@@ -210,7 +195,6 @@ func TestASecretIsReplaced(t *testing.T) {
 	a.features.doors.book.Start(t.Context()) // keeps a copy of what the remote source says
 	c := newCaller(t, a)
 	p := fill(c)
-	keepCopy(t, a)
 	move(t, a)
 	closeApp(t, a)
 
