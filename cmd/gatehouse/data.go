@@ -29,11 +29,12 @@ A place is one of
 or, with --from-config and --to-config, the databases of a configuration file.`
 
 func dataCommand() *cobra.Command {
-	cmd := group("data", "Copy everything to other databases; hold a server's data still",
+	cmd := group("data", "Copy everything to other databases; hold a server's data still; open a database's client",
 		`  gatehouse data copy --from http://127.0.0.1:4445 --to-config production.yaml
   gatehouse data status --from http://127.0.0.1:4445
-  gatehouse data thaw --from-config old.yaml`,
-		copyData(), freezeData(), thawData(), dataStatus())
+  gatehouse data thaw --from-config old.yaml
+  gatehouse data shell -c gatehouse.yaml`,
+		copyData(), freezeData(), thawData(), dataStatus(), dataShell())
 	flags := cmd.PersistentFlags()
 	flags.String("from", "", "where the data is: a running server, or a database")
 	flags.StringArray("from-config", nil, "configuration file whose databases have the data; repeat for several, later ones win. Of the environment, GATEHOUSE_DATABASES_… is left out: that is the target's")
