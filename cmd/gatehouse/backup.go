@@ -14,12 +14,12 @@ import (
 )
 
 func backupCommand() *cobra.Command {
-	cmd := group("backup", "Make, list, check and restore backups",
+	cmd := group("backup", "Make, list, check, restore and prune backups",
 		`  gatehouse backup create -c gatehouse.yaml
   gatehouse backup list -c gatehouse.yaml
   gatehouse backup verify -c gatehouse.yaml --identity backup.key
   gatehouse backup restore -c gatehouse.yaml --identity backup.key`,
-		createBackup(), listBackups(), verifyBackup(), restoreBackup())
+		createBackup(), listBackups(), verifyBackup(), restoreBackup(), pruneBackups())
 	cmd.Long = `Make, list, check and restore backups: all that the databases hold, encrypted with age for the public keys in backup.recipients, in
 every place of backup.destinations. The private key that opens them is given to the commands that read backups, and to no server:
 age-keygen -o backup.key makes a pair. A backup does not hold the secrets of the configuration, without which its data cannot be
@@ -124,6 +124,32 @@ are read; what is wrong with the files themselves is found by gatehouse backup v
 			return errors.Join(showList(cmd, backupColumns, shown), failed)
 		},
 	}
+}
+
+func pruneBackups() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "prune", Short: "Remove the backups that backup.keep does not keep",
+		Long: `Remove the backups that backup.keep does not keep, from each destination by itself, and what backups that were never finished left
+behind two days ago. What a kept backup builds on stays, and so does the last good one of each destination.`,
+		Example: "  gatehouse backup prune -c gatehouse.yaml --dry-run\n  gatehouse backup prune -c gatehouse.yaml",
+		Args:    none,
+	}
+	dry := cmd.Flags().Bool("dry-run", false, "say what would be removed, and remove nothing")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := loadConfig(cmd, config.Load)
+		if err != nil {
+			return err
+		}
+		done, failed := app.PruneBackups(cmd.Context(), cfg, *dry, func(what string) { _, _ = fmt.Fprintln(cmd.ErrOrStderr(), "Note: "+what) })
+		shown := make([]document, len(done))
+		for i, one := range done {
+			if shown[i], err = encoded(one); err != nil {
+				return err
+			}
+		}
+		return errors.Join(showList(cmd, []column{{title: "BACKUP", field: "id"}, {title: "DESTINATION", field: "destination"}}, shown), failed)
+	}
+	return cmd
 }
 
 // addWantedFlags adds the flags that say which backup is meant and what opens it.

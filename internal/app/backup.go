@@ -154,6 +154,31 @@ func ListBackups(ctx context.Context, cfg *config.Config) ([]backup.Backup, erro
 	return b.List(ctx)
 }
 
+// PruneBackups removes the backups that backup.keep does not keep, or, where dry, says which. Beside an error is what was removed. The
+// activity log is told where the databases can be reached; warn is told where not.
+func PruneBackups(ctx context.Context, cfg *config.Config, dry bool, warn func(what string)) ([]backup.Pruned, error) {
+	b, _, err := backupsOf(ctx, cfg, "")
+	if err != nil {
+		return nil, err
+	}
+	done, err := b.Prune(ctx, dry)
+	if dry || len(done) == 0 {
+		return done, err
+	}
+	e := withDatabases(ctx, cfg, func(d *databases) error {
+		if err := d.servable(ctx); err != nil {
+			return err
+		}
+		return d.record(atConsole(ctx, "gatehouse backup"), activity.Event{
+			Action: activity.BackupPruned, Subject: activity.Party{Kind: "backup"}, Detail: map[string]string{"removed": strconv.Itoa(len(done))},
+		})
+	})
+	if e != nil {
+		warn("the activity log could not be told: " + e.Error())
+	}
+	return done, err
+}
+
 // VerifyBackup reads a whole backup. identity is the content of a file of private keys.
 func VerifyBackup(ctx context.Context, cfg *config.Config, w BackupWanted, identity []byte, progress func(rows, of int64)) (*backup.Verified, error) {
 	b, _, err := backupsOf(ctx, cfg, "")

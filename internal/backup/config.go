@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"filippo.io/age"
+
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 // Config says where backups go and who can open them. The keys that open them are no part of it: a server makes backups that it
@@ -24,18 +27,48 @@ type Config struct {
 	// FullEvery is the age of a full backup at which the next one is full again; those between hold what changed. After 31 of
 	// these a full one is made in any case. Unit: duration. Default: 168h, a week. 0s makes every backup a full one.
 	FullEvery time.Duration `yaml:"full_every" default:"168h" min:"0s" max:"8784h"`
+	// Keep says which backups `gatehouse backup prune` leaves. What a kept one builds on stays with it.
+	Keep KeepConfig `yaml:"keep"`
 }
 
 // DestinationConfig is one place for backups.
 type DestinationConfig struct {
 	// Name tells it from the others, in messages and metrics: 1 to 63 of a-z, 0-9 and "-". Required.
 	Name string `yaml:"name"`
-	// Directory is an absolute path; it is made when it is missing. Best on another machine's disk.
+	// Directory is an absolute path; it is made when it is missing. Best on another machine's disk. This or s3 is required.
 	Directory string `yaml:"directory"`
+	// S3 is a bucket of an object store that speaks S3.
+	S3 S3Config `yaml:"s3"`
+}
+
+// S3Config is a bucket. What an upload that was killed left behind is removed by the store, where it has a rule for incomplete
+// multipart uploads.
+type S3Config struct {
+	// Bucket is its name; it exists.
+	Bucket string `yaml:"bucket"`
+	// Prefix stands before the names of all objects, with a slash between. Default: none.
+	Prefix string `yaml:"prefix"`
+	// Region is the bucket's. Default: the store is asked.
+	Region string `yaml:"region"`
+	// Endpoint is the store's host, with its port where it is another than 443; http:// in front for one without TLS. Default:
+	// s3.amazonaws.com.
+	Endpoint string `yaml:"endpoint"`
+	// PathStyle has the bucket stand in the path of requests and not in the host name, as many stores want it that are not
+	// Amazon's. Default: false.
+	PathStyle bool `yaml:"path_style"`
+	// AccessKeyID is the id of the key. It must be allowed to list, get, put and delete objects. Default: the keys that Amazon's own
+	// tools would use: AWS_ACCESS_KEY_ID and its like, the credentials file, the machine's role.
+	AccessKeyID string `yaml:"access_key_id"`
+	// SecretAccessKey is the key.
+	SecretAccessKey secret.String `yaml:"secret_access_key"`
+	// SessionToken goes with a key that expires. Default: none.
+	SessionToken secret.String `yaml:"session_token"`
 }
 
 // DefaultConfig makes no backups.
-func DefaultConfig() Config { return Config{FullEvery: 7 * 24 * time.Hour} }
+func DefaultConfig() Config {
+	return Config{FullEvery: 7 * 24 * time.Hour, Keep: KeepConfig{Last: 14, For: 30 * 24 * time.Hour}}
+}
 
 const maxFullEvery = 366 * 24 * time.Hour
 
@@ -63,6 +96,9 @@ func (c Config) Validate() (faults []error) {
 	if c.FullEvery < 0 || c.FullEvery > maxFullEvery {
 		bad("full_every: must be from 0s to 8784h, is %s", c.FullEvery)
 	}
+	for _, err := range c.Keep.validate() {
+		bad("keep.%w", err)
+	}
 	return faults
 }
 
@@ -70,8 +106,31 @@ func (d DestinationConfig) validate() (faults []error) {
 	if !isName(d.Name) {
 		faults = append(faults, errors.New("name: must be 1 to 63 of a-z, 0-9 and \"-\""))
 	}
-	if !filepath.IsAbs(d.Directory) {
-		faults = append(faults, errors.New("directory: must be an absolute path"))
+	switch {
+	case d.S3 == (S3Config{}):
+		if !filepath.IsAbs(d.Directory) {
+			faults = append(faults, errors.New("directory: must be an absolute path"))
+		}
+		return faults
+	case d.Directory != "":
+		faults = append(faults, errors.New("directory: a destination is a directory or a bucket, not both"))
+	}
+	for _, err := range d.S3.validate() {
+		faults = append(faults, fmt.Errorf("s3.%w", err))
+	}
+	return faults
+}
+
+func (c S3Config) validate() (faults []error) {
+	if c.Bucket == "" || strings.ContainsAny(c.Bucket, "/?#") {
+		faults = append(faults, errors.New("bucket: must be the name of a bucket"))
+	}
+	endpoint := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(c.Endpoint, "https://"), "http://"), "/")
+	if strings.ContainsAny(endpoint, "/@?#") {
+		faults = append(faults, errors.New("endpoint: must be a host, such as minio.example.com:9000"))
+	}
+	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
+		faults = append(faults, errors.New("secret_access_key: access_key_id and secret_access_key go together"))
 	}
 	return faults
 }
@@ -84,10 +143,10 @@ func isName(s string) bool {
 
 // parseRecipient reads a public key. What it says of a private one repeats nothing of it.
 func parseRecipient(text string) (age.Recipient, error) {
-	if len(text) > 14 && text[:14] == "AGE-SECRET-KEY" {
+	if strings.HasPrefix(text, "AGE-SECRET-KEY") {
 		return nil, errors.New("is a private key, which opens backups and must not be on a server: write the public one, which begins with age1")
 	}
-	if len(text) > 6 && text[:6] == "age1pq" {
+	if strings.HasPrefix(text, "age1pq1") { // no other key has a 1 there
 		return age.ParseHybridRecipient(text)
 	}
 	return age.ParseX25519Recipient(text)

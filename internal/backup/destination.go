@@ -24,7 +24,15 @@ type Destination interface {
 func (c Config) Open() ([]Destination, error) {
 	all := make([]Destination, len(c.Destinations))
 	for i, d := range c.Destinations {
-		all[i] = &directory{name: d.Name, path: d.Directory}
+		if d.Directory != "" {
+			all[i] = &directory{name: d.Name, path: d.Directory}
+			continue
+		}
+		b, err := openBucket(d)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = b
 	}
 	if len(all) == 0 {
 		return nil, ErrNoDestinations
