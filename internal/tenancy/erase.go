@@ -2,14 +2,12 @@ package tenancy
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
-	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
@@ -58,7 +56,7 @@ func (r *Registry) Erase(ctx context.Context) error {
 			if t.State != tenant.Deleting {
 				continue
 			}
-			if err := r.erase(ctx, t); err != nil && ctx.Err() == nil && !errors.Is(err, errOvertaken) && !errors.Is(err, sqldb.ErrFrozen) {
+			if err := r.erase(ctx, t); err != nil && ctx.Err() == nil && !waits(err) {
 				r.Log.WarnContext(ctx, "a tenant could not be deleted; it is tried again and again", "tenant", string(t.ID), "error", err)
 			}
 		}

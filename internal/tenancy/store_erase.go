@@ -47,6 +47,9 @@ func (s *Store) claim(ctx context.Context, id tenant.ID, server string, lease ti
 
 var errOvertaken = errors.New("tenancy: another server goes on with this deletion")
 
+// waits tells a deletion that goes on by itself: another server is at it, or writes are refused for a while.
+func waits(err error) bool { return errors.Is(err, errOvertaken) || errors.Is(err, sqldb.ErrFrozen) }
+
 // progress writes down how far the server is, which keeps others away for another lease.
 func (s *Store) progress(ctx context.Context, id tenant.ID, server string, e Erasure, lease time.Duration) error {
 	text, err := json.Marshal(e)
