@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ var adminKeyColumns = []column{
 }
 
 // adminKeyDetails are the columns of one key.
-var adminKeyDetails = append(adminKeyColumns[:len(adminKeyColumns):len(adminKeyColumns)],
+var adminKeyDetails = append(slices.Clip(adminKeyColumns),
 	column{title: "REVOKED", field: "revoked_at"}, column{title: "REPLACED BY", field: "replaced_by"})
 
 // adminHelp is what all of these commands have in common.

@@ -23,12 +23,12 @@ func TestLifeOfAKey(t *testing.T) {
 		f := newFixture(t, db)
 		ctx := testkit.Context(t)
 		h := f.listener()
-		if any, err := f.store.Any(ctx); err != nil || any {
-			t.Fatalf("a key out of nothing: %t %v", any, err)
+		if there, err := f.store.Any(ctx); err != nil || there {
+			t.Fatalf("a key out of nothing: %t %v", there, err)
 		}
 		made := f.add(t, admin.New{Tenant: "acme", Name: "deploys", Role: actor.RoleOperator, Only: []string{"clients", "clients"}})
-		if any, err := f.store.Any(ctx); err != nil || !any {
-			t.Fatalf("no key: %t %v", any, err)
+		if there, err := f.store.Any(ctx); err != nil || !there {
+			t.Fatalf("no key: %t %v", there, err)
 		}
 		if !strings.HasPrefix(made.Text, "gh_admin_") || made.State != admin.Active || len(made.Only) != 1 {
 			t.Errorf("%+v", made)
