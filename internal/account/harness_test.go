@@ -67,7 +67,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 		Config: session.DefaultConfig(), Now: w.clock.Now})
 	t.Cleanup(w.sessions.Close)
 	handler := &session.Handler{Store: w.sessions, Config: session.DefaultConfig(), Ring: ring.For("session cookies"), Base: web.NewBaseURLs(base, nil), Now: w.clock.Now}
-	site, err := NewSite(config, w.clock.Now, slog.New(slog.DiscardHandler))
+	site, err := NewSite(config, nil, w.clock.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,13 +63,13 @@ const (
 )
 
 // NewSite makes the pages of this package, in the look that the configuration says. now is the clock by which changes of the
-// override directory are noticed.
-func NewSite(c Config, now func() time.Time, log *slog.Logger) (*page.Site, error) {
+// override directory are noticed; brandOf gives the brand of a tenant that has its own, and may be nil.
+func NewSite(c Config, brandOf func(ctx context.Context) (page.Brand, bool), now func() time.Time, log *slog.Logger) (*page.Site, error) {
 	own, err := fs.Sub(assets, "assets")
 	if err != nil {
 		return nil, err
 	}
-	return page.NewSite(page.Options{Brand: c.Brand, Templates: own, Texts: own, Dir: c.OverridePath, Samples: samples(), Now: now, Log: log})
+	return page.NewSite(page.Options{Brand: c.Brand, BrandOf: brandOf, Templates: own, Texts: own, Dir: c.OverridePath, Samples: samples(), Now: now, Log: log})
 }
 
 // MountPublic registers the pages.

@@ -105,7 +105,7 @@ func (b *peopleBuilder) makeHooks(ctx context.Context) error {
 func (b *peopleBuilder) makeMessages(context.Context) (err error) {
 	b.messages = courier.NewStore(courier.StoreOptions{DB: b.db, Ring: b.system.For(forMessages), Retention: b.cfg.Courier.Retention, Held: func() []tenant.ID { return b.app.tenants.List().Held() }, Now: now})
 	b.courier, err = courier.New(courier.Options{
-		Store: b.messages, Config: b.cfg.Courier, Development: b.app.Development(), Brand: mailBrand(b.cfg, b.base),
+		Store: b.messages, Config: b.cfg.Courier, Development: b.app.Development(), BrandOf: b.mailBrand,
 		Evaluate: b.jsonnet.Evaluate, Fetch: b.documents.Get, Recorder: b.app.courierMetrics(), Now: now, Log: b.app.log,
 	})
 	if err == nil {
@@ -208,7 +208,7 @@ func (b *peopleBuilder) password(c password.Config) (*password.Method, error) {
 
 // makePages makes the pages that people see.
 func (b *peopleBuilder) makePages(context.Context) error {
-	site, err := account.NewSite(b.cfg.Account, now, b.app.log)
+	site, err := account.NewSite(b.cfg.Account, b.app.brandOf, now, b.app.log)
 	if err != nil {
 		return err
 	}
@@ -244,12 +244,15 @@ func (p *people) close() {
 	_ = p.hooks.Wait(ctx) // what was not told by then was given up and logged
 }
 
-// mailBrand has mails look like the pages.
-func mailBrand(cfg *config.Config, base web.BaseURL) courier.Brand {
-	b := cfg.Account.Brand
-	logo := b.LogoURL
+// mailBrand has mails look like the pages of the context's tenant.
+func (b *peopleBuilder) mailBrand(ctx context.Context) courier.Brand {
+	brand, base := b.cfg.Account.Brand, b.bases.Of(ctx)
+	if own, ok := b.app.brandOf(ctx); ok {
+		brand = own
+	}
+	logo := brand.LogoURL
 	if strings.HasPrefix(logo, "/") {
 		logo = base.Join(logo) // mail programs have no base
 	}
-	return courier.Brand{Name: b.Name, URL: base.String(), Logo: logo, Color: b.Accent}
+	return courier.Brand{Name: brand.Name, URL: base.String(), Logo: logo, Color: brand.Accent}
 }

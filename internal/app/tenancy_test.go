@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -220,6 +221,39 @@ func TestDefaultIsDeleted(t *testing.T) {
 		a = openApp(t, dir, "")
 	}
 	closeApp(t, a)
+}
+
+// TestATenantLooksLikeItself: pages, their stylesheet and mails are in its brand; what it leaves empty, and other tenants, look like
+// the installation.
+func TestATenantLooksLikeItself(t *testing.T) {
+	a := newApp(t, "account: {brand: {name: Installation, privacy_url: \"https://example.com/privacy\"}}\n")
+	boss := manage(t, a)
+	for _, wrong := range []string{`{"accent":"#ffffff"}`, `{"logo_url":"javascript:x"}`, `{"nam":"x"}`} {
+		answer := boss.do(1, http.MethodPost, "/admin/tenants", "application/json", `{"id":"acme","settings":{"branding":`+wrong+`}}`)
+		if body, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "settings.branding.") {
+			t.Errorf("%s: %d %s", wrong, answer.StatusCode, body)
+		}
+	}
+	boss.call(http.MethodPost, "/admin/tenants", `{"id":"acme","hosts":["login.acme.example"],"settings":{"branding":{"name":"Acme Ltd","accent":"#802020"}}}`, http.StatusCreated)
+	sheet := regexp.MustCompile(`/static/page\.[0-9a-f]+\.css`)
+	styles := map[string]string{}
+	for host, name := range map[string]string{"login.acme.example": "Acme Ltd", "127.0.0.1": "Installation"} {
+		v := visit(t, a, host, "", "default")
+		page := v.do(0, http.MethodGet, v.follow("/self-service/login/browser").RequestURI(), "", "")
+		body, err := io.ReadAll(page.Body)
+		if err != nil || !strings.Contains(string(body), name) || !strings.Contains(string(body), "https://example.com/privacy") {
+			t.Errorf("the page at %s is not of %s: %s %v", host, name, body, err)
+		}
+		file := sheet.FindString(string(body))
+		style, err := io.ReadAll(v.do(0, http.MethodGet, file, "", "").Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		styles[name] = string(style)
+	}
+	if !strings.Contains(styles["Acme Ltd"], "#802020") || strings.Contains(styles["Installation"], "#802020") {
+		t.Error("the stylesheets do not differ by the accent")
+	}
 }
 
 // TestNoTenantIsBelowTheServersOwnPaths: a prefix would hide what begins alike.

@@ -1,8 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,6 +12,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
+	"github.com/gatehouse-iam/gatehouse/internal/page"
 	"github.com/gatehouse-iam/gatehouse/internal/tenancy"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -20,7 +23,7 @@ func (a *App) openTenants(ctx context.Context) error {
 	db := a.databases.byName["management"]
 	a.tenants = tenant.NewDirectory(a.cfg.Tenants, a.cfg.Serve.Public.Options().BaseURL.Host())
 	a.registry = tenancy.New(tenancy.Options{
-		Store: tenancy.NewStore(db, a.databases.feeds["management"]), Directory: a.tenants, HTTPS: a.cfg.Profile == config.Production, Log: a.log,
+		Store: tenancy.NewStore(db, a.databases.feeds["management"]), Directory: a.tenants, HTTPS: a.cfg.Profile == config.Production, Check: a.checkSettings, Log: a.log,
 		Databases: tenancy.Databases{DB: a.databases.byName, Feed: a.databases.feeds},
 	})
 	a.metrics.Registry.MustRegister(tenantStates{a.tenants})
@@ -38,6 +41,44 @@ func (a *App) closed(ctx context.Context) bool {
 	id, _ := tenant.From(ctx)
 	t := a.tenants.List().Get(id)
 	return t != nil && !t.Served()
+}
+
+// brandOf gives the brand of the context's tenant, where that has one of its own.
+func (a *App) brandOf(ctx context.Context) (brand page.Brand, own bool) {
+	id, _ := tenant.From(ctx)
+	t := a.tenants.List().Get(id)
+	if t == nil || t.Settings.Branding == nil {
+		return page.Brand{}, false
+	}
+	return a.branded(*t.Settings.Branding), true
+}
+
+// branded fills in from the configuration what a tenant leaves empty. With a colour of its own it has not the configuration's for
+// dark pages, nor with a logo.
+func (a *App) branded(b tenant.Branding) page.Brand {
+	of := a.cfg.Account.Brand
+	if b.Accent != "" {
+		of.AccentDark = ""
+	}
+	if b.LogoURL != "" {
+		of.LogoDarkURL = ""
+	}
+	return page.Brand{
+		Name: cmp.Or(b.Name, of.Name), LogoURL: cmp.Or(b.LogoURL, of.LogoURL), LogoDarkURL: cmp.Or(b.LogoDarkURL, of.LogoDarkURL),
+		Accent: cmp.Or(b.Accent, of.Accent), AccentDark: cmp.Or(b.AccentDark, of.AccentDark), SupportURL: cmp.Or(b.SupportURL, of.SupportURL),
+		ImprintURL: cmp.Or(b.ImprintURL, of.ImprintURL), PrivacyURL: cmp.Or(b.PrivacyURL, of.PrivacyURL), TermsURL: cmp.Or(b.TermsURL, of.TermsURL),
+	}
+}
+
+// checkSettings says what else is wrong with a tenant's settings, by their path.
+func (a *App) checkSettings(s tenant.Settings) error {
+	if s.Branding == nil {
+		return nil
+	}
+	for _, err := range a.branded(*s.Branding).Validate() {
+		return fmt.Errorf("branding.%w", err)
+	}
+	return nil
 }
 
 // errClosed is what the doors answer for applications of a tenant of which nothing is served.

@@ -42,6 +42,8 @@ type Options struct {
 	Development bool
 	// Brand is who messages come from, in the built-in templates. Its name, where it has none, is smtp.from_name.
 	Brand Brand
+	// BrandOf gives the brand of the context's tenant; nil gives Brand to all.
+	BrandOf func(ctx context.Context) Brand
 	// Evaluate makes bodies of HTTP requests from Jsonnet; nil where there is none.
 	Evaluate Evaluate
 	// Fetch reads templates from https and http URLs; nil where there is none.
@@ -112,6 +114,17 @@ type later struct {
 func (l *later) Error() string { return l.cause.Error() }
 func (l *later) Unwrap() error { return l.cause }
 
+// brand gives the brand of the context's tenant, with nothing missing.
+func (o Options) brand() func(ctx context.Context) Brand {
+	return func(ctx context.Context) Brand {
+		b := o.Brand
+		if o.BrandOf != nil {
+			b = o.BrandOf(ctx)
+		}
+		return b.orDefault(o.Config.SMTP.FromName)
+	}
+}
+
 // New returns a courier. It reads the certificates that the configuration names, and sends nothing before Run.
 func New(o Options) (*Courier, error) {
 	if o.Log == nil {
@@ -122,7 +135,7 @@ func New(o Options) (*Courier, error) {
 	}
 	c := &Courier{
 		config: o.Config, development: o.Development, store: o.Store, record: o.Recorder, now: o.Now, log: o.Log,
-		words:    newRenderer(o.Config, o.Brand.orDefault(o.Config.SMTP.FromName), o.Fetch, o.Log),
+		words:    newRenderer(o.Config, o.brand(), o.Fetch, o.Log),
 		channels: map[string]channel{},
 		wake:     make(chan struct{}, 1),
 	}

@@ -28,7 +28,7 @@ type renderer struct {
 	dir      string
 	uris     map[string]TemplateConfig
 	fallback string // language
-	brand    Brand
+	brand    func(ctx context.Context) Brand
 	fetch    func(ctx context.Context, url string) ([]byte, error)
 	log      *slog.Logger
 
@@ -49,7 +49,7 @@ type cached struct {
 	err      error
 }
 
-func newRenderer(c Config, brand Brand, fetch func(context.Context, string) ([]byte, error), log *slog.Logger) *renderer {
+func newRenderer(c Config, brand func(ctx context.Context) Brand, fetch func(context.Context, string) ([]byte, error), log *slog.Logger) *renderer {
 	return &renderer{
 		dir: c.TemplateOverridePath, uris: c.Templates.named(), fallback: c.DefaultLanguage, brand: brand, fetch: fetch, log: log,
 		remote: map[string]string{}, cache: map[cacheKey]*cached{},
@@ -59,7 +59,7 @@ func newRenderer(c Config, brand Brand, fetch func(context.Context, string) ([]b
 // render gives one part of a message.
 func (r *renderer) render(ctx context.Context, name string, p part, lang string, data map[string]any) (string, error) {
 	used := builtIn(lang, r.fallback)
-	m := model(data, used, r.brand)
+	m := model(data, used, r.brand(ctx))
 	if tags := spoken(lang); len(tags) > 0 {
 		m["Lang"] = tags[0]
 	}

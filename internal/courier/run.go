@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
@@ -217,7 +218,7 @@ func (c *Courier) send(ctx context.Context, m candidate, by connection) (err err
 		subject: d.Subject, body: d.Body, data: d.Data, created: m.CreatedAt,
 	}
 	if m.Channel == Email {
-		if out.html, err = c.words.render(ctx, m.Template, htmlPart, d.Lang, d.Data); err != nil {
+		if out.html, err = c.words.render(tenant.With(ctx, tenant.ID(m.Tenant)), m.Template, htmlPart, d.Lang, d.Data); err != nil {
 			return err
 		}
 	}

@@ -52,7 +52,7 @@ func testRenderer(t *testing.T, edit func(*Config)) (*renderer, *strings.Builder
 		edit(&c)
 	}
 	log := &strings.Builder{}
-	return newRenderer(c, Brand{Name: "Example & Söhne"}.orDefault(""), nil, slog.New(slog.NewTextHandler(log, nil))), log
+	return newRenderer(c, func(context.Context) Brand { return Brand{Name: "Example & Söhne"}.orDefault("") }, nil, slog.New(slog.NewTextHandler(log, nil))), log
 }
 
 func mustRender(t *testing.T, r *renderer, name string, p part, lang string, data map[string]any) string {

@@ -37,7 +37,8 @@ func (s *Site) static(w http.ResponseWriter, r *http.Request) error {
 	if !strings.HasPrefix(file, "page.") {
 		return errNoFile
 	}
-	body, kind, current := l.style, "text/css; charset=utf-8", l.styleFile
+	_, own := s.dressed(r.Context(), l)
+	body, kind, current := own.style, "text/css; charset=utf-8", own.file
 	switch path.Ext(file) {
 	case ".css":
 	case ".js":
@@ -96,8 +97,9 @@ func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, name s
 	s = s.or()
 	l := s.now()
 	base := web.Base(r.Context())
-	v := view{Lang: fallback, Style: base.Path(pathStatic + l.styleFile), Script: base.Path(pathStatic + scriptFile),
-		Base: base.Path("/"), Brand: s.o.Brand, Data: data, look: l}
+	brand, own := s.dressed(r.Context(), l)
+	v := view{Lang: fallback, Style: base.Path(pathStatic + own.file), Script: base.Path(pathStatic + scriptFile),
+		Base: base.Path("/"), Brand: brand, Data: data, look: l}
 	if e, ok := data.(Error); ok {
 		v.Lang = choose(l.languages, nil, r.Header.Values("Accept-Language"))
 		v.Data = v.translate(e, status)

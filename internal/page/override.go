@@ -107,7 +107,7 @@ func (s *Site) overrideAll(l *look, dir fs.FS) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.report(fmt.Errorf("style.css: %w", err))
 	}
-	l.style = append(l.style, css...)
+	l.style, l.operators = append(l.style, css...), css
 	return nil
 }
 

@@ -2,12 +2,14 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,6 +37,8 @@ var german []byte
 type Options struct {
 	// Brand is the operator's name, logo and colours, validated.
 	Brand Brand
+	// BrandOf gives the brand of a request's tenant, validated, where that has one of its own; nil gives none.
+	BrandOf func(ctx context.Context) (brand Brand, own bool)
 	// Templates are further pages, *.html files that define them beside those of this package.
 	Templates fs.FS
 	// Texts are the texts of further pages, a <language>.json for each language.
@@ -70,6 +74,34 @@ type look struct {
 	languages []string
 	style     []byte
 	styleFile string
+	operators []byte   // the end of style: what an operator's file adds
+	styled    sync.Map // Brand → *styled: of tenants that have one of their own
+}
+
+// styled is the stylesheet in a brand, and its name.
+type styled struct {
+	style []byte
+	file  string
+}
+
+// in returns the stylesheet in a tenant's own brand, which is put together once.
+func (l *look) in(b Brand) *styled {
+	if made, ok := l.styled.Load(b); ok {
+		return made.(*styled)
+	}
+	content := slices.Concat(style, []byte(b.css()), l.operators)
+	made, _ := l.styled.LoadOrStore(b, &styled{content, fileName(content, ".css")})
+	return made.(*styled)
+}
+
+// dressed gives the brand of a request and the stylesheet that goes with it.
+func (s *Site) dressed(ctx context.Context, l *look) (Brand, *styled) {
+	if s.o.BrandOf != nil {
+		if b, own := s.o.BrandOf(ctx); own {
+			return b, l.in(b)
+		}
+	}
+	return s.o.Brand, &styled{l.style, l.styleFile}
 }
 
 // plain is what a nil Site stands for.

@@ -91,4 +91,20 @@ func (t *Tenant) Served() bool { return t.State == Active }
 type Settings struct {
 	// Issuer is its issuer identifier (OpenID Connect Core §2).
 	Issuer string `json:"issuer,omitempty"`
+	// Branding is how its pages and mails look.
+	Branding *Branding `json:"branding,omitempty"`
+}
+
+// Branding is a tenant's name, logo, colours and addresses; each as in the configuration's account.brand, where what is empty comes
+// from.
+type Branding struct {
+	Name        string `json:"name,omitempty"`
+	LogoURL     string `json:"logo_url,omitempty"`
+	LogoDarkURL string `json:"logo_dark_url,omitempty"`
+	Accent      string `json:"accent,omitempty"`
+	AccentDark  string `json:"accent_dark,omitempty"`
+	SupportURL  string `json:"support_url,omitempty"`
+	ImprintURL  string `json:"imprint_url,omitempty"`
+	PrivacyURL  string `json:"privacy_url,omitempty"`
+	TermsURL    string `json:"terms_url,omitempty"`
 }
