@@ -135,7 +135,7 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	}
 	adminKeys := newAdminKeys(a.databases, s.system)
 	a.registry.Prepare, a.registry.Clear = s.signing.Ensure, doors.book.Clear
-	facts := &hardenFacts{a, s.seals, clients.store, adminKeys, doors.geo}
+	facts := &hardenFacts{a, s.system, s.seals, clients.store, adminKeys, doors.geo}
 	s.seals.Columns, s.seals.Digests = sealedColumns(s.system), []secret.Digests{client.Keyed(s.hasher)}
 	return &features{
 		seals: s.seals, activity: log, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,

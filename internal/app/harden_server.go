@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access/authz"
 	"github.com/gatehouse-iam/gatehouse/internal/admin"
+	"github.com/gatehouse-iam/gatehouse/internal/backup"
 	"github.com/gatehouse-iam/gatehouse/internal/harden"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
 	"github.com/gatehouse-iam/gatehouse/internal/seal"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -22,11 +25,14 @@ const (
 	toldClients = 500
 	// inspectedKeys is how many admin keys are looked at.
 	inspectedKeys = 1000
+	// listBackupsIn is how long looking for backups may take.
+	listBackupsIn = 10 * time.Second
 )
 
 // hardenFacts gathers what only a running server knows.
 type hardenFacts struct {
 	app     *App
+	system  *secret.Ring
 	seals   *seal.Seals
 	clients *client.Store
 	keys    *admin.Store
@@ -44,6 +50,7 @@ func (h *hardenFacts) gather(ctx context.Context) (*harden.Facts, error) {
 	for _, g := range h.geo.Status() {
 		f.Server.Countries = append(f.Server.Countries, harden.Countries{Edition: g.Edition, Built: g.Built})
 	}
+	h.backups(ctx, f.Server)
 	return f, errors.Join(h.sealing(ctx, f.Server), h.endless(ctx, f.Server), h.inspect(ctx, f.Server))
 }
 
@@ -81,6 +88,32 @@ func (h *hardenFacts) connections(ctx context.Context, databases []harden.Databa
 		all = append(all, c)
 	}
 	return all
+}
+
+// backups tells of the newest good backup at each destination. One that does not answer is no reason to tell nothing.
+func (h *hardenFacts) backups(ctx context.Context, r *harden.Running) {
+	ctx, cancel := context.WithTimeout(ctx, listBackupsIn)
+	defer cancel()
+	for _, d := range h.app.cfg.Backup.Destinations {
+		r.Backups = append(r.Backups, harden.BackupsAt{Destination: d.Name})
+	}
+	b, err := newBackups(h.app.cfg, h.system, h.app.version, h.app.log)
+	if err != nil {
+		return
+	}
+	list, err := b.List(ctx)
+	for _, one := range list {
+		if one.Fault == "" {
+			r.Note(one.Destinations, one.CreatedAt)
+		}
+	}
+	var unread backup.Unreachable
+	errors.As(err, &unread)
+	for i := range r.Backups {
+		if unread[r.Backups[i].Destination] != nil {
+			r.Backups[i].Unread = "it cannot be read by this server"
+		}
+	}
 }
 
 // endless tells of admin keys that never expire.

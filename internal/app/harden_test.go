@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -28,7 +29,8 @@ func ask(t *testing.T, a *App, method, path, body string) []byte {
 
 // What a server tells of itself is enough for the checks of servers, and holds none of its secrets.
 func TestHardenAsksAServer(t *testing.T) {
-	a := newApp(t, "databases: {dsn: memory}\nsecrets: {system: [youReallyNeedToChangeThis]}\n")
+	a := newApp(t, fmt.Sprintf("databases: {dsn: memory}\nsecrets: {system: [youReallyNeedToChangeThis]}\nbackup: {recipients: [%s], destinations: [{name: near, directory: %q}]}\n",
+		"age16fukhfsmklawx5tkqun66mcr54q0eesg9643ht43n7kts0ev63cq9uxjeg", t.TempDir()))
 	for _, client := range []string{
 		`{"client_id": "old", "client_secret": "a-secret-of-its-own-choice", "redirect_uris": ["https://old.example.com/cb"], "response_types": ["code", "token"], "grant_types": ["authorization_code", "implicit"]}`,
 		`{"client_id": "spa", "redirect_uris": ["https://spa.example.com/cb"], "allowed_cors_origins": ["https://*.example.com"]}`,
@@ -55,7 +57,7 @@ func TestHardenAsksAServer(t *testing.T) {
 	}
 	for _, want := range []string{
 		"client-implicit at client default/old", "client-cors-wide at client default/spa", "clients-tryout at client default/docs",
-		"application-demo at client default/shop", "replica-single at replicas", "tenant-default at tenant default", "secret-weak at secrets.system[0]", "database-in-memory at databases.dsn",
+		"application-demo at client default/shop", "replica-single at replicas", "tenant-default at tenant default", "backup-old at destination near", "secret-weak at secrets.system[0]", "database-in-memory at databases.dsn",
 	} {
 		if !slices.Contains(found, want) {
 			t.Errorf("it does not find %s", want)

@@ -36,6 +36,9 @@ activity: {exports: [{name: far, url: "https://logs.example.com/"}]}
 tenants: [{id: people, hosts: [login.example.com]}]
 identity: {default_schema_id: person, schemas: [{id: person, url: "base64://e30="}]}
 clients: {http: {disallow_private_ip_ranges: true}}
+backup:
+  destinations: [{name: near, directory: /mnt/near}, {name: far, directory: /mnt/far}]
+  recipients: [age16fukhfsmklawx5tkqun66mcr54q0eesg9643ht43n7kts0ev63cq9uxjeg]
 `
 
 // unsafe says for each check of configurations what makes it find something, and where.
@@ -112,6 +115,9 @@ var unsafe = map[string]struct{ over, path string }{
 	"door-keeps-overrides":             {"access: {keep_headers: [X-Original-URL]}\nserve: {decisions: {enabled: true}}", "access.keep_headers[0]"},
 	"rules-in-the-clear":               {"access: {rules: {repositories: ['http://rules.example.com/r.json']}}\nserve: {decisions: {enabled: true}}", "access.rules.repositories[0]"},
 	"geoip-unbounded":                  {"serve: {decisions: {enabled: true}}", "access.geoip.max_age"},
+	"backup-missing":                   {"backup: {destinations: []}", "backup.destinations"},
+	"backup-one-place":                 {"backup: {destinations: [{name: near, directory: /mnt/near}]}", "backup.destinations"},
+	"backup-beside-data":               {"data_dir: /mnt", "backup.destinations[1].directory"},
 	"templates-live":                   {"account: {override_path: DIR}", "account.override_path"},
 	"schema-default":                   {"identity: {default_schema_id: default, schemas: []}", "identity.schemas"},
 }

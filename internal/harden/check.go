@@ -97,7 +97,7 @@ func unknown(format string, a ...any) verdict { return verdict{unchecked: fmt.Sp
 // Checks gives the table: all checks, those of the configuration first.
 func Checks() []Check {
 	all := slices.Concat(secretChecks(), listenerChecks(), databaseChecks(), tokenChecks(), peopleChecks(), operationChecks(),
-		defaultChecks(), serverChecks(), clientChecks())
+		defaultChecks(), backupChecks(), serverChecks(), clientChecks())
 	for i := range all {
 		if all[i].Source == "" {
 			all[i].Source = Configuration

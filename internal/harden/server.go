@@ -18,6 +18,8 @@ type Running struct {
 	Waiting string `json:"waiting,omitempty"`
 	// Countries are the databases of countries that are in use.
 	Countries []Countries `json:"countries,omitempty"`
+	// Backups are what there is at each destination of backups.
+	Backups []BackupsAt `json:"backups,omitempty"`
 	// AnyHost is the tenant of requests for hosts that are no tenant's; empty where they are answered 404.
 	AnyHost string `json:"any_host,omitempty"`
 	// EndlessKeys name the admin keys that are good for ever.

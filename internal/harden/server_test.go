@@ -21,6 +21,7 @@ func healthy() *Facts {
 	return &Facts{Profile: "production", Read: today, Server: &Running{
 		Replicas: 2, Connections: []Connection{{Name: "oauth", Path: "databases.dsn", Cipher: "TLS_AES_128_GCM_SHA256"}},
 		Countries: []Countries{{Edition: "GeoLite2-City", Built: today.AddDate(0, 0, -29)}, {Edition: "GeoLite2-Country"}},
+		Backups:   []BackupsAt{{Destination: "near", Newest: today.Add(-25 * time.Hour)}},
 		Clients: InspectClient(Registered{
 			Tenant: "default", ID: "shop", Name: "Democratic shop", ResponseTypes: []string{"code"}, Origins: []string{"https://shop.example.com"},
 			RedirectURIs: []string{"https://shop.example.com/cb", "http://127.0.0.1/cb", "http://localhost:8080/cb", "com.example.shop:/cb"},
@@ -43,6 +44,7 @@ func TestChecksOfServers(t *testing.T) {
 		"seal-key-waiting":           {func(r *Running) { r.Waiting = "server-2" }, "secrets.system"},
 		"geoip-stale":                {func(r *Running) { r.Countries[0].Built = today.AddDate(0, 0, -31) }, "access.geoip"},
 		"admin-key-endless":          {func(r *Running) { r.EndlessKeys = []string{"k1"} }, "admin key k1"},
+		"backup-old":                 {func(r *Running) { r.Backups[0].Newest = today.Add(-27 * time.Hour) }, "destination near"},
 		"tenant-default":             {func(r *Running) { r.AnyHost = "default" }, "tenant default"},
 		"client-implicit":            {client(Registered{ResponseTypes: []string{"code", "code id_token"}}), "client default/shop"},
 		"client-redirect-plain-http": {client(Registered{RedirectURIs: []string{"https://a.example.com", "http://shop.example.com/cb?x=1"}}), "client default/shop"},
@@ -79,9 +81,20 @@ func TestWhatAServerCannotTell(t *testing.T) {
 	f := healthy()
 	f.Server.Uninspected = "there are too many"
 	f.Server.Connections[0] = Connection{Name: "oauth", Path: "databases.dsn", Unknown: "it does not say"}
-	for _, id := range []string{"clients-tryout", "connection-in-the-clear"} {
+	f.Server.Backups[0] = BackupsAt{Destination: "near", Unread: "it does not answer"}
+	for _, id := range []string{"backup-old", "clients-tryout", "connection-in-the-clear"} {
 		if r := Judge(today, []string{id}, f); len(r.Findings) != 0 || len(r.Unchecked) != 1 {
 			t.Errorf("%s: %+v", id, r)
 		}
+	}
+}
+
+func TestNewestBackups(t *testing.T) {
+	r := Running{Backups: []BackupsAt{{Destination: "near"}, {Destination: "far"}, {Destination: "never"}}}
+	r.Note([]string{"near", "far"}, today.Add(-2*time.Hour))
+	r.Note([]string{"near", "elsewhere"}, today.Add(-time.Hour))
+	r.Note([]string{"near"}, today.Add(-3*time.Hour))
+	if r.Backups[0].Newest != today.Add(-time.Hour) || r.Backups[1].Newest != today.Add(-2*time.Hour) || !r.Backups[2].Newest.IsZero() {
+		t.Errorf("%+v", r.Backups)
 	}
 }

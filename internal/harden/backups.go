@@ -1,0 +1,89 @@
+package harden
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// backupAge is how old the newest backup may be: a day, and the time that making one takes.
+const backupAge = 26 * time.Hour
+
+func backupChecks() []Check {
+	return []Check{
+		{
+			ID: "backup-missing", Severity: High, Title: "No backups are configured",
+			Why: "A database that is lost, or a wrong command, takes every client and person with it.", How: "Name directories in backup.destinations and public keys in backup.recipients, and run `gatehouse backup create` by a schedule. Where the database is backed up by its own means, with secrets.system kept elsewhere, accept this.",
+			Settings: []string{"backup.destinations[].name"}, Reference: "CIS Controls 11.2, NIST SP 800-34 §3.4.1",
+			find: func(f *Facts) (v verdict) {
+				if len(f.like("backup.destinations[].name")) == 0 {
+					v.at("backup.destinations", "names no place")
+				}
+				return v
+			},
+		},
+		{
+			ID: "backup-one-place", Severity: Medium, Title: "Backups are kept in one place",
+			Why: "What destroys that place, or locks it, leaves none.", How: "Add a second one to backup.destinations that does not fail together with the first.",
+			Settings: []string{"backup.destinations[].name"}, Reference: "CIS Controls 11.4",
+			find: func(f *Facts) (v verdict) {
+				if places := f.like("backup.destinations[].name"); len(places) == 1 {
+					v.at("backup.destinations", "names only %s", places[0].Values[0])
+				}
+				return v
+			},
+		},
+		{
+			ID: "backup-beside-data", Severity: High, Title: "Backups are kept beside the data",
+			Why: "The disk that fails takes both.", How: "Name a directory on another machine's disk in backup.destinations[].directory.",
+			Settings: []string{"backup.destinations[].directory", "data_dir"}, Reference: "CIS Controls 11.4",
+			find: func(f *Facts) (v verdict) {
+				data := strings.TrimSuffix(f.text("data_dir"), "/")
+				for _, s := range f.like("backup.destinations[].directory") {
+					if dir := strings.TrimSuffix(s.Values[0], "/"); dir == data || strings.HasPrefix(dir, data+"/") {
+						v.at(s.Key, "is in data_dir")
+					}
+				}
+				return v
+			},
+		},
+		{
+			ID: "backup-old", Severity: High, Source: Server, Title: "The newest good backup is older than a day",
+			Why: "All that was written since is lost with the database.", How: "Look why the schedule of `gatehouse backup create` does not succeed; `gatehouse backup list` says what is where in backup.destinations.",
+			Settings: []string{"backup.destinations[].name"}, Reference: "CIS Controls 11.2",
+			find: backupsOf,
+		},
+	}
+}
+
+func backupsOf(f *Facts) (v verdict) {
+	for _, b := range f.Server.Backups {
+		switch {
+		case b.Unread != "":
+			v.unchecked = "destination " + b.Destination + ": " + b.Unread
+		case b.Newest.IsZero():
+			v.at("destination "+b.Destination, "has no backup that can be restored")
+		case f.Read.Sub(b.Newest) > backupAge:
+			v.at("destination "+b.Destination, "has its newest of %s", b.Newest.UTC().Format(time.RFC3339))
+		}
+	}
+	return v
+}
+
+// BackupsAt is what there is at one destination of backups.
+type BackupsAt struct {
+	// Destination is its name; Newest is when the newest backup that can be restored was begun, zero where there is none.
+	Destination string    `json:"destination"`
+	Newest      time.Time `json:"newest,omitzero"`
+	// Unread says why nobody could look.
+	Unread string `json:"unread,omitempty"`
+}
+
+// Note takes a backup that can be restored from some destinations into account.
+func (r *Running) Note(destinations []string, at time.Time) {
+	for i := range r.Backups {
+		if b := &r.Backups[i]; slices.Contains(destinations, b.Destination) && at.After(b.Newest) {
+			b.Newest = at
+		}
+	}
+}
