@@ -13,7 +13,7 @@ import (
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
-	for _, name := range []string{"README.md", "docs/activity.md", "docs/admin-access.md", "docs/backup.md", "docs/databases.md", "docs/hardening.md", "docs/operating.md", "docs/people.md", "docs/rules.md", "docs/reference/configuration.md"} {
+	for _, name := range []string{"README.md", "docs/activity.md", "docs/admin-access.md", "docs/backup.md", "docs/databases.md", "docs/hardening.md", "docs/high-availability.md", "docs/operating.md", "docs/people.md", "docs/rules.md", "docs/reference/configuration.md"} {
 		text, err := os.ReadFile(filepath.Join("../..", name))
 		if err != nil {
 			t.Fatal(err)

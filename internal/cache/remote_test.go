@@ -351,7 +351,7 @@ func TestForgedValues(t *testing.T) {
 // names are those of the values, without those of probes.
 func names(r *testkit.Redis, prefix string) []string {
 	var found []string
-	for _, line := range strings.Split(r.Do("KEYS "+prefix+":*"), "\r\n") {
+	for line := range strings.SplitSeq(r.Do("KEYS "+prefix+":*"), "\r\n") {
 		if strings.HasPrefix(line, prefix) {
 			found = append(found, line)
 		}

@@ -46,7 +46,7 @@ func TestSharedSessions(t *testing.T) {
 					t.Errorf("(-read +shared)\n%s", diff)
 				}
 			}
-			return uint64(db.Statements() - before)
+			return db.Statements() - before
 		}
 		testkit.Eventually(t, "a server that just started asks nothing", func() bool { return asked(f.replica(t, remote)) == 0 })
 		if n := asked(cold); n != 0 {

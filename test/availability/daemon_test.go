@@ -51,7 +51,8 @@ func (o *output) String() string {
 func owner(t *testing.T, name string) (dir string, as *syscall.SysProcAttr) {
 	t.Helper()
 	as = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	dir, err := os.MkdirTemp("", "gatehouse-availability-") // the test's own directory is below one that others may not enter
+	//nolint:usetesting // the test's own directory is below one that no other user may enter
+	dir, err := os.MkdirTemp("", "gatehouse-availability-")
 	if err != nil {
 		t.Fatal(err)
 	}

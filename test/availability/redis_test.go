@@ -14,6 +14,7 @@ import (
 // S2-33 to S2-35: what servers share is read once by all of them, and Redis may be lost with all that it holds, and come back
 // empty, under load: no request fails, no server is started again, and nobody has to sign in again.
 func TestRedisLost(t *testing.T) {
+	t.Parallel()
 	redis := testkit.StartRedis(t, "--requirepass", "a password of redis")
 	dsn := testkit.Postgres(t)
 	shared := fmt.Sprintf("cache: {redis: {addresses: [%q], password: a password of redis}}\n", redis.Address)
