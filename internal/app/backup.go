@@ -43,6 +43,22 @@ func backupsOf(ctx context.Context, cfg *config.Config, version string) (*backup
 	return b, system, err
 }
 
+// newSchedule makes what makes backups in the server; where no destinations are configured it has none to make.
+func newSchedule(a *App, s shared) (*backup.Schedule, error) {
+	schedule := &backup.Schedule{
+		Store: backup.NewStore(a.databases.byName["management"]), Read: a.databases.read, Tell: a.databases.tellBackup, Holder: s.seals.Server,
+	}
+	if len(a.cfg.Backup.Destinations) == 0 {
+		return schedule, nil
+	}
+	var err error
+	schedule.Backups, err = newBackups(a.cfg, s.system, a.version, a.log)
+	if err == nil {
+		a.metrics.Registry.MustRegister(&backupState{job: polled[backup.Job]{ask: schedule.Store.Last}})
+	}
+	return schedule, err
+}
+
 // BackupOptions say how a backup is made.
 type BackupOptions struct {
 	// Full makes a full one where an incremental would do.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/admin"
+	"github.com/gatehouse-iam/gatehouse/internal/backup"
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
 	"github.com/gatehouse-iam/gatehouse/internal/dataset"
@@ -38,6 +39,7 @@ type features struct {
 	doors     *doors
 	clients   *clients
 	activity  *activityLog
+	schedule  *backup.Schedule
 	guard     *admin.Guard
 	adminKeys *admin.Store
 	remote    *cache.Remote // nil where servers share no cache
@@ -133,12 +135,16 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 	if err != nil {
 		return nil, err
 	}
+	schedule, err := newSchedule(a, s)
+	if err != nil {
+		return nil, err
+	}
 	adminKeys := newAdminKeys(a.databases, s.system)
 	a.registry.Prepare, a.registry.Clear = s.signing.Ensure, doors.book.Clear
 	facts := &hardenFacts{a, s.system, s.seals, clients.store, adminKeys, doors.geo}
 	s.seals.Columns, s.seals.Digests = sealedColumns(s.system), []secret.Digests{client.Keyed(s.hasher)}
 	return &features{
-		seals: s.seals, activity: log, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
+		seals: s.seals, activity: log, schedule: schedule, keys: s.signing, courier: people.courier, people: people, clients: clients, doors: doors,
 		guard: newGuard(a, s, adminKeys, clients.tokens, people.limits), adminKeys: adminKeys,
 		remote:   s.remote,
 		public:   slices.Concat([]public{s.signing}, clients.public(), people.public()),

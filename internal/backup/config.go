@@ -27,6 +27,9 @@ type Config struct {
 	// FullEvery is the age of a full backup at which the next one is full again; those between hold what changed. After 31 of
 	// these a full one is made in any case. Unit: duration. Default: 168h, a week. 0s makes every backup a full one.
 	FullEvery time.Duration `yaml:"full_every" default:"168h" min:"0s" max:"8784h"`
+	// Schedule is when a server makes a backup, as a cron expression in UTC: minute, hour, day of the month, month, day of the week.
+	// Of several servers on the same databases one makes it. Default: none; `gatehouse backup create` is called from outside.
+	Schedule string `yaml:"schedule"`
 	// Keep says which backups `gatehouse backup prune` leaves. What a kept one builds on stays with it.
 	Keep KeepConfig `yaml:"keep"`
 }
@@ -95,6 +98,14 @@ func (c Config) Validate() (faults []error) {
 	}
 	if c.FullEvery < 0 || c.FullEvery > maxFullEvery {
 		bad("full_every: must be from 0s to 8784h, is %s", c.FullEvery)
+	}
+	if c.Schedule != "" {
+		if _, err := parseCron(c.Schedule); err != nil {
+			bad("schedule: %w", err)
+		}
+		if len(c.Destinations) == 0 {
+			bad("schedule: there are no destinations for what it makes")
+		}
 	}
 	for _, err := range c.Keep.validate() {
 		bad("keep.%w", err)

@@ -1,0 +1,82 @@
+package backup_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/backup"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+)
+
+// Of several servers one makes each backup that is due; one that died in the midst is followed by another when its claim has lapsed.
+func TestServersTakeTurns(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		p := newPlace(t)
+		p.Config.Schedule = "0 * * * *"
+		add(t, db, "first", 20)
+		var told atomic.Int64
+		server := func(name string) *backup.Schedule {
+			return &backup.Schedule{
+				Backups: p.Backups, Store: backup.NewStore(db), Read: reading(db), Holder: name,
+				Tell: func(context.Context, *backup.Created, error) error { told.Add(1); return nil },
+			}
+		}
+		all := func(want int64) {
+			t.Helper()
+			var ran atomic.Int64
+			var wg sync.WaitGroup
+			for _, name := range []string{"a", "b", "c"} {
+				wg.Go(func() {
+					did, err := server(name).Once(t.Context())
+					if err != nil {
+						t.Error(err)
+					}
+					if did {
+						ran.Add(1)
+					}
+				})
+			}
+			wg.Wait()
+			if ran.Load() != want {
+				t.Errorf("%d servers made a backup, and not %d", ran.Load(), want)
+			}
+		}
+		all(1)
+		all(0)
+		p.clock.Advance(time.Hour)
+		all(1)
+		if list, err := p.List(t.Context()); err != nil || len(list) != 2 || told.Load() != 2 {
+			t.Errorf("%d backups, %d are told of, %v", len(list), told.Load(), err)
+		}
+		last, err := backup.NewStore(db).Last(t.Context())
+		if err != nil || last.SucceededAt.IsZero() || last.Bytes == 0 || last.Failures != 0 || last.Fault != "" {
+			t.Errorf("%+v %v", last, err)
+		}
+		// One dies: its claim stays.
+		p.clock.Advance(time.Hour)
+		if _, err := db.AllTenants().Exec(t.Context(), `UPDATE backup_job SET due_at = ?, holder = 'dead', held_until = ?`,
+			p.clock.Now().Truncate(time.Hour), p.clock.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		all(0)
+		p.clock.Advance(2 * time.Minute)
+		all(1)
+		// Where nothing can be written, that is known.
+		p.clock.Advance(time.Hour)
+		for _, dir := range p.dirs {
+			if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all(1)
+		if last, err := backup.NewStore(db).Last(t.Context()); err != nil || last.Failures != 1 || last.Fault == "" || last.FailedAt.Before(last.SucceededAt) {
+			t.Errorf("%+v %v", last, err)
+		}
+	})
+}
