@@ -15,7 +15,6 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/oauth/client"
 	"github.com/gatehouse-iam/gatehouse/internal/seal"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
-	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -107,7 +106,7 @@ func newShared(ctx context.Context, a *App) (s shared, err error) {
 	}
 	s.signing = keys.New(keys.Options{
 		Store:  keys.NewStore(a.databases.byName["oauth"], a.databases.feeds["oauth"], s.system.For(forSigningKeys)),
-		Config: withDoorKeys(cfg.Keys, a.doorsOpen()), Tenants: func() []tenant.ID { return a.tenants.List().Present() },
+		Config: withDoorKeys(cfg.Keys, a.doorsOpen()), Tenants: a.keyless,
 		LongestToken: max(cfg.OAuth.Lifespans.AccessToken, cfg.OAuth.Lifespans.IDToken), Now: now, Log: a.log,
 	})
 	return s, nil

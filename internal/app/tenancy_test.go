@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/tenancy"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -253,6 +255,35 @@ func TestATenantLooksLikeItself(t *testing.T) {
 	}
 	if !strings.Contains(styles["Acme Ltd"], "#802020") || strings.Contains(styles["Installation"], "#802020") {
 		t.Error("the stylesheets do not differ by the accent")
+	}
+}
+
+// TestAStartDoesNothingForEachTenant counts what a server asks its databases until it is put together.
+func TestAStartDoesNothingForEachTenant(t *testing.T) {
+	dir := t.TempDir()
+	starts := func() (statements int64) {
+		a := openApp(t, dir, "")
+		defer closeApp(t, a)
+		for _, p := range a.databases.pools {
+			statements += int64(p.db.Statements())
+		}
+		return statements
+	}
+	starts() // with the migrations
+	before := starts()
+	a := openApp(t, dir, "")
+	a.registry.Prepare = nil
+	for i := range 200 {
+		if _, err := a.registry.Create(t.Context(), tenancy.Draft{ID: tenant.ID(fmt.Sprintf("t%d", i)), Hosts: []string{fmt.Sprintf("t%d.example.com", i)}}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ids := a.keyless(); len(ids) != 1 {
+		t.Errorf("keys would be made for %v", ids)
+	}
+	closeApp(t, a)
+	if after := starts(); after != before {
+		t.Errorf("%d statements with 200 tenants, %d without", after, before)
 	}
 }
 

@@ -36,6 +36,17 @@ func (a *App) openTenants(ctx context.Context) error {
 // findTenant finds whose a request on the public listener is.
 func (a *App) findTenant(host, path string) tenant.Found { return a.tenants.List().Find(host, path) }
 
+// keyless are the tenants for which keys are made when the server starts: the others got theirs when they were made, or get them by
+// their first request, so that a start does nothing for each of a thousand tenants.
+func (a *App) keyless() (ids []tenant.ID) {
+	for _, t := range a.tenants.List().All() {
+		if t.Source != tenant.Registered {
+			ids = append(ids, t.ID)
+		}
+	}
+	return ids
+}
+
 // closed tells whether the context's tenant is one of which nothing is served.
 func (a *App) closed(ctx context.Context) bool {
 	id, _ := tenant.From(ctx)
