@@ -37,7 +37,7 @@ var ruleChangeColumns = []column{
 }
 
 var ruleSourceColumns = []column{
-	{title: "NAME", field: "name"}, {title: "STATE", field: "state"}, {title: "RULES", field: "rules"}, {title: "LOADED", field: "loaded_at"},
+	{title: "NAME", field: "name"}, {title: "TENANT", field: "tenant"}, {title: "STATE", field: "state"}, {title: "RULES", field: "rules"}, {title: "LOADED", field: "loaded_at"},
 	{title: "KEPT", field: "kept_at"}, {title: "CHECKED", field: "checked_at"}, {title: "ERROR", field: "error"},
 }
 
@@ -204,6 +204,7 @@ func deleteRules() *cobra.Command {
 func listRuleSources() *cobra.Command {
 	return &cobra.Command{
 		Use: "sources", Short: "List where rules come from, and what is wrong there",
+		Long:    `Lists the sources of the endpoint's tenant and the admin API itself; with a key that is for all tenants, the sources of all.`,
 		Example: "  gatehouse rules sources\n  gatehouse rules sources --format json-pretty", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := newAPI(cmd)

@@ -71,11 +71,11 @@ func (o *Options) reach() Reach {
 	return *o.Reach
 }
 
-// apiSource begins the Source of rules of the admin API.
-const apiSource = "api:"
+// APISource begins the Source of rules of the admin API.
+const APISource = "api:"
 
 // FromAPI reports whether the rule came by the admin API.
-func (r *Rule) FromAPI() bool { return strings.HasPrefix(r.Source, apiSource) }
+func (r *Rule) FromAPI() bool { return strings.HasPrefix(r.Source, APISource) }
 
 // maxAPIWeight bounds the expressions of a pattern of a rule of the API, in instructions of its program: each character of a URL
 // may cost as many.
@@ -85,7 +85,7 @@ const maxAPIWeight = 3000
 func (c *compiler) boundPattern(path string, weight int, foreign bool) {
 	switch {
 	case !c.rule.FromAPI():
-	case foreign && !c.options.Config.Rules.API.Backtracking:
+	case foreign && !c.options.API.Backtracking:
 		c.fault(path, "has an expression that is matched by backtracking (look-around such as (?!…), a reference such as \\1, or a class that is subtracted), which rules of the admin API may not have: "+
 			"write a second rule with a higher priority for what is to be excepted, or set access.rules.api.backtracking")
 	case weight > maxAPIWeight:
@@ -138,7 +138,7 @@ func (c *compiler) boundUpstream(u *url.URL) {
 	host := strings.TrimSuffix(target.Lower(u.Hostname()), ".")
 	bounds := c.options.reach().of(c.rule)
 	if c.rule.FromAPI() {
-		if allowed := c.options.Config.Rules.API.UpstreamHosts; len(allowed) > 0 && !slices.ContainsFunc(allowed, func(of string) bool { return hostAmong(host, of) }) {
+		if allowed := c.options.API.UpstreamHosts; len(allowed) > 0 && !slices.ContainsFunc(allowed, func(of string) bool { return hostAmong(host, of) }) {
 			c.fault("upstream.url", "names the host %q, which is not among those of access.rules.api.upstream_hosts", host)
 			return
 		}

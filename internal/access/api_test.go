@@ -16,26 +16,26 @@ import (
 // given makes a rule one that came by the admin API.
 func given(id string, m Match) Rule {
 	r := openRule(id, m)
-	r.Source = sourceOfSet("default")
+	r.Source = APISource + "default"
 	return r
 }
 
 // What rules of files may, those of the API may not without the operator's word.
 func TestRulesOfTheAPIAreBounded(t *testing.T) {
 	lookAround := Match{URL: "https://h/<(?!admin).*>"}
-	allowed := func(c *Config) { c.Rules.API.Backtracking = true }
+	allowed := func(o *Options) { o.API.Backtracking = true }
 	upstream := func(url string) func(*Rule) { return func(r *Rule) { r.Upstream.URL = url } }
 	settings := func(text string) func(*Rule) {
 		return func(r *Rule) { r.Authenticators[0].Config = json.RawMessage(text) }
 	}
-	few := func(c *Config) { c.Rules.API.UpstreamHosts = []string{"*.acme.svc", "**.example.com", "backend"} }
-	public := func(c *Config) {
-		c.Rules.API.Upstreams = fetch.BoundsConfig{DisallowPrivateIPRanges: true, Networks: []string{"10.1.0.0/16"}}
+	few := func(o *Options) { o.API.UpstreamHosts = []string{"*.acme.svc", "**.example.com", "backend"} }
+	public := func(o *Options) {
+		o.API.Upstreams = fetch.BoundsConfig{DisallowPrivateIPRanges: true, Networks: []string{"10.1.0.0/16"}}
 	}
 	for name, c := range map[string]struct {
 		match  Match
 		change func(*Rule)
-		config func(*Config)
+		config func(*Options)
 		file   bool   // also refused for rules of files
 		want   string // of the fault; "" where there is none
 	}{
@@ -65,17 +65,17 @@ func TestRulesOfTheAPIAreBounded(t *testing.T) {
 		"a file for errors":  {change: func(r *Rule) { r.Errors = []ErrorHandler{{"redirect", json.RawMessage(`{"to":"file:///a"}`)}} }, file: true, want: "config.to: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := DefaultConfig()
-			if c.config != nil {
-				c.config(&config)
-			}
-			if faults := config.Validate(); len(faults) > 0 {
-				t.Fatal(faults)
-			}
-			kinds := coreKinds()
-			kinds.Authenticators["noop"] = func(Settings) (Authenticator, error) { return fixedAuthenticator{}, nil }
-			reach := config.Rules.API.NewReach(false, nil)
-			e := NewEngine(Options{Kinds: kinds, Config: config, Reach: &reach})
+			e := coreEngine(func(o *Options) {
+				if c.config != nil {
+					c.config(o)
+				}
+				if faults := o.API.Validate(); len(faults) > 0 {
+					t.Fatal(faults)
+				}
+				o.Kinds.Authenticators["noop"] = func(Settings) (Authenticator, error) { return fixedAuthenticator{}, nil }
+				reach := o.API.NewReach(false, nil)
+				o.Reach = &reach
+			})
 			if c.match.URL+c.match.Path == "" {
 				c.match.URL = "https://h/a"
 			}
@@ -125,7 +125,7 @@ const slowly = "<(?!z)(a+)+(?!)>"
 // An expression without end is its rule's own misfortune: other tenants' requests do not wait for it, and rules of a higher
 // priority are found.
 func TestSlowExpressionsAreTheirRulesOwn(t *testing.T) {
-	e := coreEngine(func(c *Config) { c.Rules.API.Backtracking = true })
+	e := coreEngine(func(o *Options) { o.API.Backtracking = true })
 	of := func(id tenant.ID, priority int, r Rule) Rule {
 		r.Tenant, r.Priority = id, priority
 		return r

@@ -100,7 +100,7 @@ func compile(ctx context.Context, o *Options, rules []Rule, before handlers) (*r
 		c.conflicts(ctx, set, all)
 	}
 	if err = ctx.Err(); err == nil {
-		err = c.faults.errOrNil()
+		err = c.faults.ErrOrNil()
 	}
 	if err != nil {
 		c.made.closeWithout(before)

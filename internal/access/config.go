@@ -17,8 +17,6 @@ import (
 // Config says how requests to applications are let through or turned away. Keys that Ory Oathkeeper has too have its
 // names.
 type Config struct {
-	// Where rules are read.
-	Rules SourcesConfig `yaml:"rules"`
 	// How the expressions in < > of rules are read, as in Oathkeeper: regexp or glob.
 	MatchingStrategy string `yaml:"matching_strategy" default:"regexp" enum:"regexp,glob"`
 	// What happens to rules of equal priority that both match some request: refuse names them when they are loaded; error
@@ -116,7 +114,7 @@ func (c Config) patience() time.Duration { return cmp.Or(c.DecisionTimeout, defa
 // DefaultConfig has no rules and lets nobody through.
 func DefaultConfig() Config {
 	return Config{
-		Rules: DefaultSourcesConfig(), MatchingStrategy: "regexp", Conflicts: "refuse", Unnormalized: "refuse",
+		MatchingStrategy: "regexp", Conflicts: "refuse", Unnormalized: "refuse",
 		DecisionTimeout: defaultDecisionTimeout, Errors: ErrorsConfig{Fallback: []string{ErrorJSON}},
 	}
 }
@@ -125,9 +123,6 @@ func DefaultConfig() Config {
 // settings is found out when rules are loaded.
 func (c Config) Validate() []error {
 	var faults []error
-	for _, err := range c.Rules.Validate() {
-		faults = append(faults, fmt.Errorf("rules.%w", err))
-	}
 	for _, err := range c.Outgoing.Validate() {
 		faults = append(faults, fmt.Errorf("outgoing.%w", err))
 	}

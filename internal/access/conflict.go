@@ -359,7 +359,7 @@ func (c *compiled) name() string {
 }
 
 func (c conflict) report() Conflict {
-	return Conflict{A: c.a.rule.name(), B: c.b.rule.name(), Request: c.request, tenant: c.a.rule.tenant}
+	return Conflict{A: c.a.rule.name(), B: c.b.rule.name(), Request: c.request, Tenant: c.a.rule.tenant}
 }
 
 // faults refuse the pairs: each names both rules, and a request that both match.

@@ -146,7 +146,7 @@ func TestUndecidedByEffort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Conflict{{A: "a", B: "b", tenant: tenant.Default}}, report.Undecided, cmp.AllowUnexported(Conflict{})); diff != "" {
+	if diff := cmp.Diff([]Conflict{{A: "a", B: "b", Tenant: tenant.Default}}, report.Undecided); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -207,7 +207,7 @@ func TestTenantsAreApart(t *testing.T) {
 		"by header":                {match: Match{URL: "https://<[^/]+>/<.*>", Headers: map[string]string{"X-Evil": "1"}}},
 		"by look-around elsewhere": {match: Match{URL: "https://evil.example.com/<(?!a).*>"}, apart: true},
 	} {
-		for _, config := range []func(*Config){func(*Config) {}, useBoth} {
+		for _, config := range []func(*Options){func(*Options) {}, useBoth} {
 			high := openRule("high", c.match)
 			high.Tenant, high.Priority = "evil", 100
 			for _, rules := range [][]Rule{{low, high}, {high, low}} {
@@ -219,10 +219,10 @@ func TestTenantsAreApart(t *testing.T) {
 				if errors.As(err, &faults); c.apart {
 					continue
 				}
-				if len(faults) != 2 || faults.by("evil").Error() == "" || faults.by("acme").Error() == "" {
+				if len(faults) != 2 || faults.By("evil").Error() == "" || faults.By("acme").Error() == "" {
 					t.Errorf("%s: %v", name, err)
 				}
-				if told := faults.by("evil").Error(); strings.Contains(told, "low") || strings.Contains(told, "victim") || strings.Contains(told, "acme") || strings.Contains(told, "secret") {
+				if told := faults.By("evil").Error(); strings.Contains(told, "low") || strings.Contains(told, "victim") || strings.Contains(told, "acme") || strings.Contains(told, "secret") {
 					t.Errorf("%s: the writer is told %s", name, told)
 				}
 			}

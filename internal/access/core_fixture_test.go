@@ -117,15 +117,15 @@ func coreKinds() Kinds {
 	}
 }
 
-func coreEngine(change ...func(*Config)) *Engine {
-	c := DefaultConfig()
+func coreEngine(change ...func(*Options)) *Engine {
+	o := Options{Kinds: coreKinds(), Config: DefaultConfig(), Now: func() time.Time { return time.Unix(0, 0) }}
 	for _, f := range change {
-		f(&c)
+		f(&o)
 	}
-	return NewEngine(Options{Kinds: coreKinds(), Config: c, Now: func() time.Time { return time.Unix(0, 0) }})
+	return NewEngine(o)
 }
 
-func useBoth(c *Config) { c.Conflicts = "error" }
+func useBoth(o *Options) { o.Config.Conflicts = "error" }
 
 // openRule is a rule that lets all pass.
 func openRule(id string, m Match) Rule {

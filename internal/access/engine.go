@@ -14,6 +14,8 @@ type Options struct {
 	Kinds Kinds
 	// Config says how patterns are read, which handlers may be used and how they are set.
 	Config Config
+	// API bounds what rules of the admin API can do.
+	API APIConfig
 	// Reach says where the proxy connects. Nil means everywhere but to metadata services of clouds.
 	Reach *Reach
 	// Now is the clock.
@@ -68,13 +70,13 @@ func (e *Engine) Load(ctx context.Context, rules []Rule) (*Report, error) {
 	}
 	e.loaded.Store(set)
 	before.handlers.closeWithout(set.handlers)
-	e.options.Log.Log(ctx, newsOf(len(before.rules), len(set.rules)), "access rules are in force", "rules", len(set.rules), "conflicts", len(set.report.Conflicts), "undecided", len(set.report.Undecided))
+	e.options.Log.Log(ctx, NewsOf(len(before.rules), len(set.rules)), "access rules are in force", "rules", len(set.rules), "conflicts", len(set.report.Conflicts), "undecided", len(set.report.Undecided))
 	return &set.report, nil
 }
 
-// newsOf is how much it matters that so many rules took the place of others: that there are none still, as on servers that have no
+// NewsOf is how much it matters that so many rules took the place of others: that there are none still, as on servers that have no
 // doors, is no news.
-func newsOf(before, after int) slog.Level {
+func NewsOf(before, after int) slog.Level {
 	if before == 0 && after == 0 {
 		return slog.LevelDebug
 	}

@@ -45,7 +45,8 @@ type Conflict struct {
 	// Request is one that both match, such as "GET https://example.com/a"; empty where none was found.
 	Request string `json:"request,omitempty"`
 
-	tenant tenant.ID // whose rules they are
+	// Tenant is whose rules they are.
+	Tenant tenant.ID `json:"-"`
 }
 
 func (c *compiled) report() RuleReport {

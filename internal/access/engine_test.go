@@ -100,7 +100,10 @@ func TestPriorities(t *testing.T) {
 
 // A set with a fault is refused whole, with every fault, and the last good one stays in force.
 func TestABadSetIsRefusedWhole(t *testing.T) {
-	e := coreEngine(func(c *Config) { off := false; c.Authorizers = map[string]HandlerConfig{"deny": {Enabled: &off}} })
+	e := coreEngine(func(o *Options) {
+		off := false
+		o.Config.Authorizers = map[string]HandlerConfig{"deny": {Enabled: &off}}
+	})
 	loadRules(t, e, openRule("good", Match{URL: "http://h/<.*>"}))
 	bad := func(id string, change func(*Rule)) Rule {
 		r := openRule(id, Match{URL: "http://bad/" + id})

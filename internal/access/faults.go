@@ -34,8 +34,8 @@ func (f Fault) Error() string {
 	return b.String()
 }
 
-// brief is Error without the source.
-func (f Fault) brief() string {
+// Brief is Error without the source.
+func (f Fault) Brief() string {
 	f.Source = ""
 	return f.Error()
 }
@@ -59,13 +59,13 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// by gives those of a tenant's rules, and those that are nobody's.
-func (f Faults) by(id tenant.ID) Faults {
+// By gives those of a tenant's rules, and those that are nobody's.
+func (f Faults) By(id tenant.ID) Faults {
 	return slices.DeleteFunc(slices.Clone(f), func(one Fault) bool { return one.Tenant != "" && one.Tenant != id })
 }
 
-// errOrNil keeps an empty list from being an error.
-func (f Faults) errOrNil() error {
+// ErrOrNil keeps an empty list from being an error.
+func (f Faults) ErrOrNil() error {
 	if len(f) == 0 {
 		return nil
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -201,6 +203,21 @@ func TestACheckChangesNothing(t *testing.T) {
 		t.Errorf("%v; in force are %q", answer, ids(a.engine))
 	}
 	a.want(409, "POST", "/admin/rules/check?set=other", rulesText("a"))
+}
+
+// Who may act for every tenant sees the sources of all, anybody else those of the tenant.
+func TestSourcesOfAllAreForWhoActsForAll(t *testing.T) {
+	c := fast(inline(rulesText("file")))
+	c.Sources = []SourceConfig{{URL: inline("[]"), Tenant: "acme"}}
+	b, e, _ := bookOf(t, c)
+	a := &Admin{Book: b, Engine: e}
+	for everywhere, want := range map[bool]int{false: 1, true: 2} {
+		ctx := actor.With(tenant.With(t.Context(), "acme"), actor.Actor{Kind: actor.AdminKey, Everywhere: everywhere})
+		list, err := a.status(ctx, struct{}{})
+		if err != nil || len(list) != want || list[want-1].Tenant != "acme" {
+			t.Errorf("%t: %+v, %v", everywhere, list, err)
+		}
+	}
 }
 
 func TestSourcesAreShown(t *testing.T) {

@@ -98,7 +98,7 @@ func (a *Admin) test(ctx context.Context, in testIn) (verdict, error) {
 		v.Who = d.Principal.Subject
 	}
 	if d.Allowed() {
-		v.To = d.shown(r)
+		v.To = shown(d, r)
 	}
 	return v, nil
 }
@@ -170,7 +170,7 @@ func (t trial) header(sessionCookie string) (Header, error) {
 }
 
 // shown is what the rule's upstream would get of the request: where it goes, and the fields that the mutators set.
-func (d *Decision) shown(r *Request) *tryUpstream {
+func shown(d *Decision, r *Request) *tryUpstream {
 	up := &tryUpstream{Headers: map[string]string{}}
 	if d.Rule.Upstream.URL != "" {
 		to := d.UpstreamURL(r.Target)

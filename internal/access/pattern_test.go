@@ -65,7 +65,7 @@ func TestPatterns(t *testing.T) {
 		{"glob", "http://<**>.example.com/<**>", "http://a.b.example.com/foo", []string{}},
 	} {
 		t.Run(c.strategy+" "+c.pattern+" "+c.url, func(t *testing.T) {
-			e := coreEngine(func(o *Config) { o.MatchingStrategy = c.strategy })
+			e := coreEngine(func(o *Options) { o.Config.MatchingStrategy = c.strategy })
 			loadRules(t, e, openRule("it", Match{URL: c.pattern}))
 			d := e.Decide(t.Context(), requestFor(t, "GET", c.url))
 			if c.groups == nil {

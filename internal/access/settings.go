@@ -71,7 +71,7 @@ func (s Settings) Decode(v any) error {
 	checkForm("", tree, reflect.TypeOf(v).Elem(), func(path, message string) {
 		faults = append(faults, Fault{Path: path, Message: message})
 	})
-	if err := faults.errOrNil(); err != nil {
+	if err := faults.ErrOrNil(); err != nil {
 		return err
 	}
 	return json.Unmarshal(s.raw, v)

@@ -187,7 +187,7 @@ func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change,
 			return nil, err
 		}
 		if written {
-			done.Notes = report.notes(ctx, done)
+			done.Notes = notes(ctx, report, done)
 			b.check(ctx, b.api)
 			b.checkForce(done)
 			return done, nil
@@ -230,7 +230,7 @@ func (b *Rulebook) compile(ctx context.Context, rules []Rule) (*Report, error) {
 	report, err := b.engine.Check(ctx, all)
 	if faults, ok := errors.AsType[Faults](err); ok {
 		id, _ := tenant.From(ctx)
-		if own := faults.by(id); len(own) > 0 {
+		if own := faults.By(id); len(own) > 0 {
 			return nil, refusal(own)
 		}
 		return nil, errOthers.Because(faults)
@@ -301,7 +301,7 @@ func etagOf(rules []storedRule) string {
 }
 
 // notes says what an operator should know of the rules of a change; nothing where they are refused.
-func (r *Report) notes(ctx context.Context, done *RuleChange) (notes []string) {
+func notes(ctx context.Context, r *Report, done *RuleChange) (list []string) {
 	if r == nil {
 		return nil
 	}
@@ -311,18 +311,18 @@ func (r *Report) notes(ctx context.Context, done *RuleChange) (notes []string) {
 			continue
 		}
 		if one.Scanned {
-			notes = append(notes, "rule "+one.ID+": "+one.Cost)
+			list = append(list, "rule "+one.ID+": "+one.Cost)
 		}
 		for _, warning := range one.Warnings {
-			notes = append(notes, "rule "+one.ID+": "+warning)
+			list = append(list, "rule "+one.ID+": "+warning)
 		}
 	}
 	for _, pair := range r.Undecided {
-		if pair.tenant == id {
-			notes = append(notes, fmt.Sprintf("rules %s and %s: whether a request can match both could not be found out; one that does is answered with 500", pair.A, pair.B))
+		if pair.Tenant == id {
+			list = append(list, fmt.Sprintf("rules %s and %s: whether a request can match both could not be found out; one that does is answered with 500", pair.A, pair.B))
 		}
 	}
-	return notes
+	return list
 }
 
 // Precondition is what a change demands of what is there (RFC 9110 §13.1).

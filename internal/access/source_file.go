@@ -92,7 +92,7 @@ func (f *fileReader) take(states []fileState) ([]Rule, error) {
 		_, _ = fmt.Fprintf(sum, "%q %d\n", s.path, len(text)) // a hash takes everything
 		_, _ = sum.Write(text)
 		some, err := parseDocument(text, f.nameOf(s))
-		if err := faults.add(err); err != nil {
+		if err := add(&faults, err); err != nil {
 			return nil, err
 		}
 		rules = append(rules, some...)
@@ -110,7 +110,7 @@ func (f *fileReader) take(states []fileState) ([]Rule, error) {
 	if again {
 		return nil, errUnchanged // touched, not changed
 	}
-	return rules, faults.errOrNil()
+	return rules, faults.ErrOrNil()
 }
 
 // nameOf is the source that the rules of a file name.

@@ -33,8 +33,9 @@ func (sourceTeller) Mutate(_ context.Context, _ *Request, p *Principal) error {
 	return nil
 }
 
-func sourceEngine() *Engine {
+func sourceEngine(bounds ...APIConfig) *Engine {
 	return NewEngine(Options{
+		API: append(bounds, APIConfig{})[0],
 		Kinds: Kinds{
 			Authenticators: map[string]Kind[Authenticator]{"noop": func(Settings) (Authenticator, error) { return sourceNobody{}, nil }},
 			Authorizers:    map[string]Kind[Authorizer]{"allow": func(Settings) (Authorizer, error) { return sourceNobody{}, nil }},

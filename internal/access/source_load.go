@@ -98,7 +98,7 @@ func (b *Rulebook) accept(ctx context.Context, s *source) {
 	before := len(s.accepted)
 	s.accepted, s.inForce, s.offered, s.fresh, s.wrong, s.changed = s.offered, true, nil, false, nil, b.now()
 	s.unkept, s.said, s.backup, s.keptAt = s.said, nil, nil, time.Time{}
-	b.log.Log(ctx, newsOf(before, len(s.accepted)), "access rules loaded", "source", s.name, "rules", len(s.accepted))
+	b.log.Log(ctx, NewsOf(before, len(s.accepted)), "access rules loaded", "source", s.name, "rules", len(s.accepted))
 }
 
 // blame tells the sources why their rules could not be loaded: each what is wrong with its own. s changed last; it is told
@@ -114,18 +114,18 @@ func (b *Rulebook) blame(ctx context.Context, s *source, err error) {
 		if one == s || !one.fresh || one.inForce {
 			continue
 		}
-		if own := faults.of(one); len(own) > 0 {
+		if own := one.own(faults); len(own) > 0 {
 			b.refuse(ctx, one, own)
 			known = true
 		}
 	}
-	if !known || len(faults.of(s)) > 0 {
+	if !known || len(s.own(faults)) > 0 {
 		b.refuse(ctx, s, err)
 	}
 }
 
-// of gives the faults of a source's own rules.
-func (f Faults) of(s *source) (own Faults) {
+// own gives the faults of the source's own rules.
+func (s *source) own(f Faults) (own Faults) {
 	for _, one := range f {
 		for i := range s.offered {
 			if r := &s.offered[i]; r.Source == one.Source && r.Tenant == one.Tenant && r.ID == one.Rule {
@@ -138,9 +138,9 @@ func (f Faults) of(s *source) (own Faults) {
 }
 
 // add takes over what err says, where it is Faults; else it gives err back.
-func (f *Faults) add(err error) error {
+func add(to *Faults, err error) error {
 	if more, ok := errors.AsType[Faults](err); ok {
-		*f = append(*f, more...)
+		*to = append(*to, more...)
 		return nil
 	}
 	return err

@@ -110,9 +110,9 @@ func (s *source) warning() string {
 	case s.silent != nil:
 		why = "cannot be read: " + s.silent.Error()
 	case refused && len(faults) > 1:
-		why = fmt.Sprintf("refused: %s (and %d more)", faults[0].brief(), len(faults)-1)
+		why = fmt.Sprintf("refused: %s (and %d more)", faults[0].Brief(), len(faults)-1)
 	case refused && len(faults) == 1:
-		why = "refused: " + faults[0].brief()
+		why = "refused: " + faults[0].Brief()
 	case errors.Is(s.wrong, errWaits):
 		why = s.wrong.Error()
 	case s.wrong != nil:

@@ -51,7 +51,7 @@ type snapshot struct {
 }
 
 // sourceOfSet is what rules of the admin API name as their source.
-func sourceOfSet(set string) string { return apiSource + set }
+func sourceOfSet(set string) string { return APISource + set }
 
 // revision counts the changes of the rules: one statement.
 func (s *Store) revision(ctx context.Context) (n int64, err error) {

@@ -458,8 +458,7 @@ func TestStoredRulesThatBreakTheSettings(t *testing.T) {
 	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
 	ring := testkit.Ring(t)
 	server := func(c APIConfig) *Rulebook {
-		e := sourceEngine()
-		e.options.Config.Rules.API = c
+		e := sourceEngine(c)
 		b, err := NewRulebook(RulebookOptions{
 			Engine: e, Config: fast(), Store: NewStore(db, feed, ring, (&testkit.Clock{}).Now), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		})

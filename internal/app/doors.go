@@ -76,7 +76,7 @@ func newDoors(a *App, o doorOptions) (*doors, error) {
 		return nil, err
 	}
 	kinds.Authenticators = a.onlyWhileServed(kinds.Authenticators)
-	d.engine = access.NewEngine(access.Options{Config: cfg.Config, Now: now, Log: a.log, Kinds: kinds, Reach: reachOf(a.cfg)})
+	d.engine = access.NewEngine(access.Options{Config: cfg.Config, API: cfg.Rules.API, Now: now, Log: a.log, Kinds: kinds, Reach: reachOf(a.cfg)})
 	management := a.databases.byName["management"]
 	d.book, err = access.NewRulebook(access.RulebookOptions{
 		Engine: d.engine, Config: cfg.Rules, Now: now, Log: a.log,

@@ -53,7 +53,7 @@ func CheckRules(ctx context.Context, cfg *config.Config, documents []RuleDocumen
 	if err != nil {
 		return 0, nil, err
 	}
-	engine := access.NewEngine(access.Options{Config: cfg.Access.Config, Now: now, Log: log, Kinds: kinds, Reach: reachOf(cfg)})
+	engine := access.NewEngine(access.Options{Config: cfg.Access.Config, API: cfg.Access.Rules.API, Now: now, Log: log, Kinds: kinds, Reach: reachOf(cfg)})
 	report, err := engine.Check(ctx, all)
 	if err != nil {
 		return 0, nil, err

@@ -63,6 +63,9 @@ func (c *Config) checkDoors(faults *Faults) {
 
 // Access gathers what the doors to applications read.
 type Access struct {
+	// Rules says where rules are read.
+	Rules access.SourcesConfig `yaml:"rules"`
+
 	access.Config `yaml:",inline"`
 
 	// Upstream says how the proxy reaches applications.
@@ -75,7 +78,7 @@ type Access struct {
 
 func defaultAccess() Access {
 	return Access{
-		Config: access.DefaultConfig(), Upstream: door.DefaultUpstreamConfig(), GeoIP: authz.DefaultGeoConfig(), Events: flow.DefaultConfig(),
+		Rules: access.DefaultSourcesConfig(), Config: access.DefaultConfig(), Upstream: door.DefaultUpstreamConfig(), GeoIP: authz.DefaultGeoConfig(), Events: flow.DefaultConfig(),
 	}
 }
 
@@ -85,7 +88,7 @@ func (a Access) Validate() []error {
 	for _, part := range []struct {
 		name   string
 		faults []error
-	}{{"upstream", a.Upstream.Validate()}, {"geoip", a.GeoIP.Validate()}, {"events", a.Events.Validate()}} {
+	}{{"rules", a.Rules.Validate()}, {"upstream", a.Upstream.Validate()}, {"geoip", a.GeoIP.Validate()}, {"events", a.Events.Validate()}} {
 		for _, err := range part.faults {
 			faults = append(faults, fmt.Errorf("%s.%w", part.name, err))
 		}
