@@ -1,8 +1,8 @@
 // Package access decides whether a request to an application is let through, by rules in the format of Ory Oathkeeper.
 //
-// It owns the rules: their format, where they come from, the index that finds the one for a request, the order of their
-// stages, and the table access_rule. It does not own what the stages do: authenticators, authorizers and mutators are the
-// packages below it, and app hands them in as Kinds.
+// It owns the rules: their format, the index that finds the one for a request, and the order of their stages. It does not own what
+// the stages do: authenticators, authorizers and mutators are packages below it, and app hands them in as Kinds. Neither does
+// it own where rules come from (package rulebook), how requests come in (door), and how they are read (target).
 //
 // A decision goes one way, and whatever fails on it turns the request away:
 //
@@ -17,6 +17,4 @@
 // and expressions are only the last check of the few that are left. What is looked up is never narrower than the pattern.
 // Among the rules that match, the highest priority wins; two of the same are refused when they are loaded, by going through
 // both patterns at once (overlap), with a request that both match. Two of different tenants are refused whatever their priorities.
-//
-// It also owns the table access_rule_copy: what remote sources said last, for starts without them.
 package access

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access/extauthz"
 	"github.com/gatehouse-iam/gatehouse/internal/access/mutate"
 	"github.com/gatehouse-iam/gatehouse/internal/access/policy"
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
@@ -29,11 +30,11 @@ import (
 // doors are the features that let requests to applications through or turn them away.
 type doors struct {
 	engine  *access.Engine
-	book    *access.Rulebook
+	book    *rulebook.Book
 	geo     *authz.Geo
 	events  *flow.Flow
 	store   *flow.Store
-	admin   *access.Admin
+	admin   *rulebook.Admin
 	metrics *doorMetrics
 }
 
@@ -78,16 +79,16 @@ func newDoors(a *App, o doorOptions) (*doors, error) {
 	kinds.Authenticators = a.onlyWhileServed(kinds.Authenticators)
 	d.engine = access.NewEngine(access.Options{Config: cfg.Config, API: cfg.Rules.API, Now: now, Log: a.log, Kinds: kinds, Reach: reachOf(a.cfg)})
 	management := a.databases.byName["management"]
-	d.book, err = access.NewRulebook(access.RulebookOptions{
+	d.book, err = rulebook.New(rulebook.Options{
 		Engine: d.engine, Config: cfg.Rules, Now: now, Log: a.log,
-		Store: access.NewStore(management, a.databases.feeds["management"], o.system.For(forRules), now),
+		Store: rulebook.NewStore(management, a.databases.feeds["management"], o.system.For(forRules), now),
 	})
 	if err != nil {
 		return nil, err
 	}
 	d.store = flow.NewStore(a.databases.byName["flow"], cfg.Events.Retention)
 	d.events = flow.New(flow.Options{Config: cfg.Events, Store: d.store, Chance: rand.Float64, Log: a.log})
-	d.admin = &access.Admin{Book: d.book, Engine: d.engine, SessionCookie: a.cfg.Session.Cookie.Name}
+	d.admin = &rulebook.Admin{Book: d.book, Engine: d.engine, SessionCookie: a.cfg.Session.Cookie.Name}
 	a.measureDoors(d)
 	return d, nil
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 )
 
@@ -69,7 +69,7 @@ func (s doorState) Collect(to chan<- prometheus.Metric) {
 	for _, source := range s.book.Status() {
 		gauge(rulesDesc, float64(source.Rules), source.Name)
 		ok := 0.0
-		if source.State == access.SourceLoaded {
+		if source.State == rulebook.SourceLoaded {
 			ok = 1
 		}
 		gauge(sourceDesc, ok, source.Name)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook"
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
@@ -54,7 +54,7 @@ func (d *databases) sealing() map[string]*sqldb.DB {
 // sealedColumns is every column that holds sealed values, but for those of package seal itself. A column that migrations call
 // {{sealed}} and that is not here fails a test: what it holds would be lost when a secret goes.
 func sealedColumns(system *secret.Ring) []secret.Column {
-	return append(access.Sealed(system.For(forRules)),
+	return append(rulebook.Sealed(system.For(forRules)),
 		keys.Sealed(system.For(forSigningKeys)),
 		identity.Sealed(system.For(forCredentials)),
 		courier.Sealed(system.For(forMessages)),

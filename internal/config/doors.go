@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/authz"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -63,8 +64,8 @@ func (c *Config) checkDoors(faults *Faults) {
 
 // Access gathers what the doors to applications read.
 type Access struct {
-	// Rules says where rules are read.
-	Rules access.SourcesConfig `yaml:"rules"`
+	// Where rules are read.
+	Rules rulebook.Config `yaml:"rules"`
 
 	access.Config `yaml:",inline"`
 
@@ -78,7 +79,7 @@ type Access struct {
 
 func defaultAccess() Access {
 	return Access{
-		Rules: access.DefaultSourcesConfig(), Config: access.DefaultConfig(), Upstream: door.DefaultUpstreamConfig(), GeoIP: authz.DefaultGeoConfig(), Events: flow.DefaultConfig(),
+		Rules: rulebook.DefaultConfig(), Config: access.DefaultConfig(), Upstream: door.DefaultUpstreamConfig(), GeoIP: authz.DefaultGeoConfig(), Events: flow.DefaultConfig(),
 	}
 }
 

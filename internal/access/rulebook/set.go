@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -31,7 +32,7 @@ func (s *snapshot) of(ctx context.Context) *tenantRules {
 }
 
 // all gives every tenant's rules.
-func (t *tenantRules) all() []Rule {
+func (t *tenantRules) all() []access.Rule {
 	own := slices.SortedFunc(maps.Values(t.rules), storedRule.compare)
 	return (&snapshot{rules: append(slices.Clone(t.others), own...)}).all()
 }
@@ -70,7 +71,7 @@ func (t *tenantRules) end(set string) (end int64) {
 }
 
 // put writes a rule, unless it is there already as it is.
-func (t *tenantRules) put(next storedRule, c *change, done *RuleChange) error {
+func (t *tenantRules) put(next storedRule, c *change, done *Change) error {
 	id := next.rule.ID
 	old, exists := t.rules[id]
 	switch {
@@ -93,11 +94,11 @@ func (t *tenantRules) put(next storedRule, c *change, done *RuleChange) error {
 }
 
 func inOtherSet(old *storedRule) error {
-	return ErrRuleExists.Withf("The id %q belongs to a rule of the set %q: delete that one first, or write it there.", old.rule.ID, old.set)
+	return ErrExists.Withf("The id %q belongs to a rule of the set %q: delete that one first, or write it there.", old.rule.ID, old.set)
 }
 
 // drop removes a rule.
-func (t *tenantRules) drop(id string, c *change, done *RuleChange) {
+func (t *tenantRules) drop(id string, c *change, done *Change) {
 	delete(t.rules, id)
 	c.remove = append(c.remove, id)
 	done.Removed = append(done.Removed, id)

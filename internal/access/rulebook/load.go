@@ -1,15 +1,17 @@
-package access
+package rulebook
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 )
 
 // load brings what the sources have into force: all that is new if that is possible, else what s has, and then what the others
 // have, each if it fits to what is in force. The lock is held.
-func (b *Rulebook) load(ctx context.Context, s *source) {
+func (b *Book) load(ctx context.Context, s *source) {
 	everything, complete := b.compose(func(*source) bool { return true })
 	if !complete {
 		return // rules are only good together: one that refuses may be in what is missing
@@ -48,7 +50,7 @@ func (b *Rulebook) load(ctx context.Context, s *source) {
 }
 
 // settle notes what was loaded: the newest rules of those that newest names, of the others what compose takes.
-func (b *Rulebook) settle(ctx context.Context, newest func(*source) bool) {
+func (b *Book) settle(ctx context.Context, newest func(*source) bool) {
 	for _, s := range b.sources {
 		if newest(s) {
 			b.accept(ctx, s)
@@ -59,7 +61,7 @@ func (b *Rulebook) settle(ctx context.Context, newest func(*source) bool) {
 
 // pending gives s and the other sources that have rules which are not in force; nothing where s is the only one, whose rules have
 // been tried already.
-func (b *Rulebook) pending(s *source) []*source {
+func (b *Book) pending(s *source) []*source {
 	list := []*source{s}
 	for _, one := range b.sources {
 		if one != s && one.fresh {
@@ -74,7 +76,7 @@ func (b *Rulebook) pending(s *source) []*source {
 
 // compose puts together the rules of all sources: the newest of those that newest names, of the others what is in force, else
 // what was kept of them. It says whether every source has some.
-func (b *Rulebook) compose(newest func(*source) bool) (rules []Rule, complete bool) {
+func (b *Book) compose(newest func(*source) bool) (rules []access.Rule, complete bool) {
 	for _, s := range b.sources {
 		switch {
 		case newest(s) && s.fresh:
@@ -91,20 +93,20 @@ func (b *Rulebook) compose(newest func(*source) bool) (rules []Rule, complete bo
 }
 
 // accept notes that what a source offered is in force.
-func (b *Rulebook) accept(ctx context.Context, s *source) {
+func (b *Book) accept(ctx context.Context, s *source) {
 	if !s.fresh {
 		return
 	}
 	before := len(s.accepted)
 	s.accepted, s.inForce, s.offered, s.fresh, s.wrong, s.changed = s.offered, true, nil, false, nil, b.now()
 	s.unkept, s.said, s.backup, s.keptAt = s.said, nil, nil, time.Time{}
-	b.log.Log(ctx, NewsOf(before, len(s.accepted)), "access rules loaded", "source", s.name, "rules", len(s.accepted))
+	b.log.Log(ctx, access.NewsOf(before, len(s.accepted)), "access rules loaded", "source", s.name, "rules", len(s.accepted))
 }
 
 // blame tells the sources why their rules could not be loaded: each what is wrong with its own. s changed last; it is told
 // everything where nobody else is to blame.
-func (b *Rulebook) blame(ctx context.Context, s *source, err error) {
-	faults, ok := errors.AsType[Faults](err)
+func (b *Book) blame(ctx context.Context, s *source, err error) {
+	faults, ok := errors.AsType[access.Faults](err)
 	if !ok {
 		b.refuse(ctx, s, err)
 		return
@@ -125,7 +127,7 @@ func (b *Rulebook) blame(ctx context.Context, s *source, err error) {
 }
 
 // own gives the faults of the source's own rules.
-func (s *source) own(f Faults) (own Faults) {
+func (s *source) own(f access.Faults) (own access.Faults) {
 	for _, one := range f {
 		for i := range s.offered {
 			if r := &s.offered[i]; r.Source == one.Source && r.Tenant == one.Tenant && r.ID == one.Rule {
@@ -138,8 +140,8 @@ func (s *source) own(f Faults) (own Faults) {
 }
 
 // add takes over what err says, where it is Faults; else it gives err back.
-func add(to *Faults, err error) error {
-	if more, ok := errors.AsType[Faults](err); ok {
+func add(to *access.Faults, err error) error {
+	if more, ok := errors.AsType[access.Faults](err); ok {
 		*to = append(*to, more...)
 		return nil
 	}
@@ -147,14 +149,14 @@ func add(to *Faults, err error) error {
 }
 
 // refuse notes why what a source has is not in force. The log is told once.
-func (b *Rulebook) refuse(ctx context.Context, s *source, why error) {
+func (b *Book) refuse(ctx context.Context, s *source, why error) {
 	again := s.wrong != nil && s.wrong.Error() == why.Error()
 	s.wrong = why
 	if again {
 		return
 	}
 	s.refusals++
-	if faults, ok := errors.AsType[Faults](why); ok && len(faults) > faultsInLog {
+	if faults, ok := errors.AsType[access.Faults](why); ok && len(faults) > faultsInLog {
 		why = fmt.Errorf("%w\nand %d more", faults[:faultsInLog], len(faults)-faultsInLog)
 	}
 	b.log.ErrorContext(ctx, "access rules refused: those that were there stay in force", "source", s.name, "in_force", len(s.accepted), "error", why)
@@ -164,7 +166,7 @@ func (b *Rulebook) refuse(ctx context.Context, s *source, why error) {
 const faultsInLog = 10
 
 // miss notes that a source could not be read. The log is told once.
-func (b *Rulebook) miss(ctx context.Context, s *source, err error) {
+func (b *Book) miss(ctx context.Context, s *source, err error) {
 	if s.silent == nil {
 		b.log.WarnContext(ctx, "access rules could not be read: those that were there stay in force", "source", s.name, "in_force", len(s.accepted), "error", err)
 	}
@@ -172,7 +174,7 @@ func (b *Rulebook) miss(ctx context.Context, s *source, err error) {
 }
 
 // hear notes that a source could be read.
-func (b *Rulebook) hear(ctx context.Context, s *source) {
+func (b *Book) hear(ctx context.Context, s *source) {
 	if s.silent != nil {
 		b.log.InfoContext(ctx, "access rules can be read again", "source", s.name)
 	}

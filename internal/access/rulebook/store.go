@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -37,7 +38,7 @@ func (s *Store) watch(fn func()) { s.feed.Subscribe(Topic, func(tenant.ID, strin
 
 // storedRule is a rule with its place in the database.
 type storedRule struct {
-	rule     Rule
+	rule     access.Rule
 	set      string
 	position int64
 	document string // as JSON, not sealed
@@ -51,7 +52,7 @@ type snapshot struct {
 }
 
 // sourceOfSet is what rules of the admin API name as their source.
-func sourceOfSet(set string) string { return APISource + set }
+func sourceOfSet(set string) string { return access.APISource + set }
 
 // revision counts the changes of the rules: one statement.
 func (s *Store) revision(ctx context.Context) (n int64, err error) {
@@ -124,7 +125,7 @@ func (s *Store) apply(ctx context.Context, revision int64, c change) (done bool,
 		return s.feed.Publish(ctx, tx, Topic, "")
 	})
 	if errors.Is(err, sqldb.ErrDuplicate) {
-		return false, ErrRuleExists.Because(err)
+		return false, ErrExists.Because(err)
 	}
 	return done, err
 }
@@ -222,7 +223,7 @@ type storeReader struct {
 }
 
 // read implements reader: one statement where nothing has changed, else three.
-func (r *storeReader) read(ctx context.Context) ([]Rule, error) {
+func (r *storeReader) read(ctx context.Context) ([]access.Rule, error) {
 	if r.done {
 		now, err := r.store.revision(ctx)
 		if err != nil {
@@ -241,8 +242,8 @@ func (r *storeReader) read(ctx context.Context) ([]Rule, error) {
 }
 
 // all gives the rules of all tenants.
-func (s *snapshot) all() []Rule {
-	rules := make([]Rule, len(s.rules))
+func (s *snapshot) all() []access.Rule {
+	rules := make([]access.Rule, len(s.rules))
 	for i := range s.rules {
 		rules[i] = s.rules[i].rule
 	}

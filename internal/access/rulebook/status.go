@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -43,14 +44,14 @@ type SourceStatus struct {
 	// CheckedAt is when the source was asked last.
 	CheckedAt time.Time `json:"checked_at,omitzero"`
 	// Error says what is wrong; Faults are the same one by one, where rules are refused.
-	Error  string `json:"error,omitempty"`
-	Faults Faults `json:"faults,omitempty"`
+	Error  string        `json:"error,omitempty"`
+	Faults access.Faults `json:"faults,omitempty"`
 	// Refusals counts the sets of rules that were refused since the start.
 	Refusals uint64 `json:"refusals"`
 }
 
 // Status tells of every source.
-func (b *Rulebook) Status() []SourceStatus {
+func (b *Book) Status() []SourceStatus {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	list := make([]SourceStatus, len(b.sources))
@@ -73,7 +74,7 @@ func (s *source) status() SourceStatus {
 		if errors.Is(s.wrong, errWaits) {
 			st.State = SourceWaiting
 		}
-		st.Faults, _ = errors.AsType[Faults](s.wrong)
+		st.Faults, _ = errors.AsType[access.Faults](s.wrong)
 	case !s.inForce:
 		st.State = SourceWaiting
 	}
@@ -88,7 +89,7 @@ const (
 
 // Warnings says in a line each which sources do not have their newest rules in force, and why: for the health of the admin
 // listener, which asks for no credential. So it says nothing of what a database or a driver said, and no setting's value.
-func (b *Rulebook) Warnings() []string {
+func (b *Book) Warnings() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var list []string
@@ -102,7 +103,7 @@ func (b *Rulebook) Warnings() []string {
 
 // warning says what is wrong with the source; nothing where all is well, or nothing was read yet.
 func (s *source) warning() string {
-	faults, refused := errors.AsType[Faults](s.wrong)
+	faults, refused := errors.AsType[access.Faults](s.wrong)
 	why := ""
 	switch {
 	case s.silent != nil && s.kind == kindAPI:

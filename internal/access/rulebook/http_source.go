@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
@@ -27,7 +28,7 @@ func newHTTPReader(at location, c SourceConfig, limit int64) *httpReader {
 }
 
 // read implements reader. Errors hold nothing of the URL's query.
-func (r *httpReader) read(ctx context.Context) ([]Rule, error) {
+func (r *httpReader) read(ctx context.Context) ([]access.Rule, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
 	if err != nil {
 		return nil, errors.New("the URL cannot be requested")

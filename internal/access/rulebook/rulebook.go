@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -19,7 +20,7 @@ import (
 type reader interface {
 	// read returns the rules, or errUnchanged where they are those that it returned or refused last. A Faults says that
 	// what is there is not rules; any other error that it could not be read.
-	read(ctx context.Context) ([]Rule, error)
+	read(ctx context.Context) ([]access.Rule, error)
 }
 
 var errUnchanged = errors.New("the rules have not changed")
@@ -27,7 +28,7 @@ var errUnchanged = errors.New("the rules have not changed")
 // errWaits says that rules are well by themselves, but cannot be loaded before others are.
 var errWaits = errors.New("these rules wait: those of another source are refused or could not be read yet")
 
-// source is one place of rules with what is known of it. Its lower half is guarded by the Rulebook's lock.
+// source is one place of rules with what is known of it. Its lower half is guarded by the Book's lock.
 type source struct {
 	kind, name string
 	tenant     tenant.ID // empty where rules bring their own
@@ -39,12 +40,12 @@ type source struct {
 
 	reading sync.Mutex // held from reading to loading, so that older rules never replace newer ones
 
-	offered  []Rule // as they were read last
-	fresh    bool   // offered are not in force
-	accepted []Rule // those that are in force
-	inForce  bool   // there are accepted ones, be it none at all
-	wrong    error  // why what was read last is not in force
-	silent   error  // why the last reading failed
+	offered  []access.Rule // as they were read last
+	fresh    bool          // offered are not in force
+	accepted []access.Rule // those that are in force
+	inForce  bool          // there are accepted ones, be it none at all
+	wrong    error         // why what was read last is not in force
+	silent   error         // why the last reading failed
 	changed  time.Time
 	checked  time.Time
 	refusals uint64
@@ -58,10 +59,10 @@ type source struct {
 	keptAt   time.Time // when the rules in force were read, where they are those of the copy; else zero
 }
 
-// Rulebook keeps the engine's rules as the sources have them: all sources are one set, which is loaded whole. What cannot be
-// loaded leaves the rules in force as they are, and is said in the log, in Status and to metrics. Make it with NewRulebook.
-type Rulebook struct {
-	engine *Engine
+// Book keeps the engine's rules as the sources have them: all sources are one set, which is loaded whole. What cannot be
+// loaded leaves the rules in force as they are, and is said in the log, in Status and to metrics. Make it with New.
+type Book struct {
+	engine *access.Engine
 	store  *Store
 	now    func() time.Time
 	log    *slog.Logger
@@ -71,12 +72,12 @@ type Rulebook struct {
 	api     *source // one of them; nil without a store
 }
 
-// RulebookOptions are what a Rulebook needs.
-type RulebookOptions struct {
+// Options are what a Book needs.
+type Options struct {
 	// Engine gets the rules.
-	Engine *Engine
+	Engine *access.Engine
 	// Config says where they are read.
-	Config SourcesConfig
+	Config Config
 	// Store has those of the admin API; nil where there are none.
 	Store *Store
 	// Now is the clock.
@@ -88,9 +89,9 @@ type RulebookOptions struct {
 // apiPoll is how often the database is asked though the change feed told nothing.
 const apiPoll = time.Minute
 
-// NewRulebook returns a Rulebook that has read nothing yet: Start it.
-func NewRulebook(o RulebookOptions) (*Rulebook, error) {
-	b := &Rulebook{engine: o.Engine, store: o.Store, now: o.Now, log: o.Log}
+// New returns a Book that has read nothing yet: Start it.
+func New(o Options) (*Book, error) {
+	b := &Book{engine: o.Engine, store: o.Store, now: o.Now, log: o.Log}
 	named := map[string]int{}
 	for _, c := range o.Config.all() {
 		at, err := parseLocation(c.URL)
@@ -120,7 +121,7 @@ func NewRulebook(o RulebookOptions) (*Rulebook, error) {
 }
 
 // newSource makes a source as it is configured.
-func newSource(at location, c SourceConfig, all SourcesConfig) (s *source, err error) {
+func newSource(at location, c SourceConfig, all Config) (s *source, err error) {
 	s = &source{kind: at.kind, name: at.name, tenant: c.Tenant, every: all.RemotePoll, most: 10 * all.RemotePoll, limit: all.Timeout}
 	switch at.kind {
 	case kindFile:
@@ -149,7 +150,7 @@ func (s *source) nudge() {
 
 // Start reads all sources once, all at the same time, and loads their rules. What could not be read or loaded is no error: it
 // is said by Ready and Status, and tried again by Run.
-func (b *Rulebook) Start(ctx context.Context) {
+func (b *Book) Start(ctx context.Context) {
 	var reads sync.WaitGroup
 	for _, s := range b.sources {
 		reads.Go(func() { b.check(ctx, s) })
@@ -158,7 +159,7 @@ func (b *Rulebook) Start(ctx context.Context) {
 }
 
 // Run follows the sources until ctx ends.
-func (b *Rulebook) Run(ctx context.Context) error {
+func (b *Book) Run(ctx context.Context) error {
 	var follow sync.WaitGroup
 	for _, s := range b.sources {
 		follow.Go(func() { b.follow(ctx, s) })
@@ -168,7 +169,7 @@ func (b *Rulebook) Run(ctx context.Context) error {
 }
 
 // follow reads one source again and again. A failure is soon followed by the next attempt; many are not.
-func (b *Rulebook) follow(ctx context.Context, s *source) {
+func (b *Book) follow(ctx context.Context, s *source) {
 	failures := 0
 	if !b.heard(s) {
 		failures = 1
@@ -182,7 +183,7 @@ func (b *Rulebook) follow(ctx context.Context, s *source) {
 	}
 }
 
-func (b *Rulebook) heard(s *source) bool {
+func (b *Book) heard(s *source) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return s.silent == nil
@@ -214,7 +215,7 @@ func (s *source) waits(ctx context.Context, pause time.Duration) bool {
 }
 
 // check reads a source and loads what it has, where that is something new. False says that it could not be read.
-func (b *Rulebook) check(ctx context.Context, s *source) bool {
+func (b *Book) check(ctx context.Context, s *source) bool {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	limited := ctx
@@ -241,11 +242,11 @@ func (b *Rulebook) check(ctx context.Context, s *source) bool {
 }
 
 // take loads what a source was read to have, where that is something new. False says that it could not be read.
-func (b *Rulebook) take(ctx context.Context, s *source, rules []Rule, err error) bool {
+func (b *Book) take(ctx context.Context, s *source, rules []access.Rule, err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s.checked = b.now()
-	faults, refused := errors.AsType[Faults](err)
+	faults, refused := errors.AsType[access.Faults](err)
 	switch {
 	case errors.Is(err, errUnchanged):
 		b.hear(ctx, s)
@@ -281,7 +282,7 @@ var errNotLoaded = fault.New(fault.Unavailable, "access_rules_not_loaded", "Acce
 
 // Ready returns an error as long as no rules were loaded since the start. Later failures leave the rules in force as they
 // are, so that a bad update does not take every server out of service at once.
-func (b *Rulebook) Ready() error {
+func (b *Book) Ready() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, s := range b.sources {
@@ -299,7 +300,7 @@ type inlineReader struct {
 	done bool
 }
 
-func (r *inlineReader) read(context.Context) ([]Rule, error) {
+func (r *inlineReader) read(context.Context) ([]access.Rule, error) {
 	if r.done {
 		return nil, errUnchanged
 	}
@@ -309,10 +310,10 @@ func (r *inlineReader) read(context.Context) ([]Rule, error) {
 
 // parseDocument is ParseRules for what a source has. No rules are an empty list: nothing at all, or comments alone, are what a
 // file has that is just being written, and never meant.
-func parseDocument(text []byte, name string) ([]Rule, error) {
-	rules, err := ParseRules(text, name)
+func parseDocument(text []byte, name string) ([]access.Rule, error) {
+	rules, err := access.ParseRules(text, name)
 	if err == nil && len(rules) == 0 && !emptyList(text) {
-		return nil, Faults{{Source: name, Message: "is empty: write [] where there are to be no rules"}}
+		return nil, access.Faults{{Source: name, Message: "is empty: write [] where there are to be no rules"}}
 	}
 	return rules, err
 }

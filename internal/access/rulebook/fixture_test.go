@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
@@ -19,27 +20,27 @@ type (
 	sourceTeller struct{}
 )
 
-func (sourceNobody) Authenticate(_ context.Context, r *Request) (*Principal, error) {
+func (sourceNobody) Authenticate(_ context.Context, r *access.Request) (*access.Principal, error) {
 	if r.Header.Get("Authorization") == "Bearer bad" {
-		return nil, ErrUnauthorized
+		return nil, access.ErrUnauthorized
 	}
-	return &Principal{Subject: "nobody"}, nil
+	return &access.Principal{Subject: "nobody"}, nil
 }
 
-func (sourceNobody) Authorize(context.Context, *Request, *Principal) error { return nil }
+func (sourceNobody) Authorize(context.Context, *access.Request, *access.Principal) error { return nil }
 
-func (sourceTeller) Mutate(_ context.Context, _ *Request, p *Principal) error {
-	p.Header = Header{"X-User": {p.Subject}, "Authorization": {"Bearer a-fresh-token"}}
+func (sourceTeller) Mutate(_ context.Context, _ *access.Request, p *access.Principal) error {
+	p.Header = access.Header{"X-User": {p.Subject}, "Authorization": {"Bearer a-fresh-token"}}
 	return nil
 }
 
-func sourceEngine(bounds ...APIConfig) *Engine {
-	return NewEngine(Options{
-		API: append(bounds, APIConfig{})[0],
-		Kinds: Kinds{
-			Authenticators: map[string]Kind[Authenticator]{"noop": func(Settings) (Authenticator, error) { return sourceNobody{}, nil }},
-			Authorizers:    map[string]Kind[Authorizer]{"allow": func(Settings) (Authorizer, error) { return sourceNobody{}, nil }},
-			Mutators:       map[string]Kind[Mutator]{"tell": func(Settings) (Mutator, error) { return sourceTeller{}, nil }},
+func sourceEngine(bounds ...access.APIConfig) *access.Engine {
+	return access.NewEngine(access.Options{
+		API: append(bounds, access.APIConfig{})[0],
+		Kinds: access.Kinds{
+			Authenticators: map[string]access.Kind[access.Authenticator]{"noop": func(access.Settings) (access.Authenticator, error) { return sourceNobody{}, nil }},
+			Authorizers:    map[string]access.Kind[access.Authorizer]{"allow": func(access.Settings) (access.Authorizer, error) { return sourceNobody{}, nil }},
+			Mutators:       map[string]access.Kind[access.Mutator]{"tell": func(access.Settings) (access.Mutator, error) { return sourceTeller{}, nil }},
 		},
 		Now: (&testkit.Clock{}).Now,
 	})
@@ -61,7 +62,7 @@ func rulesText(ids ...string) string {
 }
 
 // ids names the rules in force.
-func ids(e *Engine) string {
+func ids(e *access.Engine) string {
 	var list []string
 	for _, r := range e.Rules() {
 		list = append(list, r.ID)
@@ -87,11 +88,11 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
-// bookOf starts a Rulebook without a store and follows its sources for the length of the test.
-func bookOf(t *testing.T, c SourcesConfig) (*Rulebook, *Engine, *logBuffer) {
+// bookOf starts a Book without a store and follows its sources for the length of the test.
+func bookOf(t *testing.T, c Config) (*Book, *access.Engine, *logBuffer) {
 	t.Helper()
 	e, log := sourceEngine(), &logBuffer{}
-	b, err := NewRulebook(RulebookOptions{Engine: e, Config: c, Now: (&testkit.Clock{}).Now, Log: slog.New(slog.NewTextHandler(log, nil))})
+	b, err := New(Options{Engine: e, Config: c, Now: (&testkit.Clock{}).Now, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func bookOf(t *testing.T, c SourcesConfig) (*Rulebook, *Engine, *logBuffer) {
 	return b, e, log
 }
 
-func run(t *testing.T, b *Rulebook) {
+func run(t *testing.T, b *Book) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -109,10 +110,10 @@ func run(t *testing.T, b *Rulebook) {
 }
 
 // fast is a configuration for tests, which have no time.
-func fast(repositories ...string) SourcesConfig {
-	c := DefaultSourcesConfig()
+func fast(repositories ...string) Config {
+	c := DefaultConfig()
 	c.Repositories, c.FilePoll, c.RemotePoll = repositories, 5*time.Millisecond, 5*time.Millisecond
 	return c
 }
 
-func stateOf(b *Rulebook, i int) SourceState { return b.Status()[i].State }
+func stateOf(b *Book, i int) SourceState { return b.Status()[i].State }

@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -41,14 +42,14 @@ type trial struct {
 type verdict struct {
 	Allowed bool `json:"allowed"`
 	// Status is what the client would be answered with; 200 stands for whatever the application says.
-	Status int          `json:"status"`
-	Error  *tryError    `json:"error,omitempty"`
-	Target tryTarget    `json:"target"`
-	Rule   *Rule        `json:"rule,omitempty"`
-	Source string       `json:"source,omitempty"`
-	Who    string       `json:"subject,omitempty"`
-	Steps  []Step       `json:"steps"`
-	To     *tryUpstream `json:"upstream,omitempty"`
+	Status int           `json:"status"`
+	Error  *tryError     `json:"error,omitempty"`
+	Target tryTarget     `json:"target"`
+	Rule   *access.Rule  `json:"rule,omitempty"`
+	Source string        `json:"source,omitempty"`
+	Who    string        `json:"subject,omitempty"`
+	Steps  []access.Step `json:"steps"`
+	To     *tryUpstream  `json:"upstream,omitempty"`
 }
 
 type tryError struct {
@@ -84,13 +85,13 @@ func (a *Admin) test(ctx context.Context, in testIn) (verdict, error) {
 		v.Status, v.Error = d.Err.Kind.Status(), &tryError{ID: d.Err.Code, Message: d.Err.Message}
 	}
 	if v.Steps == nil {
-		v.Steps = []Step{}
+		v.Steps = []access.Step{}
 	}
 	if d.Rule == nil {
 		return v, nil
 	}
 	if id, _ := tenant.From(ctx); d.Rule.Tenant != id { // its rules are not for this one's eyes
-		v.Steps = []Step{{Stage: "match", Outcome: "passed", Reason: "a rule of another tenant matches"}}
+		v.Steps = []access.Step{{Stage: "match", Outcome: "passed", Reason: "a rule of another tenant matches"}}
 		return v, nil
 	}
 	v.Rule, v.Source = d.Rule, d.Rule.Source
@@ -104,7 +105,7 @@ func (a *Admin) test(ctx context.Context, in testIn) (verdict, error) {
 }
 
 // request makes the request that a door would make of it.
-func (t trial) request(ctx context.Context, sessionCookie string) (*Request, error) {
+func (t trial) request(ctx context.Context, sessionCookie string) (*access.Request, error) {
 	header, err := t.header(sessionCookie)
 	if err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (t trial) request(ctx context.Context, sessionCookie string) (*Request, err
 	if err != nil {
 		return nil, err
 	}
-	r := &Request{Method: strings.ToUpper(t.Method), Target: target, Header: header, ID: web.RequestID(ctx)}
+	r := &access.Request{Method: strings.ToUpper(t.Method), Target: target, Header: header, ID: web.RequestID(ctx)}
 	if r.Method == "" {
 		r.Method = http.MethodGet
 	}
@@ -144,8 +145,8 @@ func (t trial) target() (target.Target, error) {
 	return target.Parse(u.Scheme, u.Host, path, u.RawQuery, target.Options{})
 }
 
-func (t trial) header(sessionCookie string) (Header, error) {
-	header := Header{}
+func (t trial) header(sessionCookie string) (access.Header, error) {
+	header := access.Header{}
 	for name, value := range t.Headers {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		if name == "" || strings.ContainsAny(name, " :\r\n\x00") || strings.ContainsAny(value, "\r\n\x00") {
@@ -170,7 +171,7 @@ func (t trial) header(sessionCookie string) (Header, error) {
 }
 
 // shown is what the rule's upstream would get of the request: where it goes, and the fields that the mutators set.
-func shown(d *Decision, r *Request) *tryUpstream {
+func shown(d *access.Decision, r *access.Request) *tryUpstream {
 	up := &tryUpstream{Headers: map[string]string{}}
 	if d.Rule.Upstream.URL != "" {
 		to := d.UpstreamURL(r.Target)

@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"encoding/base64"
@@ -45,7 +45,7 @@ func TestNothingIsInForceBeforeEverySourceWasRead(t *testing.T) {
 }
 
 func TestNoSourcesAndNoRulesAreReady(t *testing.T) {
-	for _, c := range []SourcesConfig{fast(), fast(inline("[]"))} {
+	for _, c := range []Config{fast(), fast(inline("[]"))} {
 		b, e, log := bookOf(t, c)
 		if b.Ready() != nil || ids(e) != "" {
 			t.Errorf("%v, %q", b.Ready(), ids(e))
@@ -231,7 +231,7 @@ func FuzzLocation(f *testing.F) {
 }
 
 func TestSourcesConfigValidate(t *testing.T) {
-	good := DefaultSourcesConfig()
+	good := DefaultConfig()
 	good.Repositories = []string{"file:///etc/rules.json", "s3://b/k"}
 	good.Sources = []SourceConfig{
 		{URL: "https://example.com/rules", Headers: map[string]secret.String{"X-Key": "v"}, Auth: fetch.AuthConfig{Type: "basic_auth", Config: fetch.AuthValues{User: "u", Password: "p"}}},
@@ -240,7 +240,7 @@ func TestSourcesConfigValidate(t *testing.T) {
 	if faults := good.Validate(); len(faults) != 0 {
 		t.Errorf("%v", faults)
 	}
-	bad := SourcesConfig{Repositories: []string{"nowhere"}, Sources: []SourceConfig{
+	bad := Config{Repositories: []string{"nowhere"}, Sources: []SourceConfig{
 		{URL: "file:///a", Headers: map[string]secret.String{"X-Key": "v"}, Tenant: "No Tenant"},
 		{URL: "https://example.com", S3: S3Config{AccessKeyID: "id"}},
 		{URL: "s3://b/k", S3: S3Config{AccessKeyID: "id"}},

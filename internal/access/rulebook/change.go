@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -22,18 +23,18 @@ const DefaultSet = "default"
 
 // The errors of changing rules.
 var (
-	ErrRuleExists  = fault.New(fault.Conflict, "rule_exists", "There is a rule with this id already.")
-	ErrRuleUnknown = fault.New(fault.NotFound, "not_found", "There is no such rule among those of the admin API.")
-	ErrRuleID      = fault.New(fault.Invalid, "bad_request", "A rule's id has 1 to 190 bytes and no control characters.")
-	ErrSetName     = fault.New(fault.Invalid, "bad_request", "The name of a set has 1 to 63 of a-z, 0-9 and \"-\", not at the ends.")
-	// ErrRulesRefused has what is wrong in its details, under "faults".
-	ErrRulesRefused = fault.New(fault.Invalid, "rules_refused", "The rules are refused, and those that were there stay in force.")
-	ErrRulesStale   = fault.New(fault.Stale, "precondition_failed", "The rules are not those that If-Match or If-None-Match speak of: read them again.")
-	ErrRulesBusy    = fault.New(fault.Unavailable, "rules_busy", "Others are changing the rules all the time. Try again.")
+	ErrExists  = fault.New(fault.Conflict, "rule_exists", "There is a rule with this id already.")
+	ErrUnknown = fault.New(fault.NotFound, "not_found", "There is no such rule among those of the admin API.")
+	ErrRuleID  = fault.New(fault.Invalid, "bad_request", "A rule's id has 1 to 190 bytes and no control characters.")
+	ErrSetName = fault.New(fault.Invalid, "bad_request", "The name of a set has 1 to 63 of a-z, 0-9 and \"-\", not at the ends.")
+	// ErrRefused has what is wrong in its details, under "faults".
+	ErrRefused = fault.New(fault.Invalid, "rules_refused", "The rules are refused, and those that were there stay in force.")
+	ErrStale   = fault.New(fault.Stale, "precondition_failed", "The rules are not those that If-Match or If-None-Match speak of: read them again.")
+	ErrBusy    = fault.New(fault.Unavailable, "rules_busy", "Others are changing the rules all the time. Try again.")
 )
 
-// RuleChange says what a change of the rules did.
-type RuleChange struct {
+// Change says what a change of the rules did.
+type Change struct {
 	// Set is the set that was changed, and Rules how many rules it has now.
 	Set   string `json:"set"`
 	Rules int    `json:"rules"`
@@ -57,19 +58,19 @@ type RuleChange struct {
 const maxAttempts = 8
 
 // Replace puts rules in the place of those of a set of the context's tenant.
-func (b *Rulebook) Replace(ctx context.Context, set string, rules []Rule, p Precondition) (*RuleChange, error) {
+func (b *Book) Replace(ctx context.Context, set string, rules []access.Rule, p Precondition) (*Change, error) {
 	if !tenant.ID(set).Valid() {
 		return nil, ErrSetName
 	}
 	if err := claim(ctx, set, rules); err != nil {
 		return nil, err
 	}
-	return b.change(ctx, func(have *tenantRules) (*change, *RuleChange, error) {
+	return b.change(ctx, func(have *tenantRules) (*change, *Change, error) {
 		old := have.set(set)
 		if !p.holds(etagOf(old), len(old) > 0) {
-			return nil, nil, ErrRulesStale
+			return nil, nil, ErrStale
 		}
-		c, done := &change{}, &RuleChange{Set: set, Rules: len(rules)}
+		c, done := &change{}, &Change{Set: set, Rules: len(rules)}
 		for i, r := range rules {
 			next := storedRule{rule: r, set: set, position: int64(i), document: documentOf(r)}
 			if err := have.put(next, c, done); err != nil {
@@ -91,26 +92,26 @@ func (b *Rulebook) Replace(ctx context.Context, set string, rules []Rule, p Prec
 }
 
 // Put writes one rule: in the place of the one with its id, else at the end of the set. With fresh, it must be a new one.
-func (b *Rulebook) Put(ctx context.Context, set string, rule Rule, fresh bool, p Precondition) (*RuleChange, error) {
+func (b *Book) Put(ctx context.Context, set string, rule access.Rule, fresh bool, p Precondition) (*Change, error) {
 	if !tenant.ID(set).Valid() {
 		return nil, ErrSetName
 	}
-	rules := []Rule{rule}
+	rules := []access.Rule{rule}
 	if err := claim(ctx, set, rules); err != nil {
 		return nil, err
 	}
-	return b.change(ctx, func(have *tenantRules) (*change, *RuleChange, error) {
+	return b.change(ctx, func(have *tenantRules) (*change, *Change, error) {
 		next := storedRule{rule: rules[0], set: set, position: have.end(set), document: documentOf(rules[0])}
 		old := have.get(rule.ID)
 		switch {
 		case old != nil && fresh:
-			return nil, nil, ErrRuleExists
+			return nil, nil, ErrExists
 		case !p.holds(old.etag(), old != nil):
-			return nil, nil, ErrRulesStale
+			return nil, nil, ErrStale
 		case old != nil:
 			next.set, next.position, next.rule.Source = old.set, old.position, old.rule.Source
 		}
-		c, done := &change{}, &RuleChange{Set: next.set}
+		c, done := &change{}, &Change{Set: next.set}
 		if err := have.put(next, c, done); err != nil {
 			return nil, nil, err
 		}
@@ -120,16 +121,16 @@ func (b *Rulebook) Put(ctx context.Context, set string, rule Rule, fresh bool, p
 }
 
 // Remove deletes one rule of the context's tenant.
-func (b *Rulebook) Remove(ctx context.Context, id string, p Precondition) (*RuleChange, error) {
-	return b.change(ctx, func(have *tenantRules) (*change, *RuleChange, error) {
+func (b *Book) Remove(ctx context.Context, id string, p Precondition) (*Change, error) {
+	return b.change(ctx, func(have *tenantRules) (*change, *Change, error) {
 		old := have.get(id)
 		if old == nil {
-			return nil, nil, ErrRuleUnknown
+			return nil, nil, ErrUnknown
 		}
 		if !p.holds(old.etag(), true) {
-			return nil, nil, ErrRulesStale
+			return nil, nil, ErrStale
 		}
-		c, done := &change{}, &RuleChange{Set: old.set}
+		c, done := &change{}, &Change{Set: old.set}
 		have.drop(id, c, done)
 		done.Rules = len(have.set(done.Set))
 		return c, done, nil
@@ -137,7 +138,7 @@ func (b *Rulebook) Remove(ctx context.Context, id string, p Precondition) (*Rule
 }
 
 // Try says whether the rules could take the place of the set's, and changes nothing.
-func (b *Rulebook) Try(ctx context.Context, set string, rules []Rule) (*Report, error) {
+func (b *Book) Try(ctx context.Context, set string, rules []access.Rule) (*access.Report, error) {
 	if !tenant.ID(set).Valid() {
 		return nil, ErrSetName
 	}
@@ -161,7 +162,7 @@ func (b *Rulebook) Try(ctx context.Context, set string, rules []Rule) (*Report, 
 
 // change plans on what the database holds, has the engine check what would come of it, and writes it if nobody else has
 // changed anything meanwhile; else it begins anew. So no two changes that are only good apart come into force together.
-func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change, *RuleChange, error)) (*RuleChange, error) {
+func (b *Book) change(ctx context.Context, plan func(*tenantRules) (*change, *Change, error)) (*Change, error) {
 	for range maxAttempts {
 		snap, err := b.store.load(ctx)
 		if err != nil {
@@ -178,7 +179,7 @@ func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change,
 			return done, nil
 		}
 		report, err := b.compile(ctx, have.all())
-		if err != nil && !(len(c.write) == 0 && (errors.Is(err, ErrRulesRefused) || errors.Is(err, errOthers))) {
+		if err != nil && !(len(c.write) == 0 && (errors.Is(err, ErrRefused) || errors.Is(err, errOthers))) {
 			return nil, err // what is wrong when rules have gone was wrong before: whoever removes one is on the way to mend that
 		}
 		c.was = was
@@ -193,12 +194,12 @@ func (b *Rulebook) change(ctx context.Context, plan func(*tenantRules) (*change,
 			return done, nil
 		}
 	}
-	return nil, ErrRulesBusy
+	return nil, ErrBusy
 }
 
 // checkForce notes whether what is stored is in force here. It is not where another source was not read since the server started:
 // a rule that refuses may be in what is missing.
-func (b *Rulebook) checkForce(done *RuleChange) {
+func (b *Book) checkForce(done *Change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	done.InForce = b.api.inForce && !b.api.fresh && b.api.silent == nil
@@ -216,7 +217,7 @@ func (b *Rulebook) checkForce(done *RuleChange) {
 }
 
 // compile checks the admin API's rules together with those of all other sources.
-func (b *Rulebook) compile(ctx context.Context, rules []Rule) (*Report, error) {
+func (b *Book) compile(ctx context.Context, rules []access.Rule) (*access.Report, error) {
 	all := slices.Clone(rules)
 	b.mu.Lock()
 	for _, s := range b.sources {
@@ -228,7 +229,7 @@ func (b *Rulebook) compile(ctx context.Context, rules []Rule) (*Report, error) {
 	}
 	b.mu.Unlock()
 	report, err := b.engine.Check(ctx, all)
-	if faults, ok := errors.AsType[Faults](err); ok {
+	if faults, ok := errors.AsType[access.Faults](err); ok {
 		id, _ := tenant.From(ctx)
 		if own := faults.By(id); len(own) > 0 {
 			return nil, refusal(own)
@@ -242,19 +243,19 @@ func (b *Rulebook) compile(ctx context.Context, rules []Rule) (*Report, error) {
 var errOthers = fault.New(fault.Unavailable, "rules_unavailable", "Rules cannot be changed at the moment: those of another tenant or source are refused. Whoever runs this server finds out more with GET /admin/rule-sources.")
 
 // refusal is the fault that tells everything that is wrong.
-func refusal(faults Faults) error {
-	message := ErrRulesRefused.Message
+func refusal(faults access.Faults) error {
+	message := ErrRefused.Message
 	if len(faults) > 0 {
 		message += " " + faults[0].Error()
 	}
 	if more := len(faults) - 1; more > 0 {
 		message += fmt.Sprintf(" (and %d more, see details.faults)", more)
 	}
-	return ErrRulesRefused.With(message).WithDetail("faults", faults)
+	return ErrRefused.With(message).WithDetail("faults", faults)
 }
 
 // claim makes the rules those of the context's tenant and of a set.
-func claim(ctx context.Context, set string, rules []Rule) error {
+func claim(ctx context.Context, set string, rules []access.Rule) error {
 	id, _ := tenant.From(ctx)
 	given := map[string]bool{}
 	for i := range rules {
@@ -262,7 +263,7 @@ func claim(ctx context.Context, set string, rules []Rule) error {
 			return ErrRuleID
 		}
 		if given[rules[i].ID] {
-			return ErrRuleExists.Withf("The id %q is given to two rules.", rules[i].ID)
+			return ErrExists.Withf("The id %q is given to two rules.", rules[i].ID)
 		}
 		given[rules[i].ID] = true
 		rules[i].Tenant, rules[i].Source = id, sourceOfSet(set)
@@ -276,7 +277,7 @@ func validRuleID(id string) bool {
 }
 
 // documentOf is a rule as it is stored and compared.
-func documentOf(r Rule) string {
+func documentOf(r access.Rule) string {
 	text, err := json.Marshal(r)
 	if err != nil { // only a config that is no JSON could be the reason, and ParseRules has read it
 		return ""
@@ -301,7 +302,7 @@ func etagOf(rules []storedRule) string {
 }
 
 // notes says what an operator should know of the rules of a change; nothing where they are refused.
-func notes(ctx context.Context, r *Report, done *RuleChange) (list []string) {
+func notes(ctx context.Context, r *access.Report, done *Change) (list []string) {
 	if r == nil {
 		return nil
 	}
@@ -351,7 +352,7 @@ func (p Precondition) holds(etag string, exists bool) bool {
 }
 
 // Set gives the stored rules of a set of the context's tenant, in their order, with the set's tag: two statements.
-func (b *Rulebook) Set(ctx context.Context, set string) (rules []Rule, etag string, err error) {
+func (b *Book) Set(ctx context.Context, set string) (rules []access.Rule, etag string, err error) {
 	snap, err := b.store.load(ctx)
 	if err != nil {
 		return nil, "", err
@@ -361,4 +362,4 @@ func (b *Rulebook) Set(ctx context.Context, set string) (rules []Rule, etag stri
 }
 
 // Clear deletes the rules of the context's tenant, which is being deleted itself.
-func (b *Rulebook) Clear(ctx context.Context) error { return b.store.clear(ctx) }
+func (b *Book) Clear(ctx context.Context) error { return b.store.clear(ctx) }

@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
@@ -43,7 +44,7 @@ func (s fileState) same(o fileState) bool {
 func same(a, b []fileState) bool { return slices.EqualFunc(a, b, fileState.same) }
 
 // read implements reader. What has changed since the last look is left alone until the next one: it may just be being written.
-func (f *fileReader) read(ctx context.Context) ([]Rule, error) {
+func (f *fileReader) read(ctx context.Context) ([]access.Rule, error) {
 	states, err := f.look()
 	if err != nil {
 		return nil, err
@@ -78,9 +79,9 @@ func (f *fileReader) calm(ctx context.Context, before []fileState) ([]fileState,
 }
 
 // take reads the files, if they stay as they are meanwhile.
-func (f *fileReader) take(states []fileState) ([]Rule, error) {
-	var rules []Rule
-	var faults Faults
+func (f *fileReader) take(states []fileState) ([]access.Rule, error) {
+	var rules []access.Rule
+	var faults access.Faults
 	sum := sha256.New()
 	left := f.limit
 	for _, s := range states {

@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -22,8 +23,8 @@ import (
 
 // replica is one server on a database.
 type replica struct {
-	book   *Rulebook
-	engine *Engine
+	book   *Book
+	engine *access.Engine
 	store  *Store
 }
 
@@ -39,7 +40,7 @@ func replicas(t *testing.T, db *sqldb.DB, n int, repositories ...string) []repli
 		}
 		r := replica{engine: sourceEngine(), store: NewStore(db, feed, testkit.Ring(t), (&testkit.Clock{}).Now)}
 		var err error
-		r.book, err = NewRulebook(RulebookOptions{Engine: r.engine, Config: fast(repositories...), Store: r.store, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+		r.book, err = New(Options{Engine: r.engine, Config: fast(repositories...), Store: r.store, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,9 +51,9 @@ func replicas(t *testing.T, db *sqldb.DB, n int, repositories ...string) []repli
 	return list
 }
 
-func rulesOf(t *testing.T, text string) []Rule {
+func rulesOf(t *testing.T, text string) []access.Rule {
 	t.Helper()
-	rules, err := ParseRules([]byte(text), "")
+	rules, err := access.ParseRules([]byte(text), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,15 +77,15 @@ func TestASetIsReplacedAsAWhole(t *testing.T) {
 		}
 		changed := strings.Replace(rulesText("c", "b", "d"), `"id":"b"`, `"id":"b","description":"new"`, 1)
 		done, err = one.book.Replace(ctx, "team", rulesOf(t, changed), Precondition{Match: etag})
-		want := &RuleChange{Set: "team", Rules: 3, Added: []string{"d"}, Changed: []string{"b"}, Removed: []string{"a"}, InForce: true}
+		want := &Change{Set: "team", Rules: 3, Added: []string{"d"}, Changed: []string{"b"}, Removed: []string{"a"}, InForce: true}
 		if err != nil {
 			t.Fatal(err)
 		}
 		want.ETag = done.ETag
-		if diff := cmp.Diff(want, done, cmp.AllowUnexported(RuleChange{})); diff != "" || ids(one.engine) != "c b d" {
+		if diff := cmp.Diff(want, done, cmp.AllowUnexported(Change{})); diff != "" || ids(one.engine) != "c b d" {
 			t.Errorf("in force are %q (-want +got):\n%s", ids(one.engine), diff)
 		}
-		if _, err := one.book.Replace(ctx, "team", nil, Precondition{Match: etag}); !errors.Is(err, ErrRulesStale) {
+		if _, err := one.book.Replace(ctx, "team", nil, Precondition{Match: etag}); !errors.Is(err, ErrStale) {
 			t.Errorf("a set that has changed is replaced: %v", err)
 		}
 		if done, err = one.book.Replace(ctx, "team", nil, Precondition{Match: "*"}); err != nil || len(done.Removed) != 3 || ids(one.engine) != "" {
@@ -96,7 +97,7 @@ func TestASetIsReplacedAsAWhole(t *testing.T) {
 func TestStatementsOfAChange(t *testing.T) {
 	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
 		store := NewStore(db, sqldb.NewFeed(db, sqldb.FeedOptions{}), testkit.Ring(t), (&testkit.Clock{}).Now)
-		book, err := NewRulebook(RulebookOptions{Engine: sourceEngine(), Config: fast(), Store: store, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+		book, err := New(Options{Engine: sourceEngine(), Config: fast(), Store: store, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,10 +173,10 @@ func TestOneRuleIsWritten(t *testing.T) {
 		if err != nil || !made.created {
 			t.Fatalf("%+v, %v", made, err)
 		}
-		if _, err := one.book.Put(ctx, "default", a, true, Precondition{}); !errors.Is(err, ErrRuleExists) {
+		if _, err := one.book.Put(ctx, "default", a, true, Precondition{}); !errors.Is(err, ErrExists) {
 			t.Errorf("it is made twice: %v", err)
 		}
-		if _, err := one.book.Put(ctx, "default", a, false, Precondition{None: "*"}); !errors.Is(err, ErrRulesStale) {
+		if _, err := one.book.Put(ctx, "default", a, false, Precondition{None: "*"}); !errors.Is(err, ErrStale) {
 			t.Errorf("If-None-Match: *: %v", err)
 		}
 		a.Description = "changed"
@@ -183,13 +184,13 @@ func TestOneRuleIsWritten(t *testing.T) {
 		if err != nil || next.created || next.Set != "default" || len(next.Changed) != 1 || one.engine.Rules()[0].Description != "changed" {
 			t.Errorf("%+v, %v", next, err)
 		}
-		if _, err := one.book.Remove(ctx, "a", Precondition{Match: made.ETag}); !errors.Is(err, ErrRulesStale) {
+		if _, err := one.book.Remove(ctx, "a", Precondition{Match: made.ETag}); !errors.Is(err, ErrStale) {
 			t.Errorf("a rule that has changed is removed: %v", err)
 		}
 		if _, err := one.book.Remove(ctx, "a", Precondition{Match: next.ETag}); err != nil || ids(one.engine) != "" {
 			t.Errorf("%v; in force are %q", err, ids(one.engine))
 		}
-		if _, err := one.book.Remove(ctx, "a", Precondition{}); !errors.Is(err, ErrRuleUnknown) {
+		if _, err := one.book.Remove(ctx, "a", Precondition{}); !errors.Is(err, ErrUnknown) {
 			t.Errorf("it is removed twice: %v", err)
 		}
 	})
@@ -248,7 +249,7 @@ func TestTenantsDoNotSeeEachOthersRules(t *testing.T) {
 		if r := one.engine.Rules(); len(r) != 1 || r[0].Tenant != "acme" {
 			t.Errorf("%+v", r)
 		}
-		if _, err := one.book.Remove(ours, "a", Precondition{}); !errors.Is(err, ErrRuleUnknown) {
+		if _, err := one.book.Remove(ours, "a", Precondition{}); !errors.Is(err, ErrUnknown) {
 			t.Errorf("another tenant's rule is removed: %v", err)
 		}
 	})
@@ -270,7 +271,7 @@ func TestOfTwoWritersThatConflictOneWins(t *testing.T) {
 					switch {
 					case err == nil:
 						won.Add(1)
-					case errors.Is(err, ErrRuleExists):
+					case errors.Is(err, ErrExists):
 						lost.Add(1)
 					default:
 						t.Errorf("%v", err)
@@ -307,7 +308,7 @@ func TestOfWritersWithOneTagOneWins(t *testing.T) {
 					case err == nil:
 						won.Add(1)
 						next <- done.ETag
-					case errors.Is(err, ErrRulesStale):
+					case errors.Is(err, ErrStale):
 						stale.Add(1)
 					default:
 						t.Errorf("%v", err)
@@ -391,8 +392,8 @@ func TestRulesAndCopiesAreSealedAnew(t *testing.T) {
 		}
 		const before, after = "the secret that was there before", "the secret that is there now"
 		feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
-		server := func(r *secret.Ring) *Rulebook {
-			b, err := NewRulebook(RulebookOptions{
+		server := func(r *secret.Ring) *Book {
+			b, err := New(Options{
 				Engine: sourceEngine(), Config: fast(), Store: NewStore(db, feed, r, (&testkit.Clock{}).Now), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 			})
 			if err != nil {
@@ -457,9 +458,9 @@ func TestStoredRulesThatBreakTheSettings(t *testing.T) {
 	db := testkit.SQLite(t, "management")
 	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
 	ring := testkit.Ring(t)
-	server := func(c APIConfig) *Rulebook {
+	server := func(c access.APIConfig) *Book {
 		e := sourceEngine(c)
-		b, err := NewRulebook(RulebookOptions{
+		b, err := New(Options{
 			Engine: e, Config: fast(), Store: NewStore(db, feed, ring, (&testkit.Clock{}).Now), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
@@ -471,10 +472,10 @@ func TestStoredRulesThatBreakTheSettings(t *testing.T) {
 	here := tenant.With(t.Context(), tenant.Default)
 	good := strings.ReplaceAll(ruleText("good", "/good"), "backend.example.com", "other.example.org")
 	text := strings.TrimSuffix(rulesText("a", "b"), "]") + "," + good + "]"
-	if _, err := server(APIConfig{}).Replace(here, "team", rulesOf(t, text), Precondition{}); err != nil {
+	if _, err := server(access.APIConfig{}).Replace(here, "team", rulesOf(t, text), Precondition{}); err != nil {
 		t.Fatal(err)
 	}
-	b := server(APIConfig{UpstreamHosts: []string{"*.example.org"}})
+	b := server(access.APIConfig{UpstreamHosts: []string{"*.example.org"}})
 	s := b.Status()[0]
 	if b.Ready() == nil || s.State != SourceRefused || len(s.Faults) != 2 || s.Faults[0].Rule != "a" || s.Faults[1].Rule != "b" || s.Faults[0].Path != "upstream.url" {
 		t.Fatalf("%+v", s)
@@ -482,7 +483,7 @@ func TestStoredRulesThatBreakTheSettings(t *testing.T) {
 	if w := b.Warnings(); len(w) != 1 || !strings.Contains(w[0], "rule a: upstream.url") {
 		t.Error(w)
 	}
-	if _, err := b.Put(here, "team", rulesOf(t, strings.ReplaceAll(good, "good", "new"))[0], false, Precondition{}); !errors.Is(err, ErrRulesRefused) {
+	if _, err := b.Put(here, "team", rulesOf(t, strings.ReplaceAll(good, "good", "new"))[0], false, Precondition{}); !errors.Is(err, ErrRefused) {
 		t.Error(err)
 	}
 	for _, id := range []string{"a", "b"} {

@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -45,9 +46,9 @@ var (
 // within a second.
 type Admin struct {
 	// Book has the rules.
-	Book *Rulebook
+	Book *Book
 	// Engine decides what is tested.
-	Engine *Engine
+	Engine *access.Engine
 	// SessionCookie is the cookie in which a tested session stands.
 	SessionCookie string
 }
@@ -74,8 +75,8 @@ type listRulesIn struct {
 	Set    string `query:"set"`
 }
 
-func (a *Admin) list(ctx context.Context, in listRulesIn) (web.Reply[[]Rule], error) {
-	var none web.Reply[[]Rule]
+func (a *Admin) list(ctx context.Context, in listRulesIn) (web.Reply[[]access.Rule], error) {
+	var none web.Reply[[]access.Rule]
 	limit := in.Limit
 	if limit == 0 {
 		limit = defaultRuleLimit
@@ -98,18 +99,18 @@ func (a *Admin) list(ctx context.Context, in listRulesIn) (web.Reply[[]Rule], er
 		}
 		header.Set("Link", "<"+web.Base(ctx).Path(rulesRoute)+"?"+q.Encode()+`>; rel="next"`) // RFC 8288 §3
 	}
-	return web.Reply[[]Rule]{Header: header, Body: all[begin:end:end]}, nil
+	return web.Reply[[]access.Rule]{Header: header, Body: all[begin:end:end]}, nil
 }
 
 // rules gives the tenant's rules that are in force, or those of a set as they are stored, with the set's tag.
-func (a *Admin) rules(ctx context.Context, set string, header http.Header) ([]Rule, error) {
+func (a *Admin) rules(ctx context.Context, set string, header http.Header) ([]access.Rule, error) {
 	if set != "" {
 		stored, etag, err := a.Book.Set(ctx, set)
 		header.Set("ETag", etag)
 		return stored, err
 	}
 	id, _ := tenant.From(ctx)
-	own := []Rule{}
+	own := []access.Rule{}
 	for _, r := range a.Engine.Rules() {
 		if r.Tenant == id {
 			own = append(own, r)
@@ -123,17 +124,17 @@ type ruleIn struct {
 }
 
 // get tells where the rule comes from in a header, so that the body is nothing but a rule.
-func (a *Admin) get(ctx context.Context, in ruleIn) (web.Reply[Rule], error) {
+func (a *Admin) get(ctx context.Context, in ruleIn) (web.Reply[access.Rule], error) {
 	all, err := a.rules(ctx, "", nil)
 	if err != nil {
-		return web.Reply[Rule]{}, err
+		return web.Reply[access.Rule]{}, err
 	}
-	at := slices.IndexFunc(all, func(r Rule) bool { return r.ID == in.ID })
+	at := slices.IndexFunc(all, func(r access.Rule) bool { return r.ID == in.ID })
 	if at < 0 {
-		return web.Reply[Rule]{}, ErrRuleUnknown.With("There is no rule with this id in force.")
+		return web.Reply[access.Rule]{}, ErrUnknown.With("There is no rule with this id in force.")
 	}
 	one := storedRule{document: documentOf(all[at])}
-	return web.Reply[Rule]{Header: http.Header{"Etag": {one.etag()}, "Gatehouse-Rule-Source": {all[at].Source}}, Body: all[at]}, nil
+	return web.Reply[access.Rule]{Header: http.Header{"Etag": {one.etag()}, "Gatehouse-Rule-Source": {all[at].Source}}, Body: all[at]}, nil
 }
 
 type writeIn struct {
@@ -157,7 +158,7 @@ func (in writeIn) precondition() Precondition {
 }
 
 // rules reads the body.
-func (in writeIn) rules() ([]Rule, error) {
+func (in writeIn) rules() ([]access.Rule, error) {
 	media, _, err := mime.ParseMediaType(in.ContentType)
 	if err != nil || !slices.Contains([]string{"application/json", "application/yaml", "application/x-yaml", "text/yaml"}, media) {
 		return nil, errMedia
@@ -166,57 +167,57 @@ func (in writeIn) rules() ([]Rule, error) {
 		return nil, errNoBody
 	}
 	rules, err := parseDocument(in.Body, "")
-	if faults, ok := errors.AsType[Faults](err); ok {
+	if faults, ok := errors.AsType[access.Faults](err); ok {
 		return nil, refusal(faults)
 	}
 	return rules, err
 }
 
 // rule reads a body with one rule.
-func (in writeIn) rule() (Rule, error) {
+func (in writeIn) rule() (access.Rule, error) {
 	rules, err := in.rules()
 	switch {
 	case err != nil:
-		return Rule{}, err
+		return access.Rule{}, err
 	case len(rules) != 1:
-		return Rule{}, errOne
+		return access.Rule{}, errOne
 	case in.ID != "" && rules[0].ID != in.ID:
-		return Rule{}, errSameID
+		return access.Rule{}, errSameID
 	default:
 		return rules[0], nil
 	}
 }
 
-func (a *Admin) replace(ctx context.Context, in writeIn) (web.Reply[*RuleChange], error) {
+func (a *Admin) replace(ctx context.Context, in writeIn) (web.Reply[*Change], error) {
 	rules, err := in.rules()
 	if err != nil {
-		return web.Reply[*RuleChange]{}, err
+		return web.Reply[*Change]{}, err
 	}
 	return changed(a.Book.Replace(ctx, in.set(), rules, in.precondition()))
 }
 
-func (a *Admin) add(ctx context.Context, in writeIn) (web.Reply[*RuleChange], error) {
+func (a *Admin) add(ctx context.Context, in writeIn) (web.Reply[*Change], error) {
 	rule, err := in.rule()
 	if err != nil {
-		return web.Reply[*RuleChange]{}, err
+		return web.Reply[*Change]{}, err
 	}
 	return changed(a.Book.Put(ctx, in.set(), rule, true, Precondition{}))
 }
 
-func (a *Admin) put(ctx context.Context, in writeIn) (web.Reply[*RuleChange], error) {
+func (a *Admin) put(ctx context.Context, in writeIn) (web.Reply[*Change], error) {
 	rule, err := in.rule()
 	if err != nil {
-		return web.Reply[*RuleChange]{}, err
+		return web.Reply[*Change]{}, err
 	}
 	return changed(a.Book.Put(ctx, in.set(), rule, false, in.precondition()))
 }
 
 // changed answers a change with the tag of what is there now.
-func changed(c *RuleChange, err error) (web.Reply[*RuleChange], error) {
+func changed(c *Change, err error) (web.Reply[*Change], error) {
 	if err != nil {
-		return web.Reply[*RuleChange]{}, err
+		return web.Reply[*Change]{}, err
 	}
-	reply := web.Reply[*RuleChange]{Header: http.Header{"Etag": {c.ETag}}, Body: c}
+	reply := web.Reply[*Change]{Header: http.Header{"Etag": {c.ETag}}, Body: c}
 	if c.created {
 		reply.Status = http.StatusCreated
 	}
@@ -234,9 +235,9 @@ func (a *Admin) remove(ctx context.Context, in removeIn) (web.NoContent, error) 
 }
 
 type checkOut struct {
-	Valid  bool    `json:"valid"`
-	Rules  int     `json:"rules"`
-	Report *Report `json:"report"`
+	Valid  bool           `json:"valid"`
+	Rules  int            `json:"rules"`
+	Report *access.Report `json:"report"`
 }
 
 func (a *Admin) check(ctx context.Context, in writeIn) (checkOut, error) {
@@ -252,11 +253,11 @@ func (a *Admin) check(ctx context.Context, in writeIn) (checkOut, error) {
 }
 
 // ofTenant leaves out other tenants' rules.
-func ofTenant(ctx context.Context, r *Report) *Report {
+func ofTenant(ctx context.Context, r *access.Report) *access.Report {
 	id, _ := tenant.From(ctx)
 	own := *r
-	own.Rules = slices.DeleteFunc(slices.Clone(r.Rules), func(one RuleReport) bool { return one.Tenant != id })
-	others := func(one Conflict) bool { return one.Tenant != id }
+	own.Rules = slices.DeleteFunc(slices.Clone(r.Rules), func(one access.RuleReport) bool { return one.Tenant != id })
+	others := func(one access.Conflict) bool { return one.Tenant != id }
 	own.Conflicts, own.Undecided = slices.DeleteFunc(slices.Clone(r.Conflicts), others), slices.DeleteFunc(slices.Clone(r.Undecided), others)
 	return &own
 }

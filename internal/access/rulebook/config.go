@@ -1,18 +1,19 @@
-package access
+package rulebook
 
 import (
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
-// SourcesConfig says where rules are read. All sources together are one set: it is loaded whole or not at all. Rules that
+// Config says where rules are read. All sources together are one set: it is loaded whole or not at all. Rules that
 // the admin API was given come on top.
-type SourcesConfig struct {
+type Config struct {
 	// The places of rules, as in Oathkeeper: file:///etc/gatehouse/rules.yaml, file:///etc/gatehouse/rules/ for all .json,
 	// .yaml and .yml files of a directory, https://…, s3://bucket/key?region=…&endpoint=… and inline://, followed by the
 	// rules in base64. Files are watched, the others polled. The rules belong to the tenant default.
@@ -30,7 +31,7 @@ type SourcesConfig struct {
 	// How large the rules of one source may be. Unit: bytes.
 	MaxBytes int64 `yaml:"max_bytes" default:"16777216" min:"1024" max:"1073741824"`
 	// What rules of the admin API can do.
-	API APIConfig `yaml:"api"`
+	API access.APIConfig `yaml:"api"`
 }
 
 // SourceConfig is one place of rules.
@@ -58,13 +59,13 @@ type S3Config struct {
 	SessionToken secret.String `yaml:"session_token"`
 }
 
-// DefaultSourcesConfig reads rules from nowhere; the admin API can add some.
-func DefaultSourcesConfig() SourcesConfig {
-	return SourcesConfig{FilePoll: time.Second, RemotePoll: 30 * time.Second, Timeout: 10 * time.Second, MaxBytes: 16 << 20}
+// DefaultConfig reads rules from nowhere; the admin API can add some.
+func DefaultConfig() Config {
+	return Config{FilePoll: time.Second, RemotePoll: 30 * time.Second, Timeout: 10 * time.Second, MaxBytes: 16 << 20}
 }
 
 // Validate returns all that is wrong, each fault beginning with its key.
-func (c SourcesConfig) Validate() (faults []error) {
+func (c Config) Validate() (faults []error) {
 	bad := func(path string, err error) {
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", path, err))
@@ -127,7 +128,7 @@ func (s SourceConfig) validate() (faults []error) {
 }
 
 // all gives the repositories and sources in one form.
-func (c SourcesConfig) all() []SourceConfig {
+func (c Config) all() []SourceConfig {
 	list := make([]SourceConfig, 0, len(c.Repositories)+len(c.Sources))
 	for _, uri := range c.Repositories {
 		list = append(list, SourceConfig{URL: uri})

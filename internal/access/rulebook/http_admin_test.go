@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"encoding/json"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -18,7 +19,7 @@ import (
 type admin struct {
 	t      *testing.T
 	mux    *web.Mux
-	engine *Engine
+	engine *access.Engine
 }
 
 func newAdmin(t *testing.T) *admin {
@@ -101,7 +102,7 @@ func TestRulesAreListedInPages(t *testing.T) {
 	seen, pages := map[string]bool{}, 0
 	for path := "/admin/rules"; path != ""; pages++ {
 		w := a.call("GET", path, "")
-		var page []Rule
+		var page []access.Rule
 		if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || w.Code != 200 || w.Header().Get("X-Total-Count") != "121" || len(page) > 50 {
 			t.Fatalf("%d, %d rules, %v, %v", w.Code, len(page), w.Header(), err)
 		}

@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
 
@@ -30,7 +31,7 @@ func newBucketReader(at location, keys S3Config, limit int64) (*bucketReader, er
 	transport := fetch.NewCaller(false).Transport
 	store, err := minio.NewCore(at.s3.endpoint, &minio.Options{
 		Creds: bucketKeys(keys, transport), Secure: !at.s3.insecure, Region: at.s3.region, BucketLookup: look, Transport: transport,
-		MaxRetries: 1, // whoever asks again later is the Rulebook
+		MaxRetries: 1, // whoever asks again later is the Book
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at.name, err)
@@ -54,7 +55,7 @@ func bucketKeys(keys S3Config, transport http.RoundTripper) *credentials.Credent
 }
 
 // read implements reader.
-func (r *bucketReader) read(ctx context.Context) ([]Rule, error) {
+func (r *bucketReader) read(ctx context.Context) ([]access.Rule, error) {
 	var o minio.GetObjectOptions
 	if r.etag != "" {
 		if err := o.SetMatchETagExcept(r.etag); err != nil {

@@ -1,4 +1,4 @@
-package access
+package rulebook
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -28,7 +29,7 @@ type lastRead struct {
 }
 
 // take reads the rules of what a source says now; errUnchanged where it said the same before.
-func (l *lastRead) take(name string, d document) ([]Rule, error) {
+func (l *lastRead) take(name string, d document) ([]access.Rule, error) {
 	l.etag, l.modified = d.ETag, d.Modified
 	if l.known.same(d.Text) {
 		return nil, errUnchanged
@@ -55,7 +56,7 @@ func (l *lastRead) resume(d *document) {
 
 // backup is what was kept of a source, of which nothing is in force yet.
 type backup struct {
-	rules []Rule
+	rules []access.Rule
 	read  time.Time
 }
 
@@ -70,7 +71,7 @@ func copyName(c SourceConfig) string {
 
 // lacks reports whether a source wants its copy: nothing of it was ever in force here, and what it says now, if anything, cannot
 // be. Whoever calls holds the source's reading lock.
-func (b *Rulebook) lacks(s *source) bool {
+func (b *Book) lacks(s *source) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	wrong := s.wrong != nil
@@ -81,14 +82,14 @@ func (b *Rulebook) lacks(s *source) bool {
 }
 
 // recall loads what was kept of a source that cannot be had. Whoever calls holds the source's reading lock.
-func (b *Rulebook) recall(ctx context.Context, s *source) {
+func (b *Book) recall(ctx context.Context, s *source) {
 	b.mu.Lock()
 	s.recalled = true
 	b.mu.Unlock()
 	limited, cancel := context.WithTimeout(tenant.With(ctx, s.tenant), copyTimeout)
 	defer cancel()
 	d, err := b.store.copyOf(limited, s.copyName, s.maxBytes)
-	var rules []Rule
+	var rules []access.Rule
 	if err == nil {
 		rules, err = parseDocument(d.Text, s.name)
 	}
@@ -111,7 +112,7 @@ func (b *Rulebook) recall(ctx context.Context, s *source) {
 }
 
 // resume notes that what was kept of a source is in force.
-func (b *Rulebook) resume(ctx context.Context, s *source) {
+func (b *Book) resume(ctx context.Context, s *source) {
 	if s.inForce || s.backup == nil {
 		return
 	}
@@ -120,7 +121,7 @@ func (b *Rulebook) resume(ctx context.Context, s *source) {
 }
 
 // keep writes down what came into force.
-func (b *Rulebook) keep(ctx context.Context) {
+func (b *Book) keep(ctx context.Context) {
 	for _, s := range b.sources {
 		b.mu.Lock()
 		d := s.unkept
