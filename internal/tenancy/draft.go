@@ -47,8 +47,7 @@ func ParseDraft(document []byte) (Draft, error) {
 		return d, ErrInvalid.With(err.Error())
 	}
 	if err := json.Unmarshal(document, &d); err != nil {
-		var kind *json.UnmarshalTypeError
-		if errors.As(err, &kind) {
+		if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return d, ErrInvalid.Withf("%s: a JSON %s cannot stand there.", kind.Field, strings.Fields(kind.Value)[0])
 		}
 		return d, ErrInvalid.With("The request body is not JSON that can be read.")
@@ -68,9 +67,7 @@ func known(document []byte, t reflect.Type, path string) error {
 		return nil
 	case t.Kind() == reflect.Slice:
 		var list []json.RawMessage
-		if json.Unmarshal(document, &list) != nil {
-			return nil // the decoder says what is wrong
-		}
+		_ = json.Unmarshal(document, &list) // where it is none, the decoder says so
 		for i, item := range list {
 			if err := known(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i)); err != nil {
 				return err

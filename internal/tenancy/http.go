@@ -238,7 +238,7 @@ type removeIn struct {
 
 var errActivity = fault.New(fault.Invalid, "bad_request", "activity is keep or delete.")
 
-// remove answers when the deletion has begun; how far it is is told by get.
+// remove answers when the deletion has begun; get tells how far it is.
 func (h *Handler) remove(ctx context.Context, in removeIn) (web.Reply[document], error) {
 	switch {
 	case in.Confirm != in.ID:
