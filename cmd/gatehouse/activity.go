@@ -231,13 +231,19 @@ func tailActivity() *cobra.Command {
 	return cmd
 }
 
-// follow prints what comes behind the query's page token.
+// follow prints what comes behind the query's page token. A server that is away for a while, as it is while it starts anew, is
+// waited for.
 func (a *api) follow(cmd *cobra.Command, q url.Values) error {
+	away := false
 	for {
 		page, _, err := a.activity(cmd, q.Encode())
-		if err != nil {
-			return err
+		if no, answered := errors.AsType[*refusal](err); answered && no.status < http.StatusInternalServerError {
+			return err // it says what is wrong, and will say the same again
 		}
+		if err != nil && !away && cmd.Context().Err() == nil {
+			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%v; waiting for the server\n", err)
+		}
+		away = err != nil
 		for _, e := range page {
 			encoded, err := json.Marshal(e)
 			if err != nil {

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,6 +111,30 @@ func TestActivityTail(t *testing.T) {
 	var e document
 	if err := json.NewDecoder(out).Decode(&e); err != nil || !strings.HasPrefix(e["subject"].(document)["id"].(string), "after-") {
 		t.Errorf("%v, %v", err, e)
+	}
+}
+
+// A server that starts anew does not end who follows its log; one that turns him away does.
+func TestActivityTailWaits(t *testing.T) {
+	answers := make(chan int, 8)
+	for _, status := range []int{200, 503, 503, 200, 403} {
+		answers <- status
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		status := <-answers
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		if status != http.StatusOK {
+			_, _ = io.WriteString(w, `{"error":{"code":503,"message":"not now"}}`)
+			return
+		}
+		fmt.Fprintf(w, `[{"seq":%d,"action":"login.succeeded"}]`, 10-len(answers))
+	}))
+	t.Cleanup(server.Close)
+	r := call(t, "", "activity", "tail", "--endpoint", server.URL)
+	fails(t, r, 1, "not now")
+	if strings.Count(r.errs, "waiting for the server") != 1 || strings.Count(r.out, "login.succeeded") != 1 {
+		t.Errorf("%s\n%s", r.out, r.errs)
 	}
 }
 

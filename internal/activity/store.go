@@ -30,7 +30,8 @@ var (
 	// ErrBroken says that a log's head is not what was written there: lines are not added to such a log, for then nobody could
 	// tell any more what is genuine.
 	ErrBroken = errors.New("the head of the activity log is not the one that this system wrote: check `gatehouse activity verify`, " +
-		"the database's backups, and that secrets.system has every secret that was in use")
+		"the database's backups, and that secrets.system has every secret that was in use; after a restore or a failover that lost " +
+		"lines, servers that had seen more go on when they are restarted")
 
 	lineColumns = []string{"tenant_id", "seq", "id", "happened_at", "action", "actor_id", "subject_id", "document", "hash"}
 	headColumns = []string{"tenant_id", "seq", "hash", "first", "anchor", "sealed_key", "mac"}
