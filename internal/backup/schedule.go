@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
@@ -37,7 +36,7 @@ func (s *Schedule) Run(ctx context.Context) error {
 	failing := false
 	for wait.For(ctx, look) {
 		_, err := s.Once(ctx)
-		if err != nil && !failing && ctx.Err() == nil && !errors.Is(err, sqldb.ErrFrozen) {
+		if err != nil && !failing && ctx.Err() == nil && !later(err) {
 			s.Backups.Log.WarnContext(ctx, "whether a backup is due could not be found out or noted; it is tried again and again", "error", err)
 		}
 		failing = err != nil

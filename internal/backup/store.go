@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -34,15 +33,23 @@ const job = "create"
 
 // Last returns how scheduled backups went: what a check of an installation asks. It is zero where none was ever due.
 func (s *Store) Last(ctx context.Context) (j Job, err error) {
-	var succeeded, failed sql.NullTime
+	var succeeded, failed *time.Time
 	err = s.db.QueryRow(ctx, `SELECT due_at, succeeded_at, failed_at, failures, millis, bytes, fault FROM backup_job WHERE name = ?`, job).
 		Scan(&j.DueAt, &succeeded, &failed, &j.Failures, &j.Millis, &j.Bytes, &j.Fault)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return Job{}, nil
 	}
-	j.SucceededAt, j.FailedAt = succeeded.Time, failed.Time
+	if succeeded != nil {
+		j.SucceededAt = *succeeded
+	}
+	if failed != nil {
+		j.FailedAt = *failed
+	}
 	return j, err
 }
+
+// later tells whether an error only says that writes are refused for now.
+func later(err error) bool { return errors.Is(err, sqldb.ErrFrozen) }
 
 // claim takes on the backup that was due at a time, unless somebody has, or had, or holds it still.
 func (s *Store) claim(ctx context.Context, due time.Time, holder string, now, until time.Time) (bool, error) {
