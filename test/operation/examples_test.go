@@ -124,8 +124,12 @@ func serve(t *testing.T, dir, public string, env ...string) {
 	}
 	t.Cleanup(func() {
 		_ = server.Wait()
+		text, err := os.ReadFile(output.Name())
+		if err != nil {
+			t.Error(err)
+		}
+		process.NoSecrets(t, string(text))
 		if t.Failed() {
-			text, _ := os.ReadFile(output.Name())
 			t.Logf("the server's output:\n%s", text)
 		}
 		_ = output.Close()

@@ -103,6 +103,7 @@ func makeRun(t *testing.T, dir string) (public, admin string) {
 	t.Cleanup(func() {
 		_ = server.Process.Signal(os.Interrupt)
 		_ = server.Wait()
+		process.NoSecrets(t, output.String())
 	})
 	select {
 	case <-output.found:

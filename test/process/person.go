@@ -82,6 +82,9 @@ func (p *Person) Press(name, value string, fields url.Values) {
 	values := maps.Clone(f.values)
 	maps.Copy(values, fields)
 	values.Set(name, value)
+	for _, password := range fields["password"] {
+		Typed(password)
+	}
 	to, err := p.URL.Parse(f.action)
 	if err != nil {
 		p.t.Fatal(err)

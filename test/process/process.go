@@ -123,6 +123,7 @@ func Configure(t testing.TB, o Options) *Server {
 	if o.Config != "" {
 		s.Override(o.Config)
 	}
+	t.Cleanup(func() { s.holdsNoSecret("the server's output", s.Output(), nil, true) })
 	return s
 }
 
@@ -243,6 +244,7 @@ func (s *Server) command(ctx context.Context, env, args []string) (string, *os.P
 	if cmd.ProcessState == nil { // it was not even started
 		s.t.Fatalf("gatehouse %v: %v", args, err)
 	}
+	s.holdsNoSecret("the output of gatehouse "+args[0], string(out), env, !slices.Contains(telling, args[0]))
 	return string(out), cmd.ProcessState
 }
 
