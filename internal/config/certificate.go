@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"regexp"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/harden"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -17,7 +16,7 @@ import (
 var tryoutIssuer = regexp.MustCompile(`(?i)\b(mkcert|minica|snakeoil|fake|acme co|internet widgits|localhost|example|development|do not trust|staging|pebble|test)\b`)
 
 // readCertificate says what a listener's certificate is like, or why nobody knows.
-func readCertificate(now time.Time, l web.Config) (*harden.Certificate, string) {
+func readCertificate(l web.Config) (*harden.Certificate, string) {
 	content, err := os.ReadFile(l.TLS.CertFile)
 	if err != nil {
 		return nil, "it cannot be read here"

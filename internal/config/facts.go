@@ -18,7 +18,7 @@ import (
 func (c *Config) Facts(now time.Time, subject string, faults Faults) *harden.Facts {
 	f := &harden.Facts{
 		Subject: subject, Profile: string(c.Profile), Read: now, Databases: c.databaseFacts(), Secrets: c.secretFacts(),
-		Listeners: c.listenerFacts(now), MailTLS: c.Courier.SMTP.TLS(), Accepted: c.Harden.Accept,
+		Listeners: c.listenerFacts(), MailTLS: c.Courier.SMTP.TLS(), Accepted: c.Harden.Accept,
 	}
 	for _, fault := range faults {
 		found := harden.Found{Path: fault.Path, Detail: fault.Message}
@@ -174,11 +174,11 @@ func tlsOf(a sqldb.Address) string {
 }
 
 // listenerFacts are the ports that the server opens, each with what it is for and what protects it.
-func (c *Config) listenerFacts(now time.Time) []harden.Listener {
+func (c *Config) listenerFacts() []harden.Listener {
 	list := []harden.Listener{
-		c.listener(now, "public", c.Serve.Public, "browsers and applications: OAuth 2.0, OpenID Connect, self-service and pages",
+		c.listener("public", c.Serve.Public, "browsers and applications: OAuth 2.0, OpenID Connect, self-service and pages",
 			"sign-in, client authentication and limits by address", "without it nobody signs in; it is always open"),
-		c.listener(now, "admin", c.Serve.Admin.Config, "the administration APIs and metrics", c.adminGuard(),
+		c.listener("admin", c.Serve.Admin.Config, "the administration APIs and metrics", c.adminGuard(),
 			"without it nobody administrates; it is always open"),
 	}
 	for _, d := range []struct {
@@ -190,13 +190,13 @@ func (c *Config) listenerFacts(now time.Time) []harden.Listener {
 		{"ext_authz", "Envoy, by ext_authz over gRPC", "access rules; whoever reaches it may ask", c.Serve.ExtAuthz},
 	} {
 		if d.door.Enabled {
-			list = append(list, c.listener(now, d.name, d.door.Config, d.purpose, d.guard, "serve."+d.name+".enabled is true"))
+			list = append(list, c.listener(d.name, d.door.Config, d.purpose, d.guard, "serve."+d.name+".enabled is true"))
 		}
 	}
 	return list
 }
 
-func (c *Config) listener(now time.Time, name string, l web.Config, purpose, guard, why string) harden.Listener {
+func (c *Config) listener(name string, l web.Config, purpose, guard, why string) harden.Listener {
 	transport := "plain HTTP"
 	switch {
 	case l.TLS.CertFile != "":
@@ -210,7 +210,7 @@ func (c *Config) listener(now time.Time, name string, l web.Config, purpose, gua
 	}
 	f := harden.Listener{Name: name, Address: l.Address, Local: l.Local(), Purpose: purpose, Guard: transport + "; " + guard, Why: why}
 	if l.TLS.CertFile != "" {
-		f.Certificate, f.Unread = readCertificate(now, l)
+		f.Certificate, f.Unread = readCertificate(l)
 	}
 	return f
 }

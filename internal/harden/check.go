@@ -96,7 +96,7 @@ func unknown(format string, a ...any) verdict { return verdict{unchecked: fmt.Sp
 
 // Checks gives the table: all checks, those of the configuration first.
 func Checks() []Check {
-	all := slices.Concat(secretChecks(), listenerChecks(), databaseChecks(), tokenChecks(), peopleChecks(), operationChecks(),
+	all := slices.Concat(secretChecks(), listenerChecks(), databaseChecks(), tokenChecks(), peopleChecks(), messageChecks(), operationChecks(),
 		defaultChecks(), backupChecks(), serverChecks(), clientChecks())
 	for i := range all {
 		if all[i].Source == "" {

@@ -18,11 +18,8 @@ func of(key string, listeners ...string) []string {
 	return all
 }
 
-// outside are the listeners that strangers reach, inside those for operators and proxies of ours.
-var (
-	every   = []string{"public", "admin", "proxy", "decisions", "ext_authz"}
-	outside = []string{"public", "proxy"}
-)
+// every is the names of all listeners.
+var every = []string{"public", "admin", "proxy", "decisions", "ext_authz"}
 
 // each asks about every open listener of those names.
 func each(names []string, ask func(f *Facts, l Listener, v *verdict)) func(*Facts) verdict {

@@ -22,7 +22,7 @@ var (
 	// userinfo matches a URL with a password in it.
 	userinfo = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:[^/\s@]+@`)
 	// privateKey matches what PEM files of private keys begin with.
-	privateKey = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`)
+	privateKey = regexp.MustCompile(`-{5}BEGIN [A-Z ]*PRIVATE KEY-{5}`)
 )
 
 // holdsSecret says why a value of that name is a secret, "" where nothing speaks for it.

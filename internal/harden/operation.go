@@ -1,6 +1,7 @@
 package harden
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -92,10 +93,8 @@ func doorChecks() []Check {
 	// asked runs a check only where requests come in by a door.
 	asked := func(find func(*Facts) verdict) func(*Facts) verdict {
 		return func(f *Facts) verdict {
-			for _, key := range open {
-				if f.truth(key) {
-					return find(f)
-				}
+			if slices.ContainsFunc(open, f.truth) {
+				return find(f)
 			}
 			return verdict{}
 		}

@@ -90,6 +90,12 @@ func peopleChecks() []Check {
 				return v
 			},
 		},
+	}
+}
+
+// messageChecks are about what is sent to people and about them.
+func messageChecks() []Check {
+	return []Check{
 		{
 			ID: "mail-unchecked", Severity: Critical, Title: "Any certificate will do for the mail server",
 			Why: "Anybody on the way reads all mails, and the codes in them.", How: "Take skip_ssl_verify out of courier.smtp.connection_uri: name the authority in courier.smtp.ca_path, or the certificate's name by the parameter server_name.",

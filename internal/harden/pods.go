@@ -13,7 +13,7 @@ const (
 )
 
 func manifestChecks() []Check {
-	all := slices.Concat(podChecks(), workloadChecks(), exposureChecks(), manifestSecretChecks())
+	all := slices.Concat(podChecks(), containerChecks(), upkeepChecks(), workloadChecks(), exposureChecks(), manifestSecretChecks())
 	for i := range all {
 		all[i].Source = Manifests
 	}
@@ -100,6 +100,12 @@ func podChecks() []Check {
 				}
 			}),
 		},
+	}
+}
+
+// containerChecks are about what a container may do.
+func containerChecks() []Check {
+	return []Check{
 		{
 			ID: "pod-root", Severity: High, Title: "A container may run as root",
 			Why: "Who gets out of it is root on the machine.", How: "Set securityContext.runAsNonRoot: true and a runAsUser other than 0.", Settings: []string{"securityContext.runAsNonRoot", "securityContext.runAsUser"}, Reference: restricted,
@@ -153,6 +159,12 @@ func podChecks() []Check {
 				}
 			}),
 		},
+	}
+}
+
+// upkeepChecks are about what a pod is given and how it is kept running.
+func upkeepChecks() []Check {
+	return []Check{
 		{
 			ID: "pod-service-account-token", Severity: Medium, Title: "A pod is given a token of the cluster's API",
 			Why: "The server does not ask the API; who gets in does.", How: "Set automountServiceAccountToken: false in the pod or in its ServiceAccount.", Settings: []string{"automountServiceAccountToken"}, Reference: "CIS Kubernetes Benchmark 5.1.6",

@@ -140,7 +140,7 @@ func TestMetricsInDocumentsExist(t *testing.T) {
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	t.Cleanup(hook.Close)
 	door := process.FreeAddress(t)
-	s := process.Start(t, process.Options{Config: "activity: {exports: [{name: file, url: \"file://" + t.TempDir() + "/activity.jsonl\"}]}\n" +
+	s := process.Start(t, process.Options{Config: "harden: {accept: [{check: profile-development, reason: a test}]}\nactivity: {exports: [{name: file, url: \"file://" + t.TempDir() + "/activity.jsonl\"}]}\n" +
 		"serve: {decisions: {enabled: true, address: \"" + door + "\"}}\ncourier: {smtp: {connection_uri: \"smtp://127.0.0.1:1/?disable_starttls=true\", from_address: no-reply@example.com}}\n" +
 		"selfservice:\n  flows:\n    recovery: {notify_unknown_recipients: true}\n" +
 		"    login: {before: {hooks: [{hook: web_hook, config: {url: \"" + hook.URL + "\"}}]}}\n"})
