@@ -147,7 +147,7 @@ func (c S3Config) validate() (faults []error) {
 }
 
 func isName(s string) bool {
-	return len(s) > 0 && len(s) <= 63 && !slices.ContainsFunc([]byte(s), func(c byte) bool {
+	return s != "" && len(s) <= 63 && !slices.ContainsFunc([]byte(s), func(c byte) bool {
 		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-'
 	})
 }
