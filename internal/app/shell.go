@@ -44,7 +44,7 @@ func Shell(ctx context.Context, cfg *config.Config, o ShellOptions) error {
 	if err != nil {
 		return err
 	}
-	//nolint:gosec // running what the PATH of whoever calls it has for psql, with his own arguments, is what this is for; there is no shell between
+	//nolint:gosec,noctx // what the PATH of whoever calls it has for psql is what it is to run, with his own arguments and no shell between; ctx ends with Ctrl-C, which is for the client
 	cmd := exec.Command(path, append(client.args, o.Args...)...)
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = client.environ(os.Environ()), o.In, o.Out, o.Err
 	// Ctrl-C is for the client, which ends a query with it, and a terminal sends it to both.
