@@ -66,7 +66,7 @@ func TestErrorAnswersAreReadable(t *testing.T) {
 	t.Run("a wrong key", func(t *testing.T) {
 		t.Setenv(adminKeyVariable, "hidden")
 		r := call(t, "", "clients", "list", "--endpoint", answering(t, 401, nil, `{"error":"request_unauthorized"}`))
-		fails(t, r, 1, "The key in GATEHOUSE_ADMIN_KEY is not one of this server's")
+		fails(t, r, 1, "The key in GATEHOUSE_ADMIN_KEY, or in the file of --admin-key-file, does not open this server")
 		if strings.Contains(r.errs, "hidden") {
 			t.Error("the key is printed")
 		}

@@ -170,7 +170,6 @@ func TestOthersHearOfIt(t *testing.T) {
 		}
 		feed := testkit.Feed(t, db)
 		other := New(Options{Store: NewStore(db, feed), Directory: tenant.NewDirectory(nil, ""), Log: slog.New(slog.DiscardHandler)})
-		testkit.RunFeed(t, feed)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- other.Run(ctx) }()
