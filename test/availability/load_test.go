@@ -32,7 +32,9 @@ serve: {public: {base_url: "http://gatehouse.test/"}, stop_delay: 2s}
 `
 
 // balancer sends requests to replicas in turn. As a Kubernetes Service it leaves out those that are not ready, and a connection
-// that is refused is one to the next replica: nothing was sent yet.
+// that is refused is one to the next replica: nothing was sent yet. Each request has a connection of its own. So what is lost was
+// with a replica when it died: on a connection that is kept, a request may still be sent to one that is dead already, and nobody
+// may send a POST twice that was sent once.
 type balancer struct {
 	t       *testing.T
 	client  *http.Client
@@ -51,7 +53,7 @@ func balance(t *testing.T, replicas ...*process.Server) *balancer {
 	ctx, stop := context.WithCancel(t.Context())
 	b := &balancer{
 		t: t, stop: stop, ready: map[*process.Server]bool{},
-		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 32}},
+		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}},
 	}
 	for _, r := range replicas {
 		b.add(r)
@@ -188,6 +190,7 @@ type load struct {
 	busySpan time.Duration // from the first answer that told to come again to the last
 	busyFrom time.Time
 	slowest  time.Duration
+	lost     []time.Time // when requests began that got no answer
 }
 
 const atOnce = 6
@@ -288,6 +291,7 @@ func (l *load) ask(kind string, r request) (answer, bool) {
 	case got.err != nil && l.t.Context().Err() != nil:
 	case got.err != nil:
 		l.counts["in flight"]++
+		l.lost = append(l.lost, begun)
 	case got.status == http.StatusOK:
 		l.counts[kind]++
 		l.counts["done"]++
@@ -303,6 +307,18 @@ func (l *load) ask(kind string, r request) (answer, bool) {
 		l.t.Errorf("%s %s: %d %s", r.method, r.path, got.status, got.body)
 	}
 	return got, false
+}
+
+// lostSince counts requests that began at a time or later and got no answer.
+func (l *load) lostSince(at time.Time) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, begun := range l.lost {
+		if !begun.Before(at) {
+			n++
+		}
+	}
+	return n
 }
 
 func (l *load) count(kind string) int {
