@@ -44,10 +44,10 @@ func Shell(ctx context.Context, cfg *config.Config, o ShellOptions) error {
 	if err != nil {
 		return err
 	}
-	//nolint:gosec,noctx // what the PATH of whoever calls it has for psql is what it is to run, with his own arguments and no shell between; ctx ends with Ctrl-C, which is for the client
-	cmd := exec.Command(path, append(client.args, o.Args...)...)
+	//nolint:gosec // what the PATH of whoever calls it has for psql is what it is to run, with his own arguments and no shell between
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, append(client.args, o.Args...)...)
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = client.environ(os.Environ()), o.In, o.Out, o.Err
-	// Ctrl-C is for the client, which ends a query with it, and a terminal sends it to both.
+	// Ctrl-C is for the client, which ends a query with it, and a terminal sends it to both: it ends ctx and not the client.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)

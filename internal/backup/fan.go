@@ -20,7 +20,8 @@ var errStalled = fmt.Errorf("it took nothing for %s", stall)
 
 // fan writes one file to several destinations at once. One that fails is left behind; the others go on.
 type fan struct {
-	ctx      context.Context //nolint:containedctx // an io.Writer has no place for it; it lives as long as the fan
+	given    func() error    // why whoever writes the file has given up
+	over     <-chan struct{} // closed when he has
 	stall    time.Duration
 	branches []*branch
 	size     int64
@@ -38,21 +39,47 @@ type branch struct {
 
 // newFan begins to write a file to each of the destinations.
 func newFan(ctx context.Context, name string, to []Destination) *fan {
-	f := &fan{ctx: ctx, stall: stall, sum: sha256.New()}
+	f := &fan{given: func() error { return context.Cause(ctx) }, over: ctx.Done(), stall: stall, sum: sha256.New()}
 	for _, d := range to {
-		ctx, end := context.WithCancelCause(ctx)
-		b := &branch{to: d, blocks: make(chan []byte, 8), end: end, done: make(chan struct{})}
-		go func() {
-			defer close(b.done)
-			b.err = d.Put(ctx, name, &blockReader{ctx: ctx, blocks: b.blocks})
-			if cause := context.Cause(ctx); b.err != nil && cause != nil {
-				b.err = cause
-			}
-			end(nil)
-		}()
-		f.branches = append(f.branches, b)
+		f.branches = append(f.branches, newBranch(ctx, name, d))
 	}
 	return f
+}
+
+func newBranch(ctx context.Context, name string, to Destination) *branch {
+	ctx, end := context.WithCancelCause(ctx)
+	b := &branch{to: to, blocks: make(chan []byte, 8), end: end, done: make(chan struct{})}
+	r, w := io.Pipe()
+	go func() { _ = w.CloseWithError(b.carry(ctx, w)) }()
+	go func() {
+		defer close(b.done)
+		b.err = to.Put(ctx, name, r)
+		if cause := context.Cause(ctx); b.err != nil && cause != nil {
+			b.err = cause
+		}
+		end(nil)
+		_ = r.Close()
+	}()
+	return b
+}
+
+// carry writes what is sent, up to the end of it, which is nil, or of the context.
+func (b *branch) carry(ctx context.Context, w *io.PipeWriter) error {
+	// A destination that reads nothing any more holds up a write, but not beyond the end.
+	defer context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) })()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case block, more := <-b.blocks:
+			if !more {
+				return context.Cause(ctx)
+			}
+			if _, err := w.Write(block); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // errNowhere says that no destination is left.
@@ -81,8 +108,8 @@ func (f *fan) Write(p []byte) (int, error) {
 		case <-b.done:
 		case <-time.After(f.stall):
 			b.end(errStalled)
-		case <-f.ctx.Done():
-			return 0, context.Cause(f.ctx)
+		case <-f.over:
+			return 0, f.given()
 		}
 	}
 	if live == 0 {
@@ -128,32 +155,4 @@ func (b *branch) wait(limit time.Duration) error {
 		}
 	}
 	return errStalled
-}
-
-// blockReader reads what is sent, up to the end of it or of the context.
-type blockReader struct {
-	ctx    context.Context //nolint:containedctx // an io.Reader has no place for it; it lives as long as one Put
-	blocks <-chan []byte
-	rest   []byte
-}
-
-// Read implements io.Reader.
-func (r *blockReader) Read(p []byte) (int, error) {
-	for len(r.rest) == 0 {
-		if r.ctx.Err() != nil {
-			return 0, context.Cause(r.ctx)
-		}
-		select {
-		case <-r.ctx.Done():
-			return 0, context.Cause(r.ctx)
-		case block, more := <-r.blocks:
-			if !more {
-				return 0, io.EOF
-			}
-			r.rest = block
-		}
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
 }
