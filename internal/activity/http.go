@@ -13,15 +13,9 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
-const (
-	route           = "/admin/activity"
-	defaultPageSize = 100
-	maxPageSize     = 1000
-)
+const route = "/admin/activity"
 
 var (
-	errSize   = fault.New(fault.Invalid, "bad_request", "page_size must be from 1 to 1000.")
-	errPage   = fault.New(fault.Invalid, "bad_request", "The page_token is not one that this list gave out: begin again without it.")
 	errOrder  = fault.New(fault.Invalid, "bad_request", "order must be newest or oldest.")
 	errTenant = fault.New(fault.Invalid, "bad_request", "This address belongs to another tenant: ask at one of the hosts of the tenant that you mean.")
 	errFilter = fault.New(fault.Invalid, "bad_request", "The filter cannot be read.")
@@ -57,11 +51,8 @@ func (in *listIn) filter(ctx context.Context) (f Filter, err error) {
 	if id, _ := tenant.From(ctx); in.Tenant != "" && in.Tenant != string(id) {
 		return f, errTenant
 	}
-	if in.PageSize == 0 {
-		in.PageSize = defaultPageSize
-	}
-	if in.PageSize < 0 || in.PageSize > maxPageSize {
-		return f, errSize
+	if in.PageSize, err = web.PageSize(in.PageSize); err != nil {
+		return f, err
 	}
 	f = Filter{Actor: in.Actor, Subject: in.Subject, Action: in.Action, Limit: in.PageSize, Forward: in.Order == "oldest"}
 	if in.Order != "" && in.Order != "oldest" && in.Order != "newest" {
@@ -69,7 +60,7 @@ func (in *listIn) filter(ctx context.Context) (f Filter, err error) {
 	}
 	if in.PageToken != "" {
 		if f.After, err = strconv.ParseInt(in.PageToken, 10, 64); err != nil || f.After < 1 {
-			return f, errPage
+			return f, web.ErrPageToken
 		}
 	}
 	if f.From, err = ParseTime(in.From); err != nil {

@@ -9,24 +9,16 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
-	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
 const (
-	route           = "/admin/admin-keys"
-	defaultPageSize = 100
-	maxPageSize     = 1000
+	route = "/admin/admin-keys"
 	// defaultGrace is how long a key that was rotated goes on, and defaultSpan how long a new one lives, where nothing else is
 	// asked for.
 	defaultGrace = 24 * time.Hour
 	defaultSpan  = 90 * 24 * time.Hour
-)
-
-var (
-	errSize = fault.New(fault.Invalid, "bad_request", "page_size must be from 1 to 1000.")
-	errPage = fault.New(fault.Invalid, "bad_request", "The page_token is not one that this list gave out: begin again without it.")
 )
 
 // Handler serves the admin keys to administrators. Who may act for one tenant sees and makes that tenant's.
@@ -152,16 +144,13 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]*Key], error
 	if err := own(ctx, f.Tenant); err != nil {
 		return none, err
 	}
-	size := in.PageSize
-	if size == 0 {
-		size = defaultPageSize
-	}
-	if size < 0 || size > maxPageSize {
-		return none, errSize
+	size, err := web.PageSize(in.PageSize)
+	if err != nil {
+		return none, err
 	}
 	if in.PageToken != "" {
 		if _, err := uuid.Parse(in.PageToken); err != nil {
-			return none, errPage.Because(err)
+			return none, web.ErrPageToken.Because(err)
 		}
 	}
 	f.Limit = size + 1 // one more tells whether there is a next page

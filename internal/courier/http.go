@@ -29,7 +29,6 @@ var (
 	errStatus = fault.New(fault.Invalid, "bad_request", "status must be queued, processing, sent or abandoned.")
 	errID     = fault.New(fault.Invalid, "bad_request", "The id of a message is a UUID.")
 	errSize   = fault.New(fault.Invalid, "bad_request", "page_size must be from 1 to 1000.")
-	errPage   = fault.New(fault.Invalid, "bad_request", "The page_token is not one that this list gave out: begin again without it.")
 )
 
 // Handler serves Ory's admin API of messages.
@@ -199,7 +198,7 @@ func (h *Handler) filter(ctx context.Context, in listIn) (filter, error) {
 	}
 	last, err := h.Ring.Open(in.PageToken, pageData(ctx, in))
 	if err != nil {
-		return f, errPage.Because(err)
+		return f, web.ErrPageToken.Because(err)
 	}
 	f.before = string(last)
 	return f, nil

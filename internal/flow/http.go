@@ -12,17 +12,11 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
-const (
-	route           = "/admin/decisions"
-	defaultPageSize = 100
-	maxPageSize     = 1000
-)
+const route = "/admin/decisions"
 
 var (
 	errVerdict = fault.New(fault.Invalid, "bad_request", "verdict must be allowed, unauthorized, forbidden, unmatched, invalid or failed.")
 	errLimit   = fault.New(fault.Invalid, "bad_request", "There is no limit here: page_size says how many events a page has.")
-	errSize    = fault.New(fault.Invalid, "bad_request", "page_size must be from 1 to 1000.")
-	errPage    = fault.New(fault.Invalid, "bad_request", "The page_token is not one that this list gave out: begin again without it.")
 )
 
 // Handler serves the events to who administers.
@@ -67,14 +61,14 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]eventView], 
 		return none, errLimit
 	case in.Verdict != "" && !in.Verdict.valid():
 		return none, errVerdict
-	case in.PageSize < 0 || in.PageSize > maxPageSize:
-		return none, errSize
-	case in.PageSize == 0:
-		in.PageSize = defaultPageSize
+	}
+	var err error
+	if in.PageSize, err = web.PageSize(in.PageSize); err != nil {
+		return none, err
 	}
 	if in.PageToken != "" {
 		if _, err := uuid.Parse(in.PageToken); err != nil {
-			return none, errPage.Because(err)
+			return none, web.ErrPageToken.Because(err)
 		}
 	}
 	// One more tells whether there is a next page.

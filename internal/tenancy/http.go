@@ -16,14 +16,11 @@ import (
 )
 
 const (
-	route           = "/admin/tenants"
-	defaultPageSize = 100
-	maxPageSize     = 1000
-	maxReason       = 200
+	route     = "/admin/tenants"
+	maxReason = 200
 )
 
 var (
-	errPage   = fault.New(fault.Invalid, "bad_request", "page_size is from 1 to 1000; a page_token is one that this list gave out.")
 	errFilter = fault.New(fault.Invalid, "bad_request", "state is active, suspended, deleting, deleted or all.")
 	errReason = fault.New(fault.Invalid, "bad_request", "reason is at most 200 bytes.")
 	errMedia  = fault.New(fault.Unsupported, "unsupported_media_type", "Send the change as JSON, with the header Content-Type: application/merge-patch+json or application/json.")
@@ -129,13 +126,13 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]document], e
 	default:
 		return none, errFilter
 	}
-	size := in.PageSize
-	if size == 0 {
-		size = defaultPageSize
+	size, err := web.PageSize(in.PageSize)
+	if err != nil {
+		return none, err
 	}
 	after, err := base64.RawURLEncoding.DecodeString(in.PageToken)
-	if err != nil || size < 0 || size > maxPageSize {
-		return none, errPage
+	if err != nil {
+		return none, web.ErrPageToken.Because(err)
 	}
 	page, next := []document{}, ""
 	for _, t := range h.Registry.Directory.List().All() {

@@ -5,6 +5,14 @@ import (
 	"testing"
 )
 
+func TestPageSize(t *testing.T) {
+	for asked, want := range map[int]int{0: 100, 1: 1, 1000: 1000, -1: 0, 1001: 0} {
+		if got, err := PageSize(asked); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%d: %d, %v", asked, got, err)
+		}
+	}
+}
+
 func TestPageLinks(t *testing.T) {
 	own := url.Values{"owner": {"a&b"}, "status": {""}, "ids": nil}
 	for _, test := range []struct {
