@@ -60,24 +60,12 @@ func (g *Gate) Open(ctx context.Context) error {
 	return err
 }
 
-// retryEvery is the pause after a reading that failed.
-const retryEvery = time.Second
-
 // Run follows changes until ctx ends.
 func (g *Gate) Run(ctx context.Context) error {
-	for {
-		if _, err := g.follow(ctx); err != nil { // no schema yet, or no database
-			if !wait.For(ctx, retryEvery) {
-				return ctx.Err()
-			}
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-g.wake:
-		}
-	}
+	return wait.Follow(ctx, g.wake, func(ctx context.Context) error {
+		_, err := g.follow(ctx) // it fails where there is no schema yet, or no database
+		return err
+	})
 }
 
 // Last returns what was read last. It does not wait for a reading, nor for writes, that are under way.

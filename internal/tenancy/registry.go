@@ -94,24 +94,12 @@ func (r *Registry) shadowed(t *tenant.Tenant) string {
 	return ""
 }
 
-// retryEvery is the pause after a reading that failed.
-const retryEvery = time.Second
-
 // Run follows changes until ctx ends.
 func (r *Registry) Run(ctx context.Context) error {
-	for {
-		if _, err := r.follow(ctx); err != nil { // no schema yet, or no database: what was known still counts
-			if !wait.For(ctx, retryEvery) {
-				return ctx.Err()
-			}
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-r.wake:
-		}
-	}
+	return wait.Follow(ctx, r.wake, func(ctx context.Context) error {
+		_, err := r.follow(ctx) // it fails where there is no schema yet, or no database
+		return err
+	})
 }
 
 // follow reads what is stored into the directory.

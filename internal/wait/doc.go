@@ -2,6 +2,7 @@
 //
 //	For      a time to pass
 //	Flight   one call that many ask for at the same time
+//	Follow   word of something new, each time
 //
 // It does not own what is waited for, and it keeps no answers: that is package cache.
 package wait

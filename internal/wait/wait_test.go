@@ -31,6 +31,35 @@ func TestFor(t *testing.T) {
 }
 
 // Of many who ask at a time one calls, and nobody waits for longer than their own context.
+// A reading that fails is repeated, and then one follows each word.
+func TestFollow(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	wake, readings := make(chan struct{}), make(chan int)
+	ended := make(chan error, 1)
+	go func() {
+		n := 0
+		ended <- wait.Follow(ctx, wake, func(context.Context) error {
+			n++
+			readings <- n
+			if n == 1 {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+	}()
+	if first, second := <-readings, <-readings; first != 1 || second != 2 {
+		t.Error(first, second)
+	}
+	wake <- struct{}{}
+	if third := <-readings; third != 3 {
+		t.Error(third)
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 func TestFlight(t *testing.T) {
 	var f wait.Flight[string]
 	var calls atomic.Int64
