@@ -47,9 +47,19 @@ type StoreOptions struct {
 
 // NewStore returns a store of admin keys.
 func NewStore(o StoreOptions) *Store {
-	return &Store{
+	s := &Store{
 		db: o.DB, feed: o.Feed, tokens: o.Tokens, now: o.Now,
 		cache: cache.New[*Key](cache.Options{Name: topic, Max: keptMax, TTL: keptFor, Feed: o.Feed, Topic: topic, Now: o.Now}),
+	}
+	o.Feed.Subscribe(topic, s.forget)
+	return s
+}
+
+// forget has nothing believed any more where everything of a tenant has changed: it was deleted, and its keys with it. Keys are
+// remembered for All, so the cache does not hear of that by itself.
+func (s *Store) forget(_ tenant.ID, key string) {
+	if key == "" {
+		s.cache.Drop(All, "")
 	}
 }
 

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -119,6 +120,36 @@ func TestListOfKeys(t *testing.T) {
 			if len(seen) != want {
 				t.Errorf("%s has %d keys, want %d", of, len(seen), want)
 			}
+		}
+	})
+}
+
+// The keys of a tenant that is deleted open nothing any more, also for who used them a moment before: the id may be another's next.
+func TestTheKeysOfATenantEndWithIt(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		f := newFixture(t, db)
+		feed := testkit.Feed(t, db)
+		f.store = f.another(t, feed)
+		f.guard.Store = f.store
+		h := f.listener()
+		made := f.add(t, admin.New{Tenant: "acme", Role: actor.RoleAdmin})
+		asks := func() int {
+			return ask(t, h, http.MethodGet, "http://acme.test/admin/clients/1", "Bearer "+made.Text).Code
+		}
+		if code := asks(); code != http.StatusOK {
+			t.Fatalf("status %d", code)
+		}
+		err := db.InTx(tenant.With(t.Context(), "acme"), func(ctx context.Context, tx *sqldb.Tx) error {
+			if _, err := tx.Exec(ctx, `DELETE FROM admin_key WHERE tenant_id = :tenant`); err != nil {
+				return err
+			}
+			return feed.PublishAll(ctx, tx)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := asks(); code != http.StatusUnauthorized {
+			t.Errorf("status %d", code)
 		}
 	})
 }
