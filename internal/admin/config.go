@@ -12,8 +12,9 @@ import (
 // CertificateConfig says what the holder of a client certificate may do. One of subject, uri, dns and any says which certificates
 // are meant; of several entries the first that fits counts.
 type CertificateConfig struct {
-	// Subject is the certificate's whole distinguished name as RFC 2253 writes it, for example "CN=deploy,O=Example". The activity
-	// log shows it so for a certificate that was turned away. Default: none.
+	// Subject is the certificate's whole distinguished name as RFC 2253 writes it, the last part first, for example
+	// "CN=deploy,O=Example"; `openssl x509 -noout -subject -nameopt RFC2253` shows it so, and the activity log for a certificate
+	// that was turned away. Default: none.
 	Subject string `yaml:"subject"`
 	// URI is a URI among its alternative names, for example "spiffe://example.com/deploy". Default: none.
 	URI string `yaml:"uri"`

@@ -2,6 +2,8 @@ package admin
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"net/url"
 	"slices"
 	"strings"
@@ -65,7 +67,7 @@ func (c CertificateConfig) means(cert *x509.Certificate) bool {
 	case c.Any:
 		return true
 	case c.Subject != "":
-		return cert.Subject.String() == c.Subject
+		return subjectOf(cert) == c.Subject
 	case c.URI != "":
 		return slices.ContainsFunc(cert.URIs, func(u *url.URL) bool { return u.String() == c.URI })
 	case c.DNS != "":
@@ -74,11 +76,23 @@ func (c CertificateConfig) means(cert *x509.Certificate) bool {
 	return false
 }
 
+// subjectOf writes the whole distinguished name as RFC 2253 says, the last part first, and "" for one that cannot be read.
+// pkix.Name would leave all but the last of several common names out, and bring the rest into an order of its own: who may choose a
+// part of his name could then have that of another.
+func subjectOf(cert *x509.Certificate) string {
+	var name pkix.RDNSequence
+	if rest, err := asn1.Unmarshal(cert.RawSubject, &name); err != nil || len(rest) > 0 {
+		return ""
+	}
+	return name.String()
+}
+
 // nameOf names the holder of a certificate: by its subject, or where that is empty by its first alternative name.
 func nameOf(cert *x509.Certificate) string {
+	subject := subjectOf(cert)
 	switch {
-	case cert.Subject.String() != "":
-		return cert.Subject.String()
+	case subject != "":
+		return subject
 	case len(cert.URIs) > 0:
 		return cert.URIs[0].String()
 	case len(cert.DNSNames) > 0:

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/json"
 	"math/big"
 	"net/http"
@@ -295,16 +296,34 @@ func TestAccessTokens(t *testing.T) {
 	check("admin", map[string]int{read: 401})
 }
 
+// named is a certificate whose subject has the parts, in this order.
+func named(t *testing.T, parts ...string) *x509.Certificate {
+	t.Helper()
+	types := map[string]asn1.ObjectIdentifier{"CN": {2, 5, 4, 3}, "O": {2, 5, 4, 10}}
+	var name pkix.RDNSequence
+	for _, part := range parts {
+		kind, value, _ := strings.Cut(part, "=")
+		name = append(name, pkix.RelativeDistinguishedNameSET{{Type: types[kind], Value: value}})
+	}
+	raw, err := asn1.Marshal(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := &x509.Certificate{SerialNumber: big.NewInt(1), RawSubject: raw}
+	cert.Subject.FillFromRDNSequence(&name)
+	return cert
+}
+
 func TestCertificates(t *testing.T) {
 	f := newFixture(t, testkit.SQLite(t, "management"))
 	f.guard.Certificates = []admin.CertificateConfig{
 		{Subject: "CN=deploy,O=Example", Role: "operator", Tenant: "acme"}, {URI: "spiffe://example.com/root", Role: "admin"},
 		{DNS: "Dashboards.example.com", Role: "viewer"},
 	}
-	deploy := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "deploy", Organization: []string{"Example"}}}
+	deploy := named(t, "O=Example", "CN=deploy")
 	root := &x509.Certificate{SerialNumber: big.NewInt(2), URIs: []*url.URL{{Scheme: "spiffe", Host: "example.com", Path: "/root"}}}
 	dashboards := &x509.Certificate{SerialNumber: big.NewInt(3), DNSNames: []string{"a.example.com", "dashboards.EXAMPLE.com"}}
-	stranger := &x509.Certificate{SerialNumber: big.NewInt(4), Subject: pkix.Name{CommonName: "deploy", Organization: []string{"Example", "Other"}}}
+	stranger := named(t, "O=Example", "O=Other", "CN=deploy")
 	shows := func(c *x509.Certificate, verified bool) func(*http.Request) {
 		return func(r *http.Request) {
 			r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{c}}
@@ -328,6 +347,10 @@ func TestCertificates(t *testing.T) {
 	check("uri", root, true, "", map[string]int{read: 200, write: 200, metrics: 200, "GET https://acme.test/admin/secrets": 200})
 	check("dns", dashboards, true, "", map[string]int{read: 200, write: 403, metrics: 200})
 	check("not listed", stranger, true, "", map[string]int{read: 401})
+	// Parts of a name that their holder may have chosen himself make it no other's name.
+	for _, parts := range [][]string{{"O=Example", "CN=mallory", "CN=deploy"}, {"O=Example", "CN=deploy", "CN=mallory"}, {"O=Other", "O=Example", "CN=deploy"}, {"O=Example", "CN=x,CN=deploy"}, {"CN=deploy,O=Example"}} {
+		check(strings.Join(parts, "/"), named(t, parts...), true, "", map[string]int{read: 401})
+	}
 	check("not verified", root, false, "", map[string]int{read: 401})
 	viewer := f.add(t, admin.New{Tenant: "acme", Role: actor.RoleViewer})
 	check("with a key, which counts", root, true, "Bearer "+viewer.Text, map[string]int{read: 200, write: 403})
@@ -339,7 +362,7 @@ func TestCertificates(t *testing.T) {
 	check("nobody's", root, true, "", map[string]int{read: 401})
 	refused := false
 	for _, e := range f.events(t) {
-		refused = refused || e.Detail["reason"] == "the certificate CN=deploy,O=Example+O=Other is not in serve.admin.certificates"
+		refused = refused || e.Detail["reason"] == "the certificate CN=deploy,O=Other,O=Example is not in serve.admin.certificates"
 	}
 	if !refused {
 		t.Error("the activity log does not show the subject as one writes it into the configuration")
