@@ -250,15 +250,15 @@ func TestCoalescerWithoutDatabase(t *testing.T) {
 		if strings.HasPrefix(dsn, "sqlite") {
 			return
 		}
-		p := newProxy(t, dsn)
-		db := withThing(t, open(t, p.dsn))
+		over, line := testkit.NewLineTo(t, dsn)
+		db := withThing(t, open(t, over))
 		c := sqldb.NewCoalescer(db, sqldb.CoalescerOptions{}, things)
 		defer c.Close()
 		ctx := testkit.Context(t)
 		if err := c.Do(ctx, "before"); err != nil {
 			t.Fatal(err)
 		}
-		p.cut()
+		line.Cut()
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
@@ -268,7 +268,7 @@ func TestCoalescerWithoutDatabase(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		p.mend()
+		line.Mend()
 		tries := 0
 		testkit.Eventually(t, "what is written when the database is back arrives", func() bool {
 			tries++

@@ -49,12 +49,12 @@ func replica(t *testing.T, dsn string, o sqldb.FeedOptions) (*sqldb.DB, *sqldb.F
 }
 
 // cutOff cuts the line of a feed, which has to say so.
-func cutOff(t *testing.T, p *proxy, far *sqldb.Feed) {
+func cutOff(t *testing.T, line *testkit.Line, far *sqldb.Feed) {
 	t.Helper()
 	testkit.Within(t, 1500*time.Millisecond, "the feed that is cut off says so", func(int) func() bool {
-		p.mend()
+		line.Mend()
 		testkit.Eventually(t, "the feed is healthy", far.Healthy)
-		p.cut()
+		line.Cut()
 		return func() bool { return !far.Healthy() }
 	})
 }
@@ -166,9 +166,9 @@ func TestFeedOutOfOrder(t *testing.T) {
 func TestFeedCutOff(t *testing.T) {
 	servers(t, func(t *testing.T, dsn string) {
 		db, feed, _ := replica(t, dsn, unhurried)
-		p := newProxy(t, dsn)
-		_, far, log := replica(t, p.dsn, sqldb.FeedOptions{})
-		cutOff(t, p, far)
+		over, line := testkit.NewLineTo(t, dsn)
+		_, far, log := replica(t, over, sqldb.FeedOptions{})
+		cutOff(t, line, far)
 		publish(t, db, feed, "missed")
 		if !feed.Healthy() {
 			t.Error("the one that is not cut off is not healthy")
@@ -177,7 +177,7 @@ func TestFeedCutOff(t *testing.T) {
 			t.Error("the one that is cut off is healthy")
 		}
 		told := log.times("/")
-		p.mend()
+		line.Mend()
 		testkit.Eventually(t, "the feed is healthy again", far.Healthy)
 		if log.times("/") == told {
 			t.Error("it is healthy before it told that anything may have changed")
@@ -324,12 +324,12 @@ func TestFeedNumbersGoBack(t *testing.T) {
 	servers(t, func(t *testing.T, dsn string) {
 		db := open(t, dsn)
 		ctx := testkit.Context(t)
-		p := newProxy(t, dsn)
-		_, far, log := replica(t, p.dsn, sqldb.FeedOptions{})
+		over, line := testkit.NewLineTo(t, dsn)
+		_, far, log := replica(t, over, sqldb.FeedOptions{})
 		feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
 		publish(t, db, feed, "a", "b", "c")
 		testkit.Eventually(t, "the other server is told", func() bool { return log.times("default/c") == 1 || log.times("/") > 1 })
-		cutOff(t, p, far)
+		cutOff(t, line, far)
 		again := "TRUNCATE TABLE oauth_change_feed"
 		if db.Dialect() == sqldb.PostgreSQL {
 			again += " RESTART IDENTITY"
@@ -337,7 +337,7 @@ func TestFeedNumbersGoBack(t *testing.T) {
 		if _, err := db.AllTenants().Exec(ctx, again); err != nil {
 			t.Fatal(err)
 		}
-		p.mend()
+		line.Mend()
 		testkit.Eventually(t, "the feed is healthy again", far.Healthy)
 		tellsAgain(t, db, feed, log) // what has old numbers
 	})

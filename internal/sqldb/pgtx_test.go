@@ -58,10 +58,10 @@ func (e *exchanges) Write(p []byte) (int, error) {
 // What a transaction costs on PostgreSQL: BEGIN comes with the first statement, and what need not be answered with COMMIT.
 func TestTxExchanges(t *testing.T) {
 	onPostgres(t, func(t *testing.T, dsn string, _ *sqldb.DB) {
-		p := newProxy(t, dsn)
+		over, line := testkit.NewLineTo(t, dsn)
 		var n atomic.Int64
-		p.overhear(func() io.Writer { return &exchanges{n: &n} })
-		u, _ := url.Parse(p.dsn)
+		line.Overhear(func() io.Writer { return &exchanges{n: &n} })
+		u, _ := url.Parse(over)
 		u.RawQuery += "&sslmode=disable"
 		db := open(t, u.String())
 		ctx := testkit.Context(t)
@@ -183,21 +183,21 @@ func TestTxCommitFails(t *testing.T) {
 func TestTxLineBreaks(t *testing.T) {
 	onPostgres(t, func(t *testing.T, dsn string, _ *sqldb.DB) {
 		ctx := testkit.Context(t)
-		p := newProxy(t, dsn)
-		db := open(t, p.dsn)
+		over, line := testkit.NewLineTo(t, dsn)
+		db := open(t, over)
 		for _, when := range []string{"begin", "commit"} {
 			err := db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
 				if when == "begin" {
-					p.cut()
+					line.Cut()
 				}
 				err := insert(ctx, tx, when)
-				p.cut()
+				line.Cut()
 				return err
 			})
 			if !errors.Is(err, sqldb.ErrUnavailable) {
 				t.Errorf("%s: %v", when, err)
 			}
-			p.mend()
+			line.Mend()
 			if n := count(t, db); n != 0 {
 				t.Errorf("%s: %d rows are there", when, n)
 			}

@@ -3,13 +3,14 @@ package testkit
 import (
 	"io"
 	"net"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
 )
 
-// Line leads from an address of its own to a server, whose answers it can hold up. It can be cut, and led elsewhere. It ends
-// with the test.
+// Line leads from an address of its own to a server, whose answers it can hold up. It can be cut, led elsewhere, and listened
+// to. It ends with the test.
 type Line struct {
 	// Address is where it begins, host and port.
 	Address string
@@ -23,6 +24,7 @@ type Line struct {
 	delay  time.Duration
 	mended chan struct{} // closed while answers pass
 	held   bool
+	listen func() io.Writer // gets what the client of a new connection sends; may be nil
 	ends   map[net.Conn]struct{}
 }
 
@@ -43,6 +45,25 @@ func NewLine(t testing.TB, to string) *Line {
 		l.copiers.Wait()
 	})
 	return l
+}
+
+// NewLineTo makes a line to the server of a DSN, and says by which DSN the same database is reached over it.
+func NewLineTo(t testing.TB, dsn string) (over string, l *Line) {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatalf("testkit: a line: %v", err)
+	}
+	l = NewLine(t, u.Host)
+	u.Host = l.Address
+	return u.String(), l
+}
+
+// Overhear has each new connection give what its client sends to a writer of its own.
+func (l *Line) Overhear(listen func() io.Writer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listen = listen
 }
 
 // Cut ends all connections and refuses new ones.
@@ -127,9 +148,13 @@ func (l *Line) connect(near net.Conn) {
 		return
 	}
 	l.ends[near], l.ends[far] = struct{}{}, struct{}{}
+	heard := io.Discard
+	if l.listen != nil {
+		heard = l.listen()
+	}
 	l.mu.Unlock()
 	l.copiers.Go(func() {
-		_, _ = io.Copy(far, near)
+		_, _ = io.Copy(far, io.TeeReader(near, heard))
 		_, _ = near.Close(), far.Close()
 	})
 	l.answer(near, far)

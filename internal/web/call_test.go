@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 type kind string
@@ -37,12 +39,12 @@ func TestCallBinds(t *testing.T) {
 		got = in
 		return NoContent{}, nil
 	}))
-	rec := do(t, m, "GET", "/x/a%2Fb%20c?name=n&page_size=-5&small=127&count=65535&all=true&tag=1&tag=2&must=y&unknown=1", "", "X-Trace", "t")
+	rec := testkit.Ask(m, "GET", "/x/a%2Fb%20c?name=n&page_size=-5&small=127&count=65535&all=true&tag=1&tag=2&must=y&unknown=1", "", "X-Trace", "t")
 	want := everything{ID: "a/b c", Name: "n", Size: -5, Small: 127, Count: 65535, All: true, Tags: []string{"1", "2"}, Must: "y", Trace: "t"}
 	if rec.Code != 204 || rec.Body.Len() > 0 || !cmp.Equal(got, want) {
 		t.Errorf("%d %s", rec.Code, cmp.Diff(want, got))
 	}
-	if do(t, m, "GET", "/x/a?must=1&page_size=&all=&tag=", ""); !cmp.Equal(got, everything{ID: "a", Must: "1"}) {
+	if testkit.Ask(m, "GET", "/x/a?must=1&page_size=&all=&tag=", ""); !cmp.Equal(got, everything{ID: "a", Must: "1"}) {
 		t.Errorf("empty parameters: %+v", got)
 	}
 	for query, want := range map[string]string{
@@ -50,7 +52,7 @@ func TestCallBinds(t *testing.T) {
 		"must=1&count=-1": "not negative", "must=1&all=perhaps": "true or false", "": `The parameter \"must\" is missing.`, "must=": "missing",
 		"must=1&name=a&name=b": "more than once", "must=%zz": "malformed", "must=1;x=2": "malformed",
 	} {
-		rec := do(t, m, "GET", "/x/a?"+query, "")
+		rec := testkit.Ask(m, "GET", "/x/a?"+query, "")
 		if rec.Code != 400 || !strings.Contains(rec.Body.String(), want) || !strings.Contains(rec.Body.String(), `"error":"invalid_request"`) {
 			t.Errorf("%s: %d %s", query, rec.Code, rec.Body)
 		}
@@ -112,7 +114,7 @@ func TestCallReadsBodies(t *testing.T) {
 		{"/lenient", "", ``, 200, `"name":""`},
 		{"/raw", "", "any \x00 thing", 200, `"any \u0000 thing"`},
 	} {
-		rec := do(t, m, "POST", c.target, c.body, "Content-Type", c.contentType)
+		rec := testkit.Ask(m, "POST", c.target, c.body, "Content-Type", c.contentType)
 		if rec.Code != c.status || !strings.Contains(rec.Body.String(), c.want) {
 			t.Errorf("%s %s: %d %s", c.target, c.body, rec.Code, rec.Body)
 		}
@@ -147,20 +149,20 @@ func TestCallReplies(t *testing.T) {
 	m.Handle("POST /empty", Call(func(context.Context, struct{}) (Reply[NoContent], error) { return Reply[NoContent]{Status: 202}, nil }))
 	m.Handle("POST /big", Call(func(context.Context, struct{}) (string, error) { return strings.Repeat("x", 100_000), nil }))
 	m.Handle("POST /bad", Call(func(context.Context, struct{}) (any, error) { return func() {}, nil }))
-	rec := do(t, m, "POST", "/created", "")
+	rec := testkit.Ask(m, "POST", "/created", "")
 	if rec.Code != 201 || rec.Header().Get("Location") != "/x?a=1&b=2" || strings.TrimSpace(rec.Body.String()) != `{"to":"/x?a=1&b=2"}` {
 		t.Errorf("%d %v %s", rec.Code, rec.Header(), rec.Body)
 	}
-	if rec = do(t, m, "POST", "/plain", ""); rec.Code != 200 || strings.TrimSpace(rec.Body.String()) != `[]` {
+	if rec = testkit.Ask(m, "POST", "/plain", ""); rec.Code != 200 || strings.TrimSpace(rec.Body.String()) != `[]` {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
-	if rec = do(t, m, "POST", "/empty", ""); rec.Code != 202 || rec.Body.Len() != 0 {
+	if rec = testkit.Ask(m, "POST", "/empty", ""); rec.Code != 202 || rec.Body.Len() != 0 {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
-	if rec = do(t, m, "POST", "/big", ""); rec.Code != 200 || rec.Header().Get("Content-Length") != strconv.Itoa(rec.Body.Len()) {
+	if rec = testkit.Ask(m, "POST", "/big", ""); rec.Code != 200 || rec.Header().Get("Content-Length") != strconv.Itoa(rec.Body.Len()) {
 		t.Errorf("%d %v", rec.Code, rec.Header())
 	}
-	if rec = do(t, m, "POST", "/bad", ""); rec.Code != 500 || !json.Valid(rec.Body.Bytes()) {
+	if rec = testkit.Ask(m, "POST", "/bad", ""); rec.Code != 500 || !json.Valid(rec.Body.Bytes()) {
 		t.Errorf("what cannot be encoded: %d %s", rec.Code, rec.Body)
 	}
 }

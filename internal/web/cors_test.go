@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 func corsMux(c CORS, ask func(*http.Request, string) bool) *Mux {
@@ -32,12 +34,12 @@ func TestCORSOrigins(t *testing.T) {
 		for _, preflight := range []bool{false, true} {
 			var h http.Header
 			if preflight {
-				rec := do(t, m, "OPTIONS", "/token", "", "Origin", origin, "Access-Control-Request-Method", "POST")
+				rec := testkit.Ask(m, "OPTIONS", "/token", "", "Origin", origin, "Access-Control-Request-Method", "POST")
 				if h = rec.Header(); rec.Code != 204 {
 					t.Errorf("preflight of %q: %d", origin, rec.Code)
 				}
 			} else {
-				rec := do(t, m, "POST", "/token", "", "Origin", origin)
+				rec := testkit.Ask(m, "POST", "/token", "", "Origin", origin)
 				if h = rec.Header(); rec.Code != 200 {
 					t.Errorf("request of %q: %d", origin, rec.Code)
 				}
@@ -64,23 +66,23 @@ func TestCORSOrigins(t *testing.T) {
 
 func TestCORSHeaders(t *testing.T) {
 	m := corsMux(CORS{Enabled: true, AllowedOrigins: []string{"https://a.test"}, AllowedMethods: []string{"GET"}, AllowedHeaders: []string{"X-A", "X-B"}, ExposedHeaders: []string{"X-C"}, MaxAge: time.Hour}, nil)
-	h := do(t, m, "OPTIONS", "/anything", "", "Origin", "https://a.test", "Access-Control-Request-Method", "PATCH").Header()
+	h := testkit.Ask(m, "OPTIONS", "/anything", "", "Origin", "https://a.test", "Access-Control-Request-Method", "PATCH").Header()
 	for k, want := range map[string]string{"Access-Control-Allow-Methods": "GET", "Access-Control-Allow-Headers": "X-A, X-B", "Access-Control-Max-Age": "3600", "Access-Control-Allow-Credentials": ""} {
 		if h.Get(k) != want {
 			t.Errorf("%s: %q", k, h.Get(k))
 		}
 	}
-	if h := do(t, m, "POST", "/token", "", "Origin", "https://a.test").Header(); h.Get("Access-Control-Expose-Headers") != "X-C" {
+	if h := testkit.Ask(m, "POST", "/token", "", "Origin", "https://a.test").Header(); h.Get("Access-Control-Expose-Headers") != "X-C" {
 		t.Errorf("exposed: %v", h)
 	}
 	// Errors carry the headers too, or scripts could not read them.
-	if h := do(t, m, "POST", "/nothing", "", "Origin", "https://a.test").Header(); h.Get("Access-Control-Allow-Origin") != "https://a.test" {
+	if h := testkit.Ask(m, "POST", "/nothing", "", "Origin", "https://a.test").Header(); h.Get("Access-Control-Allow-Origin") != "https://a.test" {
 		t.Errorf("404: %v", h)
 	}
-	if rec := do(t, m, "OPTIONS", "/token", "", "Origin", "https://a.test"); rec.Code != 405 {
+	if rec := testkit.Ask(m, "OPTIONS", "/token", "", "Origin", "https://a.test"); rec.Code != 405 {
 		t.Errorf("OPTIONS that is no preflight: %d", rec.Code)
 	}
-	if h := do(t, m, "POST", "/token", "").Header(); h.Get("Vary") != "Origin" || h.Get("Access-Control-Allow-Origin") != "" {
+	if h := testkit.Ask(m, "POST", "/token", "").Header(); h.Get("Vary") != "Origin" || h.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("without origin: %v", h)
 	}
 }
@@ -92,7 +94,7 @@ func TestWithoutCORS(t *testing.T) {
 	m.Handle("GET /token", text("x"))
 	for path, want := range map[string]string{"/auth": "", "/auth/": "", "/sso/auth": "", "/%61uth": "", "/token": "https://a.test", "/sso/token": "https://a.test"} {
 		for _, method := range []string{"GET", "OPTIONS"} {
-			h := do(t, m, method, path, "", "Origin", "https://a.test", "Access-Control-Request-Method", "GET").Header()
+			h := testkit.Ask(m, method, path, "", "Origin", "https://a.test", "Access-Control-Request-Method", "GET").Header()
 			if h.Get("Access-Control-Allow-Origin") != want || want == "" && h.Get("Access-Control-Allow-Credentials") != "" {
 				t.Errorf("%s %s: %v", method, path, h)
 			}
@@ -102,16 +104,16 @@ func TestWithoutCORS(t *testing.T) {
 
 func TestCORSAnyOriginIsNeverReflected(t *testing.T) {
 	m := corsMux(CORS{Enabled: true, AllowedOrigins: []string{"*"}}, nil)
-	h := do(t, m, "POST", "/token", "", "Origin", "https://evil.test").Header()
+	h := testkit.Ask(m, "POST", "/token", "", "Origin", "https://evil.test").Header()
 	if h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" {
 		t.Errorf("%v", h)
 	}
 	// Even when validation was skipped.
 	m = corsMux(CORS{Enabled: true, AllowedOrigins: []string{"*"}, AllowCredentials: true}, nil)
-	if h := do(t, m, "POST", "/token", "", "Origin", "https://evil.test").Header(); h.Get("Access-Control-Allow-Credentials") != "" || h.Get("Access-Control-Allow-Origin") == "https://evil.test" {
+	if h := testkit.Ask(m, "POST", "/token", "", "Origin", "https://evil.test").Header(); h.Get("Access-Control-Allow-Credentials") != "" || h.Get("Access-Control-Allow-Origin") == "https://evil.test" {
 		t.Errorf("%v", h)
 	}
-	if h := do(t, corsMux(CORS{AllowedOrigins: []string{"https://a.test"}}, nil), "POST", "/token", "", "Origin", "https://a.test").Header(); h.Get("Access-Control-Allow-Origin") != "" {
+	if h := testkit.Ask(corsMux(CORS{AllowedOrigins: []string{"https://a.test"}}, nil), "POST", "/token", "", "Origin", "https://a.test").Header(); h.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("switched off: %v", h)
 	}
 }
@@ -161,11 +163,11 @@ func FuzzCORSOrigin(f *testing.F) {
 // What scripts of an application send to the flows, and what they read of the answers, is allowed without further settings.
 func TestCORSDefaults(t *testing.T) {
 	m := corsMux(CORS{Enabled: true, AllowedOrigins: []string{"https://a.test"}}, nil)
-	h := do(t, m, "OPTIONS", "/token", "", "Origin", "https://a.test", "Access-Control-Request-Method", "POST").Header()
+	h := testkit.Ask(m, "OPTIONS", "/token", "", "Origin", "https://a.test", "Access-Control-Request-Method", "POST").Header()
 	if got := h.Get("Access-Control-Allow-Headers"); got != "Authorization, Content-Type, X-Request-Id, X-Session-Token, X-CSRF-Token, X-XSRF-Token" {
 		t.Errorf("a script may send %s", got)
 	}
-	h = do(t, m, "POST", "/token", "", "Origin", "https://a.test").Header()
+	h = testkit.Ask(m, "POST", "/token", "", "Origin", "https://a.test").Header()
 	if got := h.Get("Access-Control-Expose-Headers"); got != "Link, Retry-After, X-Request-Id, X-Total-Count" {
 		t.Errorf("a script may read %s", got)
 	}

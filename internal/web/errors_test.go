@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 func answer(t *testing.T, write ErrorWriter, e *fault.Error, headers ...string) (int, http.Header, string) {
 	t.Helper()
 	m := NewMux(write, Options{})
 	m.Handle("GET /", func(http.ResponseWriter, *http.Request) error { return e })
-	rec := do(t, m, "GET", "/", "", append(headers, "X-Request-Id", "request-1")...)
+	rec := testkit.Ask(m, "GET", "/", "", append(headers, "X-Request-Id", "request-1")...)
 	return rec.Code, rec.Header(), strings.TrimSpace(rec.Body.String())
 }
 
@@ -44,7 +45,7 @@ func TestAChallengeOfTheHandlersOwnStays(t *testing.T) {
 		w.Header().Set("WWW-Authenticate", "DPoP")
 		return fault.New(fault.Unauthenticated, "invalid_token", "x")
 	})
-	if got := do(t, m, "GET", "/", "").Header().Values("WWW-Authenticate"); len(got) != 1 || got[0] != "DPoP" {
+	if got := testkit.Ask(m, "GET", "/", "").Header().Values("WWW-Authenticate"); len(got) != 1 || got[0] != "DPoP" {
 		t.Error(got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 func TestARequestCarriesItsActorAndOrigin(t *testing.T) {
@@ -23,7 +24,7 @@ func TestARequestCarriesItsActorAndOrigin(t *testing.T) {
 		got, from = actor.From(r.Context()), actor.OriginOf(r.Context())
 		return nil
 	})
-	do(t, m, "GET", "/", "", "X-Forwarded-For", "203.0.113.9", "X-Request-Id", "request-1")
+	testkit.Ask(m, "GET", "/", "", "X-Forwarded-For", "203.0.113.9", "X-Request-Id", "request-1")
 	if got != key {
 		t.Errorf("actor %+v, want %+v", got, key)
 	}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 func TestClientIP(t *testing.T) {
@@ -37,7 +39,7 @@ func TestClientIP(t *testing.T) {
 		{"zone", "[fe80::1%eth0]:1", nil, "fe80::1"},
 		{"no address at all", "@", []string{"1.2.3.4"}, "invalid IP"},
 	} {
-		if got := do(t, m, "GET", "/", "", cameFrom(c.peer, c.forwarded...)...).Body.String(); got != c.want {
+		if got := testkit.Ask(m, "GET", "/", "", cameFrom(c.peer, c.forwarded...)...).Body.String(); got != c.want {
 			t.Errorf("%s: %s, want %s", c.story, got, c.want)
 		}
 	}
@@ -70,7 +72,7 @@ func TestClientIPBehindASocket(t *testing.T) {
 		"a proxy that says no address": {[]string{"1.2.3.4, unix:"}, "invalid IP"},
 	} {
 		for _, peer := range []string{"@", ""} {
-			if got := do(t, m, "GET", "/", "", cameFrom(peer, c.forwarded...)...).Body.String(); got != c.want {
+			if got := testkit.Ask(m, "GET", "/", "", cameFrom(peer, c.forwarded...)...).Body.String(); got != c.want {
 				t.Errorf("%s: %s, want %s", story, got, c.want)
 			}
 		}

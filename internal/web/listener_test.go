@@ -529,7 +529,7 @@ func TestHealthWarns(t *testing.T) {
 	h.MountAdmin(admin)
 	says := func(m *Mux, code int, want string) {
 		t.Helper()
-		if rec := do(t, m, "GET", "/health/ready", ""); rec.Code != code || strings.TrimSpace(rec.Body.String()) != want {
+		if rec := testkit.Ask(m, "GET", "/health/ready", ""); rec.Code != code || strings.TrimSpace(rec.Body.String()) != want {
 			t.Errorf("%d %s", rec.Code, rec.Body)
 		}
 	}
@@ -540,7 +540,7 @@ func TestHealthWarns(t *testing.T) {
 	checks["database"] = errors.New("gone")
 	says(public, 503, `{"errors":{"database":"not available"}}`)
 	says(admin, 503, `{"errors":{"database":"not available"},"warnings":{"access rules":["file:///a: refused"]}}`)
-	if rec := do(t, admin, "GET", "/health/alive", ""); rec.Code != 200 {
+	if rec := testkit.Ask(admin, "GET", "/health/alive", ""); rec.Code != 200 {
 		t.Errorf("%d", rec.Code)
 	}
 }
@@ -552,22 +552,22 @@ func TestHealth(t *testing.T) {
 	m := NewMux(OAuthErrors, Options{})
 	h.Mount(m)
 	h.MountVersion(m)
-	if rec := do(t, m, "GET", "/health/ready", ""); rec.Code != 200 || rec.Body.String() != `{"status":"ok"}` {
+	if rec := testkit.Ask(m, "GET", "/health/ready", ""); rec.Code != 200 || rec.Body.String() != `{"status":"ok"}` {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
 	checks["database"] = errors.New("dial tcp db.internal:5432: password for gate")
 	checks["migrations"] = fmt.Errorf("oauth: %w", fault.New(fault.Unavailable, "behind", "Run gatehouse migrate up."))
-	rec := do(t, m, "GET", "/health/ready", "")
+	rec := testkit.Ask(m, "GET", "/health/ready", "")
 	if rec.Code != 503 || strings.TrimSpace(rec.Body.String()) != `{"errors":{"database":"not available","migrations":"Run gatehouse migrate up."}}` {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
 	if !strings.Contains(log.String(), "db.internal") {
 		t.Errorf("the operator does not learn the cause: %s", log.String())
 	}
-	if rec := do(t, m, "GET", "/health/alive", ""); rec.Code != 200 || rec.Body.String() != `{"status":"ok"}` {
+	if rec := testkit.Ask(m, "GET", "/health/alive", ""); rec.Code != 200 || rec.Body.String() != `{"status":"ok"}` {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
-	if rec := do(t, m, "GET", "/version", ""); strings.TrimSpace(rec.Body.String()) != `{"version":"1.2.3"}` {
+	if rec := testkit.Ask(m, "GET", "/version", ""); strings.TrimSpace(rec.Body.String()) != `{"version":"1.2.3"}` {
 		t.Errorf("%s", rec.Body)
 	}
 }

@@ -16,30 +16,8 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
-
-// do sends a request through the handler; headers are name, value, name, value, …
-func do(t *testing.T, h http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
-	t.Helper()
-	r := httptest.NewRequest(method, target, strings.NewReader(body))
-	if body == "" {
-		r.Body = http.NoBody
-	}
-	r.RemoteAddr = "192.0.2.1:1234"
-	for i := 0; i < len(headers); i += 2 {
-		switch headers[i] {
-		case "peer":
-			r.RemoteAddr = headers[i+1]
-		case "Host":
-			r.Host = headers[i+1]
-		default:
-			r.Header.Add(headers[i], headers[i+1])
-		}
-	}
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, r)
-	return rec
-}
 
 func text(s string) HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) error {
@@ -66,15 +44,15 @@ func TestMissesAreAnsweredInTheListenersShape(t *testing.T) {
 			m := NewMux(c.errors, Options{})
 			m.Handle("GET /a", text("a"))
 			m.Handle("PUT /a", text("a"))
-			rec := do(t, m, "GET", "/b", "", "X-Request-Id", "request-1")
+			rec := testkit.Ask(m, "GET", "/b", "", "X-Request-Id", "request-1")
 			if rec.Code != 404 || strings.TrimSpace(rec.Body.String()) != c.notFound || rec.Header().Get("Content-Type") != JSON {
 				t.Errorf("404: %d %v %s", rec.Code, rec.Header(), rec.Body)
 			}
-			rec = do(t, m, "DELETE", "/a", "")
+			rec = testkit.Ask(m, "DELETE", "/a", "")
 			if rec.Code != 405 || rec.Header().Get("Allow") != "GET, HEAD, PUT" || !strings.HasPrefix(rec.Body.String(), c.mayNotBe) {
 				t.Errorf("405: %d %v %s", rec.Code, rec.Header(), rec.Body)
 			}
-			if rec = do(t, m, "HEAD", "/a", ""); rec.Code != 200 {
+			if rec = testkit.Ask(m, "HEAD", "/a", ""); rec.Code != 200 {
 				t.Errorf("HEAD of a GET route: %d", rec.Code)
 			}
 		})
@@ -87,10 +65,10 @@ func TestViewsWriteErrorsTheirOwnWay(t *testing.T) {
 	fail := func(http.ResponseWriter, *http.Request) error { return no }
 	m.Handle("GET /oauth", fail)
 	m.With(KratosErrors).Handle("GET /kratos", fail)
-	if got := do(t, m, "GET", "/oauth", "").Body.String(); !strings.HasPrefix(got, `{"error":"taken"`) {
+	if got := testkit.Ask(m, "GET", "/oauth", "").Body.String(); !strings.HasPrefix(got, `{"error":"taken"`) {
 		t.Error(got)
 	}
-	if got := do(t, m, "GET", "/kratos", "").Body.String(); !strings.HasPrefix(got, `{"error":{"code":409`) {
+	if got := testkit.Ask(m, "GET", "/kratos", "").Body.String(); !strings.HasPrefix(got, `{"error":{"code":409`) {
 		t.Error(got)
 	}
 }
@@ -99,7 +77,7 @@ func TestHeadersOfEachAnswer(t *testing.T) {
 	m := NewMux(OAuthErrors, Options{BaseURL: mustBase("https://a.test/")})
 	m.Handle("GET /", text("x"))
 	for _, target := range []string{"/", "/nothing/../x", "/missing"} {
-		h := do(t, m, "GET", target, "").Header()
+		h := testkit.Ask(m, "GET", target, "").Header()
 		for k, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "Strict-Transport-Security": "max-age=31536000",
 		} {
@@ -111,7 +89,7 @@ func TestHeadersOfEachAnswer(t *testing.T) {
 			t.Errorf("%s: request id %q", target, h.Get("X-Request-Id"))
 		}
 	}
-	if h := do(t, NewMux(OAuthErrors, Options{BaseURL: mustBase("http://a.test/")}), "GET", "/", "").Header(); h.Get("Strict-Transport-Security") != "" {
+	if h := testkit.Ask(NewMux(OAuthErrors, Options{BaseURL: mustBase("http://a.test/")}), "GET", "/", "").Header(); h.Get("Strict-Transport-Security") != "" {
 		t.Error("HSTS over plain HTTP")
 	}
 }
@@ -124,12 +102,12 @@ func TestRequestID(t *testing.T) {
 		"0196b3a8-7c1e-7d3a-9c1b-2f5e8d7a6b5c": true, "trace:1.2_3-4": true, "short": false, "has space in it": false,
 		"new\r\nline-line": false, "<script>alert(1)": false, strings.Repeat("a", 128): true, strings.Repeat("a", 129): false, "ünïcödé-id": false,
 	} {
-		rec := do(t, m, "GET", "/", "", "X-Request-Id", given)
+		rec := testkit.Ask(m, "GET", "/", "", "X-Request-Id", given)
 		if got := rec.Header().Get("X-Request-Id"); (got == given) != kept || got != seen || !wellFormedID(got) {
 			t.Errorf("%q: answered %q, handler saw %q", given, got, seen)
 		}
 	}
-	if rec := do(t, m, "GET", "/", "", "X-Request-Id", "first-id-1", "X-Request-Id", "second-id-2"); strings.HasSuffix(rec.Header().Get("X-Request-Id"), "-id-1") {
+	if rec := testkit.Ask(m, "GET", "/", "", "X-Request-Id", "first-id-1", "X-Request-Id", "second-id-2"); strings.HasSuffix(rec.Header().Get("X-Request-Id"), "-id-1") {
 		t.Error("of two ids one was taken")
 	}
 	ids := map[string]bool{}
@@ -183,26 +161,26 @@ func TestTenantByHost(t *testing.T) {
 	m.Handle("GET /", answer)
 	m.Everywhere().Handle("GET /all", answer)
 	(&Health{}).Mount(m)
-	if rec := do(t, m, "GET", "/", "", "Host", "acme.test:444"); rec.Body.String() != "acme" {
+	if rec := testkit.Ask(m, "GET", "/", "", "Host", "acme.test:444"); rec.Body.String() != "acme" {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
 	for _, host := range []string{"acme.test", "other.test", "asleep.test"} {
-		if rec := do(t, m, "GET", "/all", "", "Host", host); rec.Body.String() != "default" {
+		if rec := testkit.Ask(m, "GET", "/all", "", "Host", host); rec.Body.String() != "default" {
 			t.Errorf("what is the installation's at %s: %d %s", host, rec.Code, rec.Body)
 		}
 	}
-	if rec := do(t, m, "GET", "/", "", "Host", "other.test"); rec.Code != 404 || !strings.Contains(rec.Body.String(), "unknown_host") {
+	if rec := testkit.Ask(m, "GET", "/", "", "Host", "other.test"); rec.Code != 404 || !strings.Contains(rec.Body.String(), "unknown_host") {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
-	if rec := do(t, m, "GET", "/", "", "Host", "asleep.test"); rec.Code != 503 || rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), "temporarily_unavailable") {
+	if rec := testkit.Ask(m, "GET", "/", "", "Host", "asleep.test"); rec.Code != 503 || rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), "temporarily_unavailable") {
 		t.Errorf("a suspended tenant: %d %v %s", rec.Code, rec.Header(), rec.Body)
 	}
 	all := NewMux(OAuthErrors, Options{Tenant: find, ServeSuspended: true})
 	all.Handle("GET /", answer)
-	if rec := do(t, all, "GET", "/", "", "Host", "asleep.test"); rec.Body.String() != "asleep" {
+	if rec := testkit.Ask(all, "GET", "/", "", "Host", "asleep.test"); rec.Body.String() != "asleep" {
 		t.Errorf("a listener that serves them: %d %s", rec.Code, rec.Body)
 	}
-	if rec := do(t, m, "GET", "/health/alive", "", "Host", "10.1.2.3"); rec.Code != 200 {
+	if rec := testkit.Ask(m, "GET", "/health/alive", "", "Host", "10.1.2.3"); rec.Code != 200 {
 		t.Errorf("a probe by address: %d", rec.Code)
 	}
 }
@@ -228,7 +206,7 @@ func TestTenantByPrefix(t *testing.T) {
 			"/t/%61cme/x": "404", "/t/acme/../x": "307 " + own + "/t/acme/x", "/t/acme//x": "307 " + own + "/t/acme/x", "/t/other/x": "404",
 		} {
 			for _, prefix := range []string{"", own} {
-				rec := do(t, m, "GET", prefix+path, "", "Host", "id.test")
+				rec := testkit.Ask(m, "GET", prefix+path, "", "Host", "id.test")
 				got := rec.Body.String()
 				switch {
 				case rec.Code >= 300 && rec.Code < 400:
@@ -256,11 +234,11 @@ func TestRequireHTTPS(t *testing.T) {
 		{"10.9.1.1:1", "http, https", 200}, {"10.9.1.1:1", "https, http", 400},
 		{"10.8.1.1:1", "https", 400}, {"203.0.113.1:1", "https", 400}, {"garbage", "https", 400},
 	} {
-		if rec := do(t, m, "GET", "/", "", "peer", c.peer, "X-Forwarded-Proto", c.proto); rec.Code != c.want {
+		if rec := testkit.Ask(m, "GET", "/", "", "peer", c.peer, "X-Forwarded-Proto", c.proto); rec.Code != c.want {
 			t.Errorf("%s %q: %d %s", c.peer, c.proto, rec.Code, rec.Body)
 		}
 	}
-	if rec := do(t, m, "GET", "/health/ready", ""); rec.Code != 200 {
+	if rec := testkit.Ask(m, "GET", "/health/ready", ""); rec.Code != 200 {
 		t.Errorf("a probe over plain HTTP: %d", rec.Code)
 	}
 }
@@ -274,11 +252,11 @@ func TestRefuseForeignHosts(t *testing.T) {
 		"127.0.0.1:4445": 200, "127.0.0.1": 200, "[::1]:4445": 200, "[::1]": 200, "localhost:4445": 200, "LOCALHOST": 200, "10.0.0.7:1": 200, "admin.test:8443": 200,
 		"evil.test:4445": 404, "evil.test": 404, "localhost.evil.test": 404, "127.0.0.1.evil.test:4445": 404, "admin.test:1": 404, "": 404,
 	} {
-		if rec := do(t, m, "GET", "/", "", "Host", host); rec.Code != want {
+		if rec := testkit.Ask(m, "GET", "/", "", "Host", host); rec.Code != want {
 			t.Errorf("%q: %d", host, rec.Code)
 		}
 	}
-	if rec := do(t, m, "GET", "/health/alive", "", "Host", "gatehouse.svc"); rec.Code != 200 {
+	if rec := testkit.Ask(m, "GET", "/health/alive", "", "Host", "gatehouse.svc"); rec.Code != 200 {
 		t.Errorf("a probe: %d", rec.Code)
 	}
 }
@@ -299,7 +277,7 @@ func TestRefuseCrossOrigin(t *testing.T) {
 		{"POST", []string{"Origin", "https://admin.test"}, 200},
 		{"GET", []string{"Sec-Fetch-Site", "cross-site"}, 200},
 	} {
-		if rec := do(t, m, c.method, "/", "", c.header...); rec.Code != c.want {
+		if rec := testkit.Ask(m, c.method, "/", "", c.header...); rec.Code != c.want {
 			t.Errorf("%s %v: %d %s", c.method, c.header, rec.Code, rec.Body)
 		}
 	}
@@ -349,7 +327,7 @@ func TestPanic(t *testing.T) {
 		panic(errors.New("too late"))
 	})
 	m.Handle("GET /abort", func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) })
-	rec := do(t, m, "GET", "/before", "", "X-Request-Id", "request-1")
+	rec := testkit.Ask(m, "GET", "/before", "", "X-Request-Id", "request-1")
 	if rec.Code != 500 || !strings.Contains(rec.Body.String(), `"error":"server_error"`) || strings.Contains(rec.Body.String(), "oh no") {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
@@ -363,7 +341,7 @@ func TestPanic(t *testing.T) {
 					t.Errorf("%s: the connection is not cut: %v", target, p)
 				}
 			}()
-			do(t, m, "GET", target, "")
+			testkit.Ask(m, "GET", target, "")
 		}()
 	}
 }
@@ -391,18 +369,18 @@ func TestErrorsAreLoggedOnceAndNeverSent(t *testing.T) {
 		w.WriteHeader(400)
 		return nil
 	})
-	rec := do(t, m, "GET", "/cause", "")
+	rec := testkit.Ask(m, "GET", "/cause", "")
 	if rec.Code != 500 || strings.Contains(rec.Body.String(), "db.internal") || strings.Count(log.String(), "db.internal") != 1 {
 		t.Errorf("%d %s\n%s", rec.Code, rec.Body, &log)
 	}
-	if rec = do(t, m, "GET", "/late", ""); rec.Code != 200 || rec.Body.String() != "half" {
+	if rec = testkit.Ask(m, "GET", "/late", ""); rec.Code != 200 || rec.Body.String() != "half" {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
-	rec = do(t, m, "GET", "/headers", "")
+	rec = testkit.Ask(m, "GET", "/headers", "")
 	if h := rec.Header(); rec.Code != 429 || h.Get("Retry-After") != "2" || h.Get("ETag") != "" || h.Get("Content-Type") != JSON || h.Get("Content-Length") != "" || h.Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %v", rec.Code, rec.Header())
 	}
-	do(t, m, "GET", "/recorded", "")
+	testkit.Ask(m, "GET", "/recorded", "")
 	if !strings.Contains(log.String(), "first") || strings.Contains(log.String(), "second") {
 		t.Errorf("recorded: %s", &log)
 	}
@@ -434,9 +412,9 @@ func TestAccessLog(t *testing.T) {
 		})
 		m.Handle("GET /users/{id}", text("hello"))
 		m.Handle("GET /broken", func(http.ResponseWriter, *http.Request) error { return io.EOF })
-		do(t, m, "GET", "/users/ann@example.com?token=t0ken", "")
-		do(t, m, "GET", "/nobody/ann@example.com?token=t0ken", "")
-		do(t, m, "GET", "/broken", "")
+		testkit.Ask(m, "GET", "/users/ann@example.com?token=t0ken", "")
+		testkit.Ask(m, "GET", "/nobody/ann@example.com?token=t0ken", "")
+		testkit.Ask(m, "GET", "/broken", "")
 		if got := strings.Count(log.String(), "\n"); got != want {
 			t.Errorf("%q: %d lines, want %d\n%s", access, got, want, &log)
 		}
@@ -462,10 +440,10 @@ func TestMetricsPerRoute(t *testing.T) {
 		return func(status int, _ time.Duration) { counted = append(counted, fmt.Sprint(pattern, " ", status)) }
 	}})
 	m.Handle("GET /a/{id}", text("x"))
-	do(t, m, "GET", "/a/1", "")
-	do(t, m, "GET", "/a/2", "")
-	do(t, m, "POST", "/a/2", "")
-	do(t, m, "GET", "/wp-login.php", "")
+	testkit.Ask(m, "GET", "/a/1", "")
+	testkit.Ask(m, "GET", "/a/2", "")
+	testkit.Ask(m, "POST", "/a/2", "")
+	testkit.Ask(m, "GET", "/wp-login.php", "")
 	if got := strings.Join(counted, ","); got != "GET /a/{id} 200,GET /a/{id} 200,unmatched 405,unmatched 404" {
 		t.Error(got)
 	}
@@ -483,7 +461,7 @@ func TestTrace(t *testing.T) {
 		}
 		return fault.New(fault.Gone, "gone", "Gone.")
 	})
-	do(t, m, "GET", "/a", "")
+	testkit.Ask(m, "GET", "/a", "")
 	if ended != "GET /a410 gone: Gone." {
 		t.Error(ended)
 	}

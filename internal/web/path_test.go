@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 func TestPathPrefix(t *testing.T) {
@@ -18,21 +20,21 @@ func TestPathPrefix(t *testing.T) {
 		"/auth": "GET /{$}|/|", "/auth/": "GET /{$}|/|", "/": "GET /{$}|/|",
 		"/auth/oauth2/auth/": "GET /oauth2/auth|/oauth2/auth|", "/auth/health/alive": `{"status":"ok"}`, "/health/alive": `{"status":"ok"}`,
 	} {
-		if rec := do(t, m, "GET", target, ""); rec.Code != 200 || rec.Body.String() != want {
+		if rec := testkit.Ask(m, "GET", target, ""); rec.Code != 200 || rec.Body.String() != want {
 			t.Errorf("%s: %d %s", target, rec.Code, rec.Body)
 		}
 	}
 	for _, target := range []string{"/authx/oauth2/auth", "/auth/auth/oauth2/auth", "/authoauth2/auth", "/auth/nothing"} {
-		if rec := do(t, m, "GET", target, ""); rec.Code != 404 {
+		if rec := testkit.Ask(m, "GET", target, ""); rec.Code != 404 {
 			t.Errorf("%s: %d %s", target, rec.Code, rec.Body)
 		}
 	}
-	if rec := do(t, m, "POST", "/auth/oauth2/auth", ""); rec.Code != 405 || rec.Header().Get("Allow") != "GET, HEAD" {
+	if rec := testkit.Ask(m, "POST", "/auth/oauth2/auth", ""); rec.Code != 405 || rec.Header().Get("Allow") != "GET, HEAD" {
 		t.Errorf("405 under the prefix: %d %v", rec.Code, rec.Header())
 	}
 	// What ServeMux cleans is redirected to a URL that the outside can reach.
 	for _, target := range []string{"/auth//oauth2/./auth?x=1", "//oauth2/../oauth2/auth?x=1"} {
-		rec := do(t, m, "GET", "http://api.example.com"+target, "")
+		rec := testkit.Ask(m, "GET", "http://api.example.com"+target, "")
 		if rec.Code < 301 || rec.Code > 308 || rec.Header().Get("Location") != "/auth/oauth2/auth?x=1" {
 			t.Errorf("%s: %d to %q", target, rec.Code, rec.Header().Get("Location"))
 		}
@@ -44,7 +46,7 @@ func TestPathPrefixThatLooksLikeARoute(t *testing.T) {
 	m := NewMux(OAuthErrors, Options{BaseURL: mustBase("https://api.example.com/oauth2/")})
 	m.Handle("GET /oauth2/auth", where)
 	for _, target := range []string{"/oauth2/oauth2/auth", "/oauth2/auth"} {
-		if rec := do(t, m, "GET", target, ""); rec.Code != 200 || rec.Body.String() != "GET /oauth2/auth|/oauth2/auth|" {
+		if rec := testkit.Ask(m, "GET", target, ""); rec.Code != 200 || rec.Body.String() != "GET /oauth2/auth|/oauth2/auth|" {
 			t.Errorf("%s: %d %s", target, rec.Code, rec.Body)
 		}
 	}
@@ -66,17 +68,17 @@ func TestBarePaths(t *testing.T) {
 			"/health/alive": `{"status"`, "/version": `{"version":"1"}`, "/version/": `{"version":"1"}`,
 		} {
 			for _, prefix := range []string{"", mustBase(base).Prefix()} {
-				if rec := do(t, m, "GET", prefix+target, ""); rec.Code != 200 || !strings.HasPrefix(rec.Body.String(), want) {
+				if rec := testkit.Ask(m, "GET", prefix+target, ""); rec.Code != 200 || !strings.HasPrefix(rec.Body.String(), want) {
 					t.Errorf("%s: %s: %d %s", base, prefix+target, rec.Code, rec.Body)
 				}
 			}
 		}
 		for _, target := range []string{"/admin", "/admin/nothing", "/adminclients", "/admin/admin/clients", "/"} {
-			if rec := do(t, m, "GET", target, ""); rec.Code != 404 {
+			if rec := testkit.Ask(m, "GET", target, ""); rec.Code != 404 {
 				t.Errorf("%s: %d", target, rec.Code)
 			}
 		}
-		if rec := do(t, m, "PUT", "/clients", ""); rec.Code != 405 || rec.Header().Get("Allow") != "GET, HEAD, POST" {
+		if rec := testkit.Ask(m, "PUT", "/clients", ""); rec.Code != 405 || rec.Header().Get("Allow") != "GET, HEAD, POST" {
 			t.Errorf("405 of a bare path: %d %v", rec.Code, rec.Header())
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 // A door sees each path as it was sent: what a mux would redirect or refuse by itself is for its rules to judge.
@@ -18,7 +19,7 @@ func TestRawLeavesPathsAlone(t *testing.T) {
 		return err
 	})
 	for _, path := range []string{"/", "//a//b", "/a/../b", "/a/%2e%2e/b", "/a%2Fb", "/.well-known/x", "/a;b=c"} {
-		rec := do(t, h, "PURGE", path, "")
+		rec := testkit.Ask(h, "PURGE", path, "")
 		if rec.Code != 200 || !strings.HasPrefix(rec.Body.String(), path+"|") {
 			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
 		}
@@ -58,7 +59,7 @@ func TestRawRefusesLikeAMux(t *testing.T) {
 		{"/", "", "http", 400}, {"/", "", "https", 200}, {"/", "1234", "https", 200}, {"/", "12345", "https", 413},
 		{"/no", "", "https", 403}, {"/panic", "", "https", 500},
 	} {
-		if rec := do(t, h, "POST", c.path, c.body, "X-Forwarded-Proto", c.proto); rec.Code != c.want {
+		if rec := testkit.Ask(h, "POST", c.path, c.body, "X-Forwarded-Proto", c.proto); rec.Code != c.want {
 			t.Errorf("%+v: %d %s", c, rec.Code, rec.Body)
 		}
 	}

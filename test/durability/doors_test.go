@@ -171,8 +171,8 @@ func TestRevokedCredentialsOpenNoDoor(t *testing.T) {
 // Without the database nobody knows what was revoked: what is remembered holds no longer than the change feed is heard, and then
 // every door is shut; when the database is back, so is everything else.
 func TestDoorsAreShutWithoutTheDatabase(t *testing.T) {
-	line := process.NewLine(t, testkit.Postgres(t))
-	r := newReplica(t, line.DSN)
+	dsn, line := testkit.NewLineTo(t, testkit.Postgres(t))
+	r := newReplica(t, dsn)
 	id, secret := register(t, r.Server)
 	token, err := issue(t.Context(), http.DefaultClient, r.Server, id, secret)
 	if err != nil {

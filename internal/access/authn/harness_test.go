@@ -184,23 +184,7 @@ func (k signingKey) sign(t testing.TB, c claims, header ...any) string {
 	for i := 0; i < len(header); i += 2 {
 		options.WithHeader(jose.HeaderKey(header[i].(string)), header[i+1])
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: k.alg, Key: k.private}, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := jws.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return testkit.SignJWS(t, k.alg, k.private, c, options)
 }
 
 func sum64(text string) string {

@@ -181,33 +181,13 @@ func confused(t *testing.T, key signingKey, c claims) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: der}, (&jose.SignerOptions{}).WithHeader("kid", key.kid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, _ := json.Marshal(c)
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, _ := jws.CompactSerialize()
-	return text
+	return testkit.SignJWS(t, jose.HS256, der, c, (&jose.SignerOptions{}).WithHeader("kid", key.kid))
 }
 
 // embedded signs with a key of its own that is in the header.
 func embedded(t *testing.T, c claims) string {
 	key := newKey(t, "")
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: key.alg, Key: key.private}, &jose.SignerOptions{EmbedJWK: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, _ := json.Marshal(c)
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, _ := jws.CompactSerialize()
-	return text
+	return testkit.SignJWS(t, key.alg, key.private, c, &jose.SignerOptions{EmbedJWK: true})
 }
 
 // Keys are read when rules are loaded and then in the background; requests do not wait for them.

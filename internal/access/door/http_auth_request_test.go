@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 // nginx takes 2xx, 401 and 403 for answers and everything else for a fault.
 func TestDecisionsForAuthRequest(t *testing.T) {
 	h := decisions(t, &events{})
 	ask := func(uri string, headers ...string) *httptest.ResponseRecorder {
-		return put(h, "GET", door.AuthRequestPath, "", append(headers, "X-Forwarded-Method", "GET", "X-Forwarded-Host", "app.example.com", "X-Forwarded-Uri", uri)...)
+		return testkit.Ask(h, "GET", door.AuthRequestPath, "", append(headers, "X-Forwarded-Method", "GET", "X-Forwarded-Host", "app.example.com", "X-Forwarded-Uri", uri)...)
 	}
 	for name, c := range map[string]struct {
 		rec  *httptest.ResponseRecorder
@@ -26,7 +27,7 @@ func TestDecisionsForAuthRequest(t *testing.T) {
 		"no rule":          {ask("/nowhere"), 403},
 		"two readings":     {ask("/open/..%2fclosed"), 403},
 		"a redirect":       {ask("/away"), 401},
-		"nothing is asked": {put(h, "GET", door.AuthRequestPath, ""), 403},
+		"nothing is asked": {testkit.Ask(h, "GET", door.AuthRequestPath, ""), 403},
 		"a stranger asks":  {ask("/open/a", "peer", "198.51.100.7:1"), 403},
 	} {
 		if c.rec.Code != c.want {

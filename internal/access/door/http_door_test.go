@@ -152,25 +152,6 @@ func decisions(t *testing.T, recorded *events) http.Handler {
 	return web.NewRaw("decisions", web.KratosErrors, web.Options{TrustedProxies: web.Networks{"192.0.2.1"}, Log: slog.New(slog.DiscardHandler)}, d.Serve)
 }
 
-// put asks a door; headers are name, value, …, and Host and peer are no headers.
-func put(h http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, target, strings.NewReader(body))
-	r.RemoteAddr = "192.0.2.1:1234"
-	for i := 0; i < len(headers); i += 2 {
-		switch headers[i] {
-		case "Host":
-			r.Host = headers[i+1]
-		case "peer":
-			r.RemoteAddr = headers[i+1]
-		default:
-			r.Header.Add(headers[i], headers[i+1])
-		}
-	}
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, r)
-	return rec
-}
-
 func TestDecisions(t *testing.T) {
 	var recorded events
 	h := decisions(t, &recorded)
@@ -217,7 +198,7 @@ func TestDecisions(t *testing.T) {
 		"nothing, and another host":   {"GET", "/decisions", with(own, "X-Forwarded-Host", "bank.example.com"), 400, "", "two_asked"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rec := put(h, c.method, c.target, "please", c.headers...)
+			rec := testkit.Ask(h, c.method, c.target, "please", c.headers...)
 			if rec.Code != c.want {
 				t.Fatalf("%d %s", rec.Code, rec.Body)
 			}
@@ -239,11 +220,11 @@ func TestDecisions(t *testing.T) {
 // The application is told who asks by fields that no client can send.
 func TestDecisionsTellWhoAsks(t *testing.T) {
 	h := decisions(t, &events{})
-	rec := put(h, "GET", "/decisions/closed", "", "Host", "app.example.com", "Authorization", "ada", "X-User", "root", "Cookie", "a=b; who=root")
+	rec := testkit.Ask(h, "GET", "/decisions/closed", "", "Host", "app.example.com", "Authorization", "ada", "X-User", "root", "Cookie", "a=b; who=root")
 	if rec.Code != 200 || rec.Header().Get("X-User") != "ada" || rec.Header().Get("Cookie") != "a=b; who=ada" || rec.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %v", rec.Code, rec.Header())
 	}
-	rec = put(h, "GET", "/decisions/open/a", "", "Host", "app.example.com", "X-User", "root", "X-Kratos-Authenticated-Identity-Id", "root")
+	rec = testkit.Ask(h, "GET", "/decisions/open/a", "", "Host", "app.example.com", "X-User", "root", "X-Kratos-Authenticated-Identity-Id", "root")
 	// An empty field takes the client's away, also at proxies that leave alone what the answer lacks.
 	if none := []string{""}; rec.Code != 200 || !cmp.Equal(rec.Header().Values("X-User"), none) || !cmp.Equal(rec.Header().Values("X-Kratos-Authenticated-Identity-Id"), none) {
 		t.Errorf("%d %v", rec.Code, rec.Header())
@@ -253,7 +234,7 @@ func TestDecisionsTellWhoAsks(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	h := decisions(t, &events{})
 	ask := func(path string, headers ...string) *httptest.ResponseRecorder {
-		return put(h, "GET", "/decisions"+path, "", append(headers, "Host", "app.example.com")...)
+		return testkit.Ask(h, "GET", "/decisions"+path, "", append(headers, "Host", "app.example.com")...)
 	}
 	rec := ask("/closed")
 	var body map[string]map[string]any

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -62,7 +63,7 @@ func TestClientOfADecision(t *testing.T) {
 		return d.Serve(w, r)
 	})
 	for peer, want := range map[string]string{"192.0.2.1:1": "203.0.113.9", "198.51.100.7:1": "198.51.100.7"} {
-		if put(h, "GET", "/decisions/open/a", "", "Host", "app.example.com", "peer", peer, "X-Forwarded-For", "203.0.113.9"); seen.String() != want {
+		if testkit.Ask(h, "GET", "/decisions/open/a", "", "Host", "app.example.com", "peer", peer, "X-Forwarded-For", "203.0.113.9"); seen.String() != want {
 			t.Errorf("%s: %s", peer, seen)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -80,7 +81,7 @@ func TestEveryRefusalIsCountedAndRecorded(t *testing.T) {
 				status int
 				seen   *counted
 			}{{p.Serve, "", c.proxy, &atProxy}, {d.Serve, door.DecisionsPath, c.other, &atOther}} {
-				rec := put(web.NewRaw("a door", web.KratosErrors, options, at.serve), c.method, at.prefix+c.path, "", "Host", "app.example.com")
+				rec := testkit.Ask(web.NewRaw("a door", web.KratosErrors, options, at.serve), c.method, at.prefix+c.path, "", "Host", "app.example.com")
 				want := c.want
 				want.Method, want.Host = c.method, "app.example.com"
 				if at.status == 200 {
@@ -119,7 +120,7 @@ func TestNobodyReturnsToAnUnreadableURL(t *testing.T) {
 	for path, want := range map[string]string{
 		"/a": "https://login.example.com/?to=http%3A%2F%2Fapp.example.com%2Fa", "/a%2fb": "https://login.example.com/",
 	} {
-		if rec := put(h, "GET", door.DecisionsPath+path, "", "Host", "app.example.com"); rec.Code != http.StatusFound || rec.Header().Get("Location") != want {
+		if rec := testkit.Ask(h, "GET", door.DecisionsPath+path, "", "Host", "app.example.com"); rec.Code != http.StatusFound || rec.Header().Get("Location") != want {
 			t.Errorf("%s: %d %v", path, rec.Code, rec.Header())
 		}
 	}

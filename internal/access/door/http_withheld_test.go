@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -57,13 +58,13 @@ func TestClientsDoNotSayWhoTheyAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec := put(web.NewRaw("proxy", web.KratosErrors, options, p.Serve), "GET", "/", "", said...)
+	rec := testkit.Ask(web.NewRaw("proxy", web.KratosErrors, options, p.Serve), "GET", "/", "", said...)
 	got, _ := io.ReadAll(rec.Body)
 	if rec.Code != 200 || strings.Contains(string(got), "root") || !strings.Contains(string(got), "X-User: nobody") || !strings.Contains(string(got), "fine") {
 		t.Errorf("the application gets %d\n%s", rec.Code, got)
 	}
 	d := &door.Decisions{Door: silentDoor(t, "")}
-	rec = put(web.NewRaw("decisions", web.KratosErrors, options, d.Serve), "GET", door.DecisionsPath, "", said...)
+	rec = testkit.Ask(web.NewRaw("decisions", web.KratosErrors, options, d.Serve), "GET", door.DecisionsPath, "", said...)
 	for name, want := range map[string]string{
 		"X-User": "nobody", "X-Group": "", "X-Mail": "", "X-Kratos-Authenticated-Identity-Id": "", "X_user": "", "X.user": "", "X_group": "", "X-Kratos_authenticated_identity-Id": "",
 	} {
@@ -94,7 +95,7 @@ func TestClientsDoNotOverrideWhatWasDecided(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rec := put(web.NewRaw("proxy", web.KratosErrors, options, p.Serve), "GET", "/", "", said...)
+		rec := testkit.Ask(web.NewRaw("proxy", web.KratosErrors, options, p.Serve), "GET", "/", "", said...)
 		got := ""
 		for line := range strings.Lines(rec.Body.String()) {
 			if strings.Contains(line, "DELETE") && !strings.HasPrefix(line, "X_") && !strings.HasPrefix(line, "X.") {
@@ -107,7 +108,7 @@ func TestClientsDoNotOverrideWhatWasDecided(t *testing.T) {
 	}
 	d := &door.Decisions{Door: silentDoor(t, "")}
 	h := web.NewRaw("decisions", web.KratosErrors, options, d.Serve)
-	named, unasked := put(h, "GET", door.DecisionsPath, "", said...), put(h, "GET", door.DecisionsPath, "", "Host", "app.example.com")
+	named, unasked := testkit.Ask(h, "GET", door.DecisionsPath, "", said...), testkit.Ask(h, "GET", door.DecisionsPath, "", "Host", "app.example.com")
 	for _, name := range overrides() {
 		if values := named.Header().Values(name); len(values) != 1 || values[0] != "" {
 			t.Errorf("the proxy is told %s: %q", name, values)

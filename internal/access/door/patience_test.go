@@ -60,7 +60,7 @@ func TestADecisionDoesNotHang(t *testing.T) {
 		},
 	} {
 		seen, d := hangingDoor(t, 10*time.Millisecond, time.Now, how)
-		rec := put(web.NewRaw("decisions", web.KratosErrors, web.Options{}, d.Serve), "GET", door.DecisionsPath, "", "Host", "app.example.com")
+		rec := testkit.Ask(web.NewRaw("decisions", web.KratosErrors, web.Options{}, d.Serve), "GET", door.DecisionsPath, "", "Host", "app.example.com")
 		if e := seen.last(t, 1); rec.Code != 503 || e.Reason != "decision_timeout" || e.Verdict != flow.Failed {
 			t.Errorf("%s: %d %+v", name, rec.Code, e)
 		}

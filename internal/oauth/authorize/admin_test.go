@@ -157,12 +157,12 @@ func TestRevokedConsentDoesNotComeBack(t *testing.T) {
 	consent := b.signIn(request("shop"), alice)
 	_, cr := s.get("consent", consent)
 	back := s.accept("consent", consent, object{"grant_scope": []string{"openid"}})
-	kept := maps.Clone(b.cookies)
+	kept := maps.Clone(b.Cookies)
 	answerOf(t, b.get(back))
 	if err := s.handler.Flows.RevokeConsents(s.ctx, "", "", cr["consent_request_id"].(string), false); err != nil {
 		t.Fatal(err)
 	}
-	b.cookies = kept
+	b.Cookies = kept
 	wantShown(t, b.get(back), http.StatusGone)
 }
 
@@ -218,7 +218,7 @@ func TestEndedSessionKeepsItsEnd(t *testing.T) {
 	b, thief := s.browser(), s.browser()
 	remember := object{"subject": "alice", "remember": true}
 	b.through(request("shop"), remember, nil)
-	maps.Copy(thief.cookies, b.cookies)
+	maps.Copy(thief.Cookies, b.Cookies)
 	login := challengeOf(t, b.auth(request("shop", "prompt", "login")), "login")
 	if status, _, _ := s.call(http.MethodDelete, "/admin/oauth2/auth/sessions/login?subject=alice", nil); status != http.StatusNoContent {
 		t.Fatal(status)
@@ -453,10 +453,10 @@ func TestRaces(t *testing.T) {
 			}
 		}
 		codes := make([]string, many)
-		cookies := b.cookies
+		cookies := b.Cookies
 		atOnce(many, func(i int) {
 			own := s.browser()
-			maps.Copy(own.cookies, cookies)
+			maps.Copy(own.Cookies, cookies)
 			w := own.get(back)
 			u, _ := url.Parse(w.Header().Get("Location"))
 			codes[i] = u.Query().Get("code")

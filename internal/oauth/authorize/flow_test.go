@@ -64,8 +64,8 @@ func TestCodeFlow(t *testing.T) {
 		if got.Get("state") != "state-0123456789" || got.Get("iss") != baseURL || got.Get("code") == "" || len(got) != 3 {
 			t.Errorf("answer: %v", got)
 		}
-		if len(b.cookies) != 0 {
-			t.Errorf("cookies are left behind: %v", b.cookies)
+		if len(b.Cookies) != 0 {
+			t.Errorf("cookies are left behind: %v", b.Cookies)
 		}
 		status, tokens := s.redeem("shop", got.Get("code"))
 		if status != http.StatusOK {
@@ -249,9 +249,9 @@ func TestUsedChallenges(t *testing.T) {
 		if status, answer := s.get("consent", consent); status != http.StatusGone || answer["redirect_to"] != restart {
 			t.Errorf("get afterwards: %d %v", status, answer)
 		}
-		keep := maps.Clone(b.cookies)
+		keep := maps.Clone(b.Cookies)
 		answerOf(t, b.get(back))
-		b.cookies = keep // a browser that kept its cookie
+		b.Cookies = keep // a browser that kept its cookie
 		wantShown(t, b.get(back), http.StatusGone)
 		wantShown(t, b.get(to), http.StatusGone)
 	})
@@ -346,8 +346,8 @@ func TestRefusals(t *testing.T) {
 			t.Fatal(status, answer)
 		}
 		got := wantError(t, b.get(answer["redirect_to"].(string)), "access_denied")
-		if len(b.cookies) != 0 {
-			t.Errorf("cookies are left behind: %v", b.cookies)
+		if len(b.Cookies) != 0 {
+			t.Errorf("cookies are left behind: %v", b.Cookies)
 		}
 		return got
 	}
@@ -428,8 +428,8 @@ func TestParallelFlowsInOneBrowser(t *testing.T) {
 	for range 30 {
 		b.auth(request("shop"))
 	}
-	if len(b.cookies) > 10 {
-		t.Errorf("the browser collects %d cookies", len(b.cookies))
+	if len(b.Cookies) > 10 {
+		t.Errorf("the browser collects %d cookies", len(b.Cookies))
 	}
 }
 

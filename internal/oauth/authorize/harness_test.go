@@ -135,38 +135,16 @@ func with(v url.Values, pairs ...string) url.Values {
 	return v
 }
 
-// browser keeps cookies and follows no redirect by itself.
 type browser struct {
-	s       *server
-	mu      sync.Mutex
-	cookies map[string]string
+	testkit.Jar
+	s *server
 }
 
-func (s *server) browser() *browser { return &browser{s: s, cookies: map[string]string{}} }
-
-// do sends a request with the browser's cookies and keeps those that come back.
-func (b *browser) do(r *http.Request) *httptest.ResponseRecorder {
-	b.s.t.Helper()
-	b.mu.Lock()
-	for name, value := range b.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
-	}
-	b.mu.Unlock()
-	w := httptest.NewRecorder()
-	b.s.public.ServeHTTP(w, r)
-	res := w.Result()
-	defer res.Body.Close()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, c := range res.Cookies() {
-		if c.MaxAge < 0 {
-			delete(b.cookies, c.Name)
-		} else {
-			b.cookies[c.Name] = c.Value
-		}
-	}
-	return w
+func (s *server) browser() *browser {
+	return &browser{s: s, Jar: testkit.Jar{Cookies: map[string]string{}}}
 }
+
+func (b *browser) do(r *http.Request) *httptest.ResponseRecorder { return b.Do(b.s.public, r) }
 
 // get opens an address of the server.
 func (b *browser) get(address string) *httptest.ResponseRecorder {

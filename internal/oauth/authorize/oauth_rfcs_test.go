@@ -209,12 +209,12 @@ func TestRFC9700_4_7_FlowsAreBoundToTheirBrowser(t *testing.T) {
 	wantShown(t, victim.get(to), http.StatusForbidden)
 	back := s.accept("consent", challengeOf(t, attacker.get(to), "consent"), object{})
 	wantShown(t, victim.get(back), http.StatusForbidden)
-	for name := range victim.cookies {
+	for name := range victim.Cookies {
 		t.Errorf("the victim got the cookie %s", name)
 	}
 	// Neither does a cookie of another flow do, nor one that the attacker changed.
-	for name, value := range attacker.cookies {
-		victim.cookies[name+"x"] = value
+	for name, value := range attacker.Cookies {
+		victim.Cookies[name+"x"] = value
 	}
 	wantShown(t, victim.get(back), http.StatusForbidden)
 }

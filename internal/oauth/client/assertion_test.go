@@ -76,23 +76,7 @@ func sign(t testing.TB, alg, kid string, key any, claims map[string]any) string 
 	if kid != "" {
 		options = options.WithHeader("kid", kid)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg), Key: key}, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := json.Marshal(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	jws, err := signer.Sign(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := jws.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return testkit.SignJWS(t, jose.SignatureAlgorithm(alg), key, claims, options)
 }
 
 // claims are those of a good assertion, changed by the given ones; nil removes.

@@ -101,8 +101,8 @@ func TestLogoutWithoutAsking(t *testing.T) {
 	}
 	login.fails = nil
 	to(t, b.get(logoutPath("id_token_hint", hint)))
-	if !slices.Equal(login.ended, []string{"people-1"}) || len(b.cookies) != 0 {
-		t.Errorf("ended %v, cookies %v", login.ended, b.cookies)
+	if !slices.Equal(login.ended, []string{"people-1"}) || len(b.Cookies) != 0 {
+		t.Errorf("ended %v, cookies %v", login.ended, b.Cookies)
 	}
 }
 

@@ -99,30 +99,18 @@ func (s *server) register(id string, change ...func(*client.Client)) {
 	}
 }
 
-// browser keeps cookies and follows no redirect by itself.
 type browser struct {
-	s       *server
-	cookies map[string]string
+	testkit.Jar
+	s *server
+}
+
+func (s *server) browser(cookies map[string]string) *browser {
+	return &browser{s: s, Jar: testkit.Jar{Cookies: cookies}}
 }
 
 func (b *browser) do(r *http.Request) *httptest.ResponseRecorder {
-	b.s.t.Helper()
 	r.Host = "localhost:4444"
-	for name, value := range b.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
-	}
-	w := httptest.NewRecorder()
-	b.s.public.ServeHTTP(w, r)
-	res := w.Result()
-	defer res.Body.Close()
-	for _, c := range res.Cookies() {
-		if c.MaxAge < 0 {
-			delete(b.cookies, c.Name)
-		} else {
-			b.cookies[c.Name] = c.Value
-		}
-	}
-	return w
+	return b.Do(b.s.public, r)
 }
 
 func (b *browser) get(address string) *httptest.ResponseRecorder {
@@ -152,7 +140,7 @@ func to(t testing.TB, w *httptest.ResponseRecorder) *url.URL {
 // signedIn is a browser in which alice is signed in, and the ID token that the client got.
 func (s *server) signedIn(id string) (*browser, string) {
 	s.t.Helper()
-	b := &browser{s: s, cookies: map[string]string{}}
+	b := s.browser(map[string]string{})
 	v := url.Values{"client_id": {id}, "response_type": {"id_token"}, "scope": {"openid"}, "redirect_uri": {redirectURI}, "state": {"state-01234567"}, "nonce": {"nonce-01234567"}}
 	u := to(s.t, b.get("/oauth2/auth?"+v.Encode()))
 	next, err := s.flows.AcceptLogin(s.ctx, u.Query().Get("login_challenge"), authorize.LoginAccept{Subject: "alice", Remember: true, IdentityProviderSessionID: s.session})
@@ -165,8 +153,8 @@ func (s *server) signedIn(id string) (*browser, string) {
 		s.t.Fatal(err)
 	}
 	answer, err := url.ParseQuery(to(s.t, b.get(next)).EscapedFragment())
-	if err != nil || answer.Get("id_token") == "" || len(b.cookies) != 1 {
-		s.t.Fatalf("answer %v, cookies %v, %v", answer, b.cookies, err)
+	if err != nil || answer.Get("id_token") == "" || len(b.Cookies) != 1 {
+		s.t.Fatalf("answer %v, cookies %v, %v", answer, b.Cookies, err)
 	}
 	return b, answer.Get("id_token")
 }
@@ -225,14 +213,14 @@ func TestRPInitiatedLogout_2_ThePersonIsAsked(t *testing.T) {
 		if status, again := s.call(http.MethodPut, admin+"/accept?challenge="+challenge); status != http.StatusOK || again["redirect_to"] != next {
 			t.Errorf("a double click: %d %v", status, again)
 		}
-		if len(b.cookies) != 1 {
+		if len(b.Cookies) != 1 {
 			t.Error("the session ended before the browser came back")
 		}
 		if got := to(t, b.get(next)).String(); got != goodbye+"?state=a%26b" {
 			t.Errorf("sent to %s", got)
 		}
-		if len(b.cookies) != 0 {
-			t.Errorf("cookies are left: %v", b.cookies)
+		if len(b.Cookies) != 0 {
+			t.Errorf("cookies are left: %v", b.Cookies)
 		}
 		if status, answer := s.call(http.MethodGet, admin+"?logout_challenge="+challenge); status != http.StatusGone || answer["redirect_to"] == nil {
 			t.Errorf("afterwards: %d %v", status, answer)
@@ -269,7 +257,7 @@ func TestRPInitiatedLogout_3_Redirection(t *testing.T) {
 		shown(t, b.get(logoutPath("id_token_hint", hint, "post_logout_redirect_uri", bad)), http.StatusBadRequest)
 	}
 	shown(t, b.get(logoutPath("post_logout_redirect_uri", goodbye)), http.StatusBadRequest) // whose is it?
-	nobody := &browser{s: s, cookies: map[string]string{}}
+	nobody := s.browser(map[string]string{})
 	if got := to(t, nobody.get(logoutPath())).String(); got != "https://example.com/signed-out" {
 		t.Errorf("nobody is signed in: sent to %s", got)
 	}
@@ -289,7 +277,7 @@ func TestRPInitiatedLogout_6_Once(t *testing.T) {
 		var wg sync.WaitGroup
 		codes := make([]int, 8)
 		for i := range codes {
-			own := &browser{s: s, cookies: maps.Clone(b.cookies)}
+			own := s.browser(maps.Clone(b.Cookies))
 			wg.Go(func() { codes[i] = own.get(next).Code })
 		}
 		wg.Wait()
@@ -352,8 +340,8 @@ func TestSkipLogoutConsent(t *testing.T) {
 	if got := to(t, b.get(logoutPath("id_token_hint", hint, "post_logout_redirect_uri", goodbye))).String(); got != goodbye {
 		t.Errorf("sent to %s", got)
 	}
-	if len(b.cookies) != 0 {
-		t.Errorf("cookies are left: %v", b.cookies)
+	if len(b.Cookies) != 0 {
+		t.Errorf("cookies are left: %v", b.Cookies)
 	}
 }
 
@@ -367,19 +355,19 @@ func TestBuiltInPages(t *testing.T) {
 		t.Fatalf("page: %d %s", w.Code, w.Body)
 	}
 	challenge := ask.Query().Get("logout_challenge")
-	stranger := &browser{s: s, cookies: map[string]string{}}
+	stranger := s.browser(map[string]string{})
 	shown(t, stranger.get(ask.String()), http.StatusNotFound)
 	shown(t, stranger.post("/oauth2/fallbacks/logout", url.Values{"logout_challenge": {challenge}, "said": {"yes"}}), http.StatusNotFound)
 	shown(t, b.get("/oauth2/fallbacks/logout"), http.StatusNotFound)
 	next := to(t, b.post("/oauth2/fallbacks/logout", url.Values{"logout_challenge": {challenge}, "said": {"yes"}}))
 	w = b.get(to(t, b.get(next.String())).String())
-	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "signed out") || len(b.cookies) != 0 {
-		t.Errorf("in the end: %d %s %v", w.Code, w.Body, b.cookies)
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "signed out") || len(b.Cookies) != 0 {
+		t.Errorf("in the end: %d %s %v", w.Code, w.Body, b.Cookies)
 	}
 	b, _ = s.signedIn("shop")
 	challenge = to(t, b.get(logoutPath())).Query().Get("logout_challenge")
 	w = b.post("/oauth2/fallbacks/logout", url.Values{"logout_challenge": {challenge}, "said": {"no"}})
-	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "still signed in") || len(b.cookies) != 1 {
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "still signed in") || len(b.Cookies) != 1 {
 		t.Errorf("no: %d %s", w.Code, w.Body)
 	}
 }
