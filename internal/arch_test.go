@@ -68,7 +68,7 @@ var floors = []floor{
 		"logs, metrics and traces must be usable by every other package"},
 	{[]string{"web"}, []string{"fault", "tenant", "actor", "wait", "secret", "telemetry"},
 		"the HTTP ground knows requests and answers, not what they mean"},
-	{[]string{"page"}, []string{"fault", "web"},
+	{[]string{"page"}, []string{"fault", "spell", "web"},
 		"pages are shown by features and know none of them"},
 	{[]string{"fetch"}, []string{"fault", "wait", "secret", "telemetry"},
 		"outgoing requests are guarded in one place that knows no feature, and carry the credentials that are configured for them"},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -22,7 +23,7 @@ const (
 
 const maxWhy = 200
 
-var errWhy = fault.New(fault.Invalid, "bad_request", "why is at most 200 bytes.")
+var errWhy = fault.New(fault.Invalid, "bad_request", "why is one line of at most 200 bytes.")
 
 // Handler lets who administers hold a running server still and read all that it has. It is for the admin listener alone.
 type Handler struct {
@@ -37,7 +38,7 @@ func (h *Handler) MountAdmin(mux *web.Mux) {
 		return overview(ctx, h.Gate.states, h.Gate.o.Databases)
 	}))
 	m.Handle("POST "+routeFreeze, web.Call(func(ctx context.Context, in freezeIn) (State, error) {
-		if len(in.Body.Why) > maxWhy {
+		if !spell.Line(in.Body.Why, maxWhy) {
 			return State{}, errWhy
 		}
 		return h.Gate.Freeze(ctx, cmp.Or(in.Body.Why, "asked for by the admin API"))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // Brand is how pages look like yours.
@@ -44,6 +46,14 @@ const (
 // minContrast is that of text, WCAG 2.2 §1.4.3.
 const minContrast = 4.5
 
+// How long what stands on each page may be. Unit: bytes.
+const (
+	maxBrandName = 200
+	maxBrandURL  = 2048
+)
+
+var errBrandURL = fmt.Errorf("must be at most %d bytes", maxBrandURL)
+
 // Validate returns all that is wrong, each fault beginning with its key.
 func (b Brand) Validate() []error {
 	var faults []error
@@ -52,8 +62,11 @@ func (b Brand) Validate() []error {
 			faults = append(faults, fmt.Errorf("%s: %w", key, err))
 		}
 	}
-	if strings.TrimSpace(b.Name) == "" {
+	switch {
+	case strings.TrimSpace(b.Name) == "":
 		add("name", errors.New("must not be empty: it stands above each page"))
+	case !spell.Line(b.Name, maxBrandName):
+		add("name", fmt.Errorf("must be one line of at most %d bytes", maxBrandName))
 	}
 	add("accent", checkAccent(b.Accent, lightCard, "#000000"))
 	if b.AccentDark != "" {
@@ -83,6 +96,8 @@ func checkAccent(s, card, end string) error {
 func checkPicture(s string) error {
 	u, err := url.Parse(s)
 	switch {
+	case len(s) > maxBrandURL:
+		return errBrandURL
 	case s == "":
 		return nil
 	case err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/"):
@@ -94,6 +109,9 @@ func checkPicture(s string) error {
 }
 
 func checkLink(s string) error {
+	if len(s) > maxBrandURL {
+		return errBrandURL
+	}
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http" || u.Host == "") && (u.Scheme != "mailto" || u.Opaque == "") {
 		return errors.New("must be a URL such as https://example.com/help, or a mailto: address")

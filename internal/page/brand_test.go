@@ -15,6 +15,10 @@ func TestBrandIsChecked(t *testing.T) {
 		want   string
 	}{
 		"no name":                {func(b *Brand) { b.Name = " " }, "name: must not be empty"},
+		"a name of two lines":    {func(b *Brand) { b.Name = "Acme\r\nBcc: a" }, "name: must be one line"},
+		"a name without end":     {func(b *Brand) { b.Name = strings.Repeat("x", 201) }, "name: must be one line"},
+		"a link without end":     {func(b *Brand) { b.TermsURL = "https://e.com/" + strings.Repeat("x", 2048) }, "terms_url: must be at most"},
+		"a logo without end":     {func(b *Brand) { b.LogoURL = "https://e.com/" + strings.Repeat("x", 2048) }, "logo_url: must be at most"},
 		"no colour":              {func(b *Brand) { b.Accent = "green" }, `accent: must be a colour like #1f5f4f, is "green"`},
 		"too pale":               {func(b *Brand) { b.Accent = "#ffcc00" }, "accent: #ffcc00 has a contrast of 1.5 on #ffffff, and people need 4.5 to read it"},
 		"too dark":               {func(b *Brand) { b.AccentDark = "#00004f" }, "accent_dark: #00004f has a contrast of"},

@@ -86,6 +86,8 @@ func classifyPostgres(e *pgconn.PgError) (kind, cause error) {
 		return ErrDuplicate, errors.New("constraint " + e.ConstraintName)
 	case "23503":
 		return ErrForeignKey, errors.New("constraint " + e.ConstraintName)
+	case "22021", "22P05":
+		return ErrText, errors.New("SQLSTATE " + e.Code)
 	case "25006", "57P01", "57P02", "57P03", "57P05", "53300", "53400", "57014", "25P03", "53100", "53200", "58030":
 		// Shutting down, starting up, out of connections, a standby that lost its primary; a time limit of the server's;
 		// out of disk or memory. The statement may be right all the same, so a batch need not be taken apart to find out.
@@ -124,7 +126,15 @@ func classifyMySQL(e *mysql.MySQLError) (kind, cause error) {
 	case 1045, 1698, 3159, 1040, 1203, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1226, 1290, 1836, 1927, 2006, 2013, 4031, 1047:
 		// The login refused (as PostgreSQL's 28…), too many connections, shutting down, network trouble, read-only after a failover, killed connection.
 		return ErrUnavailable, errors.New(number + ": " + e.Message)
-	case 1292, 1366, 1411, 1525, 1300, 3140, 3141, 4025, 3819:
+	case 1366:
+		kind = nil
+		if strings.HasPrefix(e.Message, "Incorrect string value") {
+			kind = ErrText
+		}
+		return kind, errors.New(number + ": a value does not fit" + afterLast(e.Message, " for column "))
+	case 1300:
+		return ErrText, errors.New(number)
+	case 1292, 1411, 1525, 3140, 3141, 4025, 3819:
 		// These quote the value.
 		return nil, errors.New(number + ": a value does not fit" + afterLast(e.Message, " for column "))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -282,6 +283,19 @@ func TestErrors(t *testing.T) {
 		}
 		if _, err = db.Exec(ctx, "UPDATE thong SET n = ? WHERE tenant_id = :tenant", 1); err == nil || !strings.Contains(err.Error(), "UPDATE thong") {
 			t.Errorf("the statement is not named: %v", err)
+		}
+		for _, text := range []string{"a\x00b", "a\xffb", "\xed\xa0\x80"} {
+			err := insert(ctx, db, text)
+			n := 0
+			looking := db.QueryRow(ctx, "SELECT n FROM thing WHERE tenant_id = :tenant AND id = ?", text).Scan(&n)
+			if db.Dialect() == sqldb.PostgreSQL && (err == nil || looking == nil) {
+				t.Errorf("%q is stored", text)
+			}
+			for _, err := range []error{err, looking} { // some databases take it
+				if err != nil && !errors.Is(err, sqldb.ErrNoRows) && (!errors.Is(err, sqldb.ErrText) || fault.From(err).Kind != fault.Invalid) {
+					t.Errorf("%q: %v", text, err)
+				}
+			}
 		}
 		// A value that does not change still counts as matched.
 		for range 2 {

@@ -30,6 +30,8 @@ var (
 	ErrNoTenant = errors.New("the context names no tenant; ask for AllTenants by name if the work is for all of them")
 	// ErrUnbound says that a statement does not name :tenant.
 	ErrUnbound = errors.New("the statement does not name :tenant; ask for AllTenants by name if the work is for all of them")
+	// ErrText says that a text has a NUL, or bytes that are no UTF-8: PostgreSQL takes neither, whether to store it or to look for it.
+	ErrText = errors.New("a text has characters that no database takes")
 	// ErrLogin says that the server does not let the user in with this password or certificate, or does not know him.
 	ErrLogin = errors.New("the server refuses the login")
 	// ErrDenied says that the user has no right to what he asks for.
@@ -46,6 +48,7 @@ var (
 
 var (
 	unavailable = fault.New(fault.Unavailable, "unavailable", "The service is busy or its database cannot be reached. Try again in a moment.").After(time.Second)
+	badText     = fault.New(fault.Invalid, "invalid_request", "The request has a text that cannot be stored or looked for: it holds a NUL, or bytes that are no UTF-8.")
 	frozen      = fault.New(fault.Unavailable, "temporarily_unavailable", "The service is being moved and takes no changes for a moment. Try again in some seconds.").After(3 * time.Second)
 )
 
@@ -94,13 +97,15 @@ func (e *Error) Unwrap() []error {
 	return all
 }
 
-// Fault says what a caller over HTTP is told when nobody handled the error: try later, or nothing.
+// Fault says what a caller over HTTP is told when nobody handled the error: to try later, that his text cannot be, or nothing.
 func (e *Error) Fault() *fault.Error {
 	switch {
 	case errors.Is(e, ErrFrozen):
 		return frozen
 	case errors.Is(e, ErrUnavailable):
 		return unavailable
+	case errors.Is(e, ErrText):
+		return badText
 	}
 	return nil
 }

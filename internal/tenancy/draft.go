@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -162,7 +163,7 @@ func (d *Draft) check(https bool) error {
 	if !d.ID.Valid() {
 		add("id", fmt.Errorf("%q is not a tenant id: use 1 to 63 of a-z, 0-9 and \"-\", not at the ends", d.ID))
 	}
-	if len(d.Name) > maxName || strings.ContainsFunc(d.Name, func(r rune) bool { return r < ' ' }) {
+	if !spell.Line(d.Name, maxName) {
 		add("name", fmt.Errorf("it is one line of at most %d bytes", maxName))
 	}
 	if len(d.Hosts) > maxHosts {

@@ -26,6 +26,8 @@ func TestDraftsAreRefused(t *testing.T) {
 		`{"id":"a","hosts":["x y"]}`:                         "hosts[0]",
 		`{"id":"a","path_prefix":"/oauth2"}`:                 "path_prefix: /oauth2",
 		`{"id":"a","path_prefix":"/t/a","hosts":["x.test"]}`: "path_prefix",
+		`{"id":"a","name":"\u009b31m"}`:                      "name",
+		`{"id":"a","name":"\u202eemca"}`:                     "name",
 		`{"id":"a","name":"two\nlines"}`:                     "name",
 	} {
 		d, err := ParseDraft([]byte(document))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -22,7 +23,7 @@ const (
 
 var (
 	errFilter = fault.New(fault.Invalid, "bad_request", "state is active, suspended, deleting, deleted or all.")
-	errReason = fault.New(fault.Invalid, "bad_request", "reason is at most 200 bytes.")
+	errReason = fault.New(fault.Invalid, "bad_request", "reason is one line of at most 200 bytes.")
 	errMedia  = fault.New(fault.Unsupported, "unsupported_media_type", "Send the change as JSON, with the header Content-Type: application/merge-patch+json or application/json.")
 )
 
@@ -209,7 +210,7 @@ type stateBody struct {
 }
 
 func (h *Handler) suspend(ctx context.Context, in stateIn) (web.Reply[document], error) {
-	if len(in.Body.Reason) > maxReason {
+	if !spell.Line(in.Body.Reason, maxReason) {
 		return web.Reply[document]{}, errReason
 	}
 	t, err := h.Registry.Suspend(ctx, tenant.ID(in.ID), in.Body.Reason, matches(in.IfMatch))

@@ -1,0 +1,19 @@
+package spell
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestLine(t *testing.T) {
+	for _, good := range []string{"", "Acme Ltd", "Käse & Söhne", "東京", "a b", strings.Repeat("x", 20)} {
+		if !Line(good, 20) {
+			t.Errorf("%q is refused", good)
+		}
+	}
+	for _, bad := range []string{"a\nb", "a\rb", "a\x00b", "a\x1b[31mb", "a\x7fb", "a\u009bb", "a\u202eb", "a\u2028b", "a\xffb", strings.Repeat("x", 21)} {
+		if Line(bad, 20) {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
