@@ -36,6 +36,9 @@ type Backup struct {
 	whole []Destination
 }
 
+// ours tells whether its manifest is this installation's. Others may say whatever they like.
+func (b Backup) ours() bool { return b.Digest != "" }
+
 // maxManifest bounds a manifest's file. Unit: bytes.
 const maxManifest = 4 << 20
 
@@ -99,7 +102,7 @@ func (b *Backups) listOne(ctx context.Context, d Destination, all map[string]*Ba
 			continue
 		}
 		file, err := readFile(ctx, d, name, maxManifest)
-		if err != nil {
+		if err != nil && !errors.Is(err, errLarge) { // what is too large is no manifest, and no reason to look at nothing else
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		m, err := decode(id, file)

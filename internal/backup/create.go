@@ -121,8 +121,9 @@ func (c *creating) begin(ctx context.Context) error {
 		Format: 1, ID: at.Format(idTime) + "-" + strings.ToLower(rand.Text()[:8]), CreatedAt: at, Version: c.b.Version,
 		Recipients: slices.Sorted(slices.Values(c.b.Config.Recipients)),
 	}
-	if len(list) > 0 && c.m.ID <= list[0].ID && !list[0].CreatedAt.Before(at) {
-		return fmt.Errorf("the newest backup is of %s, which is later than now: set this machine's clock", list[0].CreatedAt)
+	ours := slices.IndexFunc(list, Backup.ours)
+	if ours >= 0 && c.m.ID <= list[ours].ID && !list[ours].CreatedAt.Before(at) {
+		return fmt.Errorf("the newest backup is of %s, which is later than now: set this machine's clock", list[ours].CreatedAt)
 	}
 	if c.o.Full {
 		c.why = "asked for"

@@ -43,7 +43,10 @@ func (c Config) Open() ([]Destination, error) {
 // ErrNoDestinations says that backups are not configured.
 var ErrNoDestinations = errors.New("backup.destinations: none is configured; name at least one, and better two")
 
-// readFile reads a small file.
+// errLarge says that a file cannot be the one that is meant.
+var errLarge = errors.New("the file is larger than any that was written")
+
+// readFile reads a small file. Of one that is larger it returns the beginning, beside errLarge.
 func readFile(ctx context.Context, d Destination, name string, limit int64) ([]byte, error) {
 	r, err := d.Open(ctx, name)
 	if err != nil {
@@ -52,7 +55,7 @@ func readFile(ctx context.Context, d Destination, name string, limit int64) ([]b
 	defer func() { _ = r.Close() }() // it was only read
 	content, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(content)) > limit {
-		err = errors.New("the file is larger than any that was written")
+		err = errLarge
 	}
 	return content, err
 }

@@ -16,5 +16,6 @@
 // index to make one, and none of what would open it. To read it, all files down to the full one are read side by side, each once.
 //
 // The manifest is authenticated by the server's secrets, its MAC covers the encrypted file's SHA-256, and that file repeats
-// whose it is: so nobody can put one backup in place of another, nor make one up.
+// whose it is: so nobody can put one backup in place of another, nor make one up. A destination is believed nothing between two
+// readings: what is restored is held against the manifest before a server may start on it.
 package backup

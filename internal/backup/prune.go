@@ -43,7 +43,7 @@ func expendable(list []Backup, in string, keep KeepConfig, now time.Time) (ids [
 		if needed[one.ID] && one.Parent != "" {
 			needed[one.Parent] = true
 		}
-		if !needed[one.ID] && one.Digest != "" { // without one it may be another installation's
+		if !needed[one.ID] && one.ours() {
 			ids = append(ids, one.ID)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 
@@ -58,6 +59,9 @@ type file struct {
 
 // Read implements io.Reader.
 func (f *file) Read(p []byte) (int, error) {
+	if f.size > f.m.Data.Size { // what is too long need not be read to an end that may never come
+		return 0, ErrDamaged
+	}
 	n, err := f.raw.Read(p)
 	f.sum.Write(p[:n])
 	f.size += int64(n)
@@ -113,6 +117,16 @@ func (o *opened) one(ctx context.Context, m Manifest, from Destination, ids Iden
 	return in, nil
 }
 
+// Each implements dataset.Source. When it returns nil, what it gave is what the manifests are of: whoever keeps the files may have
+// given others before, and he can encrypt for the recipients, too.
+func (o *opened) Each(ctx context.Context, fn func(ctx context.Context, t dataset.Table, rows iter.Seq2[dataset.Row, error]) error) error {
+	err := o.Reader.Each(ctx, fn)
+	if err == nil {
+		err = o.whole()
+	}
+	return err
+}
+
 // close ends reading.
 func (o *opened) close() {
 	for _, f := range o.files {
@@ -161,11 +175,8 @@ func (b *Backups) verify(ctx context.Context, all []Manifest, from Destination, 
 		return nil, err
 	}
 	defer in.close()
-	tap := &tapped{Source: in.Reader, decisions: true}
+	tap := &tapped{Source: in, decisions: true}
 	sums, err := dataset.Write(ctx, io.Discard, tap, dataset.WriteOptions{Progress: counting(all[0].Rows, progress)})
-	if err == nil {
-		err = in.whole()
-	}
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -213,7 +224,7 @@ func (b *Backups) Restore(ctx context.Context, o RestoreOptions, ids Identities)
 		return nil, err
 	}
 	defer in.close()
-	sums, err := o.Load(ctx, all[0], in.Reader)
+	sums, err := o.Load(ctx, all[0], in)
 	if err == nil && !slices.Equal(sums, all[0].Tables) {
 		err = ErrDamaged
 	}
