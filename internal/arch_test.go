@@ -21,7 +21,7 @@ var ground = []string{"fault", "tenant", "actor", "wait", "spell", "sprig", "pat
 
 // services may be used by each feature.
 var services = []string{
-	"identity", "session", "oauth/client", "keys", "courier", "hook", "activity", "flow", "limit", "admin", "seal", "dataset", "backup", "harden", "provision", "tenancy",
+	"identity", "session", "oauth/client", "keys", "courier", "hook", "activity", "flow", "limit", "admin", "seal", "dataset", "backup", "harden", "provision", "tenancy", "schema",
 }
 
 // features do what the server is there for.
@@ -88,6 +88,8 @@ var floors = []floor{
 	// Services.
 	{[]string{"session"}, below(ground, []string{"identity", "activity"}),
 		"a session belongs to an identity; an identity does not know who is signed in"},
+	{[]string{"schema"}, below(ground, []string{"identity", "activity"}),
+		"schemas are kept for tenants here; what they mean is known where identities are"},
 	{[]string{"activity"}, below(ground),
 		"whoever changes something writes it into the activity log in the same transaction: services stand on it, and it on none"},
 	{[]string{"backup"}, below(ground, []string{"activity", "dataset"}),

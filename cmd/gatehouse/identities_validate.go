@@ -27,7 +27,8 @@ asked. Whether an identifier is taken, only the import can tell.`,
 			if err != nil {
 				return err
 			}
-			check, err := app.IdentityValidator(cmd.Context(), cfg)
+			of, _ := cmd.Flags().GetString("tenant")
+			check, err := app.IdentityValidator(cmd.Context(), cfg, of)
 			if err != nil {
 				return err
 			}
@@ -46,6 +47,7 @@ asked. Whether an identifier is taken, only the import can tell.`,
 			return err
 		},
 	}
+	cmd.Flags().String("tenant", "default", "whose schemas count, where the configuration lists some for that tenant")
 	addConfigFlag(cmd)
 	return cmd
 }

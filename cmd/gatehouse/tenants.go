@@ -31,7 +31,7 @@ func tenantsCommand() *cobra.Command {
   gatehouse tenants suspend acme --reason "payment overdue"
   gatehouse tenants resume acme
   gatehouse tenants delete acme --yes`,
-		createTenant(), listTenants(), getTenant(), updateTenant(), suspendTenant(), resumeTenant(), deleteTenant())
+		createTenant(), listTenants(), getTenant(), updateTenant(), suspendTenant(), resumeTenant(), deleteTenant(), tenantSchemasCommand())
 	addEndpointFlags(cmd)
 	addFormatFlag(cmd)
 	return cmd

@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+const tenantSchema = `{"type":"object","properties":{"traits":{"type":"object","properties":{"number":{"type":"string"}}}}}`
+
 func TestTenantsOnAServer(t *testing.T) {
 	s := start(t, "")
 	at := func(args ...string) []string { return append(args, "--endpoint", s.admin) }
@@ -27,6 +29,17 @@ func TestTenantsOnAServer(t *testing.T) {
 	if of := asJSON[[]document](t, works(t, "", at("clients", "list", "--format", "json")...)); len(of) != 0 {
 		t.Errorf("clients of another: %v", of)
 	}
+	works(t, tenantSchema, at("tenants", "schemas", "set", "acme", "customer", "-", "--selectable")...)
+	if listed := works(t, "", at("tenants", "schemas", "list", "acme")...); !strings.Contains(listed, "customer") || strings.Contains(listed, "installation") {
+		t.Errorf("its schemas:\n%s", listed)
+	}
+	if printed := works(t, "", at("tenants", "schemas", "get", "acme", "customer")...); strings.TrimSpace(printed) != tenantSchema {
+		t.Errorf("its schema:\n%s", printed)
+	}
+	fails(t, call(t, "{}", at("tenants", "schemas", "set", "acme", "other", "-")...), 1, "properties.traits")
+	fails(t, call(t, "", at("tenants", "schemas", "set", "acme", "other")...), 2, "file")
+	fails(t, call(t, "", at("tenants", "schemas", "delete", "acme")...), 2, "schemas")
+	works(t, "", at("tenants", "schemas", "delete", "acme", "customer")...)
 	works(t, "", at("tenants", "suspend", "acme", "--reason", "a test")...)
 	if listed := works(t, "", at("tenants", "list", "--state", "suspended")...); !strings.Contains(listed, "acme") || strings.Contains(listed, "default") {
 		t.Errorf("listed:\n%s", listed)

@@ -25,13 +25,13 @@ func none(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// exactly takes one argument; what says which.
-func exactly(what string) cobra.PositionalArgs {
+// exactly takes as many arguments as what has words for, which say what they are.
+func exactly(what ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usageError{errors.New("an argument is missing: " + what), cmd.CommandPath()}
+		if len(args) < len(what) {
+			return usageError{errors.New("an argument is missing: " + what[len(args)]), cmd.CommandPath()}
 		}
-		return none(cmd, args[1:])
+		return none(cmd, args[len(what):])
 	}
 }
 

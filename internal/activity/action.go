@@ -47,6 +47,10 @@ const (
 
 	RulesChanged Action = "rules.changed"
 
+	SchemaCreated Action = "schema.created"
+	SchemaUpdated Action = "schema.updated"
+	SchemaDeleted Action = "schema.deleted"
+
 	AdminKeyCreated Action = "admin_key.created"
 	AdminKeyChanged Action = "admin_key.changed"
 	AdminKeyRevoked Action = "admin_key.revoked"
@@ -82,7 +86,7 @@ func Actions() []Action {
 		RecoveryFailed, CredentialChanged, CredentialRemoved, LoginSucceeded, LoginFailed, LoginLocked,
 		LoginRefused, Logout, SessionRevoked, SessionsRevoked, ClientCreated, ClientUpdated, ClientDeleted, ClientFailed, ConsentGranted,
 		ConsentDenied, ConsentRevoked, TokenRevoked, TokenFamilyRevoked, TokensDeleted, KeyCreated, KeyRotated, KeyWithdrawn, KeyChanged,
-		RulesChanged, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantUpdated, TenantSuspended,
+		RulesChanged, SchemaCreated, SchemaUpdated, SchemaDeleted, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantUpdated, TenantSuspended,
 		TenantResumed, TenantCondemned, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupVerified, BackupRestored,
 		BackupDrilled, BackupPruned, DataCopied, DataFrozen, DataThawed,
 	}

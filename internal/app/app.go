@@ -33,6 +33,7 @@ type App struct {
 	gate      *dataset.Gate
 	tenants   *tenant.Directory
 	registry  *tenancy.Registry
+	migrated  bool // the management database had this version's schema at the start; else what it holds is read once it has
 	features  *features
 	listeners []*web.Listener
 	judged    harden.Report // of the configuration

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/method/link"
 	"github.com/gatehouse-iam/gatehouse/internal/method/password"
 	"github.com/gatehouse-iam/gatehouse/internal/method/profile"
+	"github.com/gatehouse-iam/gatehouse/internal/schema"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -27,6 +28,7 @@ import (
 // people are the features with which people register and sign in.
 type people struct {
 	identities *identity.Store
+	schemas    *schema.Library
 	sessions   *session.Store
 	messages   *courier.Store
 	courier    *courier.Courier
@@ -74,13 +76,21 @@ type peopleBuilder struct {
 
 // makeStores makes what keeps people, their sessions, and who tries too often.
 func (b *peopleBuilder) makeStores(ctx context.Context) error {
-	schemas, err := identity.NewSchemas(ctx, b.cfg.Identity, b.documents.Get)
+	schemas, err := configuredSchemas(ctx, b.cfg, b.documents.Get)
 	if err != nil {
 		return err
 	}
 	b.identities = identity.NewStore(identity.StoreOptions{
 		DB: b.db, Feed: b.feed, Ring: b.system.For(forCredentials), Schemas: schemas, BaseURL: func(ctx context.Context) string { return b.bases.Of(ctx).String() }, Now: now,
 	})
+	b.schemas = schema.New(schema.Options{
+		Store: schema.NewStore(b.db, b.feed), Schemas: schemas, Followers: b.identities.Followers,
+	})
+	if b.app.migrated {
+		if err := b.schemas.Open(ctx); err != nil {
+			return err
+		}
+	}
 	b.sessions = session.NewStore(session.StoreOptions{
 		DB: b.db, Feed: b.feed, Identities: b.identities, Tokens: session.NewTokens(tokenPrefix, b.system.For(forSessions)),
 		Config: b.cfg.Session, Remote: b.remote, Now: now,
@@ -224,7 +234,7 @@ func (p *people) public() []public {
 }
 
 func (p *people) admin() []forAdmins {
-	return []forAdmins{p.identityHandler, p.sessionHandler, p.courierHandler, p.flows}
+	return []forAdmins{p.identityHandler, &schema.Handler{Library: p.schemas}, p.sessionHandler, p.courierHandler, p.flows}
 }
 
 // sweepers delete what has had its time.

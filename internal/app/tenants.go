@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +20,7 @@ import (
 // openTenants learns which tenants there are.
 func (a *App) openTenants(ctx context.Context) error {
 	db := a.databases.byName["management"]
-	a.tenants = tenant.NewDirectory(a.cfg.Tenants, a.cfg.Serve.Public.Options().BaseURL.Host())
+	a.tenants = tenant.NewDirectory(a.cfg.Tenants.Directory(), a.cfg.Serve.Public.Options().BaseURL.Host())
 	a.registry = tenancy.New(tenancy.Options{
 		Store: tenancy.NewStore(db, a.databases.feeds["management"]), Directory: a.tenants, HTTPS: a.cfg.Profile == config.Production, Check: a.checkSettings, Log: a.log,
 		Databases: tenancy.Databases{DB: a.databases.byName, Feed: a.databases.feeds},
@@ -30,6 +29,7 @@ func (a *App) openTenants(ctx context.Context) error {
 	if err := migrations.Check(ctx, db, "management"); errors.Is(err, migrations.ErrPending) {
 		return nil // it is not ready, and says so; once it is migrated, they are read
 	}
+	a.migrated = true
 	return a.registry.Open(ctx)
 }
 
@@ -64,22 +64,8 @@ func (a *App) brandOf(ctx context.Context) (brand page.Brand, own bool) {
 	return a.branded(*t.Settings.Branding), true
 }
 
-// branded fills in from the configuration what a tenant leaves empty. With a colour of its own it has not the configuration's for
-// dark pages, nor with a logo.
-func (a *App) branded(b tenant.Branding) page.Brand {
-	of := a.cfg.Account.Brand
-	if b.Accent != "" {
-		of.AccentDark = ""
-	}
-	if b.LogoURL != "" {
-		of.LogoDarkURL = ""
-	}
-	return page.Brand{
-		Name: cmp.Or(b.Name, of.Name), LogoURL: cmp.Or(b.LogoURL, of.LogoURL), LogoDarkURL: cmp.Or(b.LogoDarkURL, of.LogoDarkURL),
-		Accent: cmp.Or(b.Accent, of.Accent), AccentDark: cmp.Or(b.AccentDark, of.AccentDark), SupportURL: cmp.Or(b.SupportURL, of.SupportURL),
-		ImprintURL: cmp.Or(b.ImprintURL, of.ImprintURL), PrivacyURL: cmp.Or(b.PrivacyURL, of.PrivacyURL), TermsURL: cmp.Or(b.TermsURL, of.TermsURL),
-	}
-}
+// branded fills in from the configuration what a tenant leaves empty.
+func (a *App) branded(b tenant.Branding) page.Brand { return config.BrandOf(b, a.cfg.Account.Brand) }
 
 // checkSettings says what else is wrong with a tenant's settings, by their path.
 func (a *App) checkSettings(s tenant.Settings) error {

@@ -9,17 +9,19 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
 
 // IdentityValidator returns a function that checks one identity, as the admin API takes it, against the schemas of the
-// configuration. It needs no database and no server.
-func IdentityValidator(ctx context.Context, cfg *config.Config) (func(document []byte) error, error) {
+// configuration, those of a tenant where it lists some for it. It needs no database and no server.
+func IdentityValidator(ctx context.Context, cfg *config.Config, of string) (func(document []byte) error, error) {
 	documents := fetch.New(fetch.Options{AllowPrivate: true, AllowHTTP: true})
-	schemas, err := identity.NewSchemas(ctx, cfg.Identity, documents.Get)
+	schemas, err := configuredSchemas(ctx, cfg, documents.Get)
 	if err != nil {
-		return nil, fmt.Errorf("identity.%w", err)
+		return nil, err
 	}
+	ctx = tenant.With(ctx, tenant.ID(of))
 	return func(document []byte) error {
 		var one struct {
 			SchemaID string          `json:"schema_id"`
@@ -28,7 +30,7 @@ func IdentityValidator(ctx context.Context, cfg *config.Config) (func(document [
 		if err := json.Unmarshal(document, &one); err != nil {
 			return errors.New("it is not an identity: a JSON object with schema_id and traits")
 		}
-		schema, err := schemas.Get(one.SchemaID)
+		schema, err := schemas.Get(ctx, one.SchemaID)
 		if err != nil {
 			return fmt.Errorf("schema_id %q is not one of the configuration's", one.SchemaID)
 		}
@@ -42,4 +44,22 @@ func IdentityValidator(ctx context.Context, cfg *config.Config) (func(document [
 		}
 		return err
 	}, nil
+}
+
+// configuredSchemas reads the identity schemas of the configuration, those of its tenants too.
+func configuredSchemas(ctx context.Context, cfg *config.Config, get func(context.Context, string) ([]byte, error)) (*identity.Schemas, error) {
+	schemas, err := identity.NewSchemas(ctx, cfg.Identity, get)
+	if err != nil {
+		return nil, fmt.Errorf("identity.%w", err)
+	}
+	for i, t := range cfg.Tenants {
+		own, ok := t.OwnSchemas()
+		if !ok {
+			continue
+		}
+		if err := schemas.Configure(ctx, t.ID, own, get); err != nil {
+			return nil, fmt.Errorf("tenants[%d].identity.%w", i, err)
+		}
+	}
+	return schemas, nil
 }

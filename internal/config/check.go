@@ -34,7 +34,7 @@ func (c *Config) check(faults *Faults) {
 	c.section(faults, "log", c.Log.Validate())
 	c.section(faults, "tracing", c.Tracing.Validate())
 	c.section(faults, "hashing", c.Hashing.Validate())
-	c.section(faults, "tenants", c.Tenants.Validate())
+	c.section(faults, "tenants", c.Tenants.Validate(c.Account.Brand))
 	c.section(faults, "keys", c.Keys.Validate())
 	c.section(faults, "oauth", c.OAuth.Validate())
 	c.section(faults, "identity", c.Identity.Validate())

@@ -21,7 +21,6 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
-	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/transit"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -51,7 +50,7 @@ type Config struct {
 	Hashing secret.HashConfig `yaml:"hashing"`
 	// Tenants are the separate worlds of this installation, each with its own clients, keys and people. Default: one,
 	// called default, for every host.
-	Tenants tenant.Config `yaml:"tenants"`
+	Tenants Tenants `yaml:"tenants"`
 	// Keys are the keys that sign tokens.
 	Keys keys.Config `yaml:"keys"`
 	// OAuth says how the OAuth 2.0 and OpenID Connect endpoints behave.

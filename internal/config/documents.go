@@ -16,6 +16,7 @@ func (c *Config) CheckDocuments() error {
 		return err
 	}
 	c.section(&faults, "identity", c.Identity.CheckSchemas())
+	c.section(&faults, "tenants", c.Tenants.checkSchemas())
 	c.section(&faults, "session", c.Session.CheckDocuments(compile))
 	own := c.SelfService.CheckPrograms(jsonnet)
 	for _, err := range c.SelfService.Methods.Password.CheckPrograms(jsonnet) {

@@ -103,7 +103,7 @@ keys: {access_token: {algorithm: EdDSA}}
 		"auto_migrate":        {c.Databases.AutoMigrate, false},
 		"system secret":       {c.Secrets.System[0].Reveal(), "0123456789012345678901"},
 		"second secret":       {c.Secrets.System[1].Reveal(), "second of them, with a comma"},
-		"tenants":             {c.Tenants, tenant.Config{{ID: "one", Hosts: []string{"one.example.com"}}, {ID: "two"}}},
+		"tenants":             {c.Tenants, Tenants{{Entry: tenant.Entry{ID: "one", Hosts: []string{"one.example.com"}}}, {Entry: tenant.Entry{ID: "two"}}}},
 		"header":              {c.Tracing.Headers["Authorization"].Reveal(), "Bearer hunter2"},
 		"sample ratio":        {c.Tracing.SampleRatio, 0.5},
 		"max_body":            {c.Serve.Public.MaxBody, int64(4096)},

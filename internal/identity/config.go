@@ -70,7 +70,7 @@ func (c Config) CheckSchemas() (faults []error) {
 		}
 		var raw []byte
 		if err == nil {
-			raw, err = from.Local(maxSchema)
+			raw, err = from.Local(MaxSchema)
 		}
 		if err == nil {
 			_, err = ParseSchema(s.ID, raw)

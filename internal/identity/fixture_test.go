@@ -59,7 +59,7 @@ func newFixture(t testing.TB, db *sqldb.DB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := builtIn.Get("")
+	first, err := builtIn.Get(f.ctx, "")
 	if err != nil {
 		t.Fatal(err)
 	}

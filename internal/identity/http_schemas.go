@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -31,10 +32,11 @@ type schemasIn struct {
 	Page      int    `query:"page"`
 }
 
-// listSchemas lists the schemas in the order of the configuration. The token of a page is the id of the schema before it.
+// listSchemas lists the schemas of the tenant in their order. The token of a page is the id of the schema before it.
 func (h *Handler) listSchemas(ctx context.Context, in schemasIn) (web.Reply[[]schemaOut], error) {
 	var none web.Reply[[]schemaOut]
-	all := h.Admin.Store.schemas
+	schemas := h.Admin.Store.schemas.Of(ctx)
+	all := schemas.IDs()
 	if in.PageSize < 0 || in.PerPage < 0 || in.Page < 0 {
 		return none, ErrInvalid.With("page_size must be from 1 to 500.")
 	}
@@ -42,36 +44,43 @@ func (h *Handler) listSchemas(ctx context.Context, in schemasIn) (web.Reply[[]sc
 	if size == 0 {
 		size = defaultPageSize
 	}
-	from := min(max(in.Page-1, 0)*size, len(all.ids))
+	from := min(max(in.Page-1, 0)*size, len(all))
 	if in.PageToken != "" {
-		at := slices.Index(all.ids, in.PageToken)
+		at := slices.Index(all, in.PageToken)
 		if at < 0 {
 			return none, errPage
 		}
 		from = at + 1
 	}
-	ids := all.ids[from:min(from+size, len(all.ids))]
+	ids := all[from:min(from+size, len(all))]
 	list := make([]schemaOut, len(ids))
 	for i, id := range ids {
-		list[i] = schemaOut{ID: id, Schema: all.byID[id].Raw}
+		found, err := schemas.give(id)
+		if err != nil {
+			return none, err
+		}
+		list[i] = schemaOut{ID: id, Schema: found.Raw}
 	}
 	next := ""
-	if from+size < len(all.ids) {
+	if from+size < len(all) {
 		next = ids[len(ids)-1]
 	}
-	header := http.Header{"Link": {web.PageLinks(ctx, schemasRoute, size, nil, next)}, "X-Total-Count": {strconv.Itoa(len(all.ids))}}
+	header := http.Header{"Link": {web.PageLinks(ctx, schemasRoute, size, nil, next)}, "X-Total-Count": {strconv.Itoa(len(all))}}
 	return web.Reply[[]schemaOut]{Header: header, Body: list}, nil
 }
 
-// getSchema finds a schema by its id, or by the id in base64url as schema_url has it.
-func (h *Handler) getSchema(_ context.Context, in idIn) (json.RawMessage, error) {
-	all := h.Admin.Store.schemas
-	if found, ok := all.byID[in.ID]; ok {
-		return found.Raw, nil
+// getSchema finds a schema that people of the tenant may follow by its id, or by the id in base64url as schema_url has it.
+func (h *Handler) getSchema(ctx context.Context, in idIn) (json.RawMessage, error) {
+	found, err := h.Admin.Store.schemas.Get(ctx, in.ID)
+	if errors.Is(err, ErrSchema) {
+		id, wrong := base64.RawURLEncoding.DecodeString(in.ID)
+		if wrong != nil || len(id) == 0 {
+			return nil, ErrSchema
+		}
+		found, err = h.Admin.Store.schemas.Get(ctx, string(id))
 	}
-	id, err := base64.RawURLEncoding.DecodeString(in.ID)
-	if found, ok := all.byID[string(id)]; ok && err == nil {
-		return found.Raw, nil
+	if err != nil {
+		return nil, err
 	}
-	return nil, ErrSchema
+	return found.Raw, nil
 }

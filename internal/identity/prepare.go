@@ -2,6 +2,7 @@ package identity
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -40,10 +41,13 @@ func (p *prepared) current(id *Identity) bool {
 }
 
 // prepare validates what others gave and brings the identity into the form that is stored.
-func (s *Schemas) prepare(id *Identity, now time.Time) error {
-	schema, err := s.Get(id.SchemaID)
-	if err != nil {
+func (s *Schemas) prepare(ctx context.Context, id *Identity, now time.Time) error {
+	schema, err := s.follow(ctx, id)
+	if errors.Is(err, ErrSchema) {
 		return ErrInvalid.With("schema_id: there is no identity schema of this id. GET /schemas lists those that there are.")
+	}
+	if err != nil {
+		return err
 	}
 	id.SchemaID = schema.ID
 	if len(bytes.TrimSpace(id.Traits)) == 0 || bytes.Equal(bytes.TrimSpace(id.Traits), []byte("null")) {
@@ -60,6 +64,14 @@ func (s *Schemas) prepare(id *Identity, now time.Time) error {
 	}
 	id.arrange(id.prepared.found, now)
 	return nil
+}
+
+// follow returns the schema of an identity: one that it had before it keeps, another one must be one that is given.
+func (s *Schemas) follow(ctx context.Context, id *Identity) (*Schema, error) {
+	if id.stored != nil && id.SchemaID != "" && id.SchemaID == id.stored.schemaID {
+		return s.Get(ctx, id.SchemaID)
+	}
+	return s.Of(ctx).give(id.SchemaID)
 }
 
 // prepare validates the traits and finds what they are for.
@@ -79,14 +91,14 @@ func (s *Schema) prepare(traits json.RawMessage) (*prepared, error) {
 }
 
 // before returns the identifiers of security keys that the stored traits gave.
-func (s *Schemas) before(id *Identity) []string {
+func (s *Schemas) before(ctx context.Context, id *Identity) []string {
 	if id.stored == nil {
 		return nil
 	}
 	if id.stored.schemaID == id.SchemaID && bytes.Equal(id.stored.traits, id.Traits) {
 		return id.prepared.found.Identifiers[WebAuthn]
 	}
-	schema, err := s.Get(id.stored.schemaID)
+	schema, err := s.Get(ctx, id.stored.schemaID)
 	if err != nil {
 		return nil // the schema is no longer configured
 	}

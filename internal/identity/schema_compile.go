@@ -19,8 +19,8 @@ const maxSchemaDepth = 100
 // ParseSchema compiles a schema. It is JSON Schema, of draft 7 where it does not say which, of {"traits": {…}}. It may
 // refer to parts of itself, and to nothing else. The error says what to change.
 func ParseSchema(id string, raw []byte) (*Schema, error) {
-	if len(raw) > maxSchema {
-		return nil, fmt.Errorf("the schema is larger than %d bytes", maxSchema)
+	if len(raw) > MaxSchema {
+		return nil, fmt.Errorf("the schema is larger than %d bytes", MaxSchema)
 	}
 	if !utf8.Valid(raw) {
 		return nil, errors.New("the schema is not UTF-8")

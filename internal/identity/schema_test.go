@@ -199,13 +199,13 @@ func TestNewSchemas(t *testing.T) {
 		{ID: "d", URL: "base64://" + base64.RawURLEncoding.EncodeToString([]byte(phoneSchema))},
 	}}
 	s, err := identity.NewSchemas(t.Context(), config, fetch)
-	if err != nil || !cmp.Equal(s.IDs(), []string{"a", "b", "c", "d"}) || s.Default() != "b" {
+	if err != nil || !cmp.Equal(s.Of(t.Context()).IDs(), []string{"a", "b", "c", "d"}) || s.Of(t.Context()).Default() != "b" {
 		t.Fatalf("%v %v", s, err)
 	}
-	if found, err := s.Get(""); err != nil || found.ID != "b" {
+	if found, err := s.Get(t.Context(), ""); err != nil || found.ID != "b" {
 		t.Errorf("%v %v", found, err)
 	}
-	if _, err := s.Get("e"); !errors.Is(err, identity.ErrSchema) {
+	if _, err := s.Get(t.Context(), "e"); !errors.Is(err, identity.ErrSchema) {
 		t.Error(err)
 	}
 	for url, want := range map[string]string{

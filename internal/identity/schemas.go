@@ -5,66 +5,170 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
-// maxSchema is the size of a schema that is read, in bytes.
-const maxSchema = 256 << 10
+// MaxSchema is the size of a schema that is read, in bytes.
+const MaxSchema = 256 << 10
 
-// Schemas are the identity schemas of this server.
+// Schemas are the identity schemas of this server: the installation's, and those of the tenants that have some of their own. A tenant
+// that has none has the installation's; of one that has, people who came before keep the installation's schema that they follow.
 type Schemas struct {
-	fallback string
-	ids      []string
-	byID     map[string]*Schema
-	open     map[string]bool // those that people may choose themselves
+	installation *SchemaSet
+	configured   map[tenant.ID]*SchemaSet
+	stored       atomic.Pointer[map[tenant.ID]*SchemaSet]
 }
 
 // NewSchemas reads and compiles the schemas of the configuration. get reads a document over http; it bounds time and
 // size by itself.
 func NewSchemas(ctx context.Context, c Config, get func(ctx context.Context, url string) ([]byte, error)) (*Schemas, error) {
-	s := &Schemas{fallback: c.DefaultSchemaID, byID: make(map[string]*Schema), open: map[string]bool{c.DefaultSchemaID: true}}
-	var faults []error
-	for i, from := range c.schemas() {
-		raw, err := readSchema(ctx, from.URL, get)
-		if err == nil {
-			s.byID[from.ID], err = ParseSchema(from.ID, raw)
-		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("schemas[%d] (%s): %w", i, from.ID, err))
-		}
-		s.ids = append(s.ids, from.ID)
-		s.open[from.ID] = s.open[from.ID] || from.SelfserviceSelectable
-	}
-	if err := errors.Join(faults...); err != nil {
+	own, err := readSet(ctx, c, get)
+	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	return &Schemas{installation: own, configured: make(map[tenant.ID]*SchemaSet)}, nil
 }
 
-// Default returns the id of the schema that an identity gets where nobody named one.
-func (s *Schemas) Default() string { return s.fallback }
+// Configure reads and compiles schemas that the configuration has for one tenant. Call it before the schemas are used.
+func (s *Schemas) Configure(ctx context.Context, id tenant.ID, c Config, get func(ctx context.Context, url string) ([]byte, error)) (err error) {
+	s.configured[id], err = readSet(ctx, c, get)
+	return err
+}
 
-// IDs returns the ids of the schemas, in the order of the configuration. The list must not be changed.
-func (s *Schemas) IDs() []string { return s.ids }
+// Configured tells whether the configuration has schemas for the context's tenant, so that none are stored for it.
+func (s *Schemas) Configured(ctx context.Context) bool {
+	id, _ := tenant.From(ctx)
+	return s.configured[id] != nil
+}
 
-// Get returns the schema of that id, the default one for "", or ErrSchema.
-func (s *Schemas) Get(id string) (*Schema, error) {
-	if id == "" {
-		id = s.fallback
+// Set puts the schemas that are stored for tenants in the place of those that were before. The map must not be changed any more.
+func (s *Schemas) Set(of map[tenant.ID]*SchemaSet) { s.stored.Store(&of) }
+
+// Of returns the schemas of the context's tenant.
+func (s *Schemas) Of(ctx context.Context) *SchemaSet {
+	id, _ := tenant.From(ctx)
+	if set := s.configured[id]; set != nil {
+		return set
 	}
-	if found, ok := s.byID[id]; ok {
-		return found, nil
+	if set := s.storedOf(id); set != nil && len(set.ids) > 0 {
+		return set
+	}
+	return s.installation
+}
+
+func (s *Schemas) storedOf(id tenant.ID) *SchemaSet {
+	stored := s.stored.Load()
+	if stored == nil {
+		return nil
+	}
+	return (*stored)[id]
+}
+
+// Own tells whether the context's tenant has schemas of its own.
+func (s *Schemas) Own(ctx context.Context) bool { return s.Of(ctx) != s.installation }
+
+// Get returns the schema that an identity of the context's tenant follows, the default one for "", or ErrSchema. It may be one that
+// nobody is given any more.
+func (s *Schemas) Get(ctx context.Context, id string) (*Schema, error) {
+	of := s.Of(ctx)
+	if id == "" {
+		id = of.fallback
+	}
+	if found, ok := of.byID[id]; ok {
+		return found.Schema()
+	}
+	tenantID, _ := tenant.From(ctx)
+	if withdrawn := s.storedOf(tenantID); withdrawn != nil && of == s.installation && withdrawn.byID[id].Schema != nil {
+		return withdrawn.byID[id].Schema()
+	}
+	if found, ok := s.installation.byID[id]; ok {
+		return found.Schema()
 	}
 	return nil, ErrSchema
 }
 
-// Chosen is Get for somebody who registers: ErrSchema too for a schema that only administrators give.
-func (s *Schemas) Chosen(id string) (*Schema, error) {
-	if id != "" && !s.open[id] {
+// Chosen returns the schema for somebody who registers and names one, the default one for "": ErrSchema too for a schema that only
+// administrators give.
+func (s *Schemas) Chosen(ctx context.Context, id string) (*Schema, error) {
+	of := s.Of(ctx)
+	if id != "" && id != of.fallback && !of.byID[id].Selectable {
 		return nil, ErrSchema
 	}
-	return s.Get(id)
+	return of.give(id)
+}
+
+// SchemaSet are schemas from which one is given to each identity.
+type SchemaSet struct {
+	fallback string
+	ids      []string // of those that are given
+	byID     map[string]SetSchema
+}
+
+// SetSchema is one schema of a set.
+type SetSchema struct {
+	// ID is the schema_id of identities.
+	ID string
+	// Schema compiles it, or gives what was compiled.
+	Schema func() (*Schema, error)
+	// Selectable lets people choose it when they register.
+	Selectable bool
+	// Withdrawn schemas are followed by those who have them and given to nobody.
+	Withdrawn bool
+}
+
+// NewSchemaSet returns a set with its schemas in that order, of which fallback is given where nobody names one.
+func NewSchemaSet(fallback string, list ...SetSchema) *SchemaSet {
+	s := &SchemaSet{fallback: fallback, byID: make(map[string]SetSchema, len(list))}
+	for _, one := range list {
+		s.byID[one.ID] = one
+		if !one.Withdrawn {
+			s.ids = append(s.ids, one.ID)
+		}
+	}
+	return s
+}
+
+// Default returns the id of the schema that an identity gets where nobody named one.
+func (s *SchemaSet) Default() string { return s.fallback }
+
+// IDs returns the ids of the schemas that are given, in their order. The list must not be changed.
+func (s *SchemaSet) IDs() []string { return s.ids }
+
+// Selectable tells whether people may choose a schema when they register.
+func (s *SchemaSet) Selectable(id string) bool { return id == s.fallback || s.byID[id].Selectable }
+
+// give returns a schema for an identity that does not follow it yet, the default one for "".
+func (s *SchemaSet) give(id string) (*Schema, error) {
+	if id == "" {
+		id = s.fallback
+	}
+	if found, ok := s.byID[id]; ok && !found.Withdrawn {
+		return found.Schema()
+	}
+	return nil, ErrSchema
+}
+
+func readSet(ctx context.Context, c Config, get func(ctx context.Context, url string) ([]byte, error)) (*SchemaSet, error) {
+	var list []SetSchema
+	var faults []error
+	for i, from := range c.schemas() {
+		var schema *Schema
+		raw, err := readSchema(ctx, from.URL, get)
+		if err == nil {
+			schema, err = ParseSchema(from.ID, raw)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("schemas[%d] (%s): %w", i, from.ID, err))
+		}
+		list = append(list, SetSchema{ID: from.ID, Selectable: from.SelfserviceSelectable, Schema: func() (*Schema, error) { return schema, nil }})
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return NewSchemaSet(c.DefaultSchemaID, list...), nil
 }
 
 func readSchema(ctx context.Context, uri string, get func(context.Context, string) ([]byte, error)) ([]byte, error) {
@@ -72,7 +176,7 @@ func readSchema(ctx context.Context, uri string, get func(context.Context, strin
 	if err != nil {
 		return nil, err
 	}
-	return from.Read(ctx, maxSchema, get)
+	return from.Read(ctx, MaxSchema, get)
 }
 
 // encodedBuiltIn is the built-in schema as the configuration would have it.

@@ -79,14 +79,14 @@ func (s *Store) RaiseEpochIn(ctx context.Context, tx *sqldb.Tx, identityIDs ...s
 // CreateIn and UpdateIn begin with, and runs no statement. What a person got wrong is a *ui.Invalid, what the caller did
 // is ErrInvalid.
 func (s *Store) Prepare(ctx context.Context, id *Identity) error {
-	if err := s.schemas.prepare(id, s.now()); err != nil {
+	if err := s.schemas.prepare(ctx, id, s.now()); err != nil {
 		return err
 	}
 	id.SchemaURL = s.schemaURL(ctx, id.SchemaID)
 	if id.Credentials == nil {
 		return nil
 	}
-	return id.prepared.derive(id.Credentials, s.schemas.before(id), s.now())
+	return id.prepared.derive(id.Credentials, s.schemas.before(ctx, id), s.now())
 }
 
 // schemaURL is where a schema is published. Its id is encoded as Ory does, for it may hold anything.

@@ -166,6 +166,12 @@ func (s *Store) Count(ctx context.Context) (int64, error) {
 	return n, err
 }
 
+// Followers returns how many identities follow a schema, and limit where those are more. It looks at all that follow others.
+func (s *Store) Followers(ctx context.Context, schemaID string, limit int) (n int, err error) {
+	err = s.db.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT id FROM identity WHERE tenant_id = :tenant AND schema_id = ? LIMIT ?) AS followers`, schemaID, limit).Scan(&n)
+	return n, err
+}
+
 // Skip returns the id after which a list begins that leaves out the first n identities, and false when there are not
 // that many. It is for the page numbers of old clients alone: it counts through the index.
 func (s *Store) Skip(ctx context.Context, n int) (string, bool, error) {

@@ -119,7 +119,7 @@ func (s *Store) changes(ctx context.Context, tx *sqldb.Tx, id *Identity) (*chang
 		}
 		before, c.complete = all, true
 	}
-	if err := id.prepared.derive(c.after, s.schemas.before(id), s.now()); err != nil {
+	if err := id.prepared.derive(c.after, s.schemas.before(ctx, id), s.now()); err != nil {
 		return nil, err
 	}
 	c.written, c.deleted = differing(before, c.after), missing(before, c.after)

@@ -49,7 +49,7 @@ type SettingsMethod interface {
 	// Settings changes who, which the core then validates and saves.
 	Settings(ctx context.Context, f *Flow, in *Submission, who *identity.Identity) error
 	// Privileged reports whether the submission may only be made soon after signing in.
-	Privileged(in *Submission) bool
+	Privileged(ctx context.Context, in *Submission) bool
 }
 
 // RecoveryMethod proves by an address that an account is one's own.

@@ -98,7 +98,7 @@ func typedSchema(t testing.TB) *identity.Schema {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := schemas.Get("x")
+	s, err := schemas.Get(t.Context(), "x")
 	if err != nil {
 		t.Fatal(err)
 	}

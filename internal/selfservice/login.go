@@ -49,10 +49,10 @@ func (h *Handler) beginLogin(ctx context.Context, f *Flow, in *Submission) error
 	case in.Session == nil:
 	case f.Refresh:
 		f.Form.Message(ui.ConfirmIdentity())
-		f.IdentityID, f.Identifier = in.Session.IdentityID, h.identifierOf(in.Session.Identity)
+		f.IdentityID, f.Identifier = in.Session.IdentityID, h.identifierOf(ctx, in.Session.Identity)
 	case f.AAL > in.Session.AAL:
 		f.Form.Message(ui.SecondFactorNeeded())
-		f.IdentityID, f.Identifier = in.Session.IdentityID, h.identifierOf(in.Session.Identity)
+		f.IdentityID, f.Identifier = in.Session.IdentityID, h.identifierOf(ctx, in.Session.Identity)
 	default:
 		return h.signedIn(ctx, f, in)
 	}
@@ -85,8 +85,8 @@ func (h *Handler) beginExchange(ctx context.Context, f *Flow) (err error) {
 }
 
 // identifierOf is what somebody who is signed in would type to sign in again.
-func (h *Handler) identifierOf(who *identity.Identity) string {
-	s, err := h.Schemas.Get(who.SchemaID)
+func (h *Handler) identifierOf(ctx context.Context, who *identity.Identity) string {
+	s, err := h.Schemas.Get(ctx, who.SchemaID)
 	if err != nil {
 		return ""
 	}

@@ -40,7 +40,7 @@ func (h *Handler) beginRegistration(ctx context.Context, f *Flow, in *Submission
 	default:
 		return h.signedIn(ctx, f, in)
 	}
-	s, err := h.Schemas.Chosen(in.String("identity_schema"))
+	s, err := h.Schemas.Chosen(ctx, in.String("identity_schema"))
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (h *Handler) submitRegistration(ctx context.Context, f *Flow, in *Submissio
 	if in.Session != nil {
 		return nil, h.meanwhile(ctx, f)
 	}
-	s, err := h.Schemas.Get(f.SchemaID)
+	s, err := h.Schemas.Get(ctx, f.SchemaID)
 	if err != nil {
 		return nil, err
 	}

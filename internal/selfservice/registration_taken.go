@@ -37,7 +37,7 @@ func (h *Handler) duplicate(ctx context.Context, f *Flow, draft *identity.Identi
 		said = h.hinted(ctx, draft, said)
 	}
 	invalid := ui.Reject(said)
-	s, err := h.Schemas.Get(f.SchemaID)
+	s, err := h.Schemas.Get(ctx, f.SchemaID)
 	if err != nil {
 		return errors.Join(cause, err)
 	}
@@ -46,7 +46,7 @@ func (h *Handler) duplicate(ctx context.Context, f *Flow, draft *identity.Identi
 
 // hinted tells which credentials the owner of the identifier has.
 func (h *Handler) hinted(ctx context.Context, draft *identity.Identity, plain ui.Text) ui.Text {
-	identifier := h.identifierOf(draft)
+	identifier := h.identifierOf(ctx, draft)
 	for _, kind := range []string{identity.Password, identity.Code} {
 		who, err := h.Identities.ByIdentifier(ctx, kind, identifier)
 		if err != nil {

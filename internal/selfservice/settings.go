@@ -72,7 +72,7 @@ func (h *Handler) askSettings(ctx context.Context, f *Flow, who *identity.Identi
 			f.Form.Upsert(n)
 		}
 	}
-	s, err := h.Schemas.Get(who.SchemaID)
+	s, err := h.Schemas.Get(ctx, who.SchemaID)
 	if err != nil {
 		return err
 	}
@@ -89,12 +89,12 @@ func (h *Handler) submitSettings(ctx context.Context, f *Flow, in *Submission) (
 		in.Method = ""
 		return nil, ui.Reject(ui.NoMethod(KindSettings))
 	}
-	s, err := h.Schemas.Get(in.Session.Identity.SchemaID)
+	s, err := h.Schemas.Get(ctx, in.Session.Identity.SchemaID)
 	if err != nil {
 		return nil, err
 	}
 	in.Coerce(s)
-	if m.Privileged(in) && h.Now().Sub(in.Session.AuthenticatedAt) > h.Config.Flows.Settings.PrivilegedSessionMaxAge {
+	if m.Privileged(ctx, in) && h.Now().Sub(in.Session.AuthenticatedAt) > h.Config.Flows.Settings.PrivilegedSessionMaxAge {
 		return nil, h.proveAgain(ctx, f, in)
 	}
 	for try := 0; ; try++ {

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/method/code"
 	"github.com/gatehouse-iam/gatehouse/internal/method/link"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
@@ -29,11 +30,9 @@ func several(t *testing.T) setup {
 			{ID: "several", URL: "base64://" + base64.StdEncoding.EncodeToString([]byte(severalSchema))},
 			{ID: "default", URL: "base64://" + base64.StdEncoding.EncodeToString([]byte(severalSchema))},
 		}}
-		schemas, err := identity.NewSchemas(s.ctx, c, nil)
-		if err != nil {
+		if err := s.handler.Schemas.Configure(s.ctx, tenant.Default, c, nil); err != nil {
 			t.Fatal(err)
 		}
-		*s.handler.Schemas = *schemas
 	}
 }
 

@@ -27,6 +27,8 @@ type Entry struct {
 	// The tenant's issuer identifier in tokens and discovery. Default: oauth.issuer, which is then the same for all tenants
 	// that the configuration lists. Tokens that were issued under another one stay valid until they expire.
 	Issuer string `yaml:"issuer"`
+	// Brand is how the tenant's pages and mails look. Default: what it leaves out is as in account.brand.
+	Brand Branding `yaml:"brand"`
 }
 
 // Validate returns every fault of the list, each with its path below the list's own.
@@ -87,6 +89,9 @@ func (c Config) tenants() []Tenant {
 	list := make([]Tenant, len(c))
 	for i, e := range c {
 		list[i] = Tenant{ID: e.ID, Source: Configured, State: Active, Prefix: e.PathPrefix, Settings: Settings{Issuer: e.Issuer}}
+		if e.Brand != (Branding{}) {
+			list[i].Settings.Branding = &e.Brand
+		}
 		for _, h := range e.Hosts {
 			list[i].Hosts = append(list[i].Hosts, normalize(h))
 		}

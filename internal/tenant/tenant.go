@@ -98,13 +98,22 @@ type Settings struct {
 // Branding is a tenant's name, logo, colours and addresses; each as in the configuration's account.brand, where what is empty comes
 // from.
 type Branding struct {
-	Name        string `json:"name,omitempty"`
-	LogoURL     string `json:"logo_url,omitempty"`
-	LogoDarkURL string `json:"logo_dark_url,omitempty"`
-	Accent      string `json:"accent,omitempty"`
-	AccentDark  string `json:"accent_dark,omitempty"`
-	SupportURL  string `json:"support_url,omitempty"`
-	ImprintURL  string `json:"imprint_url,omitempty"`
-	PrivacyURL  string `json:"privacy_url,omitempty"`
-	TermsURL    string `json:"terms_url,omitempty"`
+	// Name of what people sign in to. Default: that of account.brand.
+	Name string `json:"name,omitempty" yaml:"name"`
+	// LogoURL is the logo: an https URL or a path on this server. Default: that of account.brand.
+	LogoURL string `json:"logo_url,omitempty" yaml:"logo_url"`
+	// LogoDarkURL is the logo for people whose device is set to dark. Default: logo_url, else that of account.brand.
+	LogoDarkURL string `json:"logo_dark_url,omitempty" yaml:"logo_dark_url"`
+	// Accent is the colour of buttons and links, as #rrggbb. Default: that of account.brand. It is refused when it cannot be read.
+	Accent string `json:"accent,omitempty" yaml:"accent"`
+	// AccentDark is the same for dark pages. Default: derived from accent, else that of account.brand.
+	AccentDark string `json:"accent_dark,omitempty" yaml:"accent_dark"`
+	// SupportURL is where people find help: an https URL or mailto: address. Default: that of account.brand.
+	SupportURL string `json:"support_url,omitempty" yaml:"support_url"`
+	// ImprintURL is the page that says who you are. Default: that of account.brand.
+	ImprintURL string `json:"imprint_url,omitempty" yaml:"imprint_url"`
+	// PrivacyURL is the privacy policy. Default: that of account.brand.
+	PrivacyURL string `json:"privacy_url,omitempty" yaml:"privacy_url"`
+	// TermsURL are the terms of service. Default: those of account.brand.
+	TermsURL string `json:"terms_url,omitempty" yaml:"terms_url"`
 }

@@ -60,7 +60,7 @@ func (m *Method) sendLogin(ctx context.Context, f *selfservice.Flow, in *selfser
 	who, err := m.Identities.ByIdentifier(ctx, identity.Code, typed)
 	switch {
 	case err == nil:
-		to = m.reached(who, to)
+		to = m.reached(ctx, who, to)
 	case !errors.Is(err, identity.ErrNotFound):
 		return err
 	}
@@ -71,8 +71,8 @@ func (m *Method) sendLogin(ctx context.Context, f *selfservice.Flow, in *selfser
 }
 
 // reached says how a code reaches somebody by the identifier; nobody is reached by one that takes no codes.
-func (m *Method) reached(who *identity.Identity, to selfservice.Recipient) selfservice.Recipient {
-	s, err := m.Schemas.Get(who.SchemaID)
+func (m *Method) reached(ctx context.Context, who *identity.Identity, to selfservice.Recipient) selfservice.Recipient {
+	s, err := m.Schemas.Get(ctx, who.SchemaID)
 	if err != nil {
 		return to
 	}
@@ -99,7 +99,7 @@ func (m *Method) takeLogin(ctx context.Context, f *selfservice.Flow, in *selfser
 	if err != nil {
 		return nil, err
 	}
-	if m.reached(who, selfservice.Recipient{Via: c.Via, Value: c.SentTo}).Who == nil {
+	if m.reached(ctx, who, selfservice.Recipient{Via: c.Via, Value: c.SentTo}).Who == nil {
 		return nil, ui.Reject(ui.CodeInvalid(f.Kind)) // the person has another address now, and who reads this one is somebody else
 	}
 	f.Internal.Code = nil

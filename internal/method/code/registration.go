@@ -33,7 +33,7 @@ func (m *Method) Register(ctx context.Context, f *selfservice.Flow, in *selfserv
 	if !m.Config.PasswordlessEnabled {
 		return nil, ui.Reject(ui.NoMethod(selfservice.KindRegistration))
 	}
-	s, err := m.Schemas.Get(draft.SchemaID)
+	s, err := m.Schemas.Get(ctx, draft.SchemaID)
 	if err != nil {
 		return nil, err
 	}

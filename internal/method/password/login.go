@@ -34,7 +34,7 @@ func (m *Method) LoginNodes(ctx context.Context, f *selfservice.Flow) ([]*ui.Nod
 			passwordNode("current-password"), submitNode(ui.SignIn()),
 		}, nil
 	}
-	s, err := m.Schemas.Get("")
+	s, err := m.Schemas.Get(ctx, "")
 	if err != nil {
 		return nil, err
 	}

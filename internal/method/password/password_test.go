@@ -379,7 +379,7 @@ func TestNodes(t *testing.T) {
 	f := newFixture(t)
 	f.person(t, "ada@example.com", f.hashed(t, "correct horse"))
 	f.person(t, "none@example.com", "")
-	s, err := f.Schemas.Get("")
+	s, err := f.Schemas.Get(f.ctx, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -493,7 +493,7 @@ func TestRegisterStolen(t *testing.T) {
 func TestSettings(t *testing.T) {
 	f := newFixture(t)
 	who := f.person(t, "ada@example.com", f.hashed(t, "correct horse"))
-	if !f.Privileged(nil) {
+	if !f.Privileged(f.ctx, nil) {
 		t.Error("a password can be changed long after signing in")
 	}
 	for name, tc := range map[string]struct {

@@ -29,7 +29,7 @@ func (m *Method) SettingsNodes(context.Context, *selfservice.Flow, *identity.Ide
 }
 
 // Privileged is true: whoever finds an unlocked computer must not be able to take the account over.
-func (m *Method) Privileged(*selfservice.Submission) bool { return true }
+func (m *Method) Privileged(context.Context, *selfservice.Submission) bool { return true }
 
 // Settings puts another password on who. It has to be another one: somebody whose password was stolen and who sets the same
 // again would believe to be safe.
@@ -66,7 +66,7 @@ func (m *Method) choose(ctx context.Context, password string, who *identity.Iden
 	if password == "" {
 		return ui.RejectField(field, ui.Required(field))
 	}
-	s, err := m.Schemas.Get(who.SchemaID)
+	s, err := m.Schemas.Get(ctx, who.SchemaID)
 	if err != nil {
 		return err
 	}

@@ -43,8 +43,8 @@ const id = "profile"
 func (m *Method) ID() string { return id }
 
 // SettingsNodes asks for every trait that a form can show, filled in with what it is.
-func (m *Method) SettingsNodes(_ context.Context, _ *selfservice.Flow, who *identity.Identity) ([]*ui.Node, error) {
-	s, err := m.Schemas.Get(who.SchemaID)
+func (m *Method) SettingsNodes(ctx context.Context, _ *selfservice.Flow, who *identity.Identity) ([]*ui.Node, error) {
+	s, err := m.Schemas.Get(ctx, who.SchemaID)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +65,12 @@ func (m *Method) SettingsNodes(_ context.Context, _ *selfservice.Flow, who *iden
 }
 
 // Privileged reports whether the submission changes what somebody signs in with, or an address that verifies or recovers.
-func (m *Method) Privileged(in *selfservice.Submission) bool {
+func (m *Method) Privileged(ctx context.Context, in *selfservice.Submission) bool {
 	if in.Session == nil || in.Session.Identity == nil {
 		return true
 	}
 	who := in.Session.Identity
-	s, err := m.Schemas.Get(who.SchemaID)
+	s, err := m.Schemas.Get(ctx, who.SchemaID)
 	if err != nil {
 		return true
 	}
@@ -79,8 +79,8 @@ func (m *Method) Privileged(in *selfservice.Submission) bool {
 }
 
 // Settings puts the traits that were sent on who. The core validates them.
-func (m *Method) Settings(_ context.Context, _ *selfservice.Flow, in *selfservice.Submission, who *identity.Identity) error {
-	s, err := m.Schemas.Get(who.SchemaID)
+func (m *Method) Settings(ctx context.Context, _ *selfservice.Flow, in *selfservice.Submission, who *identity.Identity) error {
+	s, err := m.Schemas.Get(ctx, who.SchemaID)
 	if err != nil {
 		return err
 	}

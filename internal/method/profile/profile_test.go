@@ -51,7 +51,7 @@ func submission(t *testing.T, s *identity.Schemas, form bool, old, sent string) 
 	if err := d.Decode(&in.Values); err != nil {
 		t.Fatal(err)
 	}
-	schema, err := s.Get("person")
+	schema, err := s.Get(t.Context(), "person")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestSettings(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			in := submission(t, s, tc.form, ada, tc.sent)
-			if got := m.Privileged(in); got != tc.privileged {
+			if got := m.Privileged(t.Context(), in); got != tc.privileged {
 				t.Errorf("privileged: %v", got)
 			}
 			who := &identity.Identity{SchemaID: "person", Traits: json.RawMessage(ada)}
@@ -146,11 +146,11 @@ func TestSettingsOfNothing(t *testing.T) {
 		if fault.From(err).Kind != fault.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
-		if !m.Privileged(in) {
+		if !m.Privileged(t.Context(), in) {
 			t.Errorf("%s needs no fresh proof", name)
 		}
 	}
-	if !m.Privileged(&selfservice.Submission{}) {
+	if !m.Privileged(t.Context(), &selfservice.Submission{}) {
 		t.Error("somebody who is not signed in needs no fresh proof")
 	}
 }

@@ -377,6 +377,26 @@ CREATE TABLE backup_job (
     fault        mediumtext NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- management/0018_identity_schema
+
+-- Identity schemas that tenants have of their own, in the place of the configuration's. document is the schema as it was written,
+-- digest the SHA-256 of it, size its bytes. The one whose default_at is the latest is the default. One that was removed stays as
+-- long as people follow it, so that whoever registered at that moment is not left without.
+CREATE TABLE identity_schema (
+    tenant_id  varbinary(764)  NOT NULL,
+    id         varbinary(764)  NOT NULL,
+    document   longtext NOT NULL,
+    digest     varbinary(64)   NOT NULL,
+    size       bigint  NOT NULL,
+    selectable boolean NOT NULL,
+    default_at datetime(6),
+    version    bigint  NOT NULL,
+    created_at datetime(6) NOT NULL,
+    changed_at datetime(6) NOT NULL,
+    removed_at datetime(6),
+    PRIMARY KEY (tenant_id, id)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.

@@ -377,6 +377,26 @@ CREATE TABLE backup_job (
     fault        text NOT NULL
 );
 
+-- management/0018_identity_schema
+
+-- Identity schemas that tenants have of their own, in the place of the configuration's. document is the schema as it was written,
+-- digest the SHA-256 of it, size its bytes. The one whose default_at is the latest is the default. One that was removed stays as
+-- long as people follow it, so that whoever registered at that moment is not left without.
+CREATE TABLE identity_schema (
+    tenant_id  text COLLATE "C"  NOT NULL,
+    id         text COLLATE "C"  NOT NULL,
+    document   text NOT NULL,
+    digest     text COLLATE "C"   NOT NULL,
+    size       bigint  NOT NULL,
+    selectable boolean NOT NULL,
+    default_at timestamptz,
+    version    bigint  NOT NULL,
+    created_at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    removed_at timestamptz,
+    PRIMARY KEY (tenant_id, id)
+);
+
 -- oauth/0001_change_feed
 
 -- What changed, for the caches of the other servers: a topic and a key of it. source is the server that wrote the row.
