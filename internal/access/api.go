@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 )
@@ -30,7 +31,7 @@ type APIConfig struct {
 // Validate returns all that is wrong, each fault beginning with its key.
 func (c APIConfig) Validate() (faults []error) {
 	for i, host := range c.UpstreamHosts {
-		if _, err := hostTemplate(host); err != nil || host == "" {
+		if pattern.CheckHost(host) != nil {
 			faults = append(faults, fmt.Errorf("upstream_hosts[%d]: %q is no host name, and no *.example.com or **.example.com", i, host))
 		}
 	}
@@ -93,9 +94,9 @@ func (c *compiler) boundPattern(path string, weight int, foreign bool) {
 	}
 }
 
-func (c *compiler) boundConditions(path string, list []condition) {
+func (c *compiler) boundConditions(path string, list []pattern.Condition) {
 	for i := range list {
-		c.boundPattern(below(path, list[i].name), list[i].weight, list[i].whole != nil)
+		c.boundPattern(below(path, list[i].Name), list[i].Weight(), list[i].Backtracks())
 	}
 }
 

@@ -190,7 +190,7 @@ func TestExpressionsShareOneBound(t *testing.T) {
 	if !f.spend(1, workAtOnce/2) || !f.look() || f.look() || f.spend(1, workAtOnce) {
 		t.Error("there is no bound")
 	}
-	if none := (effort{}); !none.look() || !none.spend(maxWeight, 16<<10) {
+	if none := (effort{}); !none.look() || !none.spend(1<<24, 16<<10) {
 		t.Error("a bound without a clock")
 	}
 	both := openRule("both", Match{URL: "http://h/<(?!z)c.*>"})

@@ -9,62 +9,72 @@ import (
 	"strings"
 )
 
-// handlers makes the handlers that the rule names.
-func (c *compiler) handlers(one *compiled) {
-	r, o := c.rule, c.options
+// sharedStages makes the handlers that the rule names, unless another rule names the same.
+func (c *compiler) sharedStages() *stages {
+	r := c.rule
+	var key strings.Builder
+	fmt.Fprint(&key, r.FromAPI()) // which decides what settings are bound by
+	for _, list := range [][]HandlerRef{r.Authenticators, {r.Authorizer}, r.Mutators, r.Errors} {
+		key.WriteByte('\n')
+		for _, ref := range list {
+			fmt.Fprintf(&key, "%q %q ", ref.Handler, ref.Config)
+		}
+	}
+	if known := c.stages[key.String()]; known != nil {
+		return known
+	}
+	before := len(c.faults)
+	s := c.makeStages()
+	if len(c.faults) == before { // a fault is each rule's own
+		c.stages[key.String()] = s
+	}
+	return s
+}
+
+func (c *compiler) makeStages() *stages {
+	s, r, o := &stages{}, c.rule, c.options
 	if len(r.Authenticators) == 0 {
 		c.fault("authenticators", "is missing: name at least one authenticator; noop lets everybody on to the authorizer")
 	}
 	for i, ref := range r.Authenticators {
 		path := fmt.Sprintf("authenticators[%d]", i)
 		if h, ok := handlerOf(c, "authenticator", path, ref, o.Kinds.Authenticators, o.Config.Authenticators); ok {
-			one.authenticators = append(one.authenticators, h)
-			one.sets(h.handler)
+			s.authenticators = append(s.authenticators, h)
+			s.sets(h.handler)
 		}
 	}
 	if h, ok := handlerOf(c, "authorizer", "authorizer", r.Authorizer, o.Kinds.Authorizers, o.Config.Authorizers); ok {
-		one.authorizer = h
-		one.sets(h.handler)
+		s.authorizer = h
+		s.sets(h.handler)
 	}
 	for i, ref := range r.Mutators {
 		path := fmt.Sprintf("mutators[%d]", i)
 		if h, ok := handlerOf(c, "mutator", path, ref, o.Kinds.Mutators, o.Config.Mutators); ok {
-			one.mutators = append(one.mutators, h)
-			one.sets(h.handler)
+			s.mutators = append(s.mutators, h)
+			s.sets(h.handler)
 		}
 	}
-	one.strip = sortedOnce(append(one.strip, o.Config.Stripped()...))
-	one.stripCookies = sortedOnce(one.stripCookies)
-	c.errorHandlers(one)
-}
-
-func (c *compiler) errorHandlers(one *compiled) {
-	var key strings.Builder
-	for i, ref := range c.rule.Errors {
+	s.strip = sortedOnce(append(s.strip, o.Config.Stripped()...))
+	s.stripCookies = sortedOnce(s.stripCookies)
+	for i, ref := range r.Errors {
 		c.boundSettings(fmt.Sprintf("errors[%d].config", i), ref.Config)
-		fmt.Fprintf(&key, "%q %s\n", ref.Handler, ref.Config)
 	}
-	h := c.errors[key.String()]
-	if h == nil {
-		var err error
-		if h, err = NewErrorHandlers(c.options.Config.Errors, c.rule.Errors); err != nil {
-			c.fault("errors", "%s", err)
-			return
-		}
-		c.errors[key.String()] = h
+	var err error
+	if s.errors, err = NewErrorHandlers(o.Config.Errors, r.Errors); err != nil {
+		c.fault("errors", "%s", err)
 	}
-	one.errors = h
+	return s
 }
 
 // sets notes what a handler may set for the upstream.
-func (c *compiled) sets(handler any) {
+func (s *stages) sets(handler any) {
 	if h, ok := handler.(HeaderSetter); ok {
 		for _, name := range h.SetsHeaders() {
-			c.strip = append(c.strip, textproto.CanonicalMIMEHeaderKey(name))
+			s.strip = append(s.strip, textproto.CanonicalMIMEHeaderKey(name))
 		}
 	}
 	if h, ok := handler.(CookieSetter); ok {
-		c.stripCookies = append(c.stripCookies, h.SetsCookies()...)
+		s.stripCookies = append(s.stripCookies, h.SetsCookies()...)
 	}
 }
 

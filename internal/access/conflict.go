@@ -3,11 +3,10 @@ package access
 import (
 	"context"
 	"fmt"
-	"regexp/syntax"
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access/target"
+	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -16,16 +15,13 @@ const (
 	maxConflicts = 50
 	// maxConflictWork bounds the search over all pairs of a tenant's rules, in steps: some seconds.
 	maxConflictWork = 1_000_000_000
-	// foreignWitnesses is how many texts are tried on patterns that only backtracking can read.
-	foreignWitnesses = 200
 )
 
 // conflicts looks for pairs of rules that match one request and between which nothing decides: those of one tenant and one
 // priority, and those of two tenants, of which none may take the other's requests.
 type conflicts struct {
-	index    index
-	programs map[*entry]*syntax.Prog
-	looked   map[[2]*compiled]bool
+	index  *index
+	looked map[[2]*compiled]bool
 	// between tells which pairs are looked at: those of rules of two tenants, or those of one.
 	between bool
 	// ended is the context's Err.
@@ -49,29 +45,25 @@ type conflict struct {
 }
 
 // findConflicts looks at each pair that the index does not keep apart, until the context ends.
-func findConflicts(ctx context.Context, x index, rules []*compiled) *conflicts {
-	c := &conflicts{index: x, ended: ctx.Err, programs: make(map[*entry]*syntax.Prog), looked: make(map[[2]*compiled]bool), work: make(map[tenant.ID]int)}
-	if slices.ContainsFunc(rules, func(r *compiled) bool { return r.tenant != rules[0].tenant }) {
+func findConflicts(ctx context.Context, x *index, entries []entry) *conflicts {
+	c := &conflicts{index: x, ended: ctx.Err, looked: make(map[[2]*compiled]bool), work: make(map[tenant.ID]int)}
+	if slices.ContainsFunc(entries, func(e entry) bool { return e.rule.tenant != entries[0].rule.tenant }) {
 		c.between = true
-		c.all(rules)
+		c.all(entries)
 		c.between = false
 	}
 	clear(c.work)
-	c.all(rules)
+	c.all(entries)
 	return c
 }
 
-func (c *conflicts) all(rules []*compiled) {
-	for _, r := range rules {
-		for _, method := range r.methods {
-			for _, e := range r.entries {
-				if c.full() {
-					return
-				}
-				if e.pattern.never == "" && c.index[method] != nil {
-					c.near(method, e)
-				}
-			}
+func (c *conflicts) all(entries []entry) {
+	for i := range entries {
+		if c.full() {
+			return
+		}
+		if entries[i].reading.Never == "" {
+			c.near(&entries[i])
 		}
 	}
 }
@@ -82,10 +74,10 @@ func (c *conflicts) rivals(e, f *entry) bool {
 	switch {
 	case b.place <= a.place || c.between != (a.tenant != b.tenant):
 		return false
-	case c.full():
+	case !c.between && a.priority != b.priority:
 		return false
 	}
-	return c.between || a.priority == b.priority
+	return commonMethod(a, b) != "" && !c.full()
 }
 
 // full reports whether enough pairs were found to say what is wrong, or nobody wants to know any more.
@@ -100,133 +92,114 @@ func (c *conflicts) full() bool {
 }
 
 // near looks at the entry and all that come after it in the order of the rules.
-func (c *conflicts) near(method string, e *entry) {
-	m := c.index[method]
-	each := func(f *entry) {
-		if c.rivals(e, f) {
-			c.compare(method, e, f)
+func (c *conflicts) near(e *entry) {
+	each := func(list *entry) {
+		for f := list; f != nil; f = f.next {
+			if c.rivals(e, f) {
+				c.compare(e, f)
+			}
 		}
 	}
-	k := e.pattern.key
-	for _, n := range m.near(k) {
-		n.near(k.segments, k, each)
+	k := &e.reading.Key
+	for _, at := range c.index.nearHosts(k) {
+		c.index.near(at, k.Segments, k, each)
 	}
-	for _, f := range m.scanned {
-		each(f)
-	}
+	each(c.index.scanned)
 }
 
-// near gives the trees of hosts that can be the key's.
-func (m *methodIndex) near(k key) []*node {
-	trees := []*node{m.any}
-	switch {
-	case k.scanned || k.hostKind == hostAny:
-		for _, n := range m.hosts {
-			trees = append(trees, n)
-		}
-		for _, n := range m.ends {
-			trees = append(trees, n)
-		}
-	case k.hostKind == hostIs:
-		if n := m.hosts[k.host]; n != nil {
-			trees = append(trees, n)
-		}
-		for end, n := range m.ends {
-			if strings.HasSuffix(k.host, "."+end) {
-				trees = append(trees, n)
-			}
-		}
-	default:
-		for host, n := range m.hosts {
-			if strings.HasSuffix(host, "."+k.host) {
-				trees = append(trees, n)
-			}
-		}
-		for end, n := range m.ends {
-			if end == k.host || strings.HasSuffix(end, "."+k.host) || strings.HasSuffix(k.host, "."+end) {
-				trees = append(trees, n)
+// nearHosts gives the places of hosts that can be the key's.
+func (x *index) nearHosts(k *pattern.Key) []place {
+	places := []place{x.anyHost}
+	below := func(host, end string) bool { return strings.HasSuffix(host, "."+end) }
+	add := func(of map[string]place, fits func(name string) bool) {
+		for name, at := range of {
+			if fits(name) {
+				places = append(places, at)
 			}
 		}
 	}
-	return trees
+	switch {
+	case k.Scanned || k.HostKind == pattern.HostAny:
+		add(x.hosts, func(string) bool { return true })
+		add(x.ends, func(string) bool { return true })
+	case k.HostKind == pattern.HostIs:
+		if at := x.hosts[k.Host]; at != 0 {
+			places = append(places, at)
+		}
+		add(x.ends, func(end string) bool { return below(k.Host, end) })
+	default:
+		add(x.hosts, func(host string) bool { return below(host, k.Host) })
+		add(x.ends, func(end string) bool { return end == k.Host || below(end, k.Host) || below(k.Host, end) })
+	}
+	return places
 }
 
 // near calls each for the entries at and below the place that the key does not rule out. segments are the key's from here
 // on.
-func (n *node) near(segments []keySegment, k key, each func(*entry)) {
-	if k.scanned {
-		n.all(each)
+func (x *index) near(at place, segments []pattern.Segment, k *pattern.Key, each func(list *entry)) {
+	n := &x.nodes[at]
+	switch {
+	case at == 0:
+		return
+	case k.Scanned:
+		x.all(at, each)
+		return
+	case len(segments) == 0 && !k.Rest:
+		each(n.here)
 		return
 	}
-	if len(segments) == 0 && !k.rest {
-		for _, e := range n.here {
-			each(e)
-		}
-		return
-	}
-	for prefix, entries := range n.rests {
-		if len(segments) > 0 && !segments[0].wild && !strings.HasPrefix(segments[0].literal, prefix) ||
-			len(segments) == 0 && !strings.HasPrefix(prefix, k.prefix) && !strings.HasPrefix(k.prefix, prefix) {
-			continue
-		}
-		for _, e := range entries {
-			each(e)
-		}
-	}
-	if len(segments) > 0 && !segments[0].wild {
-		if below := n.next[segments[0].literal]; below != nil {
-			below.near(segments[1:], k, each)
-		}
-	} else {
-		for literal, below := range n.next {
-			switch {
-			case len(segments) > 0:
-				below.near(segments[1:], k, each)
-			case strings.HasPrefix(literal, k.prefix):
-				below.all(each)
-			}
+	each(n.rest)
+	for _, s := range x.begun[at] {
+		if len(segments) > 0 && (segments[0].Open || strings.HasPrefix(segments[0].Text, s.text)) ||
+			len(segments) == 0 && (strings.HasPrefix(s.text, k.Prefix) || strings.HasPrefix(k.Prefix, s.text)) {
+			each(x.rests[s])
 		}
 	}
 	switch {
-	case n.wild == nil:
-	case len(segments) > 0:
-		n.wild.near(segments[1:], k, each)
+	case len(segments) == 0:
+		for _, s := range x.below[at] {
+			if strings.HasPrefix(s.text, k.Prefix) {
+				x.all(x.literal(s), each)
+			}
+		}
+		x.all(n.open, each)
+		return
+	case segments[0].Open:
+		for _, s := range x.below[at] {
+			x.near(x.literal(s), segments[1:], k, each)
+		}
 	default:
-		n.wild.all(each)
+		x.near(x.literal(step{at, segments[0].Text}), segments[1:], k, each)
 	}
+	x.near(n.open, segments[1:], k, each)
 }
 
-func (n *node) all(each func(*entry)) {
-	for _, e := range n.here {
-		each(e)
+// all calls each for the entries at and below the place.
+func (x *index) all(at place, each func(list *entry)) {
+	if at == 0 {
+		return
 	}
-	for _, entries := range n.rests {
-		for _, e := range entries {
-			each(e)
-		}
+	n := &x.nodes[at]
+	each(n.here)
+	each(n.rest)
+	for _, s := range x.begun[at] {
+		each(x.rests[s])
 	}
-	for _, below := range n.next {
-		below.all(each)
+	for _, s := range x.below[at] {
+		x.all(x.literal(s), each)
 	}
-	if n.wild != nil {
-		n.wild.all(each)
-	}
+	x.all(n.open, each)
 }
 
 // compare looks for a request that both entries match.
-func (c *conflicts) compare(method string, e, f *entry) {
+func (c *conflicts) compare(e, f *entry) {
 	pair := [2]*compiled{e.rule, f.rule}
-	if c.looked[pair] {
+	if c.looked[pair] || e.reading.Apart(f.reading) {
 		return
 	}
-	if x, y := e.pattern.ending, f.pattern.ending; !strings.HasSuffix(x, y) && !strings.HasSuffix(y, x) {
-		return
-	}
-	if e.pattern.apart(f.pattern) {
-		return
-	}
+	a, b := e.rule.conditions, f.rule.conditions
 	payer := e.rule.tenant
-	if f.pattern.weight+f.rule.conditions.weight > e.pattern.weight+e.rule.conditions.weight {
+	if f.Weight()+b.Weight() > e.Weight()+a.Weight() {
 		payer = f.rule.tenant
 	}
 	if c.work[payer] > maxConflictWork {
@@ -236,17 +209,27 @@ func (c *conflicts) compare(method string, e, f *entry) {
 		}
 		return
 	}
-	can, work := e.rule.conditions.compatible(&f.rule.conditions)
+	can, work := a.Compatible(b)
 	if can {
-		url, more, decided := c.common(e, f)
+		url, more, decided := e.reading.Common(f.reading)
 		work += more
 		if url != "" {
-			c.note(pair, conflict{e, f, method + " " + sendable(url) + e.rule.conditions.words(&f.rule.conditions)})
+			c.note(pair, conflict{e, f, commonMethod(e.rule, f.rule) + " " + url + a.Words(b)})
 		} else if !decided {
 			c.note(pair, conflict{a: e, b: f})
 		}
 	}
 	c.work[payer] += work
+}
+
+// commonMethod gives a method that both rules are for; "" where there is none.
+func commonMethod(a, b *compiled) string {
+	for _, method := range a.methods {
+		if slices.Contains(b.methods, method) {
+			return method
+		}
+	}
+	return ""
 }
 
 // note keeps a pair that is not apart.
@@ -260,94 +243,6 @@ func (c *conflicts) note(pair [2]*compiled, found conflict) {
 	default:
 		c.undecided = append(c.undecided, found)
 	}
-}
-
-// common gives a URL that both patterns match; none with decided where there is none. work is what it took to find out.
-func (c *conflicts) common(e, f *entry) (url string, work int, decided bool) {
-	a, okA := c.program(e)
-	b, okB := c.program(f)
-	if !okA || !okB {
-		return "", 1, false
-	}
-	exact := e.pattern.exact && f.pattern.exact
-	o := overlap{a: a, b: b, grammar: urlText}
-	if !exact {
-		o.want, o.visits, o.hints = foreignWitnesses, 6, e.pattern.hints+f.pattern.hints
-	}
-	o.search()
-	for _, url := range o.found {
-		if exact {
-			return url, o.work, true
-		}
-		inE, late := e.pattern.matchesURL(url)
-		inF, later := f.pattern.matchesURL(url)
-		if inE && inF {
-			return url, o.work, true
-		}
-		if late != nil || later != nil { // the next ones may take as long
-			break
-		}
-	}
-	return "", o.work, !o.gaveUp && len(o.found) == 0
-}
-
-// apart reports whether a segment that is text in one of the patterns does not match the other's: a quick answer for most
-// pairs that have none in common.
-func (p *pattern) apart(q *pattern) bool {
-	if p.whole != nil || q.whole != nil {
-		return false
-	}
-	for i := range min(len(p.segments), len(q.segments)) {
-		a, b := &p.segments[i], &q.segments[i]
-		if a.kind == textLiteral && !b.match(a.literal) || b.kind == textLiteral && !a.match(b.literal) {
-			return true
-		}
-	}
-	return false
-}
-
-func (c *conflicts) program(e *entry) (*syntax.Prog, bool) {
-	p, ok := c.programs[e]
-	if !ok {
-		p, _ = program(e.pattern.source)
-		c.programs[e] = p
-	}
-	return p, p != nil
-}
-
-// matchesURL matches what the grammar urlText makes.
-func (p *pattern) matchesURL(url string) (bool, error) {
-	scheme, rest, _ := strings.Cut(url, "://")
-	host, path, _ := strings.Cut(rest, "/")
-	if p.whole != nil {
-		return p.whole.match(url)
-	}
-	return p.matchParts(&target.Target{Scheme: scheme, Host: host}, "/"+path), nil
-}
-
-// sendable writes what the grammar urlText makes as a URL.
-func sendable(url string) string {
-	scheme, rest, _ := strings.Cut(url, "://")
-	host, path, _ := strings.Cut(rest, "/")
-	return scheme + "://" + host + "/" + target.Escape(path)
-}
-
-// words name the values that both rules ask for, as far as they are text.
-func (c *conditions) words(d *conditions) string {
-	var b strings.Builder
-	for _, list := range []struct {
-		kind string
-		of   []condition
-	}{{"header", slices.Concat(c.headers, d.headers)}, {"query parameter", slices.Concat(c.query, d.query)}} {
-		said := make(map[string]bool)
-		for _, one := range list.of {
-			if one.exact && one.value.kind == textLiteral && !said[one.name] {
-				said[one.name] = true
-				fmt.Fprintf(&b, " with the %s %s: %s", list.kind, one.name, one.value.literal)
-			}
-		}
-	}
-	return b.String()
 }
 
 // name names a rule in a report.

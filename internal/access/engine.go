@@ -35,9 +35,9 @@ type Engine struct {
 
 // ruleSet is everything that follows from one list of rules. Nothing in it changes once it is in force.
 type ruleSet struct {
-	rules    []Rule
-	index    index
-	report   Report
+	rules    []compiled
+	methods  []string // those that rules are for
+	index    *index
 	handlers handlers
 	now      func() time.Time
 	// errors are the error handlers where no rule matched.
@@ -54,24 +54,25 @@ func NewEngine(o Options) *Engine {
 	if err != nil { // Config.Validate says so before anything starts
 		errors = builtInErrors()
 	}
-	e.loaded.Store(&ruleSet{errors: errors})
+	e.loaded.Store(&ruleSet{index: newIndex(), errors: errors})
 	return e
 }
 
 // Load compiles the rules of all tenants and, where nothing is wrong with any of them, replaces those that are there. The
-// error is a Faults with all that is wrong; the rules that were there stay.
-func (e *Engine) Load(ctx context.Context, rules []Rule) (*Report, error) {
+// error is a Faults with all that is wrong; the rules that were there stay. The lists are put together in their order, and nobody may
+// change them any more: the engine has no rules of its own.
+func (e *Engine) Load(ctx context.Context, lists ...[]Rule) (*Report, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	before := e.loaded.Load()
-	set, err := compile(context.WithoutCancel(ctx), &e.options, rules, before.handlers) // half a load would be a refusal
+	set, report, err := compile(context.WithoutCancel(ctx), &e.options, lists, before.handlers) // half a load would be a refusal
 	if err != nil {
 		return nil, err
 	}
 	e.loaded.Store(set)
 	before.handlers.closeWithout(set.handlers)
-	e.options.Log.Log(ctx, NewsOf(len(before.rules), len(set.rules)), "access rules are in force", "rules", len(set.rules), "conflicts", len(set.report.Conflicts), "undecided", len(set.report.Undecided))
-	return &set.report, nil
+	e.options.Log.Log(ctx, NewsOf(len(before.rules), len(set.rules)), "access rules are in force", "rules", len(set.rules), "conflicts", len(report.Conflicts), "undecided", len(report.Undecided))
+	return report, nil
 }
 
 // NewsOf is how much it matters that so many rules took the place of others: that there are none still, as on servers that have no
@@ -85,16 +86,16 @@ func NewsOf(before, after int) slog.Level {
 
 // Check says what Load would say, and changes nothing. It ends with the context's error soon after the context does: among many
 // rules, to look for some that match one request can take seconds.
-func (e *Engine) Check(ctx context.Context, rules []Rule) (*Report, error) {
+func (e *Engine) Check(ctx context.Context, lists ...[]Rule) (*Report, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	now := e.loaded.Load()
-	set, err := compile(ctx, &e.options, rules, now.handlers)
+	set, report, err := compile(ctx, &e.options, lists, now.handlers)
 	if err != nil {
 		return nil, err
 	}
 	set.handlers.closeWithout(now.handlers)
-	return &set.report, nil
+	return report, nil
 }
 
 // Patience is how long a decision may take.
@@ -104,10 +105,14 @@ func (e *Engine) Patience() time.Duration { return e.options.Config.patience() }
 func (e *Engine) Reach() Reach { return e.options.reach() }
 
 // Rules are the rules in force, in the order in which they were loaded. Nobody may change them.
-func (e *Engine) Rules() []Rule { return e.loaded.Load().rules }
-
-// Report is what was said when the rules in force were loaded.
-func (e *Engine) Report() *Report { return &e.loaded.Load().report }
+func (e *Engine) Rules() []*Rule {
+	set := e.loaded.Load()
+	list := make([]*Rule, len(set.rules))
+	for i := range set.rules {
+		list[i] = set.rules[i].rule
+	}
+	return list
+}
 
 // Decide finds the rule for the request and asks its handlers. It never returns nil, and any error on the way turns the
 // request away.

@@ -46,7 +46,8 @@ func (set *ruleSet) decide(ctx context.Context, r *Request, x *explanation) *Dec
 		w.TurnAway(r, ErrNoRule)
 		return &w.Decision
 	}
-	s := search{request: r, path: target.Unescape(r.Target.Path), explanation: x, effort: effort{now: set.now}}
+	s := newSearch(r, target.Unescape(r.Target.Path), effort{now: set.now})
+	s.explanation = x
 	set.index.find(&s)
 	switch {
 	case s.unknown() != nil: // a pattern took too long: another rule may be the one
@@ -89,12 +90,12 @@ func (w *work) ask(ctx context.Context, r *Request, s *search, rule *compiled, x
 		return err
 	}
 	t := &r.Target
-	w.url = url.URL{Scheme: t.Scheme, Host: t.Host, Path: s.path, RawQuery: t.RawQuery}
-	if s.path != t.Path {
+	w.url = url.URL{Scheme: t.Scheme, Host: t.Host, Path: s.subject.Path, RawQuery: t.RawQuery}
+	if s.subject.Path != t.Path {
 		w.url.RawPath = t.Path
 	}
 	p.MatchContext = MatchContext{
-		RegexpCaptureGroups: s.best.pattern.captures(s, w.groups[:0]), Captures: s.best.pattern.named(s.path),
+		RegexpCaptureGroups: s.best.Captures(&s.subject, w.groups[:0]), Captures: s.best.Named(&s.subject),
 		URL: &w.url, Method: r.Method, Header: r.Header,
 	}
 	w.Principal = p
@@ -117,7 +118,7 @@ func (w *work) ask(ctx context.Context, r *Request, s *search, rule *compiled, x
 }
 
 // authenticate asks the authenticators until one is responsible.
-func (c *compiled) authenticate(ctx context.Context, r *Request, x *explanation) (*Principal, error) {
+func (c *stages) authenticate(ctx context.Context, r *Request, x *explanation) (*Principal, error) {
 	for i := range c.authenticators {
 		a := &c.authenticators[i]
 		begun := x.begin()
@@ -207,7 +208,7 @@ func (x *explanation) candidate(s *search, e *entry, matched bool) {
 			return
 		}
 		step.Outcome, step.Reason = Skipped, "The pattern does not match."
-		if ok, err := e.pattern.matchesURL(s.url()); ok && err == nil {
+		if ok, err := e.Match(&s.subject); ok && err == nil {
 			step.Reason = "The pattern matches, but a header or a query parameter that the rule asks for does not."
 		}
 	}
@@ -221,13 +222,13 @@ func (x *explanation) whyNone(set *ruleSet, r *Request) {
 		return
 	}
 	other := *r
-	for method := range set.index {
+	for _, method := range set.methods {
 		for _, scheme := range []string{"http", "https"} {
 			other.Method, other.Target.Scheme = method, scheme
 			if method == r.Method && scheme == r.Target.Scheme {
 				continue
 			}
-			s := search{request: &other, path: target.Unescape(other.Target.Path)}
+			s := newSearch(&other, target.Unescape(other.Target.Path), effort{})
 			if set.index.find(&s); s.best != nil && len(x.steps) < 2*maxCandidates {
 				x.steps = append(x.steps, Step{Stage: "match", Handler: s.best.rule.name(), Outcome: Skipped,
 					Reason: fmt.Sprintf("The rule matches %s %s://%s%s, which is another method or scheme.", method, scheme, other.Target.Host, other.Target.Path)})

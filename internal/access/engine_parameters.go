@@ -14,7 +14,7 @@ var errMixed = target.ErrAmbiguous.With("A header or a query parameter that a ru
 // that is not the matched rule's: passing it would be a way around the other rule. A rule that speaks of ";" itself knows
 // what its application reads.
 func (set *ruleSet) readOtherwise(s *search) bool {
-	bare, found := target.WithoutParameters(s.path)
+	bare, found := target.WithoutParameters(s.subject.Path)
 	if !found {
 		return false
 	}
@@ -22,7 +22,7 @@ func (set *ruleSet) readOtherwise(s *search) bool {
 	if m := &rule.rule.Match; strings.Contains(m.URL+m.Path+m.FullMethod, ";") {
 		return false
 	}
-	other := search{request: s.request, path: bare, effort: s.effort}
+	other := newSearch(s.request, bare, s.effort)
 	set.index.find(&other)
 	return other.unknown() != nil || other.best == nil || other.best.rule != rule || other.tie != nil || other.foreign != nil
 }

@@ -2,7 +2,6 @@ package access
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -49,17 +48,18 @@ type Conflict struct {
 	Tenant tenant.ID `json:"-"`
 }
 
-func (c *compiled) report() RuleReport {
+// reportOf tells of a rule and its patterns.
+func reportOf(c *compiled, entries []entry) RuleReport {
 	r := RuleReport{Tenant: c.tenant, ID: c.rule.ID, Source: c.rule.Source}
 	var costs []string
-	for _, e := range c.entries {
-		cost := e.pattern.cost()
-		if !slices.Contains(costs, cost) {
+	for i := range entries {
+		p := entries[i].reading
+		if cost := p.Cost(); !slices.Contains(costs, cost) {
 			costs = append(costs, cost)
 		}
-		r.Scanned = r.Scanned || e.pattern.key.scanned && e.pattern.never == ""
-		if e.pattern.never != "" {
-			r.Warnings = append(r.Warnings, "match.url: no request can match: "+e.pattern.never)
+		r.Scanned = r.Scanned || p.Key.Scanned && p.Never == ""
+		if p.Never != "" {
+			r.Warnings = append(r.Warnings, "match.url: no request can match: "+p.Never)
 		}
 	}
 	r.Cost = strings.Join(costs, "; ")
@@ -70,62 +70,6 @@ func (c *compiled) report() RuleReport {
 		r.Warnings = append(r.Warnings, "match.url: the query is no part of what is compared: use match.query")
 	}
 	return r
-}
-
-// cost says in words what finding the pattern takes.
-func (p *pattern) cost() string {
-	k := p.key
-	if p.never != "" {
-		return "none: it is never looked at"
-	}
-	if k.scanned {
-		return "scanned for every request: an expression before the path can match a slash, so that neither host nor path can be looked up"
-	}
-	words := []string{[...]string{hostIs: "host", hostEnds: "end of the host", hostAny: "any host"}[k.hostKind]}
-	named, wilds := 0, 0
-	for _, s := range k.segments {
-		if s.wild {
-			wilds++
-		} else {
-			named++
-		}
-	}
-	count := func(n int, what string) {
-		if n == 1 {
-			words = append(words, "1 "+what)
-		} else if n > 1 {
-			words = append(words, fmt.Sprintf("%d %ss", n, what))
-		}
-	}
-	count(named, "segment")
-	count(wilds, "open segment")
-	if k.rest && k.prefix != "" {
-		words = append(words, "a prefix")
-	} else if k.rest {
-		words = append(words, "any rest")
-	}
-	switch {
-	case p.whole != nil && p.whole.foreign != nil:
-		words = append(words, "then an expression by backtracking")
-	case p.whole != nil:
-		words = append(words, "then an expression over all of it")
-	default:
-		count(p.expressions(), "expression")
-	}
-	return strings.Join(words, ", ")
-}
-
-func (p *pattern) expressions() int {
-	n := 0
-	for _, t := range append([]text{p.scheme, p.host}, p.segments...) {
-		if t.kind == textRegexp {
-			n++
-		}
-	}
-	if p.rest != nil && p.rest.kind == textRegexp {
-		n++
-	}
-	return n
 }
 
 // sortConflicts puts pairs in the order of the rules.

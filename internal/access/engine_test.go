@@ -196,8 +196,8 @@ func TestReports(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
-	if e.Report() != report || len(e.Rules()) != 8 {
-		t.Error("the report in force is another")
+	if len(e.Rules()) != 8 {
+		t.Error("not all rules are in force")
 	}
 }
 

@@ -1,383 +1,237 @@
 package access
 
 import (
-	"errors"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access/target"
+	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
 )
 
 // entry is one pattern of a rule in the index.
 type entry struct {
-	rule    *compiled
-	pattern *pattern
+	rule *compiled
+	pattern.Pattern
+	// next is another entry at the same place of the index.
+	next *entry
+	// reading is all that is known of the pattern; nil once rules are loaded.
+	reading *pattern.Reading
 }
 
-// index finds the rules that can match a request. It is made once and only read then.
-type index map[string]*methodIndex
-
-// methodIndex holds the rules for one method.
-type methodIndex struct {
-	// hosts are those of rules for one host; ends those of rules for hosts below another, by that other; any is for rules
+// index finds the rules that can match a request. It is made once and only read then. There are as many places as rules, so they
+// stand in few pieces of memory, in which the garbage collector has little to look for.
+type index struct {
+	// hosts are the places of rules for one host; ends those of rules for hosts below another, by that other; anyHost is for rules
 	// that do not say which host.
-	hosts map[string]*node
-	ends  map[string]*node
-	any   *node
+	hosts   map[string]place
+	ends    map[string]place
+	anyHost place
 	// scanned are rules that nothing can be looked up of.
-	scanned []*entry
+	scanned *entry
+
+	nodes []node
+	// literals are the places behind a segment of text, but for the first one of each place.
+	literals map[step]place
+	// rests are rules for whatever follows a place, by the text with which it begins; lengths are those of these texts, by place.
+	rests   map[step]*entry
+	lengths map[place][]int
+
+	// below are the literal segments behind each place, begun the texts of its rests, for who goes through all; nil once rules are
+	// loaded.
+	below, begun map[place][]step
 }
 
-// node is a place in a path, behind a slash.
+// place is a place in a path, behind a slash, by its number; 0 is none.
+type place uint32
+
+// step is a text at a place.
+type step struct {
+	at   place
+	text string
+}
+
+// node is what is at a place.
 type node struct {
-	// next are places behind a literal segment; wild is the place behind a segment of rules that do not say which.
-	next map[string]*node
-	wild *node
+	// text is a literal segment behind which is the place next; 0 where there is none. more tells of further ones in literals.
+	text string
+	next place
+	// open is the place behind a segment of rules that do not say which.
+	open place
 	// here are rules that end with the segment before this place.
-	here []*entry
-	// rests are rules for whatever follows, by the text with which it begins; lengths are those of these texts.
-	rests   map[string][]*entry
-	lengths []int
+	here *entry
+	// rest are rules for whatever follows; some tells that rules for certain ones are in rests.
+	rest       *entry
+	more, some bool
 }
 
-func (x index) add(method string, e *entry) {
-	if e.pattern.never != "" {
-		return
+func newIndex() *index {
+	x := &index{
+		hosts: make(map[string]place), ends: make(map[string]place), nodes: make([]node, 1), literals: make(map[step]place),
+		rests: make(map[step]*entry), lengths: make(map[place][]int), below: make(map[place][]step), begun: make(map[place][]step),
 	}
-	m := x[method]
-	if m == nil {
-		m = &methodIndex{hosts: make(map[string]*node), ends: make(map[string]*node), any: &node{}}
-		x[method] = m
-	}
-	k := e.pattern.key
-	if k.scanned {
-		m.scanned = append(m.scanned, e)
-		return
-	}
-	at := m.any
-	switch k.hostKind {
-	case hostIs:
-		at = child(m.hosts, k.host)
-	case hostEnds:
-		at = child(m.ends, k.host)
-	}
-	at.add(k, e)
+	x.anyHost = x.grow()
+	return x
 }
 
-func child(of map[string]*node, name string) *node {
-	n := of[name]
-	if n == nil {
-		n = &node{}
-		of[name] = n
-	}
-	return n
+// grow makes a place.
+func (x *index) grow() place {
+	x.nodes = append(x.nodes, node{})
+	return place(len(x.nodes) - 1)
 }
 
-func (n *node) add(k key, e *entry) {
-	for _, s := range k.segments {
-		if s.wild {
-			if n.wild == nil {
-				n.wild = &node{}
-			}
-			n = n.wild
-			continue
+// addAll takes entries of rules; what is at one place stays in their order.
+func (x *index) addAll(entries []entry) {
+	for i := range slices.Backward(entries) {
+		if entries[i].reading.Never == "" {
+			x.add(&entries[i])
 		}
-		if n.next == nil {
-			n.next = make(map[string]*node)
-		}
-		n = child(n.next, s.literal)
-	}
-	if !k.rest {
-		n.here = append(n.here, e)
-		return
-	}
-	if n.rests == nil {
-		n.rests = make(map[string][]*entry)
-	}
-	n.rests[k.prefix] = append(n.rests[k.prefix], e)
-	if !slices.Contains(n.lengths, len(k.prefix)) {
-		n.lengths = append(n.lengths, len(k.prefix))
-		slices.Sort(n.lengths)
 	}
 }
 
-// search is one look into the index. It lives on the stack.
-type search struct {
-	request *Request
-	// path is the target's without percent-encodings.
-	path string
-	// full is scheme://host/path, once a pattern needs it.
-	full string
-	// best is the rule of the highest priority that matched, tie another one of that priority. foreign is one of another tenant:
-	// priority says nothing between tenants, or one could take the other's requests.
-	best, tie, foreign *entry
-	// failed is the rule of the highest priority of which could not be found out whether it matches, because of failure.
-	failed  *entry
-	failure error
-	effort  effort
-	// mixed is the rule of the highest priority whose conditions the request meets by some of its values, and not by all.
-	mixed *entry
-	// explanation takes every candidate, where somebody wants to know.
-	explanation *explanation
+func (x *index) add(e *entry) {
+	k := &e.reading.Key
+	if k.Scanned {
+		push(&x.scanned, e)
+		return
+	}
+	at := x.anyHost
+	switch k.HostKind {
+	case pattern.HostIs:
+		at = x.host(x.hosts, k.Host)
+	case pattern.HostEnds:
+		at = x.host(x.ends, k.Host)
+	}
+	for _, s := range k.Segments {
+		if s.Open {
+			at = x.behindOpen(at)
+		} else {
+			at = x.behind(step{at, s.Text})
+		}
+	}
+	switch n := &x.nodes[at]; {
+	case !k.Rest:
+		push(&n.here, e)
+	case k.Prefix == "":
+		push(&n.rest, e)
+	default:
+		n.some = true
+		x.addRest(step{at, k.Prefix}, e)
+	}
+}
+
+// push puts an entry before those of a list.
+func push(list **entry, e *entry) { e.next, *list = *list, e }
+
+func (x *index) host(of map[string]place, name string) place {
+	if of[name] == 0 {
+		of[name] = x.grow()
+	}
+	return of[name]
+}
+
+func (x *index) behindOpen(at place) place {
+	if x.nodes[at].open == 0 {
+		behind := x.grow() // which may move the nodes
+		x.nodes[at].open = behind
+	}
+	return x.nodes[at].open
+}
+
+func (x *index) behind(s step) place {
+	if behind := x.literal(s); behind != 0 {
+		return behind
+	}
+	behind := x.grow()
+	if n := &x.nodes[s.at]; n.next == 0 {
+		n.text, n.next = s.text, behind
+	} else {
+		n.more = true
+		x.literals[s] = behind
+	}
+	x.below[s.at] = append(x.below[s.at], s)
+	return behind
+}
+
+// literal gives the place behind a segment of text.
+func (x *index) literal(s step) place {
+	n := &x.nodes[s.at]
+	switch {
+	case n.next != 0 && n.text == s.text:
+		return n.next
+	case n.more:
+		return x.literals[s]
+	}
+	return 0
+}
+
+func (x *index) addRest(s step, e *entry) {
+	list, begun := x.rests[s]
+	push(&list, e)
+	x.rests[s] = list
+	if begun {
+		return
+	}
+	x.begun[s.at] = append(x.begun[s.at], s)
+	if lengths := x.lengths[s.at]; !slices.Contains(lengths, len(s.text)) {
+		lengths = append(lengths, len(s.text))
+		slices.Sort(lengths)
+		x.lengths[s.at] = lengths
+	}
+}
+
+// settle lets go of what only loading needs.
+func (x *index) settle(entries []entry) {
+	x.below, x.begun, x.nodes = nil, nil, slices.Clone(x.nodes)
+	for i := range entries {
+		entries[i].reading = nil
+	}
 }
 
 // find looks for the request's rule: best, unless there is a tie or an error.
-func (x index) find(s *search) {
-	m := x[s.request.Method]
-	if m == nil {
-		return
+func (x *index) find(s *search) {
+	host, path := s.subject.Target.Host, s.subject.Path[1:]
+	if at := x.hosts[host]; at != 0 {
+		x.walk(s, at, path, true)
 	}
-	host := s.request.Target.Host
-	if n := m.hosts[host]; n != nil {
-		n.walk(s, s.path[1:], true)
-	}
-	if len(m.ends) > 0 {
+	if len(x.ends) > 0 {
 		for end := host; ; {
 			_, below, found := strings.Cut(end, ".")
 			if !found {
 				break
 			}
-			if n := m.ends[below]; n != nil {
-				n.walk(s, s.path[1:], true)
+			if at := x.ends[below]; at != 0 {
+				x.walk(s, at, path, true)
 			}
 			end = below
 		}
 	}
-	m.any.walk(s, s.path[1:], true)
-	for _, e := range m.scanned {
-		s.offer(e)
-	}
+	x.walk(s, x.anyHost, path, true)
+	s.offer(x.scanned)
 }
 
 // walk offers the rules of the place and of the places below. more tells that a segment follows, which may be empty.
-func (n *node) walk(s *search, path string, more bool) {
+func (x *index) walk(s *search, at place, path string, more bool) {
+	n := &x.nodes[at]
 	if !more {
-		for _, e := range n.here {
-			s.offer(e)
-		}
+		s.offer(n.here)
 		return
 	}
-	for _, length := range n.lengths {
-		if length > len(path) {
-			break
-		}
-		for _, e := range n.rests[path[:length]] {
-			s.offer(e)
+	s.offer(n.rest)
+	if n.some {
+		for _, length := range x.lengths[at] {
+			if length > len(path) {
+				break
+			}
+			s.offer(x.rests[step{at, path[:length]}])
 		}
 	}
-	if n.next == nil && n.wild == nil {
+	if n.next == 0 && n.open == 0 {
 		return
 	}
 	segment, behind, more := strings.Cut(path, "/")
-	if below := n.next[segment]; below != nil {
-		below.walk(s, behind, more)
+	if below := x.literal(step{at, segment}); below != 0 {
+		x.walk(s, below, behind, more)
 	}
-	if n.wild != nil {
-		n.wild.walk(s, behind, more)
+	if n.open != 0 {
+		x.walk(s, n.open, behind, more)
 	}
-}
-
-// offer compares a candidate with the request, unless a rule of higher priority was found already.
-func (s *search) offer(e *entry) {
-	if s.best != nil && s.explanation == nil &&
-		(e.rule == s.best.rule || e.rule.priority < s.best.rule.priority && e.rule.tenant == s.best.rule.tenant) {
-		return
-	}
-	matched := s.matches(e)
-	if s.explanation != nil {
-		s.explanation.candidate(s, e, matched)
-	}
-	if !matched {
-		return
-	}
-	better := s.best == nil || e.rule.priority > s.best.rule.priority
-	if s.best != nil && e.rule.tenant != s.best.rule.tenant {
-		s.foreign = e
-		if better {
-			s.foreign = s.best
-		}
-	}
-	switch {
-	case better:
-		s.best, s.tie = e, nil
-	case e.rule.priority == s.best.rule.priority && e.rule != s.best.rule:
-		s.tie = e
-	}
-}
-
-func (s *search) matches(e *entry) bool {
-	p := e.pattern
-	if !s.effort.spend(p.weight, len(s.path)) {
-		s.fail(e, errEffort)
-		return false
-	}
-	switch {
-	case p.whole != nil:
-		if !p.whole.may(s.url()) {
-			return false
-		}
-		if p.whole.foreign != nil && !s.effort.look() {
-			s.fail(e, errEffort)
-			return false
-		}
-		matched, err := p.whole.match(s.url())
-		if err != nil {
-			s.fail(e, err)
-		}
-		if !matched {
-			return false
-		}
-	case !p.matchParts(&s.request.Target, s.path):
-		return false
-	}
-	return s.meets(e)
-}
-
-// usualField is a length that few header fields and queries exceed, in bytes.
-const usualField = 1 << 10
-
-// meets reports whether the request meets the conditions of a rule whose pattern matches.
-func (s *search) meets(e *entry) bool {
-	c := &e.rule.conditions
-	if !s.effort.spend(c.weight, usualField) {
-		s.fail(e, errEffort)
-		return false
-	}
-	how, err := c.meet(s.request)
-	if err != nil {
-		s.fail(e, err)
-	}
-	if how == mixed && (s.mixed == nil || e.rule.priority > s.mixed.rule.priority) {
-		s.mixed = e
-	}
-	return how == met
-}
-
-// fail notes that nobody knows whether a rule matches.
-func (s *search) fail(e *entry, err error) {
-	if s.failed == nil || e.rule.priority > s.failed.rule.priority {
-		s.failed, s.failure = e, err
-	}
-}
-
-// unknown returns why the request's rule cannot be told; nil where it can. A rule that could not be compared is none of
-// another tenant's, as no request matches rules of two, and none where one of higher priority matches.
-func (s *search) unknown() error {
-	if s.failed == nil || s.best != nil && (s.best.rule.tenant != s.failed.rule.tenant || s.best.rule.priority > s.failed.rule.priority) {
-		return nil
-	}
-	return s.failure
-}
-
-// effort is what finding one rule may cost.
-type effort struct {
-	now   func() time.Time // nil: there is no bound
-	began time.Time        // when the clock was looked at first
-	work  int              // since then
-}
-
-const (
-	// workAtOnce is how many steps of expressions are gone until the clock is looked at: some milliseconds at most.
-	workAtOnce = 1 << 20
-	// maxEffort bounds the time for all expressions of a request.
-	maxEffort = 250 * time.Millisecond
-)
-
-var errEffort = errors.New("access: comparing the request with the rules' expressions takes too long")
-
-// spend reports whether an expression of that weight may be compared with a text of that length.
-func (f *effort) spend(weight, length int) bool {
-	f.work += weight * (length + 1)
-	if f.work < workAtOnce {
-		return true
-	}
-	f.work = 0
-	return f.look()
-}
-
-// look reports whether there is time left.
-func (f *effort) look() bool {
-	if f.now == nil {
-		return true
-	}
-	now := f.now()
-	if f.began.IsZero() {
-		f.began = now
-	}
-	return now.Sub(f.began) < maxEffort
-}
-
-// url gives what a pattern in one piece is compared with.
-func (s *search) url() string {
-	if s.full == "" {
-		t := &s.request.Target
-		s.full = t.Scheme + "://" + t.Host + s.path
-	}
-	return s.full
-}
-
-// matchParts compares part by part.
-func (p *pattern) matchParts(t *target.Target, path string) bool {
-	if !p.scheme.match(t.Scheme) || !p.host.match(t.Host) {
-		return false
-	}
-	path, more := path[1:], true
-	for i := range p.segments {
-		if !more {
-			return false
-		}
-		var segment string
-		segment, path, more = strings.Cut(path, "/")
-		if !p.segments[i].match(segment) {
-			return false
-		}
-	}
-	if p.rest == nil {
-		return !more
-	}
-	return more && p.rest.match(path)
-}
-
-// captures appends what the pattern's groups matched, in their order, to a target that matched.
-func (p *pattern) captures(s *search, to []string) []string {
-	if p.whole != nil {
-		return p.whole.captures(s.url(), to)
-	}
-	to = p.scheme.captures(s.request.Target.Scheme, to)
-	to = p.host.captures(s.request.Target.Host, to)
-	path := s.path[1:]
-	for i := range p.segments {
-		var segment string
-		segment, path, _ = strings.Cut(path, "/")
-		to = p.segments[i].captures(segment, to)
-	}
-	if p.rest != nil {
-		to = p.rest.captures(path, to)
-	}
-	return to
-}
-
-// named gives what the named parts of a path template matched; nil where there are none.
-func (p *pattern) named(path string) map[string]string {
-	var m map[string]string
-	put := func(name, value string) {
-		if name == "" {
-			return
-		}
-		if m == nil {
-			m = make(map[string]string)
-		}
-		m[name] = value
-	}
-	path = path[1:]
-	for i := range p.segments {
-		var segment string
-		segment, path, _ = strings.Cut(path, "/")
-		put(p.segments[i].name, segment)
-	}
-	if p.rest != nil {
-		put(p.rest.name, path)
-	}
-	return m
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/oauth"
 )
@@ -25,7 +26,7 @@ type ScopesSettings struct {
 type ScopeRequirement struct {
 	// Methods are HTTP methods. Without them it is any. GET stands for HEAD too.
 	Methods []string `json:"methods"`
-	// Paths are templates as rules have them (access.ParsePathTemplate); here, {**} at the end also stands for no rest at all, and a
+	// Paths are templates as rules have them (pattern.ParsePath); here, {**} at the end also stands for no rest at all, and a
 	// slash at the end does not matter. Without them it is any.
 	Paths []string `json:"paths"`
 	// Scopes are all needed; AnyOf at least one of. Without either nothing is needed.
@@ -41,7 +42,7 @@ type scopeRules struct {
 
 type scopeRule struct {
 	methods       []string
-	paths         [][]access.PathSegment
+	paths         [][]pattern.PathSegment
 	scopes, anyOf []string
 	// parameters tells that the paths speak of parameters (;) themselves.
 	parameters bool
@@ -68,7 +69,7 @@ func newScopes(from access.Settings) (access.Authorizer, error) {
 			r.methods = append(r.methods, strings.ToUpper(m))
 		}
 		for j, text := range from.Paths {
-			path, err := access.ParsePathTemplate(text)
+			path, err := pattern.ParsePath(text)
 			if err != nil {
 				return nil, fmt.Errorf("requirements[%d].paths[%d]: %w", i, j, err)
 			}
@@ -86,13 +87,13 @@ func newScopes(from access.Settings) (access.Authorizer, error) {
 
 // fitsPath compares a template with a normalized path without percent-encodings. A trailing slash is ignored: most upstreams do,
 // and the other reading would let a stricter requirement be avoided by it.
-func fitsPath(template []access.PathSegment, path string) bool {
+func fitsPath(template []pattern.PathSegment, path string) bool {
 	rest := strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/")
-	if last := len(template) - 1; last > 0 && template[last] == (access.PathSegment{}) {
+	if last := len(template) - 1; last > 0 && template[last] == (pattern.PathSegment{}) {
 		template = template[:last]
 	}
 	for i, want := range template {
-		if want.Kind == access.PathRest {
+		if want.Kind == pattern.PathRest {
 			return true
 		}
 		if i > 0 && rest == "" {
@@ -100,7 +101,7 @@ func fitsPath(template []access.PathSegment, path string) bool {
 		}
 		var segment string
 		segment, rest, _ = strings.Cut(rest, "/")
-		if want.Kind == access.PathOne && segment == "" || want.Kind == access.PathText && segment != want.Text {
+		if want.Kind == pattern.PathOne && segment == "" || want.Kind == pattern.PathText && segment != want.Text {
 			return false
 		}
 	}
@@ -111,7 +112,7 @@ func (r *scopeRule) fits(method, path string) bool {
 	if len(r.methods) > 0 && !slices.Contains(r.methods, method) && (method != "HEAD" || !slices.Contains(r.methods, "GET")) {
 		return false
 	}
-	return len(r.paths) == 0 || slices.ContainsFunc(r.paths, func(p []access.PathSegment) bool { return fitsPath(p, path) })
+	return len(r.paths) == 0 || slices.ContainsFunc(r.paths, func(p []pattern.PathSegment) bool { return fitsPath(p, path) })
 }
 
 // find gives the first requirement that fits; nil where none does.

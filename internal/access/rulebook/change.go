@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -218,17 +217,17 @@ func (b *Book) checkForce(done *Change) {
 
 // compile checks the admin API's rules together with those of all other sources.
 func (b *Book) compile(ctx context.Context, rules []access.Rule) (*access.Report, error) {
-	all := slices.Clone(rules)
+	all := [][]access.Rule{rules}
 	b.mu.Lock()
 	for _, s := range b.sources {
 		if s != b.api && s.inForce {
-			all = append(all, s.accepted...)
+			all = append(all, s.accepted)
 		} else if s != b.api {
-			all = append(all, s.offered...)
+			all = append(all, s.offered)
 		}
 	}
 	b.mu.Unlock()
-	report, err := b.engine.Check(ctx, all)
+	report, err := b.engine.Check(ctx, all...)
 	if faults, ok := errors.AsType[access.Faults](err); ok {
 		id, _ := tenant.From(ctx)
 		if own := faults.By(id); len(own) > 0 {

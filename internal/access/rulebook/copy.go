@@ -107,7 +107,7 @@ func (b *Book) recall(ctx context.Context, s *source) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s.backup = &backup{rules, d.Read}
+	s.backup = &backup{access.Compact(rules), d.Read}
 	b.load(ctx, s)
 }
 

@@ -113,7 +113,7 @@ func (a *Admin) rules(ctx context.Context, set string, header http.Header) ([]ac
 	own := []access.Rule{}
 	for _, r := range a.Engine.Rules() {
 		if r.Tenant == id {
-			own = append(own, r)
+			own = append(own, *r)
 		}
 	}
 	return own, nil

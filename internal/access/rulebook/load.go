@@ -16,7 +16,7 @@ func (b *Book) load(ctx context.Context, s *source) {
 	if !complete {
 		return // rules are only good together: one that refuses may be in what is missing
 	}
-	_, err := b.engine.Load(ctx, everything)
+	_, err := b.engine.Load(ctx, everything...)
 	if err == nil {
 		b.settle(ctx, func(*source) bool { return true })
 		return
@@ -26,7 +26,7 @@ func (b *Book) load(ctx context.Context, s *source) {
 		if !complete {
 			break // the first time, it is all or nothing
 		}
-		_, wrong := b.engine.Load(ctx, alone)
+		_, wrong := b.engine.Load(ctx, alone...)
 		switch {
 		case wrong == nil:
 			b.settle(ctx, func(other *source) bool { return other == one })
@@ -39,7 +39,7 @@ func (b *Book) load(ctx context.Context, s *source) {
 	if !s.inForce && s.backup != nil {
 		others := func(other *source) bool { return other != s }
 		if rest, complete := b.compose(others); complete {
-			if _, wrong := b.engine.Load(ctx, rest); wrong == nil {
+			if _, wrong := b.engine.Load(ctx, rest...); wrong == nil {
 				b.settle(ctx, others)
 			}
 		}
@@ -76,20 +76,20 @@ func (b *Book) pending(s *source) []*source {
 
 // compose puts together the rules of all sources: the newest of those that newest names, of the others what is in force, else
 // what was kept of them. It says whether every source has some.
-func (b *Book) compose(newest func(*source) bool) (rules []access.Rule, complete bool) {
+func (b *Book) compose(newest func(*source) bool) (lists [][]access.Rule, complete bool) {
 	for _, s := range b.sources {
 		switch {
 		case newest(s) && s.fresh:
-			rules = append(rules, s.offered...)
+			lists = append(lists, s.offered)
 		case s.inForce:
-			rules = append(rules, s.accepted...)
+			lists = append(lists, s.accepted)
 		case s.backup != nil:
-			rules = append(rules, s.backup.rules...)
+			lists = append(lists, s.backup.rules)
 		default:
 			return nil, false
 		}
 	}
-	return rules, true
+	return lists, true
 }
 
 // accept notes that what a source offered is in force.

@@ -267,7 +267,7 @@ func (b *Book) take(ctx context.Context, s *source, rules []access.Rule, err err
 				rules[i].Tenant = s.tenant
 			}
 		}
-		s.offered, s.fresh, s.wrong, s.said = rules, true, errWaits, nil
+		s.offered, s.fresh, s.wrong, s.said = access.Compact(rules), true, errWaits, nil
 		if r, ok := s.reader.(remembering); ok {
 			s.said = r.said()
 			s.said.Read = s.checked

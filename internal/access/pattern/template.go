@@ -1,47 +1,42 @@
-package access
+package pattern
 
 import (
 	"errors"
 	"fmt"
 	"regexp/syntax"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
 
-// compileTemplate makes a pattern of a host of match.hosts (empty for any) and match.path (empty for any).
-func compileTemplate(host, path string) (*pattern, error) {
+// Template reads a host of match.hosts (empty for any) and match.path (empty for any).
+func (r *Reader) Template(host, path string) (*Reading, error) {
 	hostPieces, err := hostTemplate(host)
 	if err != nil {
 		return nil, err
 	}
-	pathPieces, names, err := pathTemplate(path)
+	pathPieces, err := pathTemplate(path)
 	if err != nil {
 		return nil, err
 	}
-	pieces := []piece{wild("https?"), {literal: "://"}}
-	pieces = append(append(pieces, hostPieces...), pathPieces...)
-	p, err := compilePieces(mergeText(pieces))
-	if err != nil {
-		return nil, err
-	}
-	p.scheme.groups, p.host.groups = 0, 0
-	for i := range p.segments {
-		p.segments[i].name = names[i]
-	}
-	if p.rest != nil {
-		p.rest.name = names[len(p.segments)]
-	}
-	return p, nil
+	return r.read(mergeText(slices.Concat([]piece{unheard("https?"), {literal: "://"}}, hostPieces, pathPieces)))
 }
 
-// wild makes an expression of our own.
-func wild(source string) piece {
+// ours makes a piece of an expression of our own, for a part of the name.
+func ours(source, name string) piece {
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
-		panic("access: " + source + ": " + err.Error())
+		panic("pattern: " + source + ": " + err.Error())
 	}
-	return piece{expr: &expression{source: source, wider: source, tree: tree}}
+	return piece{expr: &expression{source: source, wider: source, tree: tree}, name: name}
+}
+
+// unheard is an expression of our own whose match is told to nobody.
+func unheard(source string) piece {
+	p := ours(source, "")
+	p.expr.silent = true
+	return p
 }
 
 func mergeText(pieces []piece) []piece {
@@ -56,23 +51,32 @@ func mergeText(pieces []piece) []piece {
 	return merged
 }
 
+// CheckHost says why the text cannot stand in match.hosts.
+func CheckHost(host string) error {
+	if host == "" {
+		return errors.New("is empty: write ** for any host")
+	}
+	_, err := hostTemplate(host)
+	return err
+}
+
 func hostTemplate(host string) ([]piece, error) {
 	name := target.Lower(host)
 	switch {
 	case host == "" || host == "**" || host == "*":
-		return []piece{wild("[^/]+")}, nil
+		return []piece{unheard("[^/]+")}, nil
 	case strings.HasPrefix(name, "**."):
 		name = name[3:]
 		if err := checkHost(name); err != nil {
 			return nil, err
 		}
-		return []piece{wild("[^/]+"), {literal: "." + name}}, nil
+		return []piece{unheard("[^/]+"), {literal: "." + name}}, nil
 	case strings.HasPrefix(name, "*."):
 		name = name[2:]
 		if err := checkHost(name); err != nil {
 			return nil, err
 		}
-		return []piece{wild("[^/.]+"), {literal: "." + name}}, nil
+		return []piece{unheard("[^/.]+"), {literal: "." + name}}, nil
 	}
 	if err := checkHost(name); err != nil {
 		return nil, err
@@ -90,24 +94,24 @@ func checkHost(name string) error {
 	return nil
 }
 
-// pathTemplate reads match.path; names has one for each segment and the rest, empty where there is none.
-func pathTemplate(path string) (pieces []piece, names []string, err error) {
+// pathTemplate reads match.path.
+func pathTemplate(path string) (pieces []piece, err error) {
 	if path == "" {
-		return []piece{{literal: "/"}, wild(".*")}, []string{""}, nil
+		return []piece{{literal: "/"}, ours(".*", "")}, nil
 	}
-	segments, err := ParsePathTemplate(path)
+	segments, err := ParsePath(path)
 	for _, s := range segments {
-		pieces, names = append(pieces, piece{literal: "/"}), append(names, s.Name)
+		pieces = append(pieces, piece{literal: "/"})
 		switch s.Kind {
 		case PathText:
 			pieces = appendText(pieces, s.Text)
 		case PathOne:
-			pieces = append(pieces, wild("[^/]+"))
+			pieces = append(pieces, ours("[^/]+", s.Name))
 		case PathRest:
-			pieces = append(pieces, wild(".*"))
+			pieces = append(pieces, ours(".*", s.Name))
 		}
 	}
-	return pieces, names, err
+	return pieces, err
 }
 
 // PathSegment is a segment of a path template.
@@ -129,9 +133,9 @@ const (
 	PathRest                 // whatever follows: {name**}, {**}, **
 )
 
-// ParsePathTemplate reads the path templates of rules and of authorizers, which are the same: segments of text, percent-encoded or
+// ParsePath reads the path templates of rules and of authorizers, which are the same: segments of text, percent-encoded or
 // not, {name}, {*} and * for one segment, and {name**}, {**} and ** at the end for any rest. What no request's path has is refused.
-func ParsePathTemplate(path string) ([]PathSegment, error) {
+func ParsePath(path string) ([]PathSegment, error) {
 	rest, ok := strings.CutPrefix(path, "/")
 	if !ok {
 		return nil, errors.New("must begin with a slash")

@@ -1,4 +1,4 @@
-package access
+package pattern
 
 import (
 	"regexp/syntax"

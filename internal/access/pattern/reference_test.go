@@ -1,6 +1,7 @@
-package access
+package pattern_test
 
 import (
+	"context"
 	"regexp"
 	"strings"
 	"testing"
@@ -8,22 +9,24 @@ import (
 	"github.com/dlclark/regexp2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
 
 // slowRule is the slow and obvious way to find a rule: every pattern is one regular expression over the whole URL, as
 // Oathkeeper has it, and every rule is tried on every request.
 type slowRule struct {
-	rule  Rule
+	rule  access.Rule
 	match func(url string) (bool, []string)
 }
 
-func newSlowRule(r Rule, useGlobs bool) (slowRule, bool) {
+func newSlowRule(r access.Rule, useGlobs bool) (slowRule, bool) {
 	source, ok := referenceSource(r.Match.URL, useGlobs)
 	if !ok {
 		return slowRule{}, false
 	}
-	if re, err := regexp.Compile(source); err == nil && !subtracts(source) {
+	if re, err := regexp.Compile(source); err == nil && !pattern.Subtracts(source) {
 		return slowRule{r, func(url string) (bool, []string) {
 			m := re.FindStringSubmatch(url)
 			if m == nil {
@@ -44,7 +47,7 @@ func newSlowRule(r Rule, useGlobs bool) (slowRule, bool) {
 	if err != nil {
 		return slowRule{}, false
 	}
-	re.MatchTimeout = foreignTimeout
+	re.MatchTimeout = pattern.ForeignTimeout
 	return slowRule{r, func(url string) (bool, []string) {
 		m, err := re.FindStringMatch(url)
 		if err != nil || m == nil {
@@ -58,35 +61,34 @@ func newSlowRule(r Rule, useGlobs bool) (slowRule, bool) {
 	}}, true
 }
 
-func referenceSource(pattern string, useGlobs bool) (string, bool) {
+func referenceSource(written string, useGlobs bool) (string, bool) {
 	var source strings.Builder
 	source.WriteByte('^')
 	level, from := 0, 0
-	for i, c := range []byte(pattern) {
+	for i, c := range []byte(written) {
 		switch {
 		case c == '<':
 			if level++; level == 1 {
-				source.WriteString(regexp.QuoteMeta(pattern[from:i]))
+				source.WriteString(regexp.QuoteMeta(written[from:i]))
 				from = i + 1
 			}
 		case c == '>':
 			if level--; level < 0 {
 				return "", false
 			} else if level == 0 {
-				expr := pattern[from:i]
+				expr := written[from:i]
 				if useGlobs {
-					e, err := readGlob(expr)
-					if err != nil {
+					var err error
+					if expr, err = pattern.GlobSource(expr); err != nil {
 						return "", false
 					}
-					expr = e.source
 				}
 				source.WriteString("(" + expr + ")")
 				from = i + 1
 			}
 		}
 	}
-	source.WriteString(regexp.QuoteMeta(pattern[from:]) + "$")
+	source.WriteString(regexp.QuoteMeta(written[from:]) + "$")
 	return source.String(), level == 0
 }
 
@@ -107,7 +109,7 @@ func textOf(pattern string) string {
 }
 
 // verdictOf is what the rules say about a request, by the reference.
-func verdictOf(all []slowRule, r *Request) (rule string, groups []string) {
+func verdictOf(all []slowRule, r *access.Request) (rule string, groups []string) {
 	url := r.Target.Scheme + "://" + r.Target.Host + target.Unescape(r.Target.Path)
 	best, found := 0, 0
 	for _, one := range all {
@@ -159,47 +161,39 @@ func FuzzMatch(f *testing.F) {
 		if err != nil || len(text) > 400 { // no rule is asked about what is no target; longer texts only make the reference slow
 			return
 		}
-		request := &Request{Method: method, Target: asked}
-		var rules []Rule
+		request := &access.Request{Method: method, Target: asked}
+		var rules []access.Rule
 		var slow []slowRule
 		for i, line := range strings.Split(text, "\n") {
 			// The index writes the hosts of rules in one way, which Oathkeeper's reading, the reference, does not.
 			if before, _, _ := strings.Cut(strings.Replace(textOf(line), "://", "", 1), "/"); target.Lower(before) != before || strings.Contains(before, ":80") || strings.Contains(before, ":443") {
 				continue
 			}
-			r := openRule(strings.Repeat("r", i+1), Match{URL: line, Methods: []string{[]string{"get", "POST"}[i%5/4]}})
-			r.Priority = i % 3 / 2
-			set, err := compile(t.Context(), &Options{Kinds: coreKinds(), Config: fuzzConfig(useGlobs)}, []Rule{r}, nil)
+			r := access.Rule{
+				ID: strings.Repeat("r", i+1), Match: access.Match{URL: line, Methods: []string{[]string{"get", "POST"}[i%5/4]}}, Priority: i % 3 / 2,
+				Authenticators: []access.HandlerRef{{Handler: "noop"}}, Authorizer: access.HandlerRef{Handler: "allow"},
+			}
 			one, ok := newSlowRule(r, useGlobs)
-			if err != nil || !ok || len(set.rules) == 0 {
+			if _, err := engine(useGlobs).Check(t.Context(), []access.Rule{r}); err != nil || !ok {
 				continue
 			}
 			rules, slow = append(rules, r), append(slow, one)
 		}
-		x := make(index)
-		c := &compiler{options: &Options{Kinds: coreKinds(), Config: fuzzConfig(useGlobs)}, made: handlers{}, expressions: map[string]*regexp.Regexp{}, errors: map[string]*ErrorHandlers{}}
-		var all []*compiled
-		for i := range rules {
-			c.rule = &rules[i]
-			one := c.compile(i)
-			all = append(all, one)
-			for _, e := range one.entries {
-				x.add(one.methods[0], e)
-			}
+		e := engine(useGlobs)
+		report, err := e.Load(t.Context(), rules)
+		if err != nil {
+			t.Fatalf("%s\nare good one by one: %v", text, err)
 		}
-		set := &ruleSet{rules: rules, index: x, errors: builtInErrors()}
-		d := set.decide(t.Context(), request, nil)
-		if d.Err != nil && d.Err.Code == ErrUnavailable.Code {
+		d := e.Decide(t.Context(), request)
+		if d.Err != nil && d.Err.Code == access.ErrUnavailable.Code {
 			return // an expression took too long
 		}
 		want, groups := verdictOf(slow, request)
 		if got := ruleOf(d); got != want {
 			t.Fatalf("%s %v of\n%s\nis %s by the index and %s by the reference", method, asked, text, got, want)
 		}
-		if want == "many_rules" {
-			if f := findConflicts(t.Context(), x, all); len(f.found)+len(f.undecided) == 0 {
-				t.Fatalf("no two of\n%s\nwere found to match one request, but %v is one", text, asked)
-			}
+		if want == "many_rules" && len(report.Conflicts)+len(report.Undecided) == 0 {
+			t.Fatalf("no two of\n%s\nwere found to match one request, but %v is one", text, asked)
 		}
 		if d.Rule != nil {
 			if diff := cmp.Diff(groups, d.Principal.MatchContext.RegexpCaptureGroups); diff != "" {
@@ -209,11 +203,31 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-func fuzzConfig(useGlobs bool) Config {
-	c := DefaultConfig()
+func ruleOf(d *access.Decision) string {
+	if d.Rule != nil {
+		return d.Rule.ID
+	}
+	return d.Err.Code
+}
+
+// open lets everybody pass.
+type open struct{}
+
+func (open) Authenticate(context.Context, *access.Request) (*access.Principal, error) {
+	return &access.Principal{}, nil
+}
+
+func (open) Authorize(context.Context, *access.Request, *access.Principal) error { return nil }
+
+// engine is one that answers requests of two rules instead of refusing the rules.
+func engine(useGlobs bool) *access.Engine {
+	c := access.DefaultConfig()
 	c.Conflicts = "error"
 	if useGlobs {
 		c.MatchingStrategy = "glob"
 	}
-	return c
+	return access.NewEngine(access.Options{Config: c, Kinds: access.Kinds{
+		Authenticators: map[string]access.Kind[access.Authenticator]{"noop": func(access.Settings) (access.Authenticator, error) { return open{}, nil }},
+		Authorizers:    map[string]access.Kind[access.Authorizer]{"allow": func(access.Settings) (access.Authorizer, error) { return open{}, nil }},
+	}})
 }

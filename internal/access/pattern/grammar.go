@@ -1,4 +1,4 @@
-package access
+package pattern
 
 // grammar says where a text goes from a state with a character: refused where nowhere. With nothing it says whether the
 // text may end. The first state is 0.

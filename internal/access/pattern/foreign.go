@@ -1,4 +1,4 @@
-package access
+package pattern
 
 import (
 	"errors"
@@ -163,6 +163,9 @@ func newWhole(pieces []piece, foreign bool) (*whole, error) {
 		return nil, err
 	}
 	w := &whole{re: re}
+	if silent(pieces) {
+		return w, nil
+	}
 	for _, named := range []bool{false, true} {
 		for i, name := range re.SubexpNames() {
 			if i > 0 && (name != "") == named {
@@ -173,8 +176,7 @@ func newWhole(pieces []piece, foreign bool) (*whole, error) {
 	return w, nil
 }
 
-// may reports whether the text is worth an expression's backtracking: so that no text pays for it but those that rules of one
-// tenant alone can match.
+// may reports whether the text is worth an expression's backtracking.
 func (w *whole) may(s string) bool { return w.wider == nil || w.wider.MatchString(s) }
 
 func (w *whole) match(s string) (bool, error) {

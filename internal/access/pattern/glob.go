@@ -1,4 +1,4 @@
-package access
+package pattern
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// readGlob reads an expression of the strategy glob, with the meaning that github.com/gobwas/glob gives it when "." and
+// readGlob reads an expression of the strategy glob, which has no groups, with the meaning that github.com/gobwas/glob gives it when "." and
 // "/" separate:
 //
 //   - any number of characters but . and /
@@ -29,7 +29,7 @@ func readGlob(source string) (*expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &expression{source: re, wider: re, tree: tree}, nil
+	return &expression{source: re, wider: re, tree: tree, silent: true}, nil
 }
 
 // maxGlobDepth bounds how deep { } may stand in each other.
