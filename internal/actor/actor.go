@@ -35,9 +35,10 @@ type Actor struct {
 	// address: those are found by the ID as long as they are there.
 	Name string
 	// Role is what the admin listener lets it do; empty elsewhere. Everywhere says that it may for every tenant and for the
-	// installation, and not only for the tenant of the request.
+	// installation, and not only for the tenant of the request; Confined, that it may call some parts of the listener only.
 	Role       Role
 	Everywhere bool
+	Confined   bool
 }
 
 // Origin is where a request came from. The zero Origin is that of work which no request asked for.

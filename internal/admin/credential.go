@@ -43,7 +43,7 @@ type grant struct {
 
 // granted puts a grant together.
 func granted(who actor.Actor, role actor.Role, of tenant.ID, only ...string) grant {
-	who.Role, who.Everywhere = role, of == All
+	who.Role, who.Everywhere, who.Confined = role, of == All, len(only) > 0
 	return grant{who: who, tenant: of, only: only}
 }
 

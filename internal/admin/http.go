@@ -31,9 +31,9 @@ type Handler struct {
 func (h *Handler) MountAdmin(mux *web.Mux) {
 	m := mux.With(web.KratosErrors).For(actor.RoleAdmin)
 	m.Handle("GET "+route, web.Call(h.list))
-	m.Handle("POST "+route, web.Call(h.create))
+	m.Unconfined().Handle("POST "+route, web.Call(h.create))
 	m.Handle("GET "+route+"/{id}", web.Call(func(ctx context.Context, in idIn) (*Key, error) { return h.Store.Get(ctx, in.ID, within(ctx)) }))
-	m.Handle("POST "+route+"/{id}/rotate", web.Call(h.rotate))
+	m.Unconfined().Handle("POST "+route+"/{id}/rotate", web.Call(h.rotate))
 	m.Handle("DELETE "+route+"/{id}", web.Call(func(ctx context.Context, in idIn) (web.NoContent, error) {
 		return web.NoContent{}, h.Store.Revoke(ctx, in.ID, within(ctx))
 	}))

@@ -34,9 +34,12 @@ var (
 	errWrong = errNoCredential.With("This credential does not open the admin API. `gatehouse admin keys list` shows the keys that there are, and `gatehouse admin keys create` makes one.")
 	errOver  = errNoCredential.With("This admin key has expired or was revoked. `gatehouse admin keys create` makes a new one.")
 
-	errRole   = fault.New(fault.Forbidden, "access_denied", "This needs another role.")
-	errArea   = errRole.With("This admin key is confined to other parts of the admin API: ask an administrator for one that reaches this.")
-	errTenant = errRole.With("This credential is for another tenant than the one at this address: ask at an address of its own tenant.")
+	errRole       = fault.New(fault.Forbidden, "access_denied", "This needs another role.")
+	errArea       = errRole.With("This admin key is confined to other parts of the admin API: ask an administrator for one that reaches this.")
+	errEverywhere = errRole.With("This concerns the whole installation, and the credential is for one tenant: ask an administrator for one that is for all (`gatehouse admin keys create --tenant '*'`).").
+			WithDetail("required_tenant", string(All))
+	errConfined = errRole.With("This admin key is confined to parts of the admin API, and what it would get here could do more than that: ask an administrator for a key without areas.")
+	errTenant   = errRole.With("This credential is for another tenant than the one at this address: ask at an address of its own tenant.")
 )
 
 const (
@@ -223,13 +226,16 @@ func (g *Guard) permit(ctx context.Context, who grant) error {
 // Refuse is web.Options.Refuse: it says which role is needed, and how one gets it.
 func (g *Guard) Refuse(ctx context.Context, need web.Need) error {
 	who := actor.From(ctx)
-	g.refused(ctx, activity.Event{Detail: map[string]string{"reason": "role", "needs": string(need.Role), "has": string(who.Role)}})
-	if !who.Role.Covers(need.Role) {
-		return errRole.Withf("This needs the role %s, and the credential has the role %s: ask an administrator for one with that role (`gatehouse admin keys create --role %s`).",
+	detail, answer := map[string]string{"reason": "role", "needs": string(need.Role), "has": string(who.Role)}, errEverywhere
+	switch {
+	case !who.Role.Covers(need.Role):
+		answer = errRole.Withf("This needs the role %s, and the credential has the role %s: ask an administrator for one with that role (`gatehouse admin keys create --role %s`).",
 			need.Role, who.Role, need.Role).WithDetail("required_role", string(need.Role))
+	case who.Confined && need.Unconfined:
+		detail, answer = map[string]string{"reason": "the key is confined"}, errConfined
 	}
-	return errRole.With("This concerns the whole installation, and the credential is for one tenant: ask an administrator for one that is for all (`gatehouse admin keys create --tenant '*'`).").
-		WithDetail("required_tenant", string(All))
+	g.refused(ctx, activity.Event{Detail: detail})
+	return answer
 }
 
 // turnAway answers who could not be let in. An address that shows wrong credentials again and again is told to wait; whoever has a

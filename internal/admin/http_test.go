@@ -97,6 +97,21 @@ func TestAPIOfKeys(t *testing.T) {
 	}
 }
 
+// A key that is confined to the keys looks after them, and makes none that could do more than itself.
+func TestAConfinedKeyMakesNoKeys(t *testing.T) {
+	f := newFixture(t, testkit.SQLite(t, "management"))
+	confined := f.add(t, admin.New{Tenant: admin.All, Role: actor.RoleAdmin, Only: []string{"admin-keys"}})
+	other := f.add(t, admin.New{Tenant: admin.All, Role: actor.RoleAdmin})
+	me := caller{f.listener(), "acme.test", confined.Text}
+	me.send(t, http.MethodPost, "/admin/admin-keys", `{"name":"a","role":"admin"}`, http.StatusForbidden, nil)
+	me.send(t, http.MethodPost, "/admin/admin-keys", `{"name":"a","role":"admin","only":["admin-keys"]}`, http.StatusForbidden, nil)
+	for _, id := range []string{other.ID, confined.ID} {
+		me.send(t, http.MethodPost, "/admin/admin-keys/"+id+"/rotate", "", http.StatusForbidden, nil)
+	}
+	me.send(t, http.MethodGet, "/admin/admin-keys/"+other.ID, "", http.StatusOK, nil)
+	me.send(t, http.MethodDelete, "/admin/admin-keys/"+other.ID, "", http.StatusNoContent, nil)
+}
+
 // An administrator of one tenant sees, makes and ends that tenant's keys and no others.
 func TestAdministratorsOfATenantStayThere(t *testing.T) {
 	f := newFixture(t, testkit.SQLite(t, "management"))

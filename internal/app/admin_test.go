@@ -76,6 +76,9 @@ func TestOperatorsCannotRaiseThemselvesByClients(t *testing.T) {
 			operator.call(http.MethodPut, "/admin/clients/robot", `{"grant_types":["client_credentials"],"client_secret":"a secret of my own","scope":"read"}`, http.StatusForbidden)
 			operator.call(http.MethodPatch, "/admin/clients/robot", `[{"op":"replace","path":"/client_secret","value":"a secret of my own"}]`, http.StatusForbidden)
 			root.call(http.MethodPost, "/admin/clients/robot/secrets/rotate", "", http.StatusOK)
+			confined := as(t, a, text(t, root.call(http.MethodPost, "/admin/admin-keys", `{"name":"a","role":"admin","only":["clients"]}`, http.StatusCreated), "key"))
+			confined.call(http.MethodPost, "/admin/clients/robot/secrets/rotate", "", http.StatusForbidden)
+			confined.call(http.MethodPost, "/admin/clients", `{"grant_types":["client_credentials"],"scope":"read"}`, http.StatusCreated)
 			operator.call(http.MethodDelete, "/admin/clients/robot", "", http.StatusNoContent)
 			operator.call(http.MethodPost, "/admin/clients", `{"client_id":"robot","grant_types":["client_credentials"],"scope":"gatehouse:operator"}`, http.StatusForbidden)
 		})
@@ -169,6 +172,8 @@ func TestEveryAdminRouteSaysWhoMayCallIt(t *testing.T) {
 			who = "everybody"
 		case r.Need.Everywhere:
 			where = " of the installation"
+		case r.Need.Unconfined:
+			where = ", not confined"
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s%s\n", method, path, who, where)
 	}

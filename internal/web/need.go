@@ -15,6 +15,8 @@ type Need struct {
 	Role actor.Role
 	// Everywhere keeps out who may act for one tenant only: the route concerns the whole installation.
 	Everywhere bool
+	// Unconfined keeps out who may call some parts of the listener only: what he would get here could call others.
+	Unconfined bool
 }
 
 // of fills in what the method of a pattern says.
@@ -56,6 +58,13 @@ func (m *Mux) Everywhere() *Mux {
 	return &v
 }
 
+// Unconfined returns a view of the same mux whose routes are for nobody who is confined to parts of the listener.
+func (m *Mux) Unconfined() *Mux {
+	v := *m
+	v.need.Unconfined = true
+	return &v
+}
+
 // RouteOf returns the route that a request was found to be for; none while it is not known, and where there is none.
 func RouteOf(ctx context.Context) (Route, bool) {
 	x := from(ctx)
@@ -72,7 +81,7 @@ var ErrRole = fault.New(fault.Forbidden, "access_denied", "This needs another ro
 // asks beyond that.
 func Require(ctx context.Context, need Need) error {
 	a := actor.From(ctx)
-	if a.Role.Covers(need.Role) && (a.Everywhere || !need.Everywhere) {
+	if a.Role.Covers(need.Role) && (a.Everywhere || !need.Everywhere) && !(a.Confined && need.Unconfined) {
 		return nil
 	}
 	if x := from(ctx); x != nil && x.core.o.Refuse != nil {
