@@ -43,7 +43,7 @@ const (
 	eraseEvery = 10 * time.Second
 	eraseBatch = 1000
 	// eraseLease is how long a server that is not heard of keeps others away.
-	eraseLease = time.Minute
+	eraseLease = 20 * time.Second
 	// settled is how long after its beginning a deletion ends at the earliest. Every server knows within a second that the tenant is
 	// served no more; what it had begun to do before has come to its end by then.
 	settled = 15 * time.Second

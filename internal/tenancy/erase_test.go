@@ -15,14 +15,13 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
-// every opens the logical databases of an installation of one kind, on real servers as EachDB does.
+// every opens the logical databases of an installation, each in a database of its own, on each kind of server.
 func every(t *testing.T, fn func(t *testing.T, d Databases)) {
 	t.Helper()
-	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
-		d := Databases{DB: map[string]*sqldb.DB{"management": db}, Feed: map[string]*sqldb.Feed{"management": testkit.Feed(t, db)}}
-		for _, logical := range []string{"oauth", "activity", "flow"} {
-			d.DB[logical] = testkit.SQLite(t, logical)
-			d.Feed[logical] = testkit.Feed(t, d.DB[logical])
+	testkit.EachInstallation(t, func(t *testing.T, dbs map[string]*sqldb.DB) {
+		d := Databases{DB: dbs, Feed: map[string]*sqldb.Feed{}}
+		for logical, db := range dbs {
+			d.Feed[logical] = testkit.Feed(t, db)
 		}
 		fn(t, d)
 	})

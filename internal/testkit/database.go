@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
@@ -38,6 +39,22 @@ func EachDB(t *testing.T, logical string, fn func(t *testing.T, db *sqldb.DB)) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			fn(t, open(t, logical, m.migrated(t, logical)))
+		})
+	}
+}
+
+// EachInstallation runs fn once per kind of database, as parallel subtests, each on fresh databases with the schemas of all logical
+// databases, each in a database of its own.
+func EachInstallation(t *testing.T, fn func(t *testing.T, dbs map[string]*sqldb.DB)) {
+	t.Helper()
+	for _, m := range makers() {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			dbs := make(map[string]*sqldb.DB)
+			for _, logical := range migrations.Logical() {
+				dbs[logical] = open(t, logical, m.migrated(t, logical))
+			}
+			fn(t, dbs)
 		})
 	}
 }

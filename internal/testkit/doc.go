@@ -6,6 +6,7 @@
 // import it.
 //
 //	EachDB    a fresh migrated database on SQLite, PostgreSQL and MariaDB, one parallel subtest each
+//	EachInstallation   the same with all logical databases, each of its own
 //	EachDSN   the same with an empty database, by DSN, for tests of migrations and of whole servers
 //	SQLite    a fresh migrated SQLite database, where the kind of database does not matter
 //	SMTP      a mail server on a free port that keeps what it is sent
