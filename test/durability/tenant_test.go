@@ -230,7 +230,11 @@ func TestKilledWhileDeletingATenant(t *testing.T) {
 				s.Run()
 			}
 			gone.s, stays.s = next, next
-			half := gone.told()
+			var half told
+			next.Eventually(func() bool { // another server hears of it within a second
+				half = gone.told()
+				return half.State != "active"
+			})
 			if half.State != "deleting" {
 				t.Errorf("half deleted it is %s", half.State)
 			}
