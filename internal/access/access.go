@@ -157,13 +157,18 @@ type Decision struct {
 	To *url.URL
 	// Taken are the names of the fields that the door took off the request.
 	Taken []string
-
-	// errors are the rule's error handlers with the fallback behind them; without a rule, the fallback alone.
-	errors *ErrorHandlers
+	// Errors are the rule's error handlers with the fallback behind them; without a rule, the fallback alone.
+	Errors *ErrorHandlers
 }
 
 // Allowed reports whether the request passes.
 func (d *Decision) Allowed() bool { return d.Err == nil }
+
+// TurnAway makes it a decision against the request, that leaves as the rule has it, or the configuration without a rule.
+func (d *Decision) TurnAway(r *Request, err error) {
+	d.Err = fault.From(err)
+	d.Answer = d.Errors.Choose(d.Err.Kind.Status(), r)
+}
 
 // Step is what one handler of a rule decided.
 type Step struct {
@@ -178,3 +183,11 @@ type Step struct {
 	// Took is the time the handler took.
 	Took time.Duration `json:"took_ns"`
 }
+
+// The outcomes of a step.
+const (
+	Passed  = "passed"
+	Refused = "refused"
+	Skipped = "skipped"
+	Failed  = "failed"
+)

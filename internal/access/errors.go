@@ -2,10 +2,13 @@ package access
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // The error handlers that rules can name.
@@ -134,19 +137,40 @@ func (c ErrorsConfig) fallback() []string {
 	return c.Fallback
 }
 
+// ErrorsConfig says how errors leave.
+type ErrorsConfig struct {
+	// The handlers that are asked where none of the rule is responsible, in their order; json where none of them is.
+	Fallback []string `yaml:"fallback" default:"json"`
+	// The error handlers json, redirect and www_authenticate.
+	Handlers map[string]HandlerConfig `yaml:"handlers"`
+}
+
+// Validate returns all that is wrong, each fault beginning with its key below `errors`.
+func (c ErrorsConfig) Validate() (faults []error) {
+	for _, name := range slices.Sorted(maps.Keys(c.Handlers)) {
+		if !slices.Contains(errorNames(), name) {
+			faults = append(faults, fmt.Errorf("handlers.%s: is no error handler%s", name, spell.Meant(name, errorNames())))
+		}
+	}
+	if _, err := NewErrorHandlers(c, nil); err != nil {
+		faults = append(faults, err)
+	}
+	return faults
+}
+
 // errorNames are the error handlers there are.
 func errorNames() []string { return []string{ErrorJSON, ErrorRedirect, ErrorWWWAuthenticate} }
 
 func newErrorHandler(c ErrorsConfig, ref ErrorHandler) (errorHandler, error) {
 	h := errorHandler{answer: ErrorAnswer{Handler: ref.Handler}}
 	if !slices.Contains(errorNames(), ref.Handler) {
-		return h, fmt.Errorf("handler: %q is no error handler%s", ref.Handler, meant(ref.Handler, errorNames()))
+		return h, fmt.Errorf("handler: %q is no error handler%s", ref.Handler, spell.Meant(ref.Handler, errorNames()))
 	}
 	configured := c.Handlers[ref.Handler]
 	if configured.Enabled != nil && !*configured.Enabled {
 		return h, fmt.Errorf("handler: %s is switched off by access.errors.handlers.%[1]s.enabled", ref.Handler)
 	}
-	settings, err := NewSettings(configured.Config.raw, ref.Config)
+	settings, err := configured.Config.With(ref.Config)
 	if err != nil {
 		return h, fmt.Errorf("config: %w", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // words are the statuses that conditions can name.
@@ -40,7 +42,7 @@ func (w *When) compile() error {
 	}
 	for i, name := range w.Error {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("error[%d]: %q is no error%s", i, name, meant(name, known))
+			return fmt.Errorf("error[%d]: %q is no error%s", i, name, spell.Meant(name, known))
 		}
 	}
 	if w.Request == nil {

@@ -6,46 +6,8 @@ import (
 	"strings"
 )
 
-// identityFields are header fields by which applications know who asks, so that a client could pretend to be somebody.
-func identityFields() []string { return []string{"X-Kratos-Authenticated-Identity-Id"} }
-
-// overrideFields are header fields by which some applications read another path or method than the request's, so that a client
-// could get past the rule that was asked.
-func overrideFields() []string {
-	return []string{"X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
-}
-
-// Stripped gives the canonical names of the header fields that no client may send and that applications get from this server
-// alone: those of the configuration, and our own.
-func (c Config) Stripped() []string {
-	return append(identityFields(), canonical(c.StripHeaders)...)
-}
-
-// removed are the canonical names of all header fields that are taken off requests.
-func (c Config) removed() []string {
-	names, kept := c.Stripped(), canonical(c.KeepHeaders)
-	for _, name := range overrideFields() {
-		if !slices.Contains(kept, name) {
-			names = append(names, name)
-		}
-	}
-	return sortedOnce(names)
-}
-
-func canonical(names []string) []string {
-	all := make([]string, len(names))
-	for i, name := range names {
-		all[i] = textproto.CanonicalMIMEHeaderKey(name)
-	}
-	return all
-}
-
-// Strip takes the fields off the request that only this server may set, for its Decision's Taken: their names. Doors call it before
-// they ask.
-func (e *Engine) Strip(r *Request) (taken []string) { return r.Header.take(e.removed) }
-
-// take removes the named fields, and those that many applications read as them, and gives the names of those that were there.
-func (h Header) take(names []string) []string {
+// Take removes the named fields, and those that many applications read as them, and gives the names of those that were there. Names are canonical.
+func (h Header) Take(names []string) []string {
 	taken := h.disguised(names)
 	for _, name := range names {
 		if _, sent := h[name]; sent {

@@ -56,7 +56,7 @@ func checkObject(path string, object map[string]any, t reflect.Type, fault func(
 			checkForm(below(path, key), object[key], field, fault)
 			continue
 		}
-		fault(below(path, key), "is not known"+meant(key, slices.Sorted(maps.Keys(fields))))
+		fault(below(path, key), "is not known"+spell.Meant(key, slices.Sorted(maps.Keys(fields))))
 	}
 }
 
@@ -140,15 +140,4 @@ func below(path, key string) string {
 		return key
 	}
 	return path + "." + key
-}
-
-// meant ends a sentence about a name that is not known: the one that was most likely meant, or those there are.
-func meant(name string, names []string) string {
-	if near := spell.Nearest(name, names); near != "" {
-		return "; did you mean " + near + "?"
-	}
-	if len(names) > 0 && len(names) <= 16 {
-		return "; known are " + strings.Join(names, ", ")
-	}
-	return ""
 }

@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -61,3 +62,9 @@ type Upstream struct {
 	StripPath    string `json:"strip_path,omitempty"`
 	PreserveHost bool   `json:"preserve_host,omitempty"`
 }
+
+// APISource begins the Source of rules of the admin API.
+const APISource = "api:"
+
+// FromAPI reports whether the rule came by the admin API.
+func (r *Rule) FromAPI() bool { return strings.HasPrefix(r.Source, APISource) }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"maps"
 	"reflect"
+
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 // Settings are what a handler of a rule is told: the configuration's settings for that handler, overlaid by the rule's.
@@ -87,3 +89,57 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 
 // Key is the same for settings that say the same, so that handlers with equal settings can be one.
 func (s Settings) Key() string { return string(s.raw) }
+
+// HandlerConfig switches a handler and gives the settings that rules start from.
+type HandlerConfig struct {
+	// Whether rules may use the handler. Not written means yes; a handler that needs settings then has them here or in the
+	// rule.
+	Enabled *bool `yaml:"enabled"`
+	// The handler's settings; those of a rule are laid over them, key by key.
+	Config RawSettings `yaml:"config"`
+}
+
+// RawSettings are settings whose form only the handler knows. They are never shown: there may be secrets among them.
+type RawSettings struct{ raw json.RawMessage }
+
+// NewRawSettings takes settings as a JSON object, or as YAML.
+func NewRawSettings(text string) (RawSettings, error) {
+	var r RawSettings
+	tree, err := readTree([]byte(text))
+	if err != nil {
+		return r, err
+	}
+	err = r.SetTree(tree)
+	return r, err
+}
+
+// SetTree takes settings as a tree of JSON's values.
+func (r *RawSettings) SetTree(tree any) error {
+	if tree == nil {
+		r.raw = nil
+		return nil
+	}
+	if _, ok := tree.(map[string]any); !ok {
+		return errors.New("must be a group of settings")
+	}
+	raw, err := json.Marshal(tree)
+	r.raw = raw
+	return err
+}
+
+// Written reports whether there are any.
+func (r RawSettings) Written() bool { return len(r.raw) > 0 }
+
+// String says only whether something was written.
+func (r RawSettings) String() string {
+	if !r.Written() {
+		return ""
+	}
+	return secret.Redacted
+}
+
+// GoString is String.
+func (r RawSettings) GoString() string { return r.String() }
+
+// With overlays a rule's settings, as NewSettings does.
+func (r RawSettings) With(rule json.RawMessage) (Settings, error) { return NewSettings(r.raw, rule) }

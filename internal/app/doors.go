@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access/authn"
 	"github.com/gatehouse-iam/gatehouse/internal/access/authz"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/access/extauthz"
 	"github.com/gatehouse-iam/gatehouse/internal/access/mutate"
 	"github.com/gatehouse-iam/gatehouse/internal/access/policy"
@@ -29,7 +30,7 @@ import (
 
 // doors are the features that let requests to applications through or turn them away.
 type doors struct {
-	engine  *access.Engine
+	engine  *engine.Engine
 	book    *rulebook.Book
 	geo     *authz.Geo
 	events  *flow.Flow
@@ -77,7 +78,7 @@ func newDoors(a *App, o doorOptions) (*doors, error) {
 		return nil, err
 	}
 	kinds.Authenticators = a.onlyWhileServed(kinds.Authenticators)
-	d.engine = access.NewEngine(access.Options{Config: cfg.Config, API: cfg.Rules.API, Now: now, Log: a.log, Kinds: kinds, Reach: reachOf(a.cfg)})
+	d.engine = engine.New(engine.Options{Config: cfg.Config, API: cfg.Rules.API, Now: now, Log: a.log, Kinds: kinds, Reach: reachOf(a.cfg)})
 	management := a.databases.byName["management"]
 	d.book, err = rulebook.New(rulebook.Options{
 		Engine: d.engine, Config: cfg.Rules, Now: now, Log: a.log,

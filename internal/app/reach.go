@@ -5,13 +5,13 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 )
 
 // reachOf is where the proxy connects. In the development profile applications are on this machine; in production nothing there
 // is for whoever may write rules, and the admin listener never is: it may ask for no credential.
-func reachOf(cfg *config.Config) *access.Reach {
+func reachOf(cfg *config.Config) *engine.Reach {
 	reach := cfg.Access.Rules.API.NewReach(!cfg.Production(), ownAddress(cfg.Serve.Admin.Address))
 	return &reach
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/authz"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/keys"
@@ -53,8 +54,8 @@ func CheckRules(ctx context.Context, cfg *config.Config, documents []RuleDocumen
 	if err != nil {
 		return 0, nil, err
 	}
-	engine := access.NewEngine(access.Options{Config: cfg.Access.Config, API: cfg.Access.Rules.API, Now: now, Log: log, Kinds: kinds, Reach: reachOf(cfg)})
-	report, err := engine.Check(ctx, all)
+	e := engine.New(engine.Options{Config: cfg.Access.Config, API: cfg.Access.Rules.API, Now: now, Log: log, Kinds: kinds, Reach: reachOf(cfg)})
+	report, err := e.Check(ctx, all)
 	if err != nil {
 		return 0, nil, err
 	}

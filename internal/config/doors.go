@@ -6,9 +6,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/authz"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -67,7 +67,7 @@ type Access struct {
 	// Where rules are read.
 	Rules rulebook.Config `yaml:"rules"`
 
-	access.Config `yaml:",inline"`
+	engine.Config `yaml:",inline"`
 
 	// Upstream says how the proxy reaches applications.
 	Upstream door.UpstreamConfig `yaml:"upstream"`
@@ -79,7 +79,7 @@ type Access struct {
 
 func defaultAccess() Access {
 	return Access{
-		Rules: rulebook.DefaultConfig(), Config: access.DefaultConfig(), Upstream: door.DefaultUpstreamConfig(), GeoIP: authz.DefaultGeoConfig(), Events: flow.DefaultConfig(),
+		Rules: rulebook.DefaultConfig(), Config: engine.DefaultConfig(), Upstream: door.DefaultUpstreamConfig(), GeoIP: authz.DefaultGeoConfig(), Events: flow.DefaultConfig(),
 	}
 }
 

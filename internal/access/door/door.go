@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
@@ -16,7 +17,7 @@ type Door struct {
 	// Name is proxy, decisions or ext_authz.
 	Name string
 	// Engine decides.
-	Engine *access.Engine
+	Engine *engine.Engine
 	// Record takes each decision as an event; nil drops them.
 	Record func(flow.Event)
 	// Observe counts each decision with the time it took; nil counts nothing.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -89,15 +90,15 @@ func (needsProof) Challenge() string { return `DPoP error="invalid_dpop_proof"` 
 
 func always[T any](v T) access.Kind[T] { return func(access.Settings) (T, error) { return v, nil } }
 
-func engine(t testing.TB, rules string) *access.Engine {
+func engineOf(t testing.TB, rules string) *engine.Engine {
 	t.Helper()
-	e := access.NewEngine(access.Options{
+	e := engine.New(engine.Options{
 		Kinds: access.Kinds{
 			Authenticators: map[string]access.Kind[access.Authenticator]{"header": always[access.Authenticator](byHeader{}), "noop": always[access.Authenticator](nobody{})},
 			Authorizers:    map[string]access.Kind[access.Authorizer]{"allow": always[access.Authorizer](allow{}), "ada": always[access.Authorizer](onlyAda{})},
 			Mutators:       map[string]access.Kind[access.Mutator]{"tell": always[access.Mutator](teller{})},
 		},
-		Now: time.Now, Config: access.Config{StripHeaders: []string{"x-user"}},
+		Now: time.Now, Config: engine.Config{StripHeaders: []string{"x-user"}},
 	})
 	var list []access.Rule
 	if err := json.Unmarshal([]byte(rules), &list); err != nil {
@@ -147,7 +148,7 @@ func (e *events) last(t *testing.T, n int) flow.Event {
 
 func decisions(t *testing.T, recorded *events) http.Handler {
 	d := &door.Decisions{Door: door.Door{
-		Name: "decisions", Engine: engine(t, doorRules), Record: recorded.record, Now: time.Now,
+		Name: "decisions", Engine: engineOf(t, doorRules), Record: recorded.record, Now: time.Now,
 	}}
 	return web.NewRaw("decisions", web.KratosErrors, web.Options{TrustedProxies: web.Networks{"192.0.2.1"}, Log: slog.New(slog.DiscardHandler)}, d.Serve)
 }

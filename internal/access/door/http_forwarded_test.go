@@ -22,7 +22,7 @@ func FuzzForwarded(f *testing.F) {
 	f.Add("", "wss", "APP.example.com.:80", "/open/a#/closed", "[::1]:80", false, true)
 	f.Add("get", "HTTP", "a@app.example.com", "http://app.example.com/open/a", "", true, false)
 	f.Add("GET", "http", "app.example.com", "/open/a", "", true, true)
-	d := &door.Decisions{Door: door.Door{Name: "decisions", Engine: engine(f, doorRules), Now: time.Now}}
+	d := &door.Decisions{Door: door.Door{Name: "decisions", Engine: engineOf(f, doorRules), Now: time.Now}}
 	h := web.NewRaw("decisions", web.KratosErrors, web.Options{TrustedProxies: web.Networks{"192.0.2.1"}}, d.Serve)
 	f.Fuzz(func(t *testing.T, method, proto, host, uri, client string, trusted, byPath bool) {
 		r := httptest.NewRequest("GET", "/decisions/closed", nil)
@@ -57,7 +57,7 @@ func FuzzForwarded(f *testing.F) {
 
 func TestClientOfADecision(t *testing.T) {
 	var seen netip.Addr
-	d := &door.Decisions{Door: door.Door{Name: "decisions", Engine: engine(t, doorRules), Now: time.Now}}
+	d := &door.Decisions{Door: door.Door{Name: "decisions", Engine: engineOf(t, doorRules), Now: time.Now}}
 	h := web.NewRaw("decisions", web.KratosErrors, web.Options{TrustedProxies: web.Networks{"192.0.2.1"}}, func(w http.ResponseWriter, r *http.Request) error {
 		seen = web.ClientIP(r.Context())
 		return d.Serve(w, r)

@@ -34,7 +34,7 @@ func impatientProxy(t *testing.T, app http.HandlerFunc) (address string, clients
 	t.Cleanup(s.Close)
 	at := strings.TrimPrefix(s.URL, "http://")
 	rule := `{"id":%q,"match":{"url":"http://%[1]s.example.com/<.*>","methods":["GET","POST"]},"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"upstream":{"url":%q}}`
-	d := door.Door{Name: "proxy", Now: time.Now, Engine: engine(t, "["+fmt.Sprintf(rule, "one", "http://"+at)+","+fmt.Sprintf(rule, "two", "h2c://"+at)+"]")}
+	d := door.Door{Name: "proxy", Now: time.Now, Engine: engineOf(t, "["+fmt.Sprintf(rule, "one", "http://"+at)+","+fmt.Sprintf(rule, "two", "h2c://"+at)+"]")}
 	p, err := door.NewProxy(d, door.DefaultUpstreamConfig(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -49,7 +49,7 @@ func proxy(t *testing.T, upstream string, o web.Options, recorded *events) http.
 		{"id":"nowhere","match":{"url":"http://nowhere.example.com/<.*>","methods":["GET"]},"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[]}
 	]`, upstream+"/base", upstream+"/v1/", upstream)
 	d := door.Door{
-		Name: "proxy", Engine: engine(t, rules), Record: recorded.record, Now: time.Now,
+		Name: "proxy", Engine: engineOf(t, rules), Record: recorded.record, Now: time.Now,
 	}
 	c := door.DefaultUpstreamConfig()
 	c.ConnectTimeout = time.Minute

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -24,8 +25,8 @@ func TestReachOfTheProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reach := access.APIConfig{}.NewReach(true, func(to netip.AddrPort) bool { return to == at })
-	e := access.NewEngine(access.Options{
+	reach := engine.APIConfig{}.NewReach(true, func(to netip.AddrPort) bool { return to == at })
+	e := engine.New(engine.Options{
 		Kinds: access.Kinds{
 			Authenticators: map[string]access.Kind[access.Authenticator]{"noop": always[access.Authenticator](nobody{})},
 			Authorizers:    map[string]access.Kind[access.Authorizer]{"allow": always[access.Authorizer](allow{})},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -26,7 +27,7 @@ type counted struct {
 	verdicts []flow.Verdict
 }
 
-func (c *counted) door(e *access.Engine) door.Door {
+func (c *counted) door(e *engine.Engine) door.Door {
 	return door.Door{
 		Name: "a door", Engine: e, Record: c.record, Now: time.Now,
 		Observe: func(_ string, v flow.Verdict, _ time.Duration) { c.verdicts = append(c.verdicts, v) },
@@ -34,11 +35,11 @@ func (c *counted) door(e *access.Engine) door.Door {
 }
 
 // fallbackEngine has one rule without an upstream; what no rule answers for is answered by asking for a password.
-func fallbackEngine(t *testing.T) *access.Engine {
+func fallbackEngine(t *testing.T) *engine.Engine {
 	t.Helper()
-	c := access.DefaultConfig()
+	c := engine.DefaultConfig()
 	c.Errors.Fallback = []string{access.ErrorWWWAuthenticate}
-	e := access.NewEngine(access.Options{Config: c, Now: time.Now, Kinds: access.Kinds{
+	e := engine.New(engine.Options{Config: c, Now: time.Now, Kinds: access.Kinds{
 		Authenticators: map[string]access.Kind[access.Authenticator]{"noop": always[access.Authenticator](nobody{})},
 		Authorizers:    map[string]access.Kind[access.Authorizer]{"allow": always[access.Authorizer](allow{})},
 	}})
@@ -112,10 +113,10 @@ func TestNobodyReturnsToAnUnreadableURL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := access.DefaultConfig()
+	c := engine.DefaultConfig()
 	c.Errors.Fallback = []string{access.ErrorRedirect}
 	c.Errors.Handlers = map[string]access.HandlerConfig{access.ErrorRedirect: {Config: settings}}
-	d := &door.Decisions{Door: door.Door{Engine: access.NewEngine(access.Options{Config: c}), Now: time.Now}}
+	d := &door.Decisions{Door: door.Door{Engine: engine.New(engine.Options{Config: c}), Now: time.Now}}
 	h := web.NewRaw("decisions", web.KratosErrors, web.Options{}, d.Serve)
 	for path, want := range map[string]string{
 		"/a": "https://login.example.com/?to=http%3A%2F%2Fapp.example.com%2Fa", "/a%2fb": "https://login.example.com/",
@@ -136,7 +137,7 @@ func (greedy) Authorize(_ context.Context, r *access.Request, _ *access.Principa
 
 // A body without a length that grows beyond what the listener reads is too large, whoever finds out.
 func TestTooLargeWhereAHandlerReads(t *testing.T) {
-	e := access.NewEngine(access.Options{Now: time.Now, Kinds: access.Kinds{
+	e := engine.New(engine.Options{Now: time.Now, Kinds: access.Kinds{
 		Authenticators: map[string]access.Kind[access.Authenticator]{"noop": always[access.Authenticator](nobody{})},
 		Authorizers:    map[string]access.Kind[access.Authorizer]{"greedy": always[access.Authorizer](greedy{})},
 	}})

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
@@ -59,7 +59,7 @@ func (c UpstreamConfig) Validate() (faults []error) {
 
 // transport connects to upstreams as far as it may: connections for rules of the admin API are their own, so that none is used
 // that another rule's reach has made.
-func (c UpstreamConfig) transport(reach access.Reach) (http.RoundTripper, error) {
+func (c UpstreamConfig) transport(reach engine.Reach) (http.RoundTripper, error) {
 	trust, err := c.tls()
 	if err != nil {
 		return nil, err

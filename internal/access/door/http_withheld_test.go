@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -29,9 +30,9 @@ func (silent) Mutate(_ context.Context, _ *access.Request, p *access.Principal) 
 // silentDoor has one rule, which lets everybody to the upstream.
 func silentDoor(t *testing.T, upstream string, keep ...string) door.Door {
 	t.Helper()
-	c := access.DefaultConfig()
+	c := engine.DefaultConfig()
 	c.StripHeaders, c.KeepHeaders = []string{"x-user"}, keep
-	e := access.NewEngine(access.Options{Config: c, Now: time.Now, Kinds: access.Kinds{
+	e := engine.New(engine.Options{Config: c, Now: time.Now, Kinds: access.Kinds{
 		Authenticators: map[string]access.Kind[access.Authenticator]{"noop": always[access.Authenticator](nobody{})},
 		Authorizers:    map[string]access.Kind[access.Authorizer]{"allow": always[access.Authorizer](allow{})},
 		Mutators:       map[string]access.Kind[access.Mutator]{"silent": always[access.Mutator](silent{})},
@@ -117,7 +118,7 @@ func TestClientsDoNotOverrideWhatWasDecided(t *testing.T) {
 			t.Errorf("nobody sent %s, and the proxy is told %q", name, values)
 		}
 	}
-	bad := access.DefaultConfig()
+	bad := engine.DefaultConfig()
 	bad.KeepHeaders = []string{"X-Original-URL", "X-Kratos-Authenticated-Identity-Id"}
 	if faults := bad.Validate(); len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "keep_headers[1]: ") {
 		t.Error(faults)

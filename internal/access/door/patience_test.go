@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -31,7 +32,7 @@ func (h hanging) Authorize(ctx context.Context, r *access.Request, _ *access.Pri
 
 func hangingDoor(t *testing.T, limit time.Duration, now func() time.Time, how func(ctx context.Context) error) (*counted, *door.Decisions) {
 	t.Helper()
-	e := access.NewEngine(access.Options{Config: access.Config{DecisionTimeout: limit}, Kinds: access.Kinds{
+	e := engine.New(engine.Options{Config: engine.Config{DecisionTimeout: limit}, Kinds: access.Kinds{
 		Authenticators: map[string]access.Kind[access.Authenticator]{"noop": always[access.Authenticator](nobody{})},
 		Authorizers:    map[string]access.Kind[access.Authorizer]{"hang": always[access.Authorizer](hanging{how})},
 	}})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -65,7 +66,7 @@ const rules = `[
 
 func handler(t testing.TB) http.Handler {
 	t.Helper()
-	e := access.NewEngine(access.Options{Now: time.Now, Config: access.Config{StripHeaders: []string{"X-User"}}, Kinds: access.Kinds{
+	e := engine.New(engine.Options{Now: time.Now, Config: engine.Config{StripHeaders: []string{"X-User"}}, Kinds: access.Kinds{
 		Authenticators: map[string]access.Kind[access.Authenticator]{"ask": always[access.Authenticator](asker{})},
 		Authorizers:    map[string]access.Kind[access.Authorizer]{"body": always[access.Authorizer](bodied{})},
 		Mutators:       map[string]access.Kind[access.Mutator]{"tell": always[access.Mutator](teller{})},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/door"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/flow"
 )
 
@@ -53,7 +54,7 @@ func TestWhatCannotBeReadIsRecorded(t *testing.T) {
 	var seen []string
 	note := func(words ...string) { seen = append(seen, strings.Join(words, " ")) }
 	h := &Handler{Door: door.Door{
-		Name: "ext_authz", Engine: access.NewEngine(access.Options{}), Now: time.Now,
+		Name: "ext_authz", Engine: engine.New(engine.Options{}), Now: time.Now,
 		Record:  func(e flow.Event) { note(e.Method, e.Host, e.Path, string(e.Verdict), e.Reason) },
 		Observe: func(door string, v flow.Verdict, _ time.Duration) { note(door, string(v)) },
 	}}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
@@ -174,12 +175,12 @@ func FuzzMatch(f *testing.F) {
 				Authenticators: []access.HandlerRef{{Handler: "noop"}}, Authorizer: access.HandlerRef{Handler: "allow"},
 			}
 			one, ok := newSlowRule(r, useGlobs)
-			if _, err := engine(useGlobs).Check(t.Context(), []access.Rule{r}); err != nil || !ok {
+			if _, err := engineOf(useGlobs).Check(t.Context(), []access.Rule{r}); err != nil || !ok {
 				continue
 			}
 			rules, slow = append(rules, r), append(slow, one)
 		}
-		e := engine(useGlobs)
+		e := engineOf(useGlobs)
 		report, err := e.Load(t.Context(), rules)
 		if err != nil {
 			t.Fatalf("%s\nare good one by one: %v", text, err)
@@ -219,14 +220,14 @@ func (open) Authenticate(context.Context, *access.Request) (*access.Principal, e
 
 func (open) Authorize(context.Context, *access.Request, *access.Principal) error { return nil }
 
-// engine is one that answers requests of two rules instead of refusing the rules.
-func engine(useGlobs bool) *access.Engine {
-	c := access.DefaultConfig()
+// engineOf gives one that answers requests of two rules instead of refusing the rules.
+func engineOf(useGlobs bool) *engine.Engine {
+	c := engine.DefaultConfig()
 	c.Conflicts = "error"
 	if useGlobs {
 		c.MatchingStrategy = "glob"
 	}
-	return access.NewEngine(access.Options{Config: c, Kinds: access.Kinds{
+	return engine.New(engine.Options{Config: c, Kinds: access.Kinds{
 		Authenticators: map[string]access.Kind[access.Authenticator]{"noop": func(access.Settings) (access.Authenticator, error) { return open{}, nil }},
 		Authorizers:    map[string]access.Kind[access.Authorizer]{"allow": func(access.Settings) (access.Authorizer, error) { return open{}, nil }},
 	}})

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -137,7 +138,7 @@ func (b *Book) Remove(ctx context.Context, id string, p Precondition) (*Change, 
 }
 
 // Try says whether the rules could take the place of the set's, and changes nothing.
-func (b *Book) Try(ctx context.Context, set string, rules []access.Rule) (*access.Report, error) {
+func (b *Book) Try(ctx context.Context, set string, rules []access.Rule) (*engine.Report, error) {
 	if !tenant.ID(set).Valid() {
 		return nil, ErrSetName
 	}
@@ -216,7 +217,7 @@ func (b *Book) checkForce(done *Change) {
 }
 
 // compile checks the admin API's rules together with those of all other sources.
-func (b *Book) compile(ctx context.Context, rules []access.Rule) (*access.Report, error) {
+func (b *Book) compile(ctx context.Context, rules []access.Rule) (*engine.Report, error) {
 	all := [][]access.Rule{rules}
 	b.mu.Lock()
 	for _, s := range b.sources {
@@ -301,7 +302,7 @@ func etagOf(rules []storedRule) string {
 }
 
 // notes says what an operator should know of the rules of a change; nothing where they are refused.
-func notes(ctx context.Context, r *access.Report, done *Change) (list []string) {
+func notes(ctx context.Context, r *engine.Report, done *Change) (list []string) {
 	if r == nil {
 		return nil
 	}

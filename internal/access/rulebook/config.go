@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -31,7 +31,7 @@ type Config struct {
 	// How large the rules of one source may be. Unit: bytes.
 	MaxBytes int64 `yaml:"max_bytes" default:"16777216" min:"1024" max:"1073741824"`
 	// What rules of the admin API can do.
-	API access.APIConfig `yaml:"api"`
+	API engine.APIConfig `yaml:"api"`
 }
 
 // SourceConfig is one place of rules.

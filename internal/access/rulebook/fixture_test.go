@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
@@ -34,9 +35,9 @@ func (sourceTeller) Mutate(_ context.Context, _ *access.Request, p *access.Princ
 	return nil
 }
 
-func sourceEngine(bounds ...access.APIConfig) *access.Engine {
-	return access.NewEngine(access.Options{
-		API: append(bounds, access.APIConfig{})[0],
+func sourceEngine(bounds ...engine.APIConfig) *engine.Engine {
+	return engine.New(engine.Options{
+		API: append(bounds, engine.APIConfig{})[0],
 		Kinds: access.Kinds{
 			Authenticators: map[string]access.Kind[access.Authenticator]{"noop": func(access.Settings) (access.Authenticator, error) { return sourceNobody{}, nil }},
 			Authorizers:    map[string]access.Kind[access.Authorizer]{"allow": func(access.Settings) (access.Authorizer, error) { return sourceNobody{}, nil }},
@@ -62,7 +63,7 @@ func rulesText(ids ...string) string {
 }
 
 // ids names the rules in force.
-func ids(e *access.Engine) string {
+func ids(e *engine.Engine) string {
 	var list []string
 	for _, r := range e.Rules() {
 		list = append(list, r.ID)
@@ -89,7 +90,7 @@ func (l *logBuffer) String() string {
 }
 
 // bookOf starts a Book without a store and follows its sources for the length of the test.
-func bookOf(t *testing.T, c Config) (*Book, *access.Engine, *logBuffer) {
+func bookOf(t *testing.T, c Config) (*Book, *engine.Engine, *logBuffer) {
 	t.Helper()
 	e, log := sourceEngine(), &logBuffer{}
 	b, err := New(Options{Engine: e, Config: c, Now: (&testkit.Clock{}).Now, Log: slog.New(slog.NewTextHandler(log, nil))})

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -48,7 +49,7 @@ type Admin struct {
 	// Book has the rules.
 	Book *Book
 	// Engine decides what is tested.
-	Engine *access.Engine
+	Engine *engine.Engine
 	// SessionCookie is the cookie in which a tested session stands.
 	SessionCookie string
 }
@@ -237,7 +238,7 @@ func (a *Admin) remove(ctx context.Context, in removeIn) (web.NoContent, error) 
 type checkOut struct {
 	Valid  bool           `json:"valid"`
 	Rules  int            `json:"rules"`
-	Report *access.Report `json:"report"`
+	Report *engine.Report `json:"report"`
 }
 
 func (a *Admin) check(ctx context.Context, in writeIn) (checkOut, error) {
@@ -253,11 +254,11 @@ func (a *Admin) check(ctx context.Context, in writeIn) (checkOut, error) {
 }
 
 // ofTenant leaves out other tenants' rules.
-func ofTenant(ctx context.Context, r *access.Report) *access.Report {
+func ofTenant(ctx context.Context, r *engine.Report) *engine.Report {
 	id, _ := tenant.From(ctx)
 	own := *r
-	own.Rules = slices.DeleteFunc(slices.Clone(r.Rules), func(one access.RuleReport) bool { return one.Tenant != id })
-	others := func(one access.Conflict) bool { return one.Tenant != id }
+	own.Rules = slices.DeleteFunc(slices.Clone(r.Rules), func(one engine.RuleReport) bool { return one.Tenant != id })
+	others := func(one engine.Conflict) bool { return one.Tenant != id }
 	own.Conflicts, own.Undecided = slices.DeleteFunc(slices.Clone(r.Conflicts), others), slices.DeleteFunc(slices.Clone(r.Undecided), others)
 	return &own
 }

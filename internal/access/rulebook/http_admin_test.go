@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -19,7 +20,7 @@ import (
 type admin struct {
 	t      *testing.T
 	mux    *web.Mux
-	engine *access.Engine
+	engine *engine.Engine
 }
 
 func newAdmin(t *testing.T) *admin {

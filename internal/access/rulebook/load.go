@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 )
 
 // load brings what the sources have into force: all that is new if that is possible, else what s has, and then what the others
@@ -100,7 +101,7 @@ func (b *Book) accept(ctx context.Context, s *source) {
 	before := len(s.accepted)
 	s.accepted, s.inForce, s.offered, s.fresh, s.wrong, s.changed = s.offered, true, nil, false, nil, b.now()
 	s.unkept, s.said, s.backup, s.keptAt = s.said, nil, nil, time.Time{}
-	b.log.Log(ctx, access.NewsOf(before, len(s.accepted)), "access rules loaded", "source", s.name, "rules", len(s.accepted))
+	b.log.Log(ctx, engine.NewsOf(before, len(s.accepted)), "access rules loaded", "source", s.name, "rules", len(s.accepted))
 }
 
 // blame tells the sources why their rules could not be loaded: each what is wrong with its own. s changed last; it is told

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -62,7 +63,7 @@ type source struct {
 // Book keeps the engine's rules as the sources have them: all sources are one set, which is loaded whole. What cannot be
 // loaded leaves the rules in force as they are, and is said in the log, in Status and to metrics. Make it with New.
 type Book struct {
-	engine *access.Engine
+	engine *engine.Engine
 	store  *Store
 	now    func() time.Time
 	log    *slog.Logger
@@ -75,7 +76,7 @@ type Book struct {
 // Options are what a Book needs.
 type Options struct {
 	// Engine gets the rules.
-	Engine *access.Engine
+	Engine *engine.Engine
 	// Config says where they are read.
 	Config Config
 	// Store has those of the admin API; nil where there are none.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -24,7 +25,7 @@ import (
 // replica is one server on a database.
 type replica struct {
 	book   *Book
-	engine *access.Engine
+	engine *engine.Engine
 	store  *Store
 }
 
@@ -458,7 +459,7 @@ func TestStoredRulesThatBreakTheSettings(t *testing.T) {
 	db := testkit.SQLite(t, "management")
 	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
 	ring := testkit.Ring(t)
-	server := func(c access.APIConfig) *Book {
+	server := func(c engine.APIConfig) *Book {
 		e := sourceEngine(c)
 		b, err := New(Options{
 			Engine: e, Config: fast(), Store: NewStore(db, feed, ring, (&testkit.Clock{}).Now), Now: time.Now, Log: slog.New(slog.DiscardHandler),
@@ -472,10 +473,10 @@ func TestStoredRulesThatBreakTheSettings(t *testing.T) {
 	here := tenant.With(t.Context(), tenant.Default)
 	good := strings.ReplaceAll(ruleText("good", "/good"), "backend.example.com", "other.example.org")
 	text := strings.TrimSuffix(rulesText("a", "b"), "]") + "," + good + "]"
-	if _, err := server(access.APIConfig{}).Replace(here, "team", rulesOf(t, text), Precondition{}); err != nil {
+	if _, err := server(engine.APIConfig{}).Replace(here, "team", rulesOf(t, text), Precondition{}); err != nil {
 		t.Fatal(err)
 	}
-	b := server(access.APIConfig{UpstreamHosts: []string{"*.example.org"}})
+	b := server(engine.APIConfig{UpstreamHosts: []string{"*.example.org"}})
 	s := b.Status()[0]
 	if b.Ready() == nil || s.State != SourceRefused || len(s.Faults) != 2 || s.Faults[0].Rule != "a" || s.Faults[1].Rule != "b" || s.Faults[0].Path != "upstream.url" {
 		t.Fatalf("%+v", s)

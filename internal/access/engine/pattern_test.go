@@ -1,9 +1,11 @@
-package access
+package engine
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 )
 
 // What Oathkeeper's documentation and its tests say that patterns match, and what the groups catch.
@@ -65,7 +67,7 @@ func TestPatterns(t *testing.T) {
 	} {
 		t.Run(c.strategy+" "+c.pattern+" "+c.url, func(t *testing.T) {
 			e := coreEngine(func(o *Options) { o.Config.MatchingStrategy = c.strategy })
-			loadRules(t, e, openRule("it", Match{URL: c.pattern}))
+			loadRules(t, e, openRule("it", access.Match{URL: c.pattern}))
 			d := e.Decide(t.Context(), requestFor(t, "GET", c.url))
 			if c.groups == nil {
 				if ruleOf(d) != "not_found" {
@@ -116,7 +118,7 @@ func TestPathTemplates(t *testing.T) {
 		{hosts: []string{"[::1]"}, path: "/{x}", url: "https://[::1]/x", want: map[string]string{"x": "x"}},
 	} {
 		e := coreEngine()
-		loadRules(t, e, openRule("it", Match{Hosts: c.hosts, Path: c.path}))
+		loadRules(t, e, openRule("it", access.Match{Hosts: c.hosts, Path: c.path}))
 		d := e.Decide(t.Context(), requestFor(t, "GET", c.url))
 		if c.no != (d.Rule == nil) {
 			t.Errorf("%v %s on %s: %s", c.hosts, c.path, c.url, ruleOf(d))
@@ -133,7 +135,7 @@ func TestPathTemplates(t *testing.T) {
 // What the path of a request cannot have, a rule is refused for.
 func TestPathTemplatesThatAreRefused(t *testing.T) {
 	for _, bad := range []string{"a", "/a//b", "/a/..", "/a%2Fb/{x}", "/{a}/{a}"} {
-		if _, err := coreEngine().Check(t.Context(), []Rule{openRule("it", Match{Path: bad})}); err == nil {
+		if _, err := coreEngine().Check(t.Context(), []access.Rule{openRule("it", access.Match{Path: bad})}); err == nil {
 			t.Errorf("a rule with %q is accepted", bad)
 		}
 	}
@@ -141,11 +143,11 @@ func TestPathTemplatesThatAreRefused(t *testing.T) {
 
 func TestConditions(t *testing.T) {
 	e := coreEngine()
-	one := openRule("v1", Match{Path: "/api", Headers: map[string]string{"x-version": "1"}})
-	two := openRule("v2", Match{Path: "/api", Headers: map[string]string{"X-Version": "<2|3>"}})
-	query := openRule("debug", Match{Path: "/api", Query: map[string]string{"debug": "<.+>"}})
+	one := openRule("v1", access.Match{Path: "/api", Headers: map[string]string{"x-version": "1"}})
+	two := openRule("v2", access.Match{Path: "/api", Headers: map[string]string{"X-Version": "<2|3>"}})
+	query := openRule("debug", access.Match{Path: "/api", Query: map[string]string{"debug": "<.+>"}})
 	query.Priority = 5
-	strange := openRule("odd", Match{Path: "/odd", Headers: map[string]string{"X-A": "<(?!b).*>"}})
+	strange := openRule("odd", access.Match{Path: "/odd", Headers: map[string]string{"X-A": "<(?!b).*>"}})
 	loadRules(t, e, one, two, query, strange)
 	for _, c := range []struct {
 		url, want string
@@ -171,8 +173,8 @@ func TestConditions(t *testing.T) {
 
 func TestGRPC(t *testing.T) {
 	e := coreEngine()
-	get := openRule("get", Match{Authority: "api.example.com", FullMethod: "/a.B/<Get.*>", AllowHTTPGet: true})
-	loadRules(t, e, openRule("call", Match{Authority: "<baz|bar>.example.com", FullMethod: "grpc.api/Call"}), get)
+	get := openRule("get", access.Match{Authority: "api.example.com", FullMethod: "/a.B/<Get.*>", AllowHTTPGet: true})
+	loadRules(t, e, openRule("call", access.Match{Authority: "<baz|bar>.example.com", FullMethod: "grpc.api/Call"}), get)
 	for _, c := range [][3]string{
 		{"POST", "https://bar.example.com/grpc.api/Call", "call"}, {"POST", "http://baz.example.com/grpc.api/Call", "call"},
 		{"GET", "https://bar.example.com/grpc.api/Call", "not_found"}, {"POST", "https://bar.example.com/grpc.api/Other", "not_found"},

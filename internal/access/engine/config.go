@@ -1,17 +1,14 @@
-package access
+package engine
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
-	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 // Config says how requests to applications are let through or turned away. Keys that Ory Oathkeeper has too have its
@@ -36,74 +33,15 @@ type Config struct {
 	// where every rule of the applications that read it allows all paths or methods alike.
 	KeepHeaders []string `yaml:"keep_headers"`
 	// The authenticators, by name.
-	Authenticators map[string]HandlerConfig `yaml:"authenticators"`
+	Authenticators map[string]access.HandlerConfig `yaml:"authenticators"`
 	// The authorizers, by name.
-	Authorizers map[string]HandlerConfig `yaml:"authorizers"`
+	Authorizers map[string]access.HandlerConfig `yaml:"authorizers"`
 	// The mutators, by name.
-	Mutators map[string]HandlerConfig `yaml:"mutators"`
+	Mutators map[string]access.HandlerConfig `yaml:"mutators"`
 	// Which services the handlers of rules may call.
 	Outgoing fetch.BoundsConfig `yaml:"outgoing"`
 	// How errors leave where a rule does not say.
-	Errors ErrorsConfig `yaml:"errors"`
-}
-
-// HandlerConfig switches a handler and gives the settings that rules start from.
-type HandlerConfig struct {
-	// Whether rules may use the handler. Not written means yes; a handler that needs settings then has them here or in the
-	// rule.
-	Enabled *bool `yaml:"enabled"`
-	// The handler's settings; those of a rule are laid over them, key by key.
-	Config RawSettings `yaml:"config"`
-}
-
-// RawSettings are settings whose form only the handler knows. They are never shown: there may be secrets among them.
-type RawSettings struct{ raw json.RawMessage }
-
-// NewRawSettings takes settings as a JSON object, or as YAML.
-func NewRawSettings(text string) (RawSettings, error) {
-	var r RawSettings
-	tree, err := readTree([]byte(text))
-	if err != nil {
-		return r, err
-	}
-	err = r.SetTree(tree)
-	return r, err
-}
-
-// SetTree takes settings as a tree of JSON's values.
-func (r *RawSettings) SetTree(tree any) error {
-	if tree == nil {
-		r.raw = nil
-		return nil
-	}
-	if _, ok := tree.(map[string]any); !ok {
-		return errors.New("must be a group of settings")
-	}
-	raw, err := json.Marshal(tree)
-	r.raw = raw
-	return err
-}
-
-// Written reports whether there are any.
-func (r RawSettings) Written() bool { return len(r.raw) > 0 }
-
-// String says only whether something was written.
-func (r RawSettings) String() string {
-	if !r.Written() {
-		return ""
-	}
-	return secret.Redacted
-}
-
-// GoString is String.
-func (r RawSettings) GoString() string { return r.String() }
-
-// ErrorsConfig says how errors leave.
-type ErrorsConfig struct {
-	// The handlers that are asked where none of the rule is responsible, in their order; json where none of them is.
-	Fallback []string `yaml:"fallback" default:"json"`
-	// The error handlers json, redirect and www_authenticate.
-	Handlers map[string]HandlerConfig `yaml:"handlers"`
+	Errors access.ErrorsConfig `yaml:"errors"`
 }
 
 const defaultDecisionTimeout = 5 * time.Second
@@ -115,7 +53,7 @@ func (c Config) patience() time.Duration { return cmp.Or(c.DecisionTimeout, defa
 func DefaultConfig() Config {
 	return Config{
 		MatchingStrategy: "regexp", Conflicts: "refuse", Unnormalized: "refuse",
-		DecisionTimeout: defaultDecisionTimeout, Errors: ErrorsConfig{Fallback: []string{ErrorJSON}},
+		DecisionTimeout: defaultDecisionTimeout, Errors: access.ErrorsConfig{Fallback: []string{access.ErrorJSON}},
 	}
 }
 
@@ -139,12 +77,7 @@ func (c Config) Validate() []error {
 			faults = append(faults, fmt.Errorf("keep_headers[%d]: %q is not removed unless strip_headers names it; known are %s", i, c.KeepHeaders[i], strings.Join(overrideFields(), ", ")))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Errors.Handlers)) {
-		if !slices.Contains(errorNames(), name) {
-			faults = append(faults, fmt.Errorf("errors.handlers.%s: is no error handler%s", name, meant(name, errorNames())))
-		}
-	}
-	if _, err := NewErrorHandlers(c.Errors, nil); err != nil {
+	for _, err := range c.Errors.Validate() {
 		faults = append(faults, fmt.Errorf("errors.%w", err))
 	}
 	return faults

@@ -1,4 +1,4 @@
-package access
+package engine
 
 import (
 	"errors"
@@ -7,6 +7,9 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // sharedStages makes the handlers that the rule names, unless another rule names the same.
@@ -14,7 +17,7 @@ func (c *compiler) sharedStages() *stages {
 	r := c.rule
 	var key strings.Builder
 	fmt.Fprint(&key, r.FromAPI()) // which decides what settings are bound by
-	for _, list := range [][]HandlerRef{r.Authenticators, {r.Authorizer}, r.Mutators, r.Errors} {
+	for _, list := range [][]access.HandlerRef{r.Authenticators, {r.Authorizer}, r.Mutators, r.Errors} {
 		key.WriteByte('\n')
 		for _, ref := range list {
 			fmt.Fprintf(&key, "%q %q ", ref.Handler, ref.Config)
@@ -60,7 +63,7 @@ func (c *compiler) makeStages() *stages {
 		c.boundSettings(fmt.Sprintf("errors[%d].config", i), ref.Config)
 	}
 	var err error
-	if s.errors, err = NewErrorHandlers(o.Config.Errors, r.Errors); err != nil {
+	if s.errors, err = access.NewErrorHandlers(o.Config.Errors, r.Errors); err != nil {
 		c.fault("errors", "%s", err)
 	}
 	return s
@@ -68,12 +71,12 @@ func (c *compiler) makeStages() *stages {
 
 // sets notes what a handler may set for the upstream.
 func (s *stages) sets(handler any) {
-	if h, ok := handler.(HeaderSetter); ok {
+	if h, ok := handler.(access.HeaderSetter); ok {
 		for _, name := range h.SetsHeaders() {
 			s.strip = append(s.strip, textproto.CanonicalMIMEHeaderKey(name))
 		}
 	}
-	if h, ok := handler.(CookieSetter); ok {
+	if h, ok := handler.(access.CookieSetter); ok {
 		s.stripCookies = append(s.stripCookies, h.SetsCookies()...)
 	}
 }
@@ -84,7 +87,7 @@ func sortedOnce(list []string) []string {
 }
 
 // handlerOf makes the handler that a rule names, or takes the one that was made for the same settings.
-func handlerOf[T any](c *compiler, stage, path string, ref HandlerRef, kinds map[string]Kind[T], configs map[string]HandlerConfig) (named[T], bool) {
+func handlerOf[T any](c *compiler, stage, path string, ref access.HandlerRef, kinds map[string]access.Kind[T], configs map[string]access.HandlerConfig) (named[T], bool) {
 	none := named[T]{}
 	kind, known := kinds[ref.Handler]
 	configured := configs[ref.Handler]
@@ -93,14 +96,14 @@ func handlerOf[T any](c *compiler, stage, path string, ref HandlerRef, kinds map
 		c.fault(path+".handler", "is missing: write one of %s", strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 		return none, false
 	case !known:
-		c.fault(path+".handler", "%q is no %s%s", ref.Handler, stage, meant(ref.Handler, slices.Sorted(maps.Keys(kinds))))
+		c.fault(path+".handler", "%q is no %s%s", ref.Handler, stage, spell.Meant(ref.Handler, slices.Sorted(maps.Keys(kinds))))
 		return none, false
 	case configured.Enabled != nil && !*configured.Enabled:
 		c.fault(path+".handler", "%s is switched off by access.%ss.%[1]s.enabled", ref.Handler, stage)
 		return none, false
 	}
 	c.boundSettings(path+".config", ref.Config)
-	settings, err := NewSettings(configured.Config.raw, ref.Config)
+	settings, err := configured.Config.With(ref.Config)
 	if err != nil {
 		c.fault(path+".config", "%s", err)
 		return none, false

@@ -1,12 +1,11 @@
-package access
+package engine
 
 import (
 	"context"
 	"fmt"
 	"net/url"
-	"slices"
-	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -14,7 +13,7 @@ import (
 // compiled is a rule that is ready to be matched and followed.
 type compiled struct {
 	*stages
-	rule *Rule
+	rule *access.Rule
 	// place is the rule's among all.
 	place    int
 	priority int
@@ -27,10 +26,10 @@ type compiled struct {
 
 // stages are the handlers that a rule names, and what follows from them. Rules that name the same share them.
 type stages struct {
-	authenticators []named[Authenticator]
-	authorizer     named[Authorizer]
-	mutators       []named[Mutator]
-	errors         *ErrorHandlers
+	authenticators []named[access.Authenticator]
+	authorizer     named[access.Authorizer]
+	mutators       []named[access.Mutator]
+	errors         *access.ErrorHandlers
 	strip          []string
 	stripCookies   []string
 }
@@ -72,8 +71,8 @@ type compiler struct {
 	// upstreams are known by what rules say.
 	upstreams map[string]*url.URL
 	entries   []entry
-	faults    Faults
-	rule      *Rule // the one that is compiled
+	faults    access.Faults
+	rule      *access.Rule // the one that is compiled
 }
 
 func newCompiler(o *Options, before handlers) *compiler {
@@ -85,12 +84,12 @@ func newCompiler(o *Options, before handlers) *compiler {
 
 // compile makes a set of rules, or says all that is wrong. Handlers that were made before are used again. The error is a Faults, or
 // the context's.
-func compile(ctx context.Context, o *Options, lists [][]Rule, before handlers) (*ruleSet, *Report, error) {
+func compile(ctx context.Context, o *Options, lists [][]access.Rule, before handlers) (*ruleSet, *Report, error) {
 	c := newCompiler(o, before)
 	set := &ruleSet{handlers: c.made, now: o.Now}
 	var err error
-	if set.errors, err = NewErrorHandlers(o.Config.Errors, nil); err != nil {
-		c.faults = append(c.faults, Fault{Path: "access.errors", Message: err.Error()})
+	if set.errors, err = access.NewErrorHandlers(o.Config.Errors, nil); err != nil {
+		c.faults = append(c.faults, access.Fault{Path: "access.errors", Message: err.Error()})
 	}
 	report := &Report{}
 	set.rules, report.Rules = c.all(ctx, lists)
@@ -111,8 +110,8 @@ func compile(ctx context.Context, o *Options, lists [][]Rule, before handlers) (
 }
 
 // all compiles the rules of all lists, until the context ends.
-func (c *compiler) all(ctx context.Context, lists [][]Rule) ([]compiled, []RuleReport) {
-	var rules []*Rule
+func (c *compiler) all(ctx context.Context, lists [][]access.Rule) ([]compiled, []RuleReport) {
+	var rules []*access.Rule
 	for _, list := range lists {
 		for i := range list {
 			rules = append(rules, &list[i])
@@ -156,8 +155,8 @@ func (c *compiler) conflicts(ctx context.Context, x *index, report *Report) {
 }
 
 // uniqueIDs refuses two rules of a tenant that have one id.
-func (c *compiler) uniqueIDs(rules []*Rule) {
-	seen := make(map[[2]string]*Rule, len(rules))
+func (c *compiler) uniqueIDs(rules []*access.Rule) {
+	seen := make(map[[2]string]*access.Rule, len(rules))
 	for i, r := range rules {
 		c.rule = r
 		key := [2]string{string(tenantOf(r)), r.ID}
@@ -175,7 +174,7 @@ func (c *compiler) uniqueIDs(rules []*Rule) {
 	}
 }
 
-func tenantOf(r *Rule) tenant.ID {
+func tenantOf(r *access.Rule) tenant.ID {
 	if r.Tenant == "" {
 		return tenant.Default
 	}
@@ -184,7 +183,7 @@ func tenantOf(r *Rule) tenant.ID {
 
 // fault notes what is wrong with the rule that is compiled.
 func (c *compiler) fault(path, format string, a ...any) {
-	c.faults = append(c.faults, Fault{Tenant: c.rule.Tenant, Rule: c.rule.ID, Source: c.rule.Source, Path: path, Message: fmt.Sprintf(format, a...)})
+	c.faults = append(c.faults, access.Fault{Tenant: c.rule.Tenant, Rule: c.rule.ID, Source: c.rule.Source, Path: path, Message: fmt.Sprintf(format, a...)})
 }
 
 // compile makes the rule's part of everything.
@@ -202,116 +201,4 @@ func (c *compiler) compile(one *compiled, place int) {
 	}
 	one.stages = c.sharedStages()
 	one.upstream = c.upstream()
-}
-
-// sharedMethods gives the rule's methods in upper case, each once.
-func (c *compiler) sharedMethods() []string {
-	m := &c.rule.Match
-	key := fmt.Sprintf("%q %q %t", m.Methods, m.FullMethod, m.AllowHTTPGet)
-	list, known := c.methods[key]
-	if known {
-		return list
-	}
-	before := len(c.faults)
-	if list = c.readMethods(); len(c.faults) == before { // a fault is each rule's own
-		c.methods[key] = list
-	}
-	return list
-}
-
-func (c *compiler) readMethods() []string {
-	m := c.rule.Match
-	if m.FullMethod != "" {
-		if len(m.Methods) > 0 {
-			c.fault("match.methods", "does not go with match.full_method: calls by gRPC are POST")
-		}
-		if m.AllowHTTPGet {
-			return []string{"GET", "POST"}
-		}
-		return []string{"POST"}
-	}
-	var methods []string
-	for i, name := range m.Methods {
-		upper := strings.ToUpper(name)
-		if upper == "" || strings.Trim(upper, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
-			c.fault(fmt.Sprintf("match.methods[%d]", i), "%q is not an HTTP method", name)
-		}
-		if !slices.Contains(methods, upper) {
-			methods = append(methods, upper)
-		}
-	}
-	return methods
-}
-
-// read reads what the rule says about scheme, host and path.
-func (c *compiler) read() []*pattern.Reading {
-	m := c.rule.Match
-	switch {
-	case m.URL != "" && (len(m.Hosts) > 0 || m.Path != "" || m.FullMethod != "" || m.Authority != ""):
-		c.fault("match.url", "does not go with hosts, path, authority or full_method: write one or the other")
-	case m.FullMethod != "" && (len(m.Hosts) > 0 || m.Path != ""):
-		c.fault("match.full_method", "does not go with hosts and path: write one or the other")
-	case m.FullMethod != "":
-		scheme := "<https?>"
-		if c.options.Config.MatchingStrategy == "glob" {
-			scheme = "<{http,https}>"
-		}
-		return c.one("match.full_method", func() (*pattern.Reading, error) {
-			return c.patterns.URL(scheme + "://" + m.Authority + "/" + strings.TrimPrefix(m.FullMethod, "/"))
-		})
-	case m.Authority != "" || m.AllowHTTPGet:
-		c.fault("match.full_method", "is missing: authority and allow_http_get are for rules about gRPC")
-	case m.URL != "":
-		return c.one("match.url", func() (*pattern.Reading, error) { return c.patterns.URL(m.URL) })
-	case len(m.Hosts) == 0 && m.Path == "":
-		c.fault("match.url", "is missing: write match.url, or match.hosts and match.path; <https?>://<[^/]+>/<.*> is for all requests")
-	case len(m.Hosts) == 0:
-		return c.one("match.path", func() (*pattern.Reading, error) { return c.patterns.Template("", m.Path) })
-	}
-	var all []*pattern.Reading
-	for i, host := range m.Hosts {
-		if err := pattern.CheckHost(host); err != nil {
-			c.fault(fmt.Sprintf("match.hosts[%d]", i), "%s", err)
-			continue
-		}
-		all = append(all, c.one("match.path", func() (*pattern.Reading, error) { return c.patterns.Template(host, m.Path) })...)
-	}
-	return all
-}
-
-// one reads one pattern.
-func (c *compiler) one(path string, read func() (*pattern.Reading, error)) []*pattern.Reading {
-	p, err := read()
-	if err != nil {
-		c.fault(path, "%s", err)
-		return nil
-	}
-	c.boundPattern(path, p.Weight(), p.Backtracks())
-	return []*pattern.Reading{p}
-}
-
-// upstream reads where the proxy sends requests; a rule for the decision doors needs no upstream.
-func (c *compiler) upstream() *url.URL {
-	text := c.rule.Upstream.URL
-	if text == "" {
-		return nil
-	}
-	key := fmt.Sprint(c.rule.FromAPI(), text) // which decides what it is bound by
-	if u := c.upstreams[key]; u != nil {
-		return u
-	}
-	before := len(c.faults)
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c":
-		c.fault("upstream.url", "must be an http, https or h2c URL with a host, such as http://backend:8080")
-	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		c.fault("upstream.url", "must not have a query, a fragment or a user")
-	default:
-		c.boundUpstream(u)
-	}
-	if len(c.faults) == before {
-		c.upstreams[key] = u
-	}
-	return u
 }

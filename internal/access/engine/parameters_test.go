@@ -1,13 +1,17 @@
-package access
+package engine
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+)
 
 // Servlet containers and some others read "/admin;x/secret" as /admin/secret: where that is another rule's, it is no way around
 // the rule.
 func TestParametersAreNoWayAroundARule(t *testing.T) {
 	e := coreEngine()
-	public, admin := openRule("public", Match{URL: "http://h/<.*>"}), openRule("admin", Match{URL: "http://h/admin/<.*>"})
-	styles, matrix := openRule("styles", Match{URL: "http://s/<.*>.css"}), openRule("matrix", Match{URL: "http://m/v;a=1/<.*>"})
+	public, admin := openRule("public", access.Match{URL: "http://h/<.*>"}), openRule("admin", access.Match{URL: "http://h/admin/<.*>"})
+	styles, matrix := openRule("styles", access.Match{URL: "http://s/<.*>.css"}), openRule("matrix", access.Match{URL: "http://m/v;a=1/<.*>"})
 	admin.Priority = 10
 	loadRules(t, e, public, admin, styles, matrix)
 	for url, want := range map[string]string{

@@ -1,12 +1,11 @@
-package access
+package engine
 
 import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -107,90 +106,6 @@ func (c *conflicts) near(e *entry) {
 	each(c.index.scanned)
 }
 
-// nearHosts gives the places of hosts that can be the key's.
-func (x *index) nearHosts(k *pattern.Key) []place {
-	places := []place{x.anyHost}
-	below := func(host, end string) bool { return strings.HasSuffix(host, "."+end) }
-	add := func(of map[string]place, fits func(name string) bool) {
-		for name, at := range of {
-			if fits(name) {
-				places = append(places, at)
-			}
-		}
-	}
-	switch {
-	case k.Scanned || k.HostKind == pattern.HostAny:
-		add(x.hosts, func(string) bool { return true })
-		add(x.ends, func(string) bool { return true })
-	case k.HostKind == pattern.HostIs:
-		if at := x.hosts[k.Host]; at != 0 {
-			places = append(places, at)
-		}
-		add(x.ends, func(end string) bool { return below(k.Host, end) })
-	default:
-		add(x.hosts, func(host string) bool { return below(host, k.Host) })
-		add(x.ends, func(end string) bool { return end == k.Host || below(end, k.Host) || below(k.Host, end) })
-	}
-	return places
-}
-
-// near calls each for the entries at and below the place that the key does not rule out. segments are the key's from here
-// on.
-func (x *index) near(at place, segments []pattern.Segment, k *pattern.Key, each func(list *entry)) {
-	n := &x.nodes[at]
-	switch {
-	case at == 0:
-		return
-	case k.Scanned:
-		x.all(at, each)
-		return
-	case len(segments) == 0 && !k.Rest:
-		each(n.here)
-		return
-	}
-	each(n.rest)
-	for _, s := range x.begun[at] {
-		if len(segments) > 0 && (segments[0].Open || strings.HasPrefix(segments[0].Text, s.text)) ||
-			len(segments) == 0 && (strings.HasPrefix(s.text, k.Prefix) || strings.HasPrefix(k.Prefix, s.text)) {
-			each(x.rests[s])
-		}
-	}
-	switch {
-	case len(segments) == 0:
-		for _, s := range x.below[at] {
-			if strings.HasPrefix(s.text, k.Prefix) {
-				x.all(x.literal(s), each)
-			}
-		}
-		x.all(n.open, each)
-		return
-	case segments[0].Open:
-		for _, s := range x.below[at] {
-			x.near(x.literal(s), segments[1:], k, each)
-		}
-	default:
-		x.near(x.literal(step{at, segments[0].Text}), segments[1:], k, each)
-	}
-	x.near(n.open, segments[1:], k, each)
-}
-
-// all calls each for the entries at and below the place.
-func (x *index) all(at place, each func(list *entry)) {
-	if at == 0 {
-		return
-	}
-	n := &x.nodes[at]
-	each(n.here)
-	each(n.rest)
-	for _, s := range x.begun[at] {
-		each(x.rests[s])
-	}
-	for _, s := range x.below[at] {
-		x.all(x.literal(s), each)
-	}
-	x.all(n.open, each)
-}
-
 // compare looks for a request that both entries match.
 func (c *conflicts) compare(e, f *entry) {
 	pair := [2]*compiled{e.rule, f.rule}
@@ -258,8 +173,8 @@ func (c conflict) report() Conflict {
 }
 
 // faults refuse the pairs: each names both rules, and a request that both match.
-func (c *conflicts) faults() Faults {
-	var faults Faults
+func (c *conflicts) faults() access.Faults {
+	var faults access.Faults
 	for _, one := range c.found {
 		a, b := one.a.rule, one.b.rule
 		other := b.name()
@@ -270,7 +185,7 @@ func (c *conflicts) faults() Faults {
 			"matches the same requests as the rule %s, for example %s: make one of the patterns narrower, or give one of the rules a higher priority", other, one.request)))
 	}
 	if len(faults) >= maxConflicts {
-		faults = append(faults, Fault{Message: fmt.Sprintf("there may be more such pairs: only the first %d are named", maxConflicts)})
+		faults = append(faults, access.Fault{Message: fmt.Sprintf("there may be more such pairs: only the first %d are named", maxConflicts)})
 	}
 	return faults
 }
@@ -299,6 +214,6 @@ func (c *compiler) across(found *conflicts) {
 }
 
 // fault says what is wrong with the rule.
-func (c *compiled) fault(path, message string) Fault {
-	return Fault{Tenant: c.rule.Tenant, Rule: c.rule.ID, Source: c.rule.Source, Path: path, Message: message}
+func (c *compiled) fault(path, message string) access.Fault {
+	return access.Fault{Tenant: c.rule.Tenant, Rule: c.rule.ID, Source: c.rule.Source, Path: path, Message: message}
 }

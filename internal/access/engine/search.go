@@ -1,16 +1,17 @@
-package access
+package engine
 
 import (
 	"errors"
 	"slices"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
 )
 
 // search is one look into the index. It lives on the stack.
 type search struct {
-	request *Request
+	request *access.Request
 	subject pattern.Subject
 	// best is the rule of the highest priority that matched, tie another one of that priority. foreign is one of another tenant:
 	// priority says nothing between tenants, or one could take the other's requests.
@@ -26,7 +27,7 @@ type search struct {
 }
 
 // newSearch looks for a request by its path without percent-encodings.
-func newSearch(r *Request, path string, effort effort) search {
+func newSearch(r *access.Request, path string, effort effort) search {
 	return search{request: r, subject: pattern.Subject{Target: &r.Target, Path: path}, effort: effort}
 }
 

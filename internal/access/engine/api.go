@@ -1,4 +1,4 @@
-package access
+package engine
 
 import (
 	"encoding/json"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
@@ -57,7 +58,7 @@ func (c APIConfig) NewReach(loopback bool, refuse func(netip.AddrPort) bool) Rea
 }
 
 // of gives the bounds for a rule.
-func (r Reach) of(rule *Rule) fetch.Bounds {
+func (r Reach) of(rule *access.Rule) fetch.Bounds {
 	if rule.FromAPI() {
 		return r.API
 	}
@@ -71,12 +72,6 @@ func (o *Options) reach() Reach {
 	}
 	return *o.Reach
 }
-
-// APISource begins the Source of rules of the admin API.
-const APISource = "api:"
-
-// FromAPI reports whether the rule came by the admin API.
-func (r *Rule) FromAPI() bool { return strings.HasPrefix(r.Source, APISource) }
 
 // maxAPIWeight bounds the expressions of a pattern of a rule of the API, in instructions of its program: each character of a URL
 // may cost as many.
@@ -96,7 +91,7 @@ func (c *compiler) boundPattern(path string, weight int, foreign bool) {
 
 func (c *compiler) boundConditions(path string, list []pattern.Condition) {
 	for i := range list {
-		c.boundPattern(below(path, list[i].Name), list[i].Weight(), list[i].Backtracks())
+		c.boundPattern(path+"."+list[i].Name, list[i].Weight(), list[i].Backtracks())
 	}
 }
 
@@ -105,8 +100,8 @@ func (c *compiler) boundSettings(path string, config json.RawMessage) {
 	if !c.rule.FromAPI() {
 		return
 	}
-	tree, err := readTree(config)
-	if err != nil {
+	var tree any
+	if len(config) > 0 && json.Unmarshal(config, &tree) != nil {
 		return // the settings are refused for that
 	}
 	for _, where := range filesIn(path, tree) {
@@ -119,7 +114,7 @@ func filesIn(path string, tree any) (places []string) {
 	switch v := tree.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			places = append(places, filesIn(below(path, key), v[key])...)
+			places = append(places, filesIn(path+"."+key, v[key])...)
 		}
 	case []any:
 		for i, one := range v {

@@ -1,4 +1,4 @@
-package access
+package engine
 
 import (
 	"context"
@@ -10,14 +10,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 func TestConflicts(t *testing.T) {
-	url := func(pattern string) Match { return Match{URL: pattern} }
+	url := func(pattern string) access.Match { return access.Match{URL: pattern} }
 	for name, c := range map[string]struct {
-		a, b Match
+		a, b access.Match
 		// both is a request that both match, "" where there is none.
 		both      string
 		undecided bool
@@ -26,8 +27,8 @@ func TestConflicts(t *testing.T) {
 		"another path":           {a: url("https://h/a"), b: url("https://h/b")},
 		"another host":           {a: url("https://h/<.*>"), b: url("https://i/<.*>")},
 		"another scheme":         {a: url("https://h/<.*>"), b: url("http://h/<.*>")},
-		"another method":         {a: url("https://h/a"), b: Match{URL: "https://h/a", Methods: []string{"POST"}}},
-		"one method in common":   {a: Match{URL: "https://h/a", Methods: []string{"GET", "put"}}, b: Match{URL: "https://h/a", Methods: []string{"POST", "PUT"}}, both: "PUT https://h/a"},
+		"another method":         {a: url("https://h/a"), b: access.Match{URL: "https://h/a", Methods: []string{"POST"}}},
+		"one method in common":   {a: access.Match{URL: "https://h/a", Methods: []string{"GET", "put"}}, b: access.Match{URL: "https://h/a", Methods: []string{"POST", "PUT"}}, both: "PUT https://h/a"},
 		"a literal and any":      {a: url("https://h/admin"), b: url("https://h/<.*>"), both: "GET https://h/admin"},
 		"a segment and a rest":   {a: url("https://h/<[^/]+>/x"), b: url("https://h/a/<.*>"), both: "GET https://h/a/x"},
 		"digits and letters":     {a: url("https://h/<[0-9]+>"), b: url("https://h/<[a-z]+>")},
@@ -39,11 +40,11 @@ func TestConflicts(t *testing.T) {
 		"without case":           {a: url("https://h/<(?i)admin>"), b: url("https://h/<[A-Z]+>"), both: "GET https://h/ADMIN"},
 		"the host is open":       {a: url("https://<.*>/a"), b: url("https://h/a"), both: "GET https://h/a"},
 		"two hosts below":        {a: url("https://<[a-z]+>.example.com/"), b: url("https://a.<[a-z]+>.com/"), both: "GET https://a.example.com/"},
-		"two ends of hosts":      {a: Match{Hosts: []string{"*.example.com"}}, b: Match{Hosts: []string{"**.b.example.com"}}},
-		"an end in another":      {a: Match{Hosts: []string{"**.example.com"}}, b: Match{Hosts: []string{"*.b.example.com"}}, both: "GET http://a.b.example.com/"},
-		"templates":              {a: Match{Path: "/users/{id}"}, b: Match{Path: "/users/me"}, both: "GET http://a/users/me"},
-		"templates of a depth":   {a: Match{Path: "/users/{id}"}, b: Match{Path: "/users/{id}/x"}},
-		"a template and a URL":   {a: Match{Path: "/users/{**}"}, b: url("https://h/<[a-z]+>/7"), both: "GET https://h/users/7"},
+		"two ends of hosts":      {a: access.Match{Hosts: []string{"*.example.com"}}, b: access.Match{Hosts: []string{"**.b.example.com"}}},
+		"an end in another":      {a: access.Match{Hosts: []string{"**.example.com"}}, b: access.Match{Hosts: []string{"*.b.example.com"}}, both: "GET http://a.b.example.com/"},
+		"templates":              {a: access.Match{Path: "/users/{id}"}, b: access.Match{Path: "/users/me"}, both: "GET http://a/users/me"},
+		"templates of a depth":   {a: access.Match{Path: "/users/{id}"}, b: access.Match{Path: "/users/{id}/x"}},
+		"a template and a URL":   {a: access.Match{Path: "/users/{**}"}, b: url("https://h/<[a-z]+>/7"), both: "GET https://h/users/7"},
 		"only at a dot segment":  {a: url("https://h/<\\.\\.?>"), b: url("https://h/<.*>")},
 		"only with a double //":  {a: url("https://h/a<.>/b"), b: url("https://h/a//b")},
 		"anchors":                {a: url("https://h/<a$>/b"), b: url("https://h/<.*>")},
@@ -54,22 +55,22 @@ func TestConflicts(t *testing.T) {
 		"looking ahead, letters": {a: url("https://h/<(?!a)[a-z]+>"), b: url("https://h/<[a-z]+>"), both: "GET https://h/b"},
 		"looking ahead, apart":   {a: url("https://h/<(?!a)[a-z]+>"), b: url("https://h/<[0-9]+>")},
 		"headers": {
-			a: Match{Path: "/a", Headers: map[string]string{"X-A": "1"}}, b: Match{Path: "/a", Headers: map[string]string{"X-A": "2"}},
+			a: access.Match{Path: "/a", Headers: map[string]string{"X-A": "1"}}, b: access.Match{Path: "/a", Headers: map[string]string{"X-A": "2"}},
 		},
 		"a header and none": {
-			a: Match{Path: "/a", Headers: map[string]string{"X-A": "1"}}, b: Match{Path: "/a"}, both: "GET http://a/a with the header X-A: 1",
+			a: access.Match{Path: "/a", Headers: map[string]string{"X-A": "1"}}, b: access.Match{Path: "/a"}, both: "GET http://a/a with the header X-A: 1",
 		},
 		"headers by expressions": {
-			a: Match{Path: "/a", Headers: map[string]string{"X-A": "<[0-9]+>"}}, b: Match{Path: "/a", Headers: map[string]string{"X-A": "<[a-z]+>"}},
+			a: access.Match{Path: "/a", Headers: map[string]string{"X-A": "<[0-9]+>"}}, b: access.Match{Path: "/a", Headers: map[string]string{"X-A": "<[a-z]+>"}},
 		},
 		"query": {
-			a: Match{Path: "/a", Query: map[string]string{"v": "1"}}, b: Match{Path: "/a", Query: map[string]string{"v": "<[1-3]>"}},
+			a: access.Match{Path: "/a", Query: map[string]string{"v": "1"}}, b: access.Match{Path: "/a", Query: map[string]string{"v": "<[1-3]>"}},
 			both: "GET http://a/a with the query parameter v: 1",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, pair := range [][2]Match{{c.a, c.b}, {c.b, c.a}} {
-				rules := []Rule{openRule("one", pair[0]), openRule("two", pair[1])}
+			for _, pair := range [][2]access.Match{{c.a, c.b}, {c.b, c.a}} {
+				rules := []access.Rule{openRule("one", pair[0]), openRule("two", pair[1])}
 				report, err := coreEngine().Check(t.Context(), rules)
 				if c.both == "" {
 					if err != nil {
@@ -102,9 +103,9 @@ func TestConflictsAreReal(t *testing.T) {
 		"http://a.example.com/<(?!x).*>", "http://<[a-c]>.example.com/<(?i)AB>", "https://h/<a|b|>/<.?>", "http://<.+>/<.+>.html",
 		"https://[::1]:80<8?0>/<.*>", "https://h/<[^a]+>/é<.*>", "https://h:1<[0-9]>/",
 	}
-	var rules []Rule
+	var rules []access.Rule
 	for i, p := range patterns {
-		rules = append(rules, openRule(fmt.Sprint("r", i), Match{URL: p}))
+		rules = append(rules, openRule(fmt.Sprint("r", i), access.Match{URL: p}))
 	}
 	e := coreEngine(useBoth)
 	report := loadRules(t, e, rules...)
@@ -114,20 +115,20 @@ func TestConflictsAreReal(t *testing.T) {
 	for _, c := range report.Conflicts {
 		method, url, _ := strings.Cut(c.Request, " ")
 		d := e.Decide(t.Context(), requestFor(t, method, url))
-		if !errors.Is(d.Err, ErrManyRules) || d.Err.Kind.Status() != 500 {
+		if !errors.Is(d.Err, access.ErrManyRules) || d.Err.Kind.Status() != 500 {
 			t.Errorf("%v: %s", c, ruleOf(d))
 		}
 	}
 }
 
 func TestManyConflictsAreNamedInPart(t *testing.T) {
-	var rules []Rule
+	var rules []access.Rule
 	for i := range 200 {
-		rules = append(rules, openRule(fmt.Sprint("r", i), Match{Path: "/{any}"}))
+		rules = append(rules, openRule(fmt.Sprint("r", i), access.Match{Path: "/{any}"}))
 	}
 	begun := testkit.CPUTime(t)
 	_, err := coreEngine().Check(t.Context(), rules)
-	faults := Faults{}
+	faults := access.Faults{}
 	if !errors.As(err, &faults) || len(faults) != maxConflicts+1 {
 		t.Fatalf("%d faults", len(faults))
 	}
@@ -138,8 +139,8 @@ func TestManyConflictsAreNamedInPart(t *testing.T) {
 
 // A search without an end in sight is given up, and the pair is reported.
 func TestUndecidedByEffort(t *testing.T) {
-	report, err := coreEngine().Check(t.Context(), []Rule{
-		openRule("a", Match{URL: "https://h/<(.{0,300}a.{0,300}){3}b>"}), openRule("b", Match{URL: "https://h/<(.{0,300}b.{0,300}){3}c>"}),
+	report, err := coreEngine().Check(t.Context(), []access.Rule{
+		openRule("a", access.Match{URL: "https://h/<(.{0,300}a.{0,300}){3}b>"}), openRule("b", access.Match{URL: "https://h/<(.{0,300}b.{0,300}){3}c>"}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +153,7 @@ func TestUndecidedByEffort(t *testing.T) {
 // The search over all pairs ends, and says where it did before its end. Between two tenants it then refuses: no tenant has others
 // pay for what it wrote.
 func TestIncompleteSearch(t *testing.T) {
-	all := []Rule{openRule("a", Match{URL: "https://h/<a|b>"}), openRule("b", Match{URL: "https://h/<[b-c]>"})}
+	all := []access.Rule{openRule("a", access.Match{URL: "https://h/<a|b>"}), openRule("b", access.Match{URL: "https://h/<[b-c]>"})}
 	for _, other := range []tenant.ID{"", "acme"} {
 		all[1].Tenant = other
 		x, entries := indexed(t, all)
@@ -169,10 +170,10 @@ func TestIncompleteSearch(t *testing.T) {
 }
 
 // indexed compiles rules without looking for conflicts.
-func indexed(t *testing.T, rules []Rule) (*index, []entry) {
+func indexed(t *testing.T, rules []access.Rule) (*index, []entry) {
 	t.Helper()
 	c := newCompiler(&Options{Kinds: coreKinds(), Config: DefaultConfig()}, nil)
-	c.all(t.Context(), [][]Rule{rules})
+	c.all(t.Context(), [][]access.Rule{rules})
 	if len(c.faults) > 0 {
 		t.Fatal(c.faults)
 	}
@@ -184,25 +185,25 @@ func indexed(t *testing.T, rules []Rule) (*index, []entry) {
 // Priority says nothing between tenants: otherwise whoever may write rules for one could take the requests of another. Each is
 // told of its own rule, and nothing of the other's.
 func TestTenantsAreApart(t *testing.T) {
-	low := openRule("low", Match{URL: "https://victim.example.com/<secret>"})
+	low := openRule("low", access.Match{URL: "https://victim.example.com/<secret>"})
 	low.Tenant = "acme"
 	for name, c := range map[string]struct {
-		match Match
+		match access.Match
 		apart bool
 	}{
-		"the same request":         {match: Match{URL: "https://<[^/]+>/<.*>"}},
-		"everything":               {match: Match{URL: "<.*>"}},
-		"by look-around":           {match: Match{URL: "https://<(?!nobody)[a-z.]+>/<(?=x)s.*>"}},
-		"by another host":          {match: Match{URL: "https://evil.example.com/<.*>"}, apart: true},
-		"by another path":          {match: Match{URL: "https://<[^/]+>/evil/<.*>"}, apart: true},
-		"by header":                {match: Match{URL: "https://<[^/]+>/<.*>", Headers: map[string]string{"X-Evil": "1"}}},
-		"by look-around elsewhere": {match: Match{URL: "https://evil.example.com/<(?!a).*>"}, apart: true},
+		"the same request":         {match: access.Match{URL: "https://<[^/]+>/<.*>"}},
+		"everything":               {match: access.Match{URL: "<.*>"}},
+		"by look-around":           {match: access.Match{URL: "https://<(?!nobody)[a-z.]+>/<(?=x)s.*>"}},
+		"by another host":          {match: access.Match{URL: "https://evil.example.com/<.*>"}, apart: true},
+		"by another path":          {match: access.Match{URL: "https://<[^/]+>/evil/<.*>"}, apart: true},
+		"by header":                {match: access.Match{URL: "https://<[^/]+>/<.*>", Headers: map[string]string{"X-Evil": "1"}}},
+		"by look-around elsewhere": {match: access.Match{URL: "https://evil.example.com/<(?!a).*>"}, apart: true},
 	} {
 		for _, config := range []func(*Options){func(*Options) {}, useBoth} {
 			high := openRule("high", c.match)
 			high.Tenant, high.Priority = "evil", 100
-			for _, rules := range [][]Rule{{low, high}, {high, low}} {
-				var faults Faults
+			for _, rules := range [][]access.Rule{{low, high}, {high, low}} {
+				var faults access.Faults
 				_, err := coreEngine(config).Load(t.Context(), rules)
 				if c.apart != (err == nil) {
 					t.Fatalf("%s: %v", name, err)
@@ -219,12 +220,12 @@ func TestTenantsAreApart(t *testing.T) {
 			}
 		}
 	}
-	long := []Rule{openRule("a", Match{URL: "https://h/<(.{0,300}a.{0,300}){3}b>"}), openRule("b", Match{URL: "https://h/<(.{0,300}b.{0,300}){3}c>"})}
+	long := []access.Rule{openRule("a", access.Match{URL: "https://h/<(.{0,300}a.{0,300}){3}b>"}), openRule("b", access.Match{URL: "https://h/<(.{0,300}b.{0,300}){3}c>"})}
 	long[0].Tenant = "acme"
 	if _, err := coreEngine().Check(t.Context(), long); err == nil || !strings.Contains(err.Error(), "cannot be told apart from a rule of another tenant") {
 		t.Error(err)
 	}
-	high := openRule("high", Match{URL: "https://victim.example.com/<.*>"})
+	high := openRule("high", access.Match{URL: "https://victim.example.com/<.*>"})
 	high.Tenant, high.Priority = "acme", 100
 	e := coreEngine()
 	loadRules(t, e, low, high)
@@ -235,9 +236,9 @@ func TestTenantsAreApart(t *testing.T) {
 
 // A dry run ends with who asked for it, however many rules there are.
 func TestACheckEndsWithItsCaller(t *testing.T) {
-	rules := make([]Rule, 50)
+	rules := make([]access.Rule, 50)
 	for i := range rules { // each pair is looked at for some ten milliseconds
-		rules[i] = openRule(fmt.Sprint("r", i), Match{URL: fmt.Sprintf("https://h/<(.{0,300}a.{0,300}){3}%d>", i)})
+		rules[i] = openRule(fmt.Sprint("r", i), access.Match{URL: fmt.Sprintf("https://h/<(.{0,300}a.{0,300}){3}%d>", i)})
 	}
 	x, all := indexed(t, rules)
 	asked := 0
@@ -264,11 +265,11 @@ func TestACheckEndsWithItsCaller(t *testing.T) {
 // Were two tenants' rules to match after all, the log would name both.
 func TestManyRulesNameBoth(t *testing.T) {
 	for _, priorities := range [][2]int{{0, 9}, {9, 0}, {3, 3}} {
-		rules := []Rule{openRule("one", Match{URL: "https://h/a"}), openRule("two", Match{URL: "https://h/<.*>"})}
+		rules := []access.Rule{openRule("one", access.Match{URL: "https://h/a"}), openRule("two", access.Match{URL: "https://h/<.*>"})}
 		rules[0].Tenant, rules[0].Priority, rules[1].Tenant, rules[1].Priority = "acme", priorities[0], "evil", priorities[1]
 		x, _ := indexed(t, rules)
-		d := (&ruleSet{index: x, errors: builtInErrors()}).decide(t.Context(), requestFor(t, "GET", "https://h/a"), nil)
-		if !errors.Is(d.Err, ErrManyRules) || !strings.Contains(d.Err.Unwrap().Error(), "acme/one") || !strings.Contains(d.Err.Unwrap().Error(), "evil/two") {
+		d := (&ruleSet{index: x}).decide(t.Context(), requestFor(t, "GET", "https://h/a"), nil)
+		if !errors.Is(d.Err, access.ErrManyRules) || !strings.Contains(d.Err.Unwrap().Error(), "acme/one") || !strings.Contains(d.Err.Unwrap().Error(), "evil/two") {
 			t.Errorf("%v: %v", d.Err, d.Err.Unwrap())
 		}
 	}

@@ -1,4 +1,4 @@
-package access
+package engine
 
 import (
 	"context"
@@ -12,20 +12,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 func TestAnEngineWithoutRulesRefuses(t *testing.T) {
 	e := coreEngine()
-	for _, rules := range [][]Rule{nil, {}} {
+	for _, rules := range [][]access.Rule{nil, {}} {
 		d := e.Decide(t.Context(), requestFor(t, "GET", "http://h/"))
-		if !errors.Is(d.Err, ErrNoRule) || d.Err.Kind.Status() != 404 || d.Answer.Handler != ErrorJSON {
+		if !errors.Is(d.Err, access.ErrNoRule) || d.Err.Kind.Status() != 404 || d.Answer.Handler != access.ErrorJSON {
 			t.Errorf("%+v", d)
 		}
 		loadRules(t, e, rules...)
 	}
-	if d := e.Decide(t.Context(), &Request{Method: "GET"}); !errors.Is(d.Err, ErrNoRule) {
+	if d := e.Decide(t.Context(), &access.Request{Method: "GET"}); !errors.Is(d.Err, access.ErrNoRule) {
 		t.Errorf("without a target: %v", d.Err)
 	}
 }
@@ -75,7 +76,7 @@ func TestStages(t *testing.T) {
 			t.Errorf("%s as %q: %d %q", c.path, c.token, status, subject)
 		}
 		if c.path == "open" && d.Allowed() {
-			want := Header{"X-User": {c.subject}, "X-Path": {"/open"}}
+			want := access.Header{"X-User": {c.subject}, "X-Path": {"/open"}}
 			if diff := cmp.Diff(want, d.Principal.Header); diff != "" {
 				t.Error(diff)
 			}
@@ -88,7 +89,7 @@ func TestStages(t *testing.T) {
 
 func TestPriorities(t *testing.T) {
 	e := coreEngine()
-	low, high, same := openRule("low", Match{URL: "http://h/<.*>"}), openRule("high", Match{URL: "http://h/a<.*>"}), openRule("same", Match{URL: "http://h/ab"})
+	low, high, same := openRule("low", access.Match{URL: "http://h/<.*>"}), openRule("high", access.Match{URL: "http://h/a<.*>"}), openRule("same", access.Match{URL: "http://h/ab"})
 	high.Priority, same.Priority = 10, -1
 	loadRules(t, e, low, high, same)
 	for path, want := range map[string]string{"x": "low", "a": "high", "ab": "high"} {
@@ -102,39 +103,39 @@ func TestPriorities(t *testing.T) {
 func TestABadSetIsRefusedWhole(t *testing.T) {
 	e := coreEngine(func(o *Options) {
 		off := false
-		o.Config.Authorizers = map[string]HandlerConfig{"deny": {Enabled: &off}}
+		o.Config.Authorizers = map[string]access.HandlerConfig{"deny": {Enabled: &off}}
 	})
-	loadRules(t, e, openRule("good", Match{URL: "http://h/<.*>"}))
-	bad := func(id string, change func(*Rule)) Rule {
-		r := openRule(id, Match{URL: "http://bad/" + id})
+	loadRules(t, e, openRule("good", access.Match{URL: "http://h/<.*>"}))
+	bad := func(id string, change func(*access.Rule)) access.Rule {
+		r := openRule(id, access.Match{URL: "http://bad/" + id})
 		r.Source = "file:///a.yaml"
 		change(&r)
 		return r
 	}
-	_, err := e.Load(t.Context(), []Rule{
-		openRule("fine", Match{URL: "http://h/x"}),
-		bad("", func(*Rule) {}),
-		bad("twice", func(*Rule) {}), bad("twice", func(r *Rule) { r.Source = "api"; r.Match.URL += "b" }),
-		bad("a", func(r *Rule) { r.Match.URL = "http://h/<(a>" }),
-		bad("b", func(r *Rule) { r.Match.URL = "http://h/<a" }),
-		bad("c", func(r *Rule) { r.Match = Match{Methods: []string{"GET"}} }),
-		bad("d", func(r *Rule) { r.Match.Path = "/a" }),
-		bad("e", func(r *Rule) { r.Match = Match{Hosts: []string{"a b", "*.*.c", ""}, Path: "/x{y}"} }),
-		bad("f", func(r *Rule) { r.Match.Methods = []string{"GE T"} }),
-		bad("g", func(r *Rule) { r.Authenticators = nil; r.Authorizer = HandlerRef{} }),
-		bad("h", func(r *Rule) { r.Authenticators[0].Handler = "nop"; r.Authorizer.Handler = "deny" }),
-		bad("i", func(r *Rule) {
-			r.Authenticators = []HandlerRef{{Handler: "anonymous", Config: []byte(`{"subjekt":"x"}`)}}
+	_, err := e.Load(t.Context(), []access.Rule{
+		openRule("fine", access.Match{URL: "http://h/x"}),
+		bad("", func(*access.Rule) {}),
+		bad("twice", func(*access.Rule) {}), bad("twice", func(r *access.Rule) { r.Source = "api"; r.Match.URL += "b" }),
+		bad("a", func(r *access.Rule) { r.Match.URL = "http://h/<(a>" }),
+		bad("b", func(r *access.Rule) { r.Match.URL = "http://h/<a" }),
+		bad("c", func(r *access.Rule) { r.Match = access.Match{Methods: []string{"GET"}} }),
+		bad("d", func(r *access.Rule) { r.Match.Path = "/a" }),
+		bad("e", func(r *access.Rule) { r.Match = access.Match{Hosts: []string{"a b", "*.*.c", ""}, Path: "/x{y}"} }),
+		bad("f", func(r *access.Rule) { r.Match.Methods = []string{"GE T"} }),
+		bad("g", func(r *access.Rule) { r.Authenticators = nil; r.Authorizer = access.HandlerRef{} }),
+		bad("h", func(r *access.Rule) { r.Authenticators[0].Handler = "nop"; r.Authorizer.Handler = "deny" }),
+		bad("i", func(r *access.Rule) {
+			r.Authenticators = []access.HandlerRef{{Handler: "anonymous", Config: []byte(`{"subjekt":"x"}`)}}
 		}),
-		bad("j", func(r *Rule) {
-			r.Mutators = []HandlerRef{{Handler: "header", Config: []byte(`{"headers":{"A":"{{ .X"}}`)}}
+		bad("j", func(r *access.Rule) {
+			r.Mutators = []access.HandlerRef{{Handler: "header", Config: []byte(`{"headers":{"A":"{{ .X"}}`)}}
 		}),
-		bad("k", func(r *Rule) { r.Mutators = []HandlerRef{{Handler: "header", Config: []byte(`[]`)}} }),
-		bad("l", func(r *Rule) { r.Errors = []ErrorHandler{{Handler: "jason"}} }),
-		bad("m", func(r *Rule) { r.Upstream.URL = "ftp://x" }),
-		bad("n", func(r *Rule) { r.Match.Headers = map[string]string{"X": "<(>"} }),
-		bad("o", func(r *Rule) { r.Match = Match{Path: "/{**}/b"} }),
-		bad("p", func(r *Rule) { r.Match = Match{Authority: "x"} }),
+		bad("k", func(r *access.Rule) { r.Mutators = []access.HandlerRef{{Handler: "header", Config: []byte(`[]`)}} }),
+		bad("l", func(r *access.Rule) { r.Errors = []access.ErrorHandler{{Handler: "jason"}} }),
+		bad("m", func(r *access.Rule) { r.Upstream.URL = "ftp://x" }),
+		bad("n", func(r *access.Rule) { r.Match.Headers = map[string]string{"X": "<(>"} }),
+		bad("o", func(r *access.Rule) { r.Match = access.Match{Path: "/{**}/b"} }),
+		bad("p", func(r *access.Rule) { r.Match = access.Match{Authority: "x"} }),
 	})
 	if err == nil {
 		t.Fatal("loaded")
@@ -172,10 +173,10 @@ func TestABadSetIsRefusedWhole(t *testing.T) {
 func TestReports(t *testing.T) {
 	e := coreEngine()
 	report := loadRules(t, e,
-		openRule("host", Match{URL: "http://h/a/<[0-9]+>/<.*>"}), openRule("scan", Match{URL: "http://<.*>/b/c", Methods: []string{"PUT"}}),
-		openRule("back", Match{URL: "https://h/a/<(?!b).*>"}), openRule("end", Match{Hosts: []string{"*.example.com"}, Path: "/{a}"}),
-		openRule("never", Match{URL: "/api"}), openRule("bare", Match{URL: "http://bare"}), openRule("query", Match{URL: "http://h/q?a=<.*>"}),
-		Rule{ID: "methods", Match: Match{URL: "http://h/m"}, Authenticators: []HandlerRef{{Handler: "noop"}}, Authorizer: HandlerRef{Handler: "allow"}},
+		openRule("host", access.Match{URL: "http://h/a/<[0-9]+>/<.*>"}), openRule("scan", access.Match{URL: "http://<.*>/b/c", Methods: []string{"PUT"}}),
+		openRule("back", access.Match{URL: "https://h/a/<(?!b).*>"}), openRule("end", access.Match{Hosts: []string{"*.example.com"}, Path: "/{a}"}),
+		openRule("never", access.Match{URL: "/api"}), openRule("bare", access.Match{URL: "http://bare"}), openRule("query", access.Match{URL: "http://h/q?a=<.*>"}),
+		access.Rule{ID: "methods", Match: access.Match{URL: "http://h/m"}, Authenticators: []access.HandlerRef{{Handler: "noop"}}, Authorizer: access.HandlerRef{Handler: "allow"}},
 	)
 	var lines []string
 	for _, r := range report.Rules {
@@ -203,10 +204,10 @@ func TestReports(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	e := coreEngine()
-	guarded := openRule("guarded", Match{URL: "http://h/a/<[0-9]+>", Headers: map[string]string{"X-V": "1"}})
-	guarded.Authenticators = []HandlerRef{{Handler: "bearer_token"}, {Handler: "noop"}}
+	guarded := openRule("guarded", access.Match{URL: "http://h/a/<[0-9]+>", Headers: map[string]string{"X-V": "1"}})
+	guarded.Authenticators = []access.HandlerRef{{Handler: "bearer_token"}, {Handler: "noop"}}
 	guarded.Authorizer.Handler = "deny"
-	loadRules(t, e, guarded, openRule("letters", Match{URL: "http://h/a/<[a-z]+>"}), openRule("secure", Match{URL: "https://h/b", Methods: []string{"POST"}}))
+	loadRules(t, e, guarded, openRule("letters", access.Match{URL: "http://h/a/<[a-z]+>"}), openRule("secure", access.Match{URL: "https://h/b", Methods: []string{"POST"}}))
 	steps := func(method, url string, header ...string) string {
 		var lines []string
 		d := e.Explain(t.Context(), requestFor(t, method, url, header...))
@@ -237,7 +238,7 @@ error json passed Requested url does not match any rules.`},
 // because refuses, or fails, with an error.
 type because struct{ err error }
 
-func (b because) Authorize(context.Context, *Request, *Principal) error { return b.err }
+func (b because) Authorize(context.Context, *access.Request, *access.Principal) error { return b.err }
 
 // Who tests a rule learns why a handler refused or failed, which the client does not.
 func TestExplainSaysWhy(t *testing.T) {
@@ -245,23 +246,23 @@ func TestExplainSaysWhy(t *testing.T) {
 		err           error
 		outcome, want string
 	}{
-		{ErrForbidden.Because(errors.New(`the scope "read" was not granted`)), Refused,
+		{access.ErrForbidden.Because(errors.New(`the scope "read" was not granted`)), access.Refused,
 			`Access credentials are not sufficient to access this resource: the scope "read" was not granted.`},
-		{ErrForbidden.Because(errors.Join(errors.New("two"), errors.New("lines"))), Refused, "Access credentials are not sufficient to access this resource: two: lines."},
-		{ErrForbidden, Refused, "Access credentials are not sufficient to access this resource."},
-		{ErrUnavailable.Because(errors.New("dial db.internal:5432: refused")), Failed, "Access cannot be decided at the moment: dial db.internal:5432: refused."},
-		{fmt.Errorf("ask: %w", ErrUnavailable.Because(errors.New("https://a.example.com/?token=hush said 500"))), Failed,
+		{access.ErrForbidden.Because(errors.Join(errors.New("two"), errors.New("lines"))), access.Refused, "Access credentials are not sufficient to access this resource: two: lines."},
+		{access.ErrForbidden, access.Refused, "Access credentials are not sufficient to access this resource."},
+		{access.ErrUnavailable.Because(errors.New("dial db.internal:5432: refused")), access.Failed, "Access cannot be decided at the moment: dial db.internal:5432: refused."},
+		{fmt.Errorf("ask: %w", access.ErrUnavailable.Because(errors.New("https://a.example.com/?token=hush said 500"))), access.Failed,
 			"Access cannot be decided at the moment: ask: unavailable: Access cannot be decided at the moment.: https://a.example.com/?token=[redacted] said 500."},
-		{ErrUnavailable.Because(errors.New(strings.Repeat("so long ", 1000))), Failed, "Access cannot be decided at the moment: " + strings.Repeat("so long ", 1000)[:500] + " …."},
+		{access.ErrUnavailable.Because(errors.New(strings.Repeat("so long ", 1000))), access.Failed, "Access cannot be decided at the moment: " + strings.Repeat("so long ", 1000)[:500] + " …."},
 	} {
 		k := coreKinds()
-		k.Authorizers["because"] = kindOf[Authorizer](because{c.err})
-		e := NewEngine(Options{Kinds: k, Config: DefaultConfig()})
-		rule := openRule("r", Match{URL: "http://h/"})
+		k.Authorizers["because"] = kindOf[access.Authorizer](because{c.err})
+		e := New(Options{Kinds: k, Config: DefaultConfig()})
+		rule := openRule("r", access.Match{URL: "http://h/"})
 		rule.Authorizer.Handler = "because"
 		loadRules(t, e, rule)
 		d := e.Explain(t.Context(), requestFor(t, "GET", "http://h/"))
-		if !slices.ContainsFunc(d.Steps, func(s Step) bool {
+		if !slices.ContainsFunc(d.Steps, func(s access.Step) bool {
 			return s.Stage == "authorizer" && s.Outcome == c.outcome && s.Reason == c.want
 		}) {
 			t.Errorf("%v: %+v", c.err, d.Steps)
@@ -275,21 +276,21 @@ func TestExplainSaysWhy(t *testing.T) {
 // tenantTeller refuses with the tenant that it runs for.
 type tenantTeller struct{ closed atomic.Int32 }
 
-func (*tenantTeller) Authorize(ctx context.Context, _ *Request, _ *Principal) error {
+func (*tenantTeller) Authorize(ctx context.Context, _ *access.Request, _ *access.Principal) error {
 	id, _ := tenant.From(ctx)
 	_, cancellable := ctx.Deadline()
-	return ErrForbidden.Withf("%s %v %t", id, ctx.Value(tenantTeller{}), cancellable)
+	return access.ErrForbidden.Withf("%s %v %t", id, ctx.Value(tenantTeller{}), cancellable)
 }
 
 func (t *tenantTeller) Close() { t.closed.Add(1) }
 
 func TestHandlersRunForTheRulesTenant(t *testing.T) {
 	k := coreKinds()
-	k.Authorizers["teller"] = kindOf[Authorizer](&tenantTeller{})
-	e := NewEngine(Options{Kinds: k, Config: DefaultConfig()})
-	var rules []Rule
+	k.Authorizers["teller"] = kindOf[access.Authorizer](&tenantTeller{})
+	e := New(Options{Kinds: k, Config: DefaultConfig()})
+	var rules []access.Rule
 	for _, id := range []tenant.ID{"", "acme"} {
-		r := openRule("r", Match{URL: fmt.Sprintf("http://%sh/", id)})
+		r := openRule("r", access.Match{URL: fmt.Sprintf("http://%sh/", id)})
 		r.Tenant, r.Authorizer.Handler = id, "teller"
 		rules = append(rules, r)
 	}
@@ -307,16 +308,16 @@ func TestHandlersRunForTheRulesTenant(t *testing.T) {
 func TestHandlersAreShared(t *testing.T) {
 	var made []*tenantTeller
 	k := coreKinds()
-	k.Authorizers["teller"] = func(s Settings) (Authorizer, error) {
+	k.Authorizers["teller"] = func(s access.Settings) (access.Authorizer, error) {
 		made = append(made, &tenantTeller{})
 		return made[len(made)-1], s.Decode(&struct {
 			A, B int
 		}{})
 	}
-	e := NewEngine(Options{Kinds: k, Config: DefaultConfig()})
-	rule := func(id, config string) Rule {
-		r := openRule(id, Match{URL: "http://h/" + id})
-		r.Authorizer = HandlerRef{Handler: "teller", Config: []byte(config)}
+	e := New(Options{Kinds: k, Config: DefaultConfig()})
+	rule := func(id, config string) access.Rule {
+		r := openRule(id, access.Match{URL: "http://h/" + id})
+		r.Authorizer = access.HandlerRef{Handler: "teller", Config: []byte(config)}
 		return r
 	}
 	loadRules(t, e, rule("a", `{"A":1,"B":2}`), rule("b", `{"B": 2, "A": 1}`), rule("c", `{"A":2}`))
@@ -327,10 +328,10 @@ func TestHandlersAreShared(t *testing.T) {
 	if len(made) != 2 || made[0].closed.Load() != 0 || made[1].closed.Load() != 1 {
 		t.Errorf("%d made, closed %d and %d times", len(made), made[0].closed.Load(), made[1].closed.Load())
 	}
-	if _, err := e.Check(t.Context(), []Rule{rule("a", `{"A":1,"B":2}`), rule("d", `{"A":3}`)}); err != nil {
+	if _, err := e.Check(t.Context(), []access.Rule{rule("a", `{"A":1,"B":2}`), rule("d", `{"A":3}`)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Load(t.Context(), []Rule{rule("a", `{"A":4}`), {}}); err == nil {
+	if _, err := e.Load(t.Context(), []access.Rule{rule("a", `{"A":4}`), {}}); err == nil {
 		t.Fatal("loaded")
 	}
 	if len(made) != 4 || made[0].closed.Load() != 0 || made[2].closed.Load() != 1 || made[3].closed.Load() != 1 {
@@ -341,13 +342,15 @@ func TestHandlersAreShared(t *testing.T) {
 // silent is an authenticator with a mistake.
 type silent struct{}
 
-func (silent) Authenticate(context.Context, *Request) (*Principal, error) { return nil, nil }
+func (silent) Authenticate(context.Context, *access.Request) (*access.Principal, error) {
+	return nil, nil
+}
 
 func TestAMistakeOfAHandlerFailsClosed(t *testing.T) {
 	k := coreKinds()
-	k.Authenticators["silent"] = kindOf[Authenticator](silent{})
-	e := NewEngine(Options{Kinds: k, Config: DefaultConfig()})
-	r := openRule("r", Match{URL: "http://h/"})
+	k.Authenticators["silent"] = kindOf[access.Authenticator](silent{})
+	e := New(Options{Kinds: k, Config: DefaultConfig()})
+	r := openRule("r", access.Match{URL: "http://h/"})
 	r.Authenticators[0].Handler = "silent"
 	loadRules(t, e, r)
 	if d := e.Decide(t.Context(), requestFor(t, "GET", "http://h/")); d.Err == nil || d.Err.Kind != fault.Internal {
@@ -358,9 +361,9 @@ func TestAMistakeOfAHandlerFailsClosed(t *testing.T) {
 // An expression that takes too long turns the request away: it might have been the rule of higher priority.
 func TestAnExpressionWithoutEndFailsClosed(t *testing.T) {
 	e := coreEngine(useBoth)
-	slow := openRule("slow", Match{URL: "http://h/<(?!z)(a+)+(?!)>"})
+	slow := openRule("slow", access.Match{URL: "http://h/<(?!z)(a+)+(?!)>"})
 	slow.Priority = 1
-	loadRules(t, e, slow, openRule("all", Match{URL: "http://h/<.*>"}))
+	loadRules(t, e, slow, openRule("all", access.Match{URL: "http://h/<.*>"}))
 	d := e.Decide(t.Context(), requestFor(t, "GET", "http://h/"+strings.Repeat("a", 60)))
 	if d.Allowed() || d.Err.Kind != fault.Unavailable {
 		t.Errorf("%s %v", ruleOf(d), d.Err)
@@ -374,11 +377,11 @@ func TestAnExpressionWithoutEndFailsClosed(t *testing.T) {
 // Under a load of decisions the rules are swapped: every decision sees one whole set, the one before or the one after.
 func TestSwapUnderLoad(t *testing.T) {
 	e := coreEngine()
-	set := func(n int) []Rule {
-		var rules []Rule
+	set := func(n int) []access.Rule {
+		var rules []access.Rule
 		for i := range 20 {
-			r := openRule(fmt.Sprintf("s%d-%d", n, i), Match{URL: fmt.Sprintf("http://h/%d/<[a-z]+>", i)})
-			r.Mutators = []HandlerRef{{Handler: "header", Config: fmt.Appendf(nil, `{"headers":{"X-Set":"%d"}}`, n)}}
+			r := openRule(fmt.Sprintf("s%d-%d", n, i), access.Match{URL: fmt.Sprintf("http://h/%d/<[a-z]+>", i)})
+			r.Mutators = []access.HandlerRef{{Handler: "header", Config: fmt.Appendf(nil, `{"headers":{"X-Set":"%d"}}`, n)}}
 			rules = append(rules, r)
 		}
 		return rules
@@ -410,4 +413,17 @@ func TestSwapUnderLoad(t *testing.T) {
 	}
 	stop.Store(true)
 	group.Wait()
+}
+
+// The example of Oathkeeper's documentation.
+func TestRulesAsTheyAreWritten(t *testing.T) {
+	e := coreEngine()
+	loadText(t, e, `{
+		"id": "some-id", "version": "v0.36.0-beta.4", "upstream": {"url": "http://my-backend-service", "preserve_host": true, "strip_path": "/api/v1"},
+		"match": {"url": "http://my-app/some-route/<.*>", "methods": ["GET", "POST"]}, "authenticators": [{ "handler": "noop" }],
+		"authorizer": { "handler": "allow" }, "mutators": [{ "handler": "noop" }], "errors": [{ "handler": "json" }]
+	}`)
+	if got := ruleOf(e.Decide(t.Context(), requestFor(t, "POST", "http://my-app/some-route/x"))); got != "some-id" {
+		t.Error(got)
+	}
 }

@@ -1,4 +1,4 @@
-package access
+package engine
 
 import (
 	"context"
@@ -6,12 +6,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 )
 
 // Options are what an engine is made of.
 type Options struct {
 	// Kinds are the handlers that rules can name.
-	Kinds Kinds
+	Kinds access.Kinds
 	// Config says how patterns are read, which handlers may be used and how they are set.
 	Config Config
 	// API bounds what rules of the admin API can do.
@@ -41,18 +43,18 @@ type ruleSet struct {
 	handlers handlers
 	now      func() time.Time
 	// errors are the error handlers where no rule matched.
-	errors *ErrorHandlers
+	errors *access.ErrorHandlers
 }
 
-// NewEngine makes an engine without rules: it turns everything away with ErrNoRule.
-func NewEngine(o Options) *Engine {
+// New makes an engine without rules: it turns everything away with ErrNoRule.
+func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{options: o, removed: o.Config.removed()}
-	errors, err := NewErrorHandlers(o.Config.Errors, nil)
+	errors, err := access.NewErrorHandlers(o.Config.Errors, nil)
 	if err != nil { // Config.Validate says so before anything starts
-		errors = builtInErrors()
+		errors = nil // which answer with JSON
 	}
 	e.loaded.Store(&ruleSet{index: newIndex(), errors: errors})
 	return e
@@ -61,7 +63,7 @@ func NewEngine(o Options) *Engine {
 // Load compiles the rules of all tenants and, where nothing is wrong with any of them, replaces those that are there. The
 // error is a Faults with all that is wrong; the rules that were there stay. The lists are put together in their order, and nobody may
 // change them any more: the engine has no rules of its own.
-func (e *Engine) Load(ctx context.Context, lists ...[]Rule) (*Report, error) {
+func (e *Engine) Load(ctx context.Context, lists ...[]access.Rule) (*Report, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	before := e.loaded.Load()
@@ -86,7 +88,7 @@ func NewsOf(before, after int) slog.Level {
 
 // Check says what Load would say, and changes nothing. It ends with the context's error soon after the context does: among many
 // rules, to look for some that match one request can take seconds.
-func (e *Engine) Check(ctx context.Context, lists ...[]Rule) (*Report, error) {
+func (e *Engine) Check(ctx context.Context, lists ...[]access.Rule) (*Report, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	now := e.loaded.Load()
@@ -105,9 +107,9 @@ func (e *Engine) Patience() time.Duration { return e.options.Config.patience() }
 func (e *Engine) Reach() Reach { return e.options.reach() }
 
 // Rules are the rules in force, in the order in which they were loaded. Nobody may change them.
-func (e *Engine) Rules() []*Rule {
+func (e *Engine) Rules() []*access.Rule {
 	set := e.loaded.Load()
-	list := make([]*Rule, len(set.rules))
+	list := make([]*access.Rule, len(set.rules))
 	for i := range set.rules {
 		list[i] = set.rules[i].rule
 	}
@@ -116,20 +118,24 @@ func (e *Engine) Rules() []*Rule {
 
 // Decide finds the rule for the request and asks its handlers. It never returns nil, and any error on the way turns the
 // request away.
-func (e *Engine) Decide(ctx context.Context, r *Request) *Decision {
+func (e *Engine) Decide(ctx context.Context, r *access.Request) *access.Decision {
 	return e.loaded.Load().decide(ctx, r, nil)
 }
 
+// Strip takes the fields off the request that only this server may set, for its Decision's Taken: their names. Doors call it before
+// they ask.
+func (e *Engine) Strip(r *access.Request) (taken []string) { return r.Header.Take(e.removed) }
+
 // Refuse turns a request away that no rule is asked about: it leaves as the fallback of the configuration has it.
-func (e *Engine) Refuse(r *Request, err error) *Decision {
-	d := &Decision{errors: e.loaded.Load().errors}
+func (e *Engine) Refuse(r *access.Request, err error) *access.Decision {
+	d := &access.Decision{Errors: e.loaded.Load().errors}
 	d.TurnAway(r, err)
 	return d
 }
 
 // Explain is Decide that also says in Steps what was decided on the way: which rules were looked at, and why not those that
 // did not match.
-func (e *Engine) Explain(ctx context.Context, r *Request) *Decision {
+func (e *Engine) Explain(ctx context.Context, r *access.Request) *access.Decision {
 	set := e.loaded.Load()
 	x := &explanation{now: e.options.Now}
 	ctx, cancel := context.WithTimeout(ctx, e.options.Config.patience())
@@ -139,7 +145,7 @@ func (e *Engine) Explain(ctx context.Context, r *Request) *Decision {
 		x.whyNone(set, r)
 	}
 	if d.Answer != nil {
-		x.steps = append(x.steps, Step{Stage: "error", Handler: d.Answer.Handler, Outcome: Passed, Reason: d.Err.Message})
+		x.steps = append(x.steps, access.Step{Stage: "error", Handler: d.Answer.Handler, Outcome: access.Passed, Reason: d.Err.Message})
 	}
 	d.Steps = x.steps
 	return d

@@ -1,25 +1,26 @@
-package access
+package engine
 
 import (
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 // benchmarkRules are n rules as people write them: hosts of their own, versions and resources by name, identifiers and rests
 // by expression.
-func benchmarkRules(n int) []Rule {
+func benchmarkRules(n int) []access.Rule {
 	shapes := []string{
 		"https://api%d.example.com/v1/users/<[0-9]+>", "https://api%d.example.com/v1/orders/<[^/]+>/items",
 		"<https?>://api%d.example.com/static/<.*>", "https://api%d.example.com/login", "https://www.example.com/app%d/<.*>",
 	}
-	rules := make([]Rule, n)
+	rules := make([]access.Rule, n)
 	for i := range rules {
-		rules[i] = openRule(fmt.Sprint("rule-", i), Match{URL: fmt.Sprintf(shapes[i%len(shapes)], i/len(shapes)), Methods: []string{"GET", "POST"}})
-		rules[i].Authenticators = []HandlerRef{{Handler: "anonymous"}}
+		rules[i] = openRule(fmt.Sprint("rule-", i), access.Match{URL: fmt.Sprintf(shapes[i%len(shapes)], i/len(shapes)), Methods: []string{"GET", "POST"}})
+		rules[i].Authenticators = []access.HandlerRef{{Handler: "anonymous"}}
 	}
 	return rules
 }
@@ -28,7 +29,7 @@ func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{1, 1_000, 10_000} {
 		e := coreEngine()
 		loadRules(b, e, benchmarkRules(n)...)
-		requests := map[string]*Request{"expression": requestFor(b, "GET", fmt.Sprintf("https://api%d.example.com/v1/users/4711", (n-1)/10))}
+		requests := map[string]*access.Request{"expression": requestFor(b, "GET", fmt.Sprintf("https://api%d.example.com/v1/users/4711", (n-1)/10))}
 		if n > 1 {
 			requests["rest"] = requestFor(b, "GET", fmt.Sprintf("https://www.example.com/app%d/a/b/c", n/10))
 			requests["literal"] = requestFor(b, "GET", fmt.Sprintf("https://api%d.example.com/login", n/10))

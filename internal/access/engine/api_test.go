@@ -1,4 +1,4 @@
-package access
+package engine
 
 import (
 	"encoding/json"
@@ -8,45 +8,46 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // given makes a rule one that came by the admin API.
-func given(id string, m Match) Rule {
+func given(id string, m access.Match) access.Rule {
 	r := openRule(id, m)
-	r.Source = APISource + "default"
+	r.Source = access.APISource + "default"
 	return r
 }
 
 // What rules of files may, those of the API may not without the operator's word.
 func TestRulesOfTheAPIAreBounded(t *testing.T) {
-	lookAround := Match{URL: "https://h/<(?!admin).*>"}
+	lookAround := access.Match{URL: "https://h/<(?!admin).*>"}
 	allowed := func(o *Options) { o.API.Backtracking = true }
-	upstream := func(url string) func(*Rule) { return func(r *Rule) { r.Upstream.URL = url } }
-	settings := func(text string) func(*Rule) {
-		return func(r *Rule) { r.Authenticators[0].Config = json.RawMessage(text) }
+	upstream := func(url string) func(*access.Rule) { return func(r *access.Rule) { r.Upstream.URL = url } }
+	settings := func(text string) func(*access.Rule) {
+		return func(r *access.Rule) { r.Authenticators[0].Config = json.RawMessage(text) }
 	}
 	few := func(o *Options) { o.API.UpstreamHosts = []string{"*.acme.svc", "**.example.com", "backend"} }
 	public := func(o *Options) {
 		o.API.Upstreams = fetch.BoundsConfig{DisallowPrivateIPRanges: true, Networks: []string{"10.1.0.0/16"}}
 	}
 	for name, c := range map[string]struct {
-		match  Match
-		change func(*Rule)
+		match  access.Match
+		change func(*access.Rule)
 		config func(*Options)
 		file   bool   // also refused for rules of files
 		want   string // of the fault; "" where there is none
 	}{
 		"look-around":                 {match: lookAround, want: "match.url: has an expression that is matched by backtracking"},
-		"a reference":                 {match: Match{URL: `https://h/<(a)\1>`}, want: "match.url: has an expression that is matched by backtracking"},
-		"a subtraction":               {match: Match{URL: `https://h/<[a-z-[b]]>`}, want: "match.url: has an expression that is matched by backtracking"},
+		"a reference":                 {match: access.Match{URL: `https://h/<(a)\1>`}, want: "match.url: has an expression that is matched by backtracking"},
+		"a subtraction":               {match: access.Match{URL: `https://h/<[a-z-[b]]>`}, want: "match.url: has an expression that is matched by backtracking"},
 		"look-around, permitted":      {match: lookAround, config: allowed},
-		"look-around in a header":     {match: Match{Path: "/", Headers: map[string]string{"x-a": "<(?!b).*>"}}, want: "match.headers.X-A: has an expression that is matched by backtracking"},
-		"look-around in a query":      {match: Match{Path: "/", Query: map[string]string{"q": "<(?!b).*>"}}, want: "match.query.q: has an expression that is matched by backtracking"},
-		"an expression that is large": {match: Match{URL: "https://h/<((ab|cd|ef){30}){30}>"}, want: "match.url: has expressions of "},
-		"usual expressions":           {match: Match{URL: "https://<[a-z0-9-]{1,63}>.h/<[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}>/<.*>"}},
+		"look-around in a header":     {match: access.Match{Path: "/", Headers: map[string]string{"x-a": "<(?!b).*>"}}, want: "match.headers.X-A: has an expression that is matched by backtracking"},
+		"look-around in a query":      {match: access.Match{Path: "/", Query: map[string]string{"q": "<(?!b).*>"}}, want: "match.query.q: has an expression that is matched by backtracking"},
+		"an expression that is large": {match: access.Match{URL: "https://h/<((ab|cd|ef){30}){30}>"}, want: "match.url: has expressions of "},
+		"usual expressions":           {match: access.Match{URL: "https://<[a-z0-9-]{1,63}>.h/<[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}>/<.*>"}},
 
 		"metadata as upstream":    {change: upstream("http://169.254.169.254/latest"), file: true, want: "upstream.url: names the address 169.254.169.254"},
 		"mapped metadata":         {change: upstream("http://[::ffff:169.254.169.254]/"), file: true, want: "upstream.url: names the address"},
@@ -62,7 +63,9 @@ func TestRulesOfTheAPIAreBounded(t *testing.T) {
 
 		"a file in a list":   {change: settings(`{"jwks_urls":["https://a/b","file:///etc/passwd"]}`), want: "authenticators[0].config.jwks_urls[1]: names a file"},
 		"a file, spelled so": {change: settings(`{"a":{"b":" FILE:/etc/passwd"}}`), want: "authenticators[0].config.a.b: names a file"},
-		"a file for errors":  {change: func(r *Rule) { r.Errors = []ErrorHandler{{"redirect", json.RawMessage(`{"to":"file:///a"}`)}} }, file: true, want: "config.to: "},
+		"a file for errors": {change: func(r *access.Rule) {
+			r.Errors = []access.ErrorHandler{{Handler: "redirect", Config: json.RawMessage(`{"to":"file:///a"}`)}}
+		}, file: true, want: "config.to: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := coreEngine(func(o *Options) {
@@ -72,7 +75,7 @@ func TestRulesOfTheAPIAreBounded(t *testing.T) {
 				if faults := o.API.Validate(); len(faults) > 0 {
 					t.Fatal(faults)
 				}
-				o.Kinds.Authenticators["noop"] = func(Settings) (Authenticator, error) { return fixedAuthenticator{}, nil }
+				o.Kinds.Authenticators["noop"] = func(access.Settings) (access.Authenticator, error) { return fixedAuthenticator{}, nil }
 				reach := o.API.NewReach(false, nil)
 				o.Reach = &reach
 			})
@@ -87,7 +90,7 @@ func TestRulesOfTheAPIAreBounded(t *testing.T) {
 				if c.change != nil {
 					c.change(&r)
 				}
-				_, err := e.Check(t.Context(), []Rule{r})
+				_, err := e.Check(t.Context(), []access.Rule{r})
 				refused := c.want != "" && (api || c.file)
 				if refused != (err != nil) || refused && !strings.Contains(err.Error(), c.want) {
 					t.Errorf("by the API: %t: %v", api, err)
@@ -105,14 +108,14 @@ func TestRulesOfTheAPIAreBounded(t *testing.T) {
 // The settings of the operator may name files, also where rules of the API use them.
 func TestConfiguredFilesServeRulesOfTheAPI(t *testing.T) {
 	kinds := coreKinds()
-	kinds.Authenticators["noop"] = func(Settings) (Authenticator, error) { return fixedAuthenticator{}, nil }
-	raw, err := NewRawSettings(`{"jwks_urls": ["file:///etc/keys.json"]}`)
+	kinds.Authenticators["noop"] = func(access.Settings) (access.Authenticator, error) { return fixedAuthenticator{}, nil }
+	raw, err := access.NewRawSettings(`{"jwks_urls": ["file:///etc/keys.json"]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := DefaultConfig()
-	c.Authenticators = map[string]HandlerConfig{"noop": {Config: raw}}
-	if _, err := NewEngine(Options{Kinds: kinds, Config: c}).Check(t.Context(), []Rule{given("it", Match{Path: "/"})}); err != nil {
+	c.Authenticators = map[string]access.HandlerConfig{"noop": {Config: raw}}
+	if _, err := New(Options{Kinds: kinds, Config: c}).Check(t.Context(), []access.Rule{given("it", access.Match{Path: "/"})}); err != nil {
 		t.Error(err)
 	}
 }
@@ -126,15 +129,15 @@ const slowly = "<(?!z)(a+)+(?!)>"
 // priority are found.
 func TestSlowExpressionsAreTheirRulesOwn(t *testing.T) {
 	e := coreEngine(func(o *Options) { o.API.Backtracking = true })
-	of := func(id tenant.ID, priority int, r Rule) Rule {
+	of := func(id tenant.ID, priority int, r access.Rule) access.Rule {
 		r.Tenant, r.Priority = id, priority
 		return r
 	}
 	loadRules(t, e,
-		of("evil", 5, given("slow", Match{URL: "http://<[^/]*>evil.example.com/" + slowly})), of("evil", 0, given("rest", Match{URL: "http://evil.example.com/<.*>"})),
-		of("evil", 9, given("first", Match{URL: "http://evil.example.com/" + tooLong, Methods: []string{"POST"}})),
-		of("evil", 5, given("slow-post", Match{URL: "http://evil.example.com/" + slowly, Methods: []string{"POST"}})),
-		of("victim", 0, given("own", Match{URL: "http://victim.example.com/<.*>"})),
+		of("evil", 5, given("slow", access.Match{URL: "http://<[^/]*>evil.example.com/" + slowly})), of("evil", 0, given("rest", access.Match{URL: "http://evil.example.com/<.*>"})),
+		of("evil", 9, given("first", access.Match{URL: "http://evil.example.com/" + tooLong, Methods: []string{"POST"}})),
+		of("evil", 5, given("slow-post", access.Match{URL: "http://evil.example.com/" + slowly, Methods: []string{"POST"}})),
+		of("victim", 0, given("own", access.Match{URL: "http://victim.example.com/<.*>"})),
 	)
 	for _, c := range [][3]string{
 		{"GET", "http://evil.example.com/" + tooLong, "unavailable"}, {"GET", "http://evil.example.com/b", "rest"},
@@ -154,9 +157,9 @@ func TestSlowExpressionsAreTheirRulesOwn(t *testing.T) {
 // A value for which a condition's expression does not end is no way to another rule.
 func TestSlowConditionsFailClosed(t *testing.T) {
 	e := coreEngine()
-	guard := openRule("guard", Match{URL: "http://h/<.*>", Headers: map[string]string{"X-A": slowly}})
+	guard := openRule("guard", access.Match{URL: "http://h/<.*>", Headers: map[string]string{"X-A": slowly}})
 	guard.Priority = 1
-	loadRules(t, e, guard, openRule("rest", Match{URL: "http://h/<.*>"}))
+	loadRules(t, e, guard, openRule("rest", access.Match{URL: "http://h/<.*>"}))
 	if d := e.Decide(t.Context(), requestFor(t, "GET", "http://h/", "X-A", tooLong)); d.Err == nil || d.Err.Kind != fault.Unavailable {
 		t.Errorf("%s %v", ruleOf(d), d.Err)
 	}
@@ -169,13 +172,13 @@ func TestSlowConditionsFailClosed(t *testing.T) {
 func TestExpressionsShareOneBound(t *testing.T) {
 	clock := time.Unix(0, 0)
 	var steps time.Duration
-	e := NewEngine(Options{Kinds: coreKinds(), Config: DefaultConfig(), Now: func() time.Time { clock = clock.Add(steps); return clock }})
-	var rules []Rule
+	e := New(Options{Kinds: coreKinds(), Config: DefaultConfig(), Now: func() time.Time { clock = clock.Add(steps); return clock }})
+	var rules []access.Rule
 	for _, id := range []string{"a", "b", "c"} {
-		rules = append(rules, openRule(id, Match{URL: "http://h/<(?!z)" + id + ".*>"}))
+		rules = append(rules, openRule(id, access.Match{URL: "http://h/<(?!z)" + id + ".*>"}))
 	}
-	heavy := openRule("heavy", Match{URL: "http://h/x/<(a{30}){30}|b>"})
-	text := openRule("text", Match{URL: "http://h/text"})
+	heavy := openRule("heavy", access.Match{URL: "http://h/x/<(a{30}){30}|b>"})
+	text := openRule("text", access.Match{URL: "http://h/text"})
 	loadRules(t, e, append(rules, heavy, text)...)
 	if d := e.Decide(t.Context(), requestFor(t, "GET", "http://h/c1")); ruleOf(d) != "c" {
 		t.Fatalf("%s %v", ruleOf(d), d.Err)
@@ -193,10 +196,10 @@ func TestExpressionsShareOneBound(t *testing.T) {
 	if none := (effort{}); !none.look() || !none.spend(1<<24, 16<<10) {
 		t.Error("a bound without a clock")
 	}
-	both := openRule("both", Match{URL: "http://h/<(?!z)c.*>"})
+	both := openRule("both", access.Match{URL: "http://h/<(?!z)c.*>"})
 	both.Priority = 1
 	loadRules(t, e, append(rules, both)...)
-	if d := e.Decide(t.Context(), requestFor(t, "GET", "http://h/c1")); d.Err == nil || !errors.Is(d.Err, ErrUnavailable) {
+	if d := e.Decide(t.Context(), requestFor(t, "GET", "http://h/c1")); d.Err == nil || !errors.Is(d.Err, access.ErrUnavailable) {
 		t.Errorf("%s %v", ruleOf(d), d.Err)
 	}
 }
@@ -204,7 +207,7 @@ func TestExpressionsShareOneBound(t *testing.T) {
 func TestReach(t *testing.T) {
 	refuse := func(to netip.AddrPort) bool { return to.Port() == 4445 }
 	reach := APIConfig{Upstreams: fetch.BoundsConfig{Networks: []string{"127.0.0.0/8"}}}.NewReach(false, refuse)
-	file, api := Rule{Source: "file:///a"}, given("a", Match{})
+	file, api := access.Rule{Source: "file:///a"}, given("a", access.Match{})
 	for address, want := range map[string][2]bool{
 		"127.0.0.1:80": {true, true}, "[::1]:80": {true, false}, "127.0.0.1:4445": {true, false}, "169.254.169.254:80": {}, "10.0.0.1:80": {true, true},
 	} {

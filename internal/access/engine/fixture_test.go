@@ -1,13 +1,13 @@
-package access
+package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 )
 
@@ -15,45 +15,47 @@ import (
 
 type fixedAuthenticator struct{ subject string }
 
-func (f fixedAuthenticator) Authenticate(context.Context, *Request) (*Principal, error) {
-	return &Principal{Subject: f.subject}, nil
+func (f fixedAuthenticator) Authenticate(context.Context, *access.Request) (*access.Principal, error) {
+	return &access.Principal{Subject: f.subject}, nil
 }
 
 type refusingAuthenticator struct{}
 
-func (refusingAuthenticator) Authenticate(context.Context, *Request) (*Principal, error) {
-	return nil, ErrUnauthorized.With("Nobody may.")
+func (refusingAuthenticator) Authenticate(context.Context, *access.Request) (*access.Principal, error) {
+	return nil, access.ErrUnauthorized.With("Nobody may.")
 }
 
 type bearerAuthenticator struct{}
 
-func (bearerAuthenticator) Authenticate(_ context.Context, r *Request) (*Principal, error) {
+func (bearerAuthenticator) Authenticate(_ context.Context, r *access.Request) (*access.Principal, error) {
 	token := r.Header.Get("Authorization")
 	switch {
 	case token == "":
-		return nil, ErrNotResponsible
+		return nil, access.ErrNotResponsible
 	case token == "bad":
-		return nil, ErrUnauthorized
+		return nil, access.ErrUnauthorized
 	}
-	return &Principal{Subject: strings.Fields(token)[0], Extra: map[string]any{"scope": strings.Fields(token)[1:]}}, nil
+	return &access.Principal{Subject: strings.Fields(token)[0], Extra: map[string]any{"scope": strings.Fields(token)[1:]}}, nil
 }
 
 type coreVerdict struct{ err error }
 
-func (v coreVerdict) Authorize(context.Context, *Request, *Principal) error { return v.err }
-
-type headerMutator struct {
-	templates map[string]*Template
+func (v coreVerdict) Authorize(context.Context, *access.Request, *access.Principal) error {
+	return v.err
 }
 
-func (m headerMutator) Mutate(_ context.Context, _ *Request, p *Principal) error {
+type headerMutator struct {
+	templates map[string]*access.Template
+}
+
+func (m headerMutator) Mutate(_ context.Context, _ *access.Request, p *access.Principal) error {
 	for name, t := range m.templates {
 		text, err := t.Execute(p)
 		if err != nil {
 			return err
 		}
 		if p.Header == nil {
-			p.Header = Header{}
+			p.Header = access.Header{}
 		}
 		p.Header[name] = []string{text}
 	}
@@ -70,19 +72,19 @@ func (m headerMutator) SetsHeaders() []string {
 
 type noMutator struct{}
 
-func (noMutator) Mutate(context.Context, *Request, *Principal) error { return nil }
+func (noMutator) Mutate(context.Context, *access.Request, *access.Principal) error { return nil }
 
 // kindOf makes a kind that has no settings.
-func kindOf[T any](h T) Kind[T] {
-	return func(s Settings) (T, error) { return h, s.Decode(&struct{}{}) }
+func kindOf[T any](h T) access.Kind[T] {
+	return func(s access.Settings) (T, error) { return h, s.Decode(&struct{}{}) }
 }
 
-func coreKinds() Kinds {
-	return Kinds{
-		Authenticators: map[string]Kind[Authenticator]{
-			"noop": kindOf[Authenticator](fixedAuthenticator{}), "unauthorized": kindOf[Authenticator](refusingAuthenticator{}),
-			"bearer_token": kindOf[Authenticator](bearerAuthenticator{}),
-			"anonymous": func(s Settings) (Authenticator, error) {
+func coreKinds() access.Kinds {
+	return access.Kinds{
+		Authenticators: map[string]access.Kind[access.Authenticator]{
+			"noop": kindOf[access.Authenticator](fixedAuthenticator{}), "unauthorized": kindOf[access.Authenticator](refusingAuthenticator{}),
+			"bearer_token": kindOf[access.Authenticator](bearerAuthenticator{}),
+			"anonymous": func(s access.Settings) (access.Authenticator, error) {
 				set := struct {
 					Subject string `json:"subject"`
 				}{"anonymous"}
@@ -90,22 +92,22 @@ func coreKinds() Kinds {
 				return &fixedAuthenticator{set.Subject}, err
 			},
 		},
-		Authorizers: map[string]Kind[Authorizer]{
-			"allow": kindOf[Authorizer](coreVerdict{}), "deny": kindOf[Authorizer](coreVerdict{ErrForbidden}),
-			"broken": kindOf[Authorizer](coreVerdict{fmt.Errorf("the cable is cut")}),
+		Authorizers: map[string]access.Kind[access.Authorizer]{
+			"allow": kindOf[access.Authorizer](coreVerdict{}), "deny": kindOf[access.Authorizer](coreVerdict{access.ErrForbidden}),
+			"broken": kindOf[access.Authorizer](coreVerdict{fmt.Errorf("the cable is cut")}),
 		},
-		Mutators: map[string]Kind[Mutator]{
-			"noop": kindOf[Mutator](noMutator{}),
-			"header": func(s Settings) (Mutator, error) {
+		Mutators: map[string]access.Kind[access.Mutator]{
+			"noop": kindOf[access.Mutator](noMutator{}),
+			"header": func(s access.Settings) (access.Mutator, error) {
 				var set struct {
 					Headers map[string]string `json:"headers"`
 				}
 				if err := s.Decode(&set); err != nil {
 					return nil, err
 				}
-				m := headerMutator{templates: make(map[string]*Template)}
+				m := headerMutator{templates: make(map[string]*access.Template)}
 				for name, text := range set.Headers {
-					t, err := NewTemplate(text)
+					t, err := access.NewTemplate(text)
 					if err != nil {
 						return nil, fmt.Errorf("headers.%s: %w", name, err)
 					}
@@ -122,23 +124,23 @@ func coreEngine(change ...func(*Options)) *Engine {
 	for _, f := range change {
 		f(&o)
 	}
-	return NewEngine(o)
+	return New(o)
 }
 
 func useBoth(o *Options) { o.Config.Conflicts = "error" }
 
 // openRule is a rule that lets all pass.
-func openRule(id string, m Match) Rule {
+func openRule(id string, m access.Match) access.Rule {
 	if len(m.Methods) == 0 && m.FullMethod == "" {
 		m.Methods = []string{"GET"}
 	}
-	return Rule{
-		ID: id, Match: m, Authenticators: []HandlerRef{{Handler: "noop"}}, Authorizer: HandlerRef{Handler: "allow"},
-		Mutators: []HandlerRef{{Handler: "noop"}},
+	return access.Rule{
+		ID: id, Match: m, Authenticators: []access.HandlerRef{{Handler: "noop"}}, Authorizer: access.HandlerRef{Handler: "allow"},
+		Mutators: []access.HandlerRef{{Handler: "noop"}},
 	}
 }
 
-func loadRules(t testing.TB, e *Engine, rules ...Rule) *Report {
+func loadRules(t testing.TB, e *Engine, rules ...access.Rule) *Report {
 	t.Helper()
 	report, err := e.Load(t.Context(), rules)
 	if err != nil {
@@ -150,7 +152,7 @@ func loadRules(t testing.TB, e *Engine, rules ...Rule) *Report {
 // loadText loads rules as they stand in a file.
 func loadText(t testing.TB, e *Engine, text string) *Report {
 	t.Helper()
-	rules, err := ParseRules([]byte(text), "file:///rules.yaml")
+	rules, err := access.ParseRules([]byte(text), "file:///rules.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +160,7 @@ func loadText(t testing.TB, e *Engine, text string) *Report {
 }
 
 // requestFor is a request for a URL.
-func requestFor(t testing.TB, method, url string, header ...string) *Request {
+func requestFor(t testing.TB, method, url string, header ...string) *access.Request {
 	t.Helper()
 	scheme, rest, _ := strings.Cut(url, "://")
 	host, path := rest, ""
@@ -170,7 +172,7 @@ func requestFor(t testing.TB, method, url string, header ...string) *Request {
 	if err != nil {
 		t.Fatalf("%s: %v", url, err)
 	}
-	r := &Request{Method: method, Target: target, Header: Header{}}
+	r := &access.Request{Method: method, Target: target, Header: access.Header{}}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header[header[i]] = append(r.Header[header[i]], header[i+1])
 	}
@@ -178,18 +180,9 @@ func requestFor(t testing.TB, method, url string, header ...string) *Request {
 }
 
 // ruleOf gives the id of the rule that a decision followed, or the code of its error.
-func ruleOf(d *Decision) string {
+func ruleOf(d *access.Decision) string {
 	if d.Rule != nil {
 		return d.Rule.ID
 	}
 	return d.Err.Code
-}
-
-func asJSON(t testing.TB, v any) string {
-	t.Helper()
-	text, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
