@@ -17,7 +17,7 @@ func (s *site) oauthLogin(p *page, clientID string) string {
 		"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
 	}
 	to := s.leads(p, s.Public+"/oauth2/auth?"+q.Encode())
-	if to.Path != "/self-service/login/browser" {
+	if to.Path != s.path("/self-service/login/browser") {
 		s.t.Fatalf("an authorization leads to %s", to)
 	}
 	return to.Query().Get("login_challenge")
@@ -47,7 +47,7 @@ func oauthLogins(t *testing.T, s *site) {
 	b := no[*kratos.SuccessfulNativeLogin](t, http.StatusUnprocessableEntity, "browser_location_change_required")(p.UpdateLoginFlow(ctx).Flow(flow.Id).
 		UpdateLoginFlowBody(byPassword("oauth@example.com", goodPassword, csrf(t, flow.Ui))).Execute())
 	onward, _ := b["redirect_browser_to"].(string)
-	if to := s.leads(p, onward); to.Path != "/account/consent" {
+	if to := s.leads(p, onward); to.Path != s.path("/account/consent") {
 		t.Errorf("the login leads to %s and then to %s", onward, to)
 	}
 	if in := ok[*kratos.Session](t)(p.ToSession(ctx).Execute()); in.Identity.Id != who.Id {
@@ -86,12 +86,12 @@ func oauthLogins(t *testing.T, s *site) {
 		})).Execute())
 	to := s.leads(p, done.Ui.Action)
 	for range 3 {
-		if to.Path == "/account/consent" {
+		if to.Path == s.path("/account/consent") {
 			break
 		}
 		to = s.leads(p, to.String())
 	}
-	if to.Path != "/account/consent" {
+	if to.Path != s.path("/account/consent") {
 		t.Errorf("the verification leads to %s and then to %s", done.Ui.Action, to)
 	}
 

@@ -131,7 +131,7 @@ func handedRecovery(t *testing.T, s *site) {
 	// In a browser, which was not there when the administrator began.
 	handed = ok[*kratos.RecoveryCodeForIdentity](t)(s.people.CreateRecoveryCodeForIdentity(ctx).CreateRecoveryCodeForIdentityBody(
 		kratos.CreateRecoveryCodeForIdentityBody{IdentityId: who.Id}).Execute())
-	if link, err = url.Parse(handed.RecoveryLink); err != nil || link.Path != "/account/recovery" {
+	if link, err = url.Parse(handed.RecoveryLink); err != nil || link.Path != s.path("/account/recovery") {
 		t.Fatalf("an administrator's code for a browser: %+v, %v", handed, err)
 	}
 
@@ -218,7 +218,7 @@ func links(t *testing.T, _ *site) {
 	link := s.link("linked@example.com", "recovery_valid").String()
 	opened(t, s.page(), link) // a program that looks into mails uses nothing up
 	to, err := url.Parse(opened(t, p, link))
-	if err != nil || to.Path != "/account/settings" {
+	if err != nil || to.Path != s.path("/account/settings") {
 		t.Fatalf("the link leads to %v, %v", to, err)
 	}
 	ok[*kratos.SettingsFlow](t)(p.GetSettingsFlow(ctx).Id(to.Query().Get("flow")).Execute())
@@ -236,7 +236,7 @@ func (s *site) useElsewhere(link string) {
 	s.t.Helper()
 	p := s.page()
 	to, err := url.Parse(opened(s.t, p, link))
-	if err != nil || to.Path != "/account/recovery" {
+	if err != nil || to.Path != s.path("/account/recovery") {
 		s.t.Fatalf("a link that was handed over leads to %v, %v", to, err)
 	}
 	asked := ok[*kratos.RecoveryFlow](s.t)(p.GetRecoveryFlow(s.t.Context()).Id(to.Query().Get("flow")).Execute())

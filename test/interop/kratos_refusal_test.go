@@ -93,7 +93,7 @@ func returnTo(t *testing.T, s *site) {
 		"https://app.example.com/home/deep?a=b#c":   "",
 		"https://one.apps.example.com/anything":     "",
 		"https://far.one.apps.example.com/anything": "",
-		"/account/settings":                         s.Public + "/account/settings",
+		s.path("/account/settings"):                 s.Public + "/account/settings",
 		s.Public + "/account/":                      "",
 	} {
 		if want == "" {
@@ -147,7 +147,7 @@ func flowErrors(t *testing.T, s *site) {
 	ctx, p := t.Context(), s.page()
 	resp := s.ask(p.http, http.MethodGet, s.Public+"/self-service/login/browser?return_to=https://evil.example", http.Header{"Accept": {"text/html"}}, "", nil)
 	to, err := url.Parse(resp.Header.Get("Location"))
-	if err != nil || resp.StatusCode != http.StatusSeeOther || to.Path != "/account/error" {
+	if err != nil || resp.StatusCode != http.StatusSeeOther || to.Path != s.path("/account/error") {
 		t.Fatalf("a strange return_to leads to %v, %v", to, err)
 	}
 	kept := ok[*kratos.FlowError](t)(s.front.GetFlowError(ctx).Id(to.Query().Get("id")).Execute())

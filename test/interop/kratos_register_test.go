@@ -18,7 +18,7 @@ func forms(t *testing.T, s *site) {
 	html := http.Header{"Accept": {"text/html"}}
 	begun := s.ask(p.http, http.MethodGet, s.Public+"/self-service/login/browser?return_to=https://app.example.com/home/in", html, "", nil)
 	at, err := begun.Location()
-	if err != nil || begun.StatusCode != http.StatusSeeOther || at.Path != "/account/login" || at.Query().Get("flow") == "" {
+	if err != nil || begun.StatusCode != http.StatusSeeOther || at.Path != s.path("/account/login") || at.Query().Get("flow") == "" {
 		t.Fatalf("a login begins with %d %v, %v", begun.StatusCode, at, err)
 	}
 	flow := ok[*kratos.LoginFlow](t)(p.GetLoginFlow(t.Context()).Id(at.Query().Get("flow")).Execute())

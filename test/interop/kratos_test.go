@@ -39,6 +39,12 @@ func TestKratos(t *testing.T) {
 			p.run(t, newSite(t, server))
 		})
 	}
+	t.Run("below a prefix", func(t *testing.T) {
+		below := server.Tenant(`{"id":"acme","path_prefix":"/t/acme"}`)
+		for _, p := range parts {
+			t.Run(p.name, func(t *testing.T) { p.run(t, newSite(t, below)) })
+		}
+	})
 	if ran < len(parts) { // somebody asked for some of them
 		return
 	}

@@ -23,14 +23,18 @@ func TestNodeOpenIDClient(t *testing.T) {
 		}
 	}
 	// One address signs in many people here, and nobody outside is asked about passwords.
-	s := process.Start(t, process.Options{Config: "limits: {enabled: false}\nhashing: {memory: 8192, time: 1}\n" +
+	root := process.Start(t, process.Options{Config: "limits: {enabled: false}\nhashing: {memory: 8192, time: 1}\n" +
 		"selfservice: {methods: {password: {config: {haveibeenpwned_enabled: false}}}}\n"})
-	run := exec.CommandContext(t.Context(), "node", "--test")
-	run.Dir = dir
-	run.Env = append(os.Environ(), "GATEHOUSE_PUBLIC="+s.Public, "GATEHOUSE_ADMIN="+s.Admin)
-	out, err := run.CombinedOutput()
-	if err != nil {
-		t.Fatalf("openid-client: %v\n%s", err, out)
+	for name, s := range map[string]*process.Server{"root": root, "below a prefix": root.Tenant(`{"id":"acme","path_prefix":"/t/acme"}`)} {
+		t.Run(name, func(t *testing.T) {
+			run := exec.CommandContext(t.Context(), "node", "--test")
+			run.Dir = dir
+			run.Env = append(os.Environ(), "GATEHOUSE_PUBLIC="+s.Public, "GATEHOUSE_ADMIN="+s.Admin)
+			out, err := run.CombinedOutput()
+			if err != nil {
+				t.Fatalf("openid-client: %v\n%s", err, out)
+			}
+			t.Logf("%s", out)
+		})
 	}
-	t.Logf("%s", out)
 }

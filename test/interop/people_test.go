@@ -49,6 +49,16 @@ func newSite(t *testing.T, s *process.Server) *site {
 	return &site{Server: s, t: t, front: public.FrontendAPI, people: admin.IdentityAPI, schemas: public.IdentityAPI, mails: admin.CourierAPI}
 }
 
+// path is that of a route: a tenant may be below a prefix.
+func (s *site) path(route string) string {
+	s.t.Helper()
+	u, err := url.Parse(s.Public + route)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return u.Path
+}
+
 func client(at string, by *http.Client) *kratos.APIClient {
 	c := kratos.NewConfiguration()
 	c.Servers = kratos.ServerConfigurations{{URL: at}}

@@ -89,7 +89,12 @@ func (d *description) find(r *http.Request) *operation {
 }
 
 func (o operation) fits(r *http.Request) (variables int, fits bool) {
-	parts := strings.Split(r.URL.EscapedPath(), "/")
+	path := r.URL.EscapedPath()
+	if below, ok := strings.CutPrefix(path, "/t/"); ok { // a tenant's
+		_, path, _ = strings.Cut(below, "/")
+		path = "/" + path
+	}
+	parts := strings.Split(path, "/")
 	if o.method != r.Method || len(parts) != len(o.path) {
 		return 0, false
 	}

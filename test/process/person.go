@@ -40,7 +40,17 @@ func NewPerson(t testing.TB) *Person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Person{t: t, http: &http.Client{Jar: jar, Timeout: patience}}
+	return &Person{t: t, http: &http.Client{Jar: jar, Timeout: patience, Transport: Names()}}
+}
+
+// Cookies are those that the browser would send to an address.
+func (p *Person) Cookies(address string) []*http.Cookie {
+	p.t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.http.Jar.Cookies(u)
 }
 
 // Open goes to an address.

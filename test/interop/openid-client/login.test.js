@@ -18,7 +18,7 @@ async function admin(method, path, body) {
 
 async function discover(registration, authentication) {
   const client = await admin('POST', '/admin/clients', registration)
-  return oidc.discovery(new URL(GATEHOUSE_PUBLIC), client.client_id, { client_secret: client.client_secret },
+  return oidc.discovery(new URL(GATEHOUSE_PUBLIC + '/'), client.client_id, { client_secret: client.client_secret },
     authentication?.(client.client_secret), insecure)
 }
 

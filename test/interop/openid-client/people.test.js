@@ -6,6 +6,7 @@ import * as oidc from 'openid-client'
 import { Browser } from './browser.js'
 
 const { GATEHOUSE_PUBLIC, GATEHOUSE_ADMIN } = process.env
+const at = path => new URL(GATEHOUSE_PUBLIC + path).pathname // a tenant may be below a prefix
 const callback = 'http://127.0.0.1:9/callback'
 const password = 'quiet-harbour-lantern-47'
 let config
@@ -24,7 +25,7 @@ before(async () => {
     client_name: 'Harbour', grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'],
     scope: 'openid offline email profile', redirect_uris: [callback], post_logout_redirect_uris: [callback],
   })
-  config = await oidc.discovery(new URL(GATEHOUSE_PUBLIC), client.client_id, { client_secret: client.client_secret }, oidc.ClientSecretBasic(client.client_secret),
+  config = await oidc.discovery(new URL(GATEHOUSE_PUBLIC + '/'), client.client_id, { client_secret: client.client_secret }, oidc.ClientSecretBasic(client.client_secret),
     { execute: [oidc.allowInsecureRequests] })
 })
 
@@ -63,12 +64,12 @@ async function person(email) {
 
 // Signs in on the login page that is shown, and allows what is asked.
 async function signIn(browser, page, email) {
-  assert.equal(page.url?.pathname, '/account/login', page.html)
+  assert.equal(page.url?.pathname, at('/account/login'), page.html)
   return browser.submit(page, 'method', 'password', { identifier: email, password })
 }
 
 async function allow(browser, page) {
-  assert.equal(page.url?.pathname, '/account/consent', page.html)
+  assert.equal(page.url?.pathname, at('/account/consent'), page.html)
   return browser.submit(page, 'said', 'yes', { remember: 'true' })
 }
 
@@ -85,14 +86,14 @@ test('a new person registers on the way to an application', async () => {
   const browser = new Browser(callback)
   const { address, tokens: exchange } = await login()
   let page = await browser.visit(address)
-  assert.equal(page.url.pathname, '/account/login')
+  assert.equal(page.url.pathname, at('/account/login'))
   page = await browser.follow(page, '/self-service/registration/browser')
   page = await browser.submit(page, 'method', 'profile', { 'traits.email': email, 'traits.name.first': 'Nora', 'traits.name.last': 'North' })
   page = await browser.submit(page, 'method', 'password', { password })
-  assert.equal(page.url?.pathname, '/account/verification', page.html)
+  assert.equal(page.url?.pathname, at('/account/verification'), page.html)
   page = await browser.submit(page, 'method', 'code', { code: '000000' })
   page = await browser.submit(page, 'method', 'code', { code: await code(email, 'verification_code_valid') })
-  if (page.url?.pathname === '/account/verification') page = await browser.follow(page, 'login_challenge')
+  if (page.url?.pathname === at('/account/verification')) page = await browser.follow(page, 'login_challenge')
   assert.match(page.html, /Harbour/)
   const tokens = await exchange(await allow(browser, page))
 
@@ -154,9 +155,9 @@ test('prompt=login and max_age ask for the password again', async () => {
   for (const parameters of [{ prompt: 'login' }, { max_age: '0' }]) {
     const fresh = await login(parameters)
     const page = await browser.visit(fresh.address)
-    assert.equal(page.url?.pathname, '/account/login', `${JSON.stringify(parameters)} showed no login`)
+    assert.equal(page.url?.pathname, at('/account/login'), `${JSON.stringify(parameters)} showed no login`)
     const wrong = await browser.submit(page, 'method', 'password', { password: 'quiet-harbour-lantern-48' })
-    assert.equal(wrong.url?.pathname, '/account/login')
+    assert.equal(wrong.url?.pathname, at('/account/login'))
     const after = (await fresh.tokens(await browser.submit(wrong, 'method', 'password', { password }))).claims()
     assert.equal(after.sub, before.sub)
     assert.ok(after.auth_time > before.auth_time, `${JSON.stringify(parameters)}: ${after.auth_time} is not after ${before.auth_time}`)
@@ -226,7 +227,7 @@ test('a person stays signed in who does not want an application to sign them out
   // Without a hint nobody knows whether the application asks for this person, so they are asked.
   const end = oidc.buildEndSessionUrl(config, { post_logout_redirect_uri: callback, state: 'bye' })
   const asked = await browser.visit(end.href)
-  assert.equal(asked.url?.pathname, '/account/logout', asked.html)
+  assert.equal(asked.url?.pathname, at('/account/logout'), asked.html)
   await browser.submit(asked, 'said', 'no')
   assert.equal((await silently(browser)).sub, who.id)
   assert.equal(tokens.claims().acr, 'aal1')
