@@ -70,6 +70,9 @@ func tenantBody(cmd *cobra.Command) (document, error) {
 		}
 	}
 	if flags.Changed("host") {
+		if !flags.Changed("path-prefix") {
+			body["path_prefix"] = "" // hosts take its place
+		}
 		hosts, _ := flags.GetStringArray("host")
 		if len(hosts) == 1 && hosts[0] == "" {
 			hosts = []string{}
@@ -83,10 +86,10 @@ func createTenant() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create ID", Short: "Make a tenant, with keys of its own",
 		Long: `Makes a tenant. Its ID is 1 to 63 of a-z, 0-9 and "-", is written into every row of its and never changes. It is reached by its
-hosts, or below a path prefix, as soon as this command ends; other replicas follow within a second. Its admin API is the server's
-with /t/ID before each path.`,
+hosts, or below a path prefix, which is /t/ID where neither is given, as soon as this command ends; other replicas follow within a second.
+Its admin API is the server's with /t/ID before each path.`,
 		Example: `  gatehouse tenants create acme --host login.acme.example --name "Acme Ltd"
-  gatehouse tenants create beta --path-prefix /t/beta
+  gatehouse tenants create beta
   gatehouse clients list --endpoint http://127.0.0.1:4445/t/beta`,
 		Args: exactly("the tenant's ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -159,7 +162,7 @@ func (r resource) showAfter(cmd *cobra.Command, id, method, below string, body a
 func updateTenant() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "update ID", Short: "Change where a tenant is reached and what is its own",
-		Long: `Changes what the flags say and leaves the rest. --host replaces all of its hosts; "" takes a value away. --settings names a file
+		Long: `Changes what the flags say and leaves the rest. --host replaces all of its hosts, and a path prefix; "" takes a value away. --settings names a file
 with settings that are merged into those that there are (RFC 7396): a member that is null takes the setting away.`,
 		Example: `  gatehouse tenants update acme --host login.acme.example --host id.acme.example
   gatehouse tenants update acme --issuer https://id.acme.example/`,

@@ -40,6 +40,12 @@ func TestTenantsOnAServer(t *testing.T) {
 	fails(t, call(t, "", at("tenants", "schemas", "set", "acme", "other")...), 2, "file")
 	fails(t, call(t, "", at("tenants", "schemas", "delete", "acme")...), 2, "schemas")
 	works(t, "", at("tenants", "schemas", "delete", "acme", "customer")...)
+	if made := works(t, "", at("tenants", "create", "beta")...); !strings.Contains(made, "/t/beta/") {
+		t.Errorf("it is reached nowhere:\n%s", made)
+	}
+	if moved := works(t, "", at("tenants", "update", "beta", "--host", "beta.example")...); strings.Contains(moved, "/t/beta/") {
+		t.Errorf("it stays below its prefix:\n%s", moved)
+	}
 	works(t, "", at("tenants", "suspend", "acme", "--reason", "a test")...)
 	if listed := works(t, "", at("tenants", "list", "--state", "suspended")...); !strings.Contains(listed, "acme") || strings.Contains(listed, "default") {
 		t.Errorf("listed:\n%s", listed)

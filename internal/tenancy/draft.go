@@ -41,6 +41,25 @@ const (
 	maxSettings = 256 << 10
 )
 
+// ParseNew reads the draft of a tenant that is to be made. One that says nothing of where it is reached is so below /t/ and its id.
+func ParseNew(document []byte) (Draft, error) {
+	d, err := ParseDraft(document)
+	if err != nil {
+		return d, err
+	}
+	var says struct {
+		Hosts  json.RawMessage `json:"hosts"`
+		Prefix json.RawMessage `json:"path_prefix"`
+	}
+	if err := json.Unmarshal(document, &says); err != nil {
+		return d, ErrInvalid.With("The request body is not JSON that can be read.")
+	}
+	if d.ID.Valid() && says.Hosts == nil && says.Prefix == nil {
+		d.Prefix = "/t/" + string(d.ID)
+	}
+	return d, nil
+}
+
 // ParseDraft reads a draft from JSON. What it does not know it refuses by its path.
 func ParseDraft(document []byte) (Draft, error) {
 	var d Draft
@@ -185,7 +204,7 @@ func (d *Draft) check(https bool) error {
 		if err := tenant.CheckPrefix(d.Prefix); err != nil {
 			add("path_prefix", err)
 		} else if len(d.Hosts) > 0 {
-			add("path_prefix", errors.New("a tenant has hosts or a path prefix, not both: links could only lead to one of them"))
+			add("path_prefix", errors.New("a tenant has hosts or a path prefix, not both: links could only lead to one of them. Write an empty one where it gets hosts"))
 		}
 	}
 	if issuer := d.Settings.Issuer; issuer != "" {

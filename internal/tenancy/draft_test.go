@@ -64,6 +64,33 @@ func TestPatch(t *testing.T) {
 	}
 }
 
+// TestNewDraft: who says nothing of where a tenant is reached gets a place for it.
+func TestNewDraft(t *testing.T) {
+	for document, want := range map[string]string{
+		`{"id":"a"}`:                    "/t/a",
+		`{"id":"a","hosts":[]}`:         "",
+		`{"id":"a","hosts":["a.test"]}`: "",
+		`{"id":"a","path_prefix":""}`:   "",
+		`{"id":"a","path_prefix":"/x"}`: "/x",
+	} {
+		if d, err := ParseNew([]byte(document)); err != nil || d.Prefix != want {
+			t.Errorf("%s: %q, %v; want %q", document, d.Prefix, err, want)
+		}
+	}
+	for _, document := range []string{``, `null`, `{"id":"a"`, `{"x":1}`} {
+		if _, err := ParseNew([]byte(document)); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", document, err)
+		}
+	}
+	d, err := ParseNew([]byte(`{"id":"A b"}`))
+	if err == nil {
+		err = d.check(false)
+	}
+	if err == nil || strings.Contains(err.Error(), "path_prefix") {
+		t.Errorf("a bad id: %v", err)
+	}
+}
+
 // FuzzDraft: whatever is sent is refused or understood, and what is understood reads the same again.
 func FuzzDraft(f *testing.F) {
 	for _, s := range []string{`{"id":"a"}`, `{"hosts":[1]}`, `{"settings":{"issuer":{}}}`, `[`, `{"id":"a","id":"b"}`} {

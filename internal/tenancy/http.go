@@ -74,7 +74,10 @@ func (h *Handler) show(t *tenant.Tenant) document {
 		d.Hosts = []string{}
 	}
 	if t.State == tenant.Active || t.State == tenant.Suspended {
-		d.URL, d.Issuer = h.URL(t.ID), h.Issuer(t.ID)
+		d.Issuer = h.Issuer(t.ID)
+		if len(t.Hosts) > 0 || t.Prefix != "" || t.ID == tenant.Default {
+			d.URL = h.URL(t.ID)
+		}
 	}
 	return d
 }
@@ -160,7 +163,7 @@ func (h *Handler) create(ctx context.Context, in createIn) (web.Reply[document],
 	if !web.IsJSON(in.ContentType) {
 		return web.Reply[document]{}, errMedia
 	}
-	d, err := ParseDraft(in.Body)
+	d, err := ParseNew(in.Body)
 	if err != nil {
 		return web.Reply[document]{}, err
 	}
