@@ -32,6 +32,7 @@ func newBackups(cfg *config.Config, system *secret.Ring, version string, log *sl
 
 // backupsOf is newBackups for a command.
 func backupsOf(ctx context.Context, cfg *config.Config, version string) (*backup.Backups, *secret.Ring, error) {
+	collectLess() // millions of rows pass through a few megabytes
 	if err := cfg.Unwrap(ctx); err != nil {
 		return nil, nil, err
 	}

@@ -8,19 +8,19 @@ import (
 	"fmt"
 )
 
-// Digest names the content of a chunk: the first half of HMAC-SHA256 over its table's description and its rows.
+// Digest names the content of a chunk: the first half of HMAC-SHA256 over its table's description and the SHA-256 of its rows.
 type Digest [16]byte
 
-func digest(key []byte, t Table, rows []byte) (d Digest) {
+func digest(key []byte, t Table, rows [sha256.Size]byte) (d Digest) {
 	sum := hmac.New(sha256.New, key)
 	sum.Write(t.describe())
-	sum.Write(rows)
+	sum.Write(rows[:])
 	copy(d[:], sum.Sum(nil))
 	return d
 }
 
 // What a chunk holds: where it ends follows from the keys of rows, so that a row which comes or goes changes its own chunk and
-// not those behind it.
+// not those behind it. Digests of tables follow from it too: other figures here are another form, with another magic.
 const (
 	minChunk = 8 << 10
 	maxChunk = 256 << 10
@@ -99,7 +99,7 @@ func (in *Reader) lookUp(d Digest) ([]byte, error) {
 				return nil, fmt.Errorf("%w: a table is not described", ErrBroken)
 			}
 		case frameData:
-			if digest(in.head.Key, in.at, content) == d {
+			if digest(in.head.Key, in.at, sha256.Sum256(content)) == d {
 				return content, nil
 			}
 		case frameSame:

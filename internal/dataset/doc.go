@@ -7,8 +7,9 @@
 //	databases ─▶ Snapshot ─▶ Write ─▶ bytes ─▶ Reader ─▶ Sync ─▶ databases
 //	                 └───────────────────────────────────▲
 //
-// Rows come ordered by their table's key, byte by byte, which is the same order in every kind of database. So two states
-// are compared by walking along both, Sync can be ended anywhere and begun again, and equal content has an equal digest.
+// Rows come ordered by their table's key, or by columns that an index has in the order of writing and then the key, byte by byte, which
+// is the same order in every kind of database. So two states are compared by walking along both, Sync can be ended anywhere and
+// begun again, and equal content has an equal digest.
 //
 // # A copy
 //

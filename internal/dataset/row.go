@@ -73,35 +73,37 @@ func appendRow(b []byte, columns []migrations.Column, row Row) []byte {
 // errRow says that bytes are not what appendRow made.
 var errRow = fmt.Errorf("%w: a row cannot be read", ErrBroken)
 
-// cutRow reads one row and returns what follows it.
-func cutRow(b []byte, columns []migrations.Column) (Row, []byte, error) {
-	row := make(Row, len(columns))
+// cutRow reads the first row of b, and says how many bytes it has. text is the same as b: values share its memory.
+func cutRow(b []byte, text string, columns []migrations.Column) (row Row, at int, err error) {
+	row = make(Row, len(columns))
 	for i, c := range columns {
-		n, used := binary.Uvarint(b)
+		n, used := binary.Uvarint(b[at:])
 		if used <= 0 {
-			return nil, nil, errRow
+			return nil, 0, errRow
 		}
-		b = b[used:]
+		at += used
 		switch {
 		case n == 0:
 			if !c.Null {
-				return nil, nil, errRow
+				return nil, 0, errRow
 			}
 			row[i].Null = true
 		case textual(c.Kind):
-			if n-1 > uint64(len(b)) {
-				return nil, nil, errRow
+			if n-1 > uint64(len(b)-at) {
+				return nil, 0, errRow
 			}
-			row[i].Text, b = string(b[:n-1]), b[n-1:]
+			row[i].Text = text[at : at+int(n-1)]
+			at += int(n - 1)
 		default:
-			number, used := binary.Varint(b)
+			number, used := binary.Varint(b[at:])
 			if n != 1 || used <= 0 || c.Kind == migrations.Bool && number != 0 && number != 1 {
-				return nil, nil, errRow
+				return nil, 0, errRow
 			}
-			row[i].Number, b = number, b[used:]
+			row[i].Number = number
+			at += used
 		}
 	}
-	return row, b, nil
+	return row, at, nil
 }
 
 // valid tells whether a description can be one of ours: it may come from a file.
@@ -135,9 +137,30 @@ func (t Table) key() []int {
 	return at
 }
 
-// compare orders two rows by the columns of their key, as every database orders them.
-func compare(a, b Row, columns []migrations.Column, key []int) int {
-	for _, i := range key {
+// sorted are the columns by which databases are asked to order rows: those of the key, unless neighbours by key lie far apart in
+// the table and another index has them as they were written. Few rows may be alike in them: these are sorted in memory.
+func (t Table) sorted() []string {
+	if t.Name == "identity_handle" {
+		return []string{"tenant_id", "identity_id"}
+	}
+	return t.Key
+}
+
+// order is where the columns are by which rows come: those of sorted, and where these are alike, the others of the key.
+func (t Table) order() []int {
+	at := make([]int, 0, len(t.Columns))
+	for _, name := range slices.Concat(t.sorted(), t.Key) {
+		i := slices.IndexFunc(t.Columns, func(c migrations.Column) bool { return c.Name == name })
+		if !slices.Contains(at, i) {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// compare orders two rows by some of their columns, as every database orders them.
+func compare(a, b Row, columns []migrations.Column, by []int) int {
+	for _, i := range by {
 		var c int
 		if textual(columns[i].Kind) {
 			c = strings.Compare(a[i].Text, b[i].Text)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -91,21 +91,60 @@ type queryer interface {
 	Query(ctx context.Context, query string, args ...any) (*sqldb.Rows, error)
 }
 
-// read gives the rows of a table in the order of its key.
+// read gives the rows of a table in its order.
 func read(ctx context.Context, q queryer, t Table) iter.Seq2[Row, error] {
+	rows, by := scan(ctx, q, t), t.order()
+	first := len(t.sorted())
+	if first == len(by) {
+		return rows
+	}
 	return func(yield func(Row, error) bool) {
-		rows, err := q.Query(ctx, `SELECT `+strings.Join(t.names(), ", ")+` FROM `+t.Name+` ORDER BY `+strings.Join(t.Key, ", "))
+		var alike []Row // in the columns of sorted
+		give := func() bool {
+			slices.SortFunc(alike, func(a, b Row) int { return compare(a, b, t.Columns, by[first:]) })
+			for _, row := range alike {
+				if !yield(row, nil) {
+					return false
+				}
+			}
+			alike = alike[:0]
+			return true
+		}
+		for row, err := range rows {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(alike) > 0 && compare(alike[0], row, t.Columns, by[:first]) != 0 && !give() {
+				return
+			}
+			alike = append(alike, row)
+		}
+		give()
+	}
+}
+
+// scan gives the rows as the database sorts them.
+func scan(ctx context.Context, q queryer, t Table) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		rows, err := q.Query(ctx, `SELECT `+strings.Join(t.names(), ", ")+` FROM `+t.Name+` ORDER BY `+strings.Join(t.sorted(), ", "))
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		defer func() { _ = rows.Close() }()
-		target := newTarget(t.Columns)
+		b := newBlock(t.Columns)
 		for rows.Next() {
-			row, err := target.scan(rows)
-			if !yield(row, err) || err != nil {
+			if err := b.add(rows); err != nil {
+				yield(nil, err)
 				return
 			}
+			if b.full() && !b.give(yield) {
+				return
+			}
+		}
+		if !b.give(yield) {
+			return
 		}
 		if err := rows.Err(); err != nil {
 			yield(nil, err)
@@ -121,67 +160,66 @@ func (t Table) names() []string {
 	return names
 }
 
-// target is what a row is scanned into.
-type target struct {
-	columns []migrations.Column
-	dest    []any
+// block is some rows that are read together and share their memory: millions of them are read, and something of its own for every value
+// would cost more than all else.
+type block struct {
+	cells  []sqldb.Cell
+	values []Value
+	text   []byte
 }
 
-func newTarget(columns []migrations.Column) *target {
-	t := &target{columns: columns, dest: make([]any, len(columns))}
+// What a block holds: a row that is kept keeps all of it.
+const (
+	blockRows  = 128
+	blockBytes = 32 << 10
+)
+
+func newBlock(columns []migrations.Column) *block {
+	b := &block{cells: make([]sqldb.Cell, len(columns))}
 	for i, c := range columns {
-		switch c.Kind {
-		case migrations.Text:
-			t.dest[i] = new(*string)
-		case migrations.Blob:
-			t.dest[i] = new([]byte)
-		case migrations.Time:
-			t.dest[i] = new(*time.Time)
-		case migrations.Bool:
-			t.dest[i] = new(*bool)
-		default:
-			t.dest[i] = new(*int64)
-		}
+		b.cells[i].Textual = textual(c.Kind)
 	}
-	return t
+	return b
 }
 
-func (t *target) scan(rows *sqldb.Rows) (Row, error) {
-	if err := rows.Scan(t.dest...); err != nil {
-		return nil, err
-	}
-	row := make(Row, len(t.dest))
-	for i, d := range t.dest {
-		row[i] = scanned(d)
-	}
-	return row, nil
+func (b *block) full() bool {
+	return len(b.text) >= blockBytes || len(b.values) >= blockRows*len(b.cells)
 }
 
-// scanned is what the driver put into one target.
-func scanned(dest any) Value {
-	switch d := dest.(type) {
-	case **string:
-		if *d != nil {
-			return Value{Text: **d}
+// add reads a row. Where its texts are in the block's is put down once all are there.
+func (b *block) add(rows *sqldb.Rows) error {
+	if err := rows.Cells(b.cells); err != nil {
+		return err
+	}
+	if b.values == nil {
+		b.values = make([]Value, 0, blockRows*len(b.cells))
+	}
+	for i := range b.cells {
+		c := &b.cells[i]
+		v := Value{Null: c.Null, Number: c.Number}
+		if c.Textual {
+			v.Number = int64(len(c.Bytes))
+			b.text = append(b.text, c.Bytes...)
 		}
-	case *[]byte:
-		if *d != nil {
-			return Value{Text: string(*d)}
-		}
-	case **time.Time:
-		if *d != nil {
-			return Value{Number: (*d).UnixMicro()}
-		}
-	case **bool:
-		if *d != nil && **d {
-			return Value{Number: 1}
-		} else if *d != nil {
-			return Value{}
-		}
-	case **int64:
-		if *d != nil {
-			return Value{Number: **d}
+		b.values = append(b.values, v)
+	}
+	return nil
+}
+
+// give yields the rows, tells whether more are wanted, and begins anew.
+func (b *block) give(yield func(Row, error) bool) bool {
+	values, text, n := b.values, string(b.text), len(b.cells)
+	b.values, b.text = nil, b.text[:0]
+	for i := range values {
+		if b.cells[i%n].Textual {
+			v := &values[i]
+			v.Text, text, v.Number = text[:v.Number], text[v.Number:], 0
 		}
 	}
-	return Value{Null: true}
+	for ; len(values) > 0; values = values[n:] {
+		if !yield(values[:n:n], nil) {
+			return false
+		}
+	}
+	return true
 }

@@ -65,7 +65,7 @@ func Sync(ctx context.Context, src Source, dst Databases, progress func(Table, C
 			return err
 		}
 		s := &syncing{
-			table: t, db: db.AllTenants().DespiteFreeze(), key: t.key(), progress: progress,
+			table: t, db: db.AllTenants().DespiteFreeze(), key: t.key(), order: t.order(), progress: progress,
 			change: Change{Database: t.Database, Table: t.Name},
 		}
 		if err := s.run(ctx, rows); err != nil {
@@ -97,6 +97,7 @@ type syncing struct {
 	table    Table
 	db       *sqldb.DB
 	key      []int
+	order    []int
 	progress func(Table, Change)
 	change   Change
 
@@ -117,7 +118,7 @@ func (s *syncing) run(ctx context.Context, want iter.Seq2[Row, error]) error {
 		if err != nil {
 			return err
 		}
-		for more && compare(there, row, s.table.Columns, s.key) < 0 {
+		for more && compare(there, row, s.table.Columns, s.order) < 0 {
 			s.gone = append(s.gone, there)
 			s.change.Removed++
 			if there, err, more = have(); err != nil {
@@ -125,7 +126,7 @@ func (s *syncing) run(ctx context.Context, want iter.Seq2[Row, error]) error {
 			}
 		}
 		switch {
-		case !more || compare(there, row, s.table.Columns, s.key) > 0:
+		case !more || compare(there, row, s.table.Columns, s.order) > 0:
 			s.change.Added++
 			s.add(row)
 		default:

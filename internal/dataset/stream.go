@@ -29,8 +29,8 @@ type Summary struct {
 	Table    string `json:"table"`
 	// Rows is how many.
 	Rows int64 `json:"rows"`
-	// Digest is SHA-256 over the table's description and all rows in their order, in hex. It is the same for equal content in
-	// every kind of database.
+	// Digest is SHA-256 over the table's description and the SHA-256 of each chunk of its rows in their order, in hex. It is the same
+	// for equal content in every kind of database.
 	Digest string `json:"digest"`
 }
 
@@ -49,27 +49,49 @@ const (
 
 // tally counts and digests the rows of one table.
 type tally struct {
-	table Table
-	rows  int64
-	sum   hash.Hash
-	buf   []byte
+	cutter
+	rows int64
+	sum  hash.Hash
+	buf  []byte            // rows of the chunk that is not whole yet
+	last [sha256.Size]byte // the digest of the last chunk
 }
 
 func newTally(t Table) *tally {
-	c := &tally{table: t, sum: sha256.New()}
+	c := &tally{cutter: newCutter(t), sum: sha256.New()}
 	c.sum.Write(t.describe())
 	return c
 }
 
-// add takes a row and returns its bytes, which are good until the next.
+// add takes a row, and returns the chunk that ends with it, which is good until the next row, or nil.
 func (t *tally) add(row Row) []byte {
-	t.buf = appendRow(t.buf[:0], t.table.Columns, row)
+	t.buf = appendRow(t.buf, t.table.Columns, row)
 	t.rows++
-	t.sum.Write(t.buf)
-	return t.buf
+	if !t.after(row, len(t.buf)) {
+		return nil
+	}
+	return t.rest()
 }
 
+// rest returns the rows that are in no chunk yet as one, or nil where there are none.
+func (t *tally) rest() []byte {
+	if len(t.buf) == 0 {
+		return nil
+	}
+	chunk := t.buf
+	t.chunk(chunk)
+	t.buf = t.buf[:0]
+	return chunk
+}
+
+// chunk digests one.
+func (t *tally) chunk(rows []byte) {
+	t.last = sha256.Sum256(rows)
+	t.sum.Write(t.last[:])
+}
+
+// summary is for when all rows were added.
 func (t *tally) summary() Summary {
+	t.rest()
 	return Summary{Database: t.table.Database, Table: t.table.Name, Rows: t.rows, Digest: hex.EncodeToString(t.sum.Sum(nil))}
 }
 
@@ -151,36 +173,34 @@ type writing struct {
 // table writes one table.
 func (w *writing) table(t Table, rows iter.Seq2[Row, error]) (Summary, error) {
 	w.frameJSON(frameTable, t)
-	count, cut := newTally(t), newCutter(t)
-	var data []byte
+	count := newTally(t)
 	for row, err := range rows {
 		if err != nil {
 			return Summary{}, err
 		}
-		if data = append(data, count.add(row)...); cut.after(row, len(data)) {
-			w.chunk(t, data)
-			data = data[:0]
-			w.progress(t, count.rows)
+		if chunk := count.add(row); chunk != nil {
+			w.chunk(count, chunk)
 		}
 		if w.err != nil {
 			return Summary{}, w.err
 		}
 	}
-	if len(data) > 0 {
-		w.chunk(t, data)
-	}
-	w.progress(t, count.rows)
+	w.chunk(count, count.rest())
 	w.frameJSON(frameEnd, count.summary())
 	return count.summary(), w.err
 }
 
 // chunk writes rows, or names them where they are there already.
-func (w *writing) chunk(t Table, data []byte) {
-	if len(w.o.Key) == 0 {
-		w.frame(frameData, data)
+func (w *writing) chunk(count *tally, rows []byte) {
+	defer w.progress(count.table, count.rows)
+	if rows == nil {
 		return
 	}
-	d := digest(w.o.Key, t, data)
+	if len(w.o.Key) == 0 {
+		w.frame(frameData, rows)
+		return
+	}
+	d := digest(w.o.Key, count.table, count.last)
 	if w.o.Chunk != nil {
 		w.o.Chunk(d)
 	}
@@ -188,7 +208,7 @@ func (w *writing) chunk(t Table, data []byte) {
 		w.frame(frameSame, d[:])
 		return
 	}
-	w.frame(frameData, data)
+	w.frame(frameData, rows)
 }
 
 func (w *writing) progress(t Table, rows int64) {
@@ -347,14 +367,17 @@ func (in *Reader) rows(ctx context.Context, t Table) iter.Seq2[Row, error] {
 	}
 }
 
-// cutRows yields the rows of one frame, and tells whether more are wanted.
+// cutRows yields the rows of one frame, which is a chunk, and tells whether more are wanted.
 func cutRows(content []byte, count *tally, yield func(Row, error) bool) (on bool, err error) {
-	for len(content) > 0 {
-		var row Row
-		if row, content, err = cutRow(content, count.table.Columns); err != nil {
+	count.chunk(content)
+	columns := count.table.Columns
+	for text := string(content); len(content) > 0; {
+		row, n, err := cutRow(content, text, columns)
+		if err != nil {
 			return true, err
 		}
-		count.add(row)
+		content, text = content[n:], text[n:]
+		count.rows++
 		if !yield(row, nil) {
 			return false, nil
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -160,10 +161,12 @@ type timeDest struct {
 	set func(t time.Time, valid bool)
 }
 
+var errInfinite = errors.New("an infinite time")
+
 // ScanTimestamptz implements pgtype.TimestamptzScanner.
 func (d *timeDest) ScanTimestamptz(v pgtype.Timestamptz) error {
 	if v.InfinityModifier != pgtype.Finite {
-		return fmt.Errorf("an infinite time")
+		return errInfinite
 	}
 	d.set(v.Time.UTC(), v.Valid)
 	return nil

@@ -56,6 +56,10 @@ func (s *Snapshot) end(ctx context.Context) error {
 	return s.core.wrap(ctx, "rollback", err)
 }
 
+// describedFirst has values come in their binary form, which Rows.Cells reads, also where the DSN has statements not prepared for the
+// sake of a pooler: that leaves a transaction on one connection of the server.
+const describedFirst = pgx.QueryExecModeDescribeExec
+
 // Query runs a statement that answers rows, which arrive as they are read: none of the drivers collects them first.
 func (s *Snapshot) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
 	text, bound, err := s.core.prepare(ctx, true, query, args)
@@ -65,7 +69,7 @@ func (s *Snapshot) Query(ctx context.Context, query string, args ...any) (*Rows,
 	rows := &Rows{core: s.core, ctx: ctx, text: query}
 	s.core.count.Add(1)
 	if s.pg != nil {
-		rows.pg, err = s.pg.Query(ctx, text, bound...)
+		rows.pg, err = s.pg.Query(ctx, text, append([]any{describedFirst}, bound...)...)
 	} else {
 		rows.std, err = s.core.read.query(ctx, s.std, text, bound)
 	}
