@@ -26,7 +26,7 @@ var services = []string{
 
 // features do what the server is there for.
 var features = []string{
-	"selfservice", "method/*", "oauth/*", "access", "access/*", "kube", "console", "account",
+	"selfservice", "method/*", "oauth/*", "access", "access/*", "access/rulebook/*", "kube", "console", "account",
 }
 
 // below joins lists of what a row may import.
@@ -121,8 +121,12 @@ var floors = []floor{
 		"what decides gets the handlers from app, as values: it knows their contract alone"},
 	{[]string{"access/extauthz"}, below(ground, services, []string{"access", "access/target", "access/engine", "access/door"}),
 		"another way in shares what all ways in have in common"},
-	{[]string{"access/door", "access/rulebook"}, below(ground, services, []string{"access", "access/target", "access/engine"}),
-		"doors ask the engine, and the book loads it"},
+	{[]string{"access/door"}, below(ground, services, []string{"access", "access/target", "access/engine"}),
+		"doors ask the engine"},
+	{[]string{"access/rulebook"}, below(ground, services, []string{"access", "access/target", "access/engine", "access/rulebook/source"}),
+		"the book reads sources, and loads the engine"},
+	{[]string{"access/rulebook/source"}, below(ground, services, []string{"access"}),
+		"to read rules, nobody needs to know what becomes of them"},
 	{[]string{"access/*"}, below(ground, services, []string{"access", "access/target", "access/pattern"}),
 		"the kinds of one stage do not know those of another"},
 	{[]string{"kube", "console", "account"}, below(ground, services),

@@ -2,15 +2,8 @@ package rulebook
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
@@ -214,141 +207,6 @@ func (b *Book) checkForce(done *Change) {
 	if len(done.Notes) == 0 {
 		done.Notes = append(done.Notes, "the rules are stored and not in force yet: GET /admin/rule-sources says why")
 	}
-}
-
-// compile checks the admin API's rules together with those of all other sources.
-func (b *Book) compile(ctx context.Context, rules []access.Rule) (*engine.Report, error) {
-	all := [][]access.Rule{rules}
-	b.mu.Lock()
-	for _, s := range b.sources {
-		if s != b.api && s.inForce {
-			all = append(all, s.accepted)
-		} else if s != b.api {
-			all = append(all, s.offered)
-		}
-	}
-	b.mu.Unlock()
-	report, err := b.engine.Check(ctx, all...)
-	if faults, ok := errors.AsType[access.Faults](err); ok {
-		id, _ := tenant.From(ctx)
-		if own := faults.By(id); len(own) > 0 {
-			return nil, refusal(own)
-		}
-		return nil, errOthers.Because(faults)
-	}
-	return report, err
-}
-
-// errOthers is what a tenant hears whose rules are well.
-var errOthers = fault.New(fault.Unavailable, "rules_unavailable", "Rules cannot be changed at the moment: those of another tenant or source are refused. Whoever runs this server finds out more with GET /admin/rule-sources.")
-
-// refusal is the fault that tells everything that is wrong.
-func refusal(faults access.Faults) error {
-	message := ErrRefused.Message
-	if len(faults) > 0 {
-		message += " " + faults[0].Error()
-	}
-	if more := len(faults) - 1; more > 0 {
-		message += fmt.Sprintf(" (and %d more, see details.faults)", more)
-	}
-	return ErrRefused.With(message).WithDetail("faults", faults)
-}
-
-// claim makes the rules those of the context's tenant and of a set.
-func claim(ctx context.Context, set string, rules []access.Rule) error {
-	id, _ := tenant.From(ctx)
-	given := map[string]bool{}
-	for i := range rules {
-		if !validRuleID(rules[i].ID) {
-			return ErrRuleID
-		}
-		if given[rules[i].ID] {
-			return ErrExists.Withf("The id %q is given to two rules.", rules[i].ID)
-		}
-		given[rules[i].ID] = true
-		rules[i].Tenant, rules[i].Source = id, sourceOfSet(set)
-	}
-	return nil
-}
-
-// validRuleID bounds ids to what fits into the database's index and into one line of a log.
-func validRuleID(id string) bool {
-	return id != "" && len(id) <= 190 && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
-}
-
-// documentOf is a rule as it is stored and compared.
-func documentOf(r access.Rule) string {
-	text, err := json.Marshal(r)
-	if err != nil { // only a config that is no JSON could be the reason, and ParseRules has read it
-		return ""
-	}
-	return string(text)
-}
-
-func (r *storedRule) etag() string {
-	if r == nil {
-		return ""
-	}
-	return etagOf([]storedRule{*r})
-}
-
-// etagOf is an entity tag of what the rules say (RFC 9110 §8.8.3).
-func etagOf(rules []storedRule) string {
-	sum := sha256.New()
-	for _, r := range rules {
-		_, _ = sum.Write([]byte(r.document + "\n")) // a hash takes everything
-	}
-	return `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18]) + `"`
-}
-
-// notes says what an operator should know of the rules of a change; nothing where they are refused.
-func notes(ctx context.Context, r *engine.Report, done *Change) (list []string) {
-	if r == nil {
-		return nil
-	}
-	id, _ := tenant.From(ctx)
-	for _, one := range r.Rules {
-		if one.Tenant != id || one.Source != sourceOfSet(done.Set) {
-			continue
-		}
-		if one.Scanned {
-			list = append(list, "rule "+one.ID+": "+one.Cost)
-		}
-		for _, warning := range one.Warnings {
-			list = append(list, "rule "+one.ID+": "+warning)
-		}
-	}
-	for _, pair := range r.Undecided {
-		if pair.Tenant == id {
-			list = append(list, fmt.Sprintf("rules %s and %s: whether a request can match both could not be found out; one that does is answered with 500", pair.A, pair.B))
-		}
-	}
-	return list
-}
-
-// Precondition is what a change demands of what is there (RFC 9110 §13.1).
-type Precondition struct {
-	// Match is the field If-Match, None the field If-None-Match, of which only "*" is known.
-	Match, None string
-}
-
-// holds reports whether a thing with the tag is what the change was made for.
-func (p Precondition) holds(etag string, exists bool) bool {
-	if p.None == "*" && exists {
-		return false
-	}
-	if p.Match == "" {
-		return true
-	}
-	if !exists {
-		return false
-	}
-	for tag := range strings.SplitSeq(p.Match, ",") {
-		if tag = strings.TrimSpace(tag); tag == "*" || tag == etag {
-			return true
-		}
-	}
-	return false
 }
 
 // Set gives the stored rules of a set of the context's tenant, in their order, with the set's tag: two statements.

@@ -1,13 +1,11 @@
 package rulebook
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
-	"github.com/gatehouse-iam/gatehouse/internal/fetch"
-	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -19,7 +17,7 @@ type Config struct {
 	// rules in base64. Files are watched, the others polled. The rules belong to the tenant default.
 	Repositories []string `yaml:"repositories"`
 	// More places, with what they need beside a URL. Here belong credentials; a URL is shown in logs and metrics.
-	Sources []SourceConfig `yaml:"sources"`
+	Sources []source.Config `yaml:"sources"`
 	// How often files are looked at. A changed one is read when it was the same at two looks, so that a file which is just
 	// being written is left alone.
 	FilePoll time.Duration `yaml:"file_poll" default:"1s" min:"10ms" max:"1h"`
@@ -32,31 +30,6 @@ type Config struct {
 	MaxBytes int64 `yaml:"max_bytes" default:"16777216" min:"1024" max:"1073741824"`
 	// What rules of the admin API can do.
 	API engine.APIConfig `yaml:"api"`
-}
-
-// SourceConfig is one place of rules.
-type SourceConfig struct {
-	// Where the rules are, as in repositories.
-	URL string `yaml:"url"`
-	// The tenant to whom they belong. Default: default.
-	Tenant tenant.ID `yaml:"tenant"`
-	// Headers to send along (https, http).
-	Headers map[string]secret.String `yaml:"headers"`
-	// How this server proves who it is (https, http).
-	Auth fetch.AuthConfig `yaml:"auth"`
-	// The keys for the object store (s3). Default: those of the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), of
-	// the file ~/.aws/credentials, or of the machine's role.
-	S3 S3Config `yaml:"s3"`
-}
-
-// S3Config are keys for an object store.
-type S3Config struct {
-	// The access key's id.
-	AccessKeyID string `yaml:"access_key_id"`
-	// The secret that belongs to the access key.
-	SecretAccessKey secret.String `yaml:"secret_access_key"`
-	// The session token of temporary keys.
-	SessionToken secret.String `yaml:"session_token"`
 }
 
 // DefaultConfig reads rules from nowhere; the admin API can add some.
@@ -72,11 +45,11 @@ func (c Config) Validate() (faults []error) {
 		}
 	}
 	for i, uri := range c.Repositories {
-		_, err := parseLocation(uri)
+		_, err := source.Locate(uri)
 		bad(fmt.Sprintf("repositories[%d]", i), err)
 	}
 	for i, s := range c.Sources {
-		for _, fault := range s.validate() {
+		for _, fault := range s.Validate() {
 			faults = append(faults, fmt.Errorf("sources[%d].%w", i, fault))
 		}
 	}
@@ -100,38 +73,11 @@ func (c Config) Validate() (faults []error) {
 	return faults
 }
 
-func (s SourceConfig) validate() (faults []error) {
-	at, err := parseLocation(s.URL)
-	if err != nil {
-		faults = append(faults, fmt.Errorf("url: %w", err))
-	}
-	if s.Tenant != "" && !s.Tenant.Valid() {
-		faults = append(faults, errors.New("tenant: is no tenant id"))
-	}
-	for _, fault := range fetch.ValidateHeaders(s.Headers) {
-		faults = append(faults, fmt.Errorf("headers.%w", fault))
-	}
-	for _, fault := range s.Auth.Validate() {
-		faults = append(faults, fmt.Errorf("auth.%w", fault))
-	}
-	if err == nil && at.kind != kindHTTP && (len(s.Headers) > 0 || s.Auth.Type != "") {
-		faults = append(faults, errors.New("headers: only https and http have headers and auth"))
-	}
-	switch keys := s.S3; {
-	case keys == (S3Config{}):
-	case err == nil && at.kind != kindS3:
-		faults = append(faults, errors.New("s3: the url is not of s3"))
-	case keys.AccessKeyID == "" || keys.SecretAccessKey == "":
-		faults = append(faults, errors.New("s3: access_key_id and secret_access_key go together"))
-	}
-	return faults
-}
-
 // all gives the repositories and sources in one form.
-func (c Config) all() []SourceConfig {
-	list := make([]SourceConfig, 0, len(c.Repositories)+len(c.Sources))
+func (c Config) all() []source.Config {
+	list := make([]source.Config, 0, len(c.Repositories)+len(c.Sources))
 	for _, uri := range c.Repositories {
-		list = append(list, SourceConfig{URL: uri})
+		list = append(list, source.Config{URL: uri})
 	}
 	list = append(list, c.Sources...)
 	for i := range list {

@@ -9,50 +9,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
-
-// remembering is a reader of a remote source: what it says is kept, so that a server can start without it.
-type remembering interface {
-	reader
-	// said gives what was read last.
-	said() *document
-	// resume has the reader begin where the document was read, unless it has read something since.
-	resume(d *document)
-}
-
-// lastRead is what a reader of a remote source knows of what it read last.
-type lastRead struct {
-	etag, modified string
-	known          digest
-	latest         document
-}
-
-// take reads the rules of what a source says now; errUnchanged where it said the same before.
-func (l *lastRead) take(name string, d document) ([]access.Rule, error) {
-	l.etag, l.modified = d.ETag, d.Modified
-	if l.known.same(d.Text) {
-		return nil, errUnchanged
-	}
-	l.latest = d
-	return parseDocument(d.Text, name)
-}
-
-// said implements remembering.
-func (l *lastRead) said() *document {
-	d := l.latest
-	l.latest = document{}
-	return &d
-}
-
-// resume implements remembering.
-func (l *lastRead) resume(d *document) {
-	if l.known.valid {
-		return
-	}
-	l.etag, l.modified = d.ETag, d.Modified
-	l.known.same(d.Text)
-}
 
 // backup is what was kept of a source, of which nothing is in force yet.
 type backup struct {
@@ -64,25 +23,25 @@ type backup struct {
 const copyTimeout = 10 * time.Second
 
 // copyName is the source's name among the copies: a digest, as a URL may hold a key.
-func copyName(c SourceConfig) string {
+func copyName(c source.Config) string {
 	sum := sha256.Sum256([]byte(c.URL))
 	return hex.EncodeToString(sum[:])
 }
 
 // lacks reports whether a source wants its copy: nothing of it was ever in force here, and what it says now, if anything, cannot
 // be. Whoever calls holds the source's reading lock.
-func (b *Book) lacks(s *source) bool {
+func (b *Book) lacks(s *tracked) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	wrong := s.wrong != nil
 	if errors.Is(s.wrong, errWaits) { // for a source that is still being read, or because the newest of all do not go together?
-		wrong = !slices.ContainsFunc(b.sources, func(one *source) bool { return one.checked.IsZero() })
+		wrong = !slices.ContainsFunc(b.sources, func(one *tracked) bool { return one.checked.IsZero() })
 	}
 	return s.copyName != "" && b.store != nil && !s.inForce && !s.recalled && (wrong || s.silent != nil)
 }
 
 // recall loads what was kept of a source that cannot be had. Whoever calls holds the source's reading lock.
-func (b *Book) recall(ctx context.Context, s *source) {
+func (b *Book) recall(ctx context.Context, s *tracked) {
 	b.mu.Lock()
 	s.recalled = true
 	b.mu.Unlock()
@@ -91,7 +50,7 @@ func (b *Book) recall(ctx context.Context, s *source) {
 	d, err := b.store.copyOf(limited, s.copyName, s.maxBytes)
 	var rules []access.Rule
 	if err == nil {
-		rules, err = parseDocument(d.Text, s.name)
+		rules, err = source.Parse(d.Text, s.name)
 	}
 	if err != nil {
 		if !errors.Is(err, errNoCopy) {
@@ -102,8 +61,8 @@ func (b *Book) recall(ctx context.Context, s *source) {
 	for i := range rules {
 		rules[i].Tenant = s.tenant
 	}
-	if r, ok := s.reader.(remembering); ok {
-		r.resume(d)
+	if r, ok := s.reader.(source.Remembering); ok {
+		r.Resume(d)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -112,7 +71,7 @@ func (b *Book) recall(ctx context.Context, s *source) {
 }
 
 // resume notes that what was kept of a source is in force.
-func (b *Book) resume(ctx context.Context, s *source) {
+func (b *Book) resume(ctx context.Context, s *tracked) {
 	if s.inForce || s.backup == nil {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -85,7 +86,7 @@ func TestCopies(t *testing.T) {
 		if _, err := s.copyOf(ctx, "x", 1<<20); !errors.Is(err, errNoCopy) {
 			t.Error(err)
 		}
-		for _, d := range []document{{Text: []byte("old"), Read: now}, {Text: []byte("new"), ETag: `"1"`, Modified: "then", Read: now.Add(time.Hour)}, {Text: []byte("late"), Read: now.Add(time.Minute)}} {
+		for _, d := range []source.Document{{Text: []byte("old"), Read: now}, {Text: []byte("new"), ETag: `"1"`, Modified: "then", Read: now.Add(time.Hour)}, {Text: []byte("late"), Read: now.Add(time.Minute)}} {
 			if err := s.keepCopy(ctx, "x", &d); err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +98,7 @@ func TestCopies(t *testing.T) {
 		if _, err := s.copyOf(tenant.With(ctx, "acme"), "x", 1<<20); !errors.Is(err, errNoCopy) {
 			t.Errorf("another tenant's: %v", err)
 		}
-		if err := s.keepCopy(ctx, "y", &document{Text: bytes.Repeat([]byte("a"), 3<<20), Read: now}); err != nil {
+		if err := s.keepCopy(ctx, "y", &source.Document{Text: bytes.Repeat([]byte("a"), 3<<20), Read: now}); err != nil {
 			t.Error(err)
 		}
 		if _, err := s.copyOf(ctx, "y", 1<<10); err == nil {

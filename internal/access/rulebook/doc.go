@@ -1,7 +1,7 @@
 // Package rulebook keeps the engine's rules as their sources have them: files, web servers, object stores, the configuration and the
-// admin API. It owns how they are read, put together, changed and watched, and the tables access_rule, with what the admin API was
-// given, and access_rule_copy, with what remote sources said last, for starts without them. It does not own what rules mean: that is
-// package access.
+// admin API. It owns how they are put together, changed and watched, and the tables access_rule, with what the admin API was
+// given, and access_rule_copy, with what remote sources said last, for starts without them. It does not own how sources are read
+// (package source), nor what rules mean (package access).
 //
 //	source   state         what is in force of it
 //	         waiting       nothing yet: it was not read, or waits for others

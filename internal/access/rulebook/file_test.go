@@ -1,7 +1,6 @@
 package rulebook
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -141,38 +140,6 @@ func TestAConfigMapIsFollowed(t *testing.T) {
 	testkit.Eventually(t, "the new version is loaded", func() bool { return ids(whole) == "c d" && ids(one) == "c" })
 }
 
-// A list that is cut after any of its rules is a list too. While somebody is writing, no part of it may come into force.
-func TestAHalfWrittenFileIsNeverLoaded(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "rules.yaml")
-	line := func(i int) string {
-		return "- " + strings.ReplaceAll(ruleText(fmt.Sprint(i), fmt.Sprint("/", i)), "\n", " ") + "\n"
-	}
-	const n = 400
-	write(t, path, line(n))
-	f := &fileReader{name: "file://" + path, path: path, limit: 1 << 20, first: time.Millisecond}
-	if rules, err := f.read(t.Context()); err != nil || len(rules) != 1 {
-		t.Fatalf("%d rules, %v", len(rules), err)
-	}
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range n { // something is written between any two looks
-		if _, err := file.WriteString(line(i)); err != nil {
-			t.Fatal(err)
-		}
-		if rules, err := f.read(t.Context()); err != errUnchanged {
-			t.Fatalf("%d of %d rules are read while the file is being written: %v", len(rules), n, err)
-		}
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if rules, err := f.read(t.Context()); err != nil || len(rules) != n {
-		t.Errorf("%d of %d rules are read when the file is written: %v", len(rules), n, err)
-	}
-}
-
 func TestFilesAreBounded(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "1.json"), rulesText("a"))
@@ -182,24 +149,6 @@ func TestFilesAreBounded(t *testing.T) {
 	b, _, _ := bookOf(t, c)
 	if s := b.Status()[0]; s.State != SourceUnreachable || !strings.Contains(s.Error, "max_bytes") {
 		t.Errorf("%+v", s)
-	}
-}
-
-func TestATouchedFileIsNotLoadedAgain(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "rules.json")
-	write(t, path, rulesText("a"))
-	f := &fileReader{name: "file://" + path, path: path, limit: 1 << 20, first: time.Millisecond}
-	if rules, err := f.read(t.Context()); err != nil || len(rules) != 1 {
-		t.Fatalf("%d rules, %v", len(rules), err)
-	}
-	later := time.Now().Add(time.Hour)
-	if err := os.Chtimes(path, later, later); err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		if _, err := f.read(t.Context()); err != errUnchanged {
-			t.Errorf("%v", err)
-		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -167,7 +168,7 @@ func (in writeIn) rules() ([]access.Rule, error) {
 	if len(in.Body) == 0 {
 		return nil, errNoBody
 	}
-	rules, err := parseDocument(in.Body, "")
+	rules, err := source.Parse(in.Body, "")
 	if faults, ok := errors.AsType[access.Faults](err); ok {
 		return nil, refusal(faults)
 	}

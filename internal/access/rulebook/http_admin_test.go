@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -210,7 +211,7 @@ func TestACheckChangesNothing(t *testing.T) {
 // Who may act for every tenant sees the sources of all, anybody else those of the tenant.
 func TestSourcesOfAllAreForWhoActsForAll(t *testing.T) {
 	c := fast(inline(rulesText("file")))
-	c.Sources = []SourceConfig{{URL: inline("[]"), Tenant: "acme"}}
+	c.Sources = []source.Config{{URL: inline("[]"), Tenant: "acme"}}
 	b, e, _ := bookOf(t, c)
 	a := &Admin{Book: b, Engine: e}
 	for everywhere, want := range map[bool]int{false: 1, true: 2} {

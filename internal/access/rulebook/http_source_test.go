@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -123,31 +123,10 @@ func TestWithoutAnEntityTagTheDateIsSent(t *testing.T) {
 	}
 }
 
-func TestTheSameRulesUnderAnotherTagAreNotLoadedAgain(t *testing.T) {
-	n := 0
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		n++
-		w.Header().Set("ETag", fmt.Sprintf(`"%d"`, n))
-		_, _ = w.Write([]byte(rulesText("a")))
-	}))
-	t.Cleanup(s.Close)
-	at, err := parseLocation(s.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newHTTPReader(at, SourceConfig{}, 1<<20)
-	if rules, err := r.read(t.Context()); err != nil || len(rules) != 1 {
-		t.Fatalf("%d rules, %v", len(rules), err)
-	}
-	if _, err := r.read(t.Context()); !errors.Is(err, errUnchanged) || n != 2 {
-		t.Errorf("%v after %d answers", err, n)
-	}
-}
-
 func TestWhatAWebServerNeedsIsSent(t *testing.T) {
 	s := serveRules(t)
 	c := fast()
-	c.Sources = []SourceConfig{{
+	c.Sources = []source.Config{{
 		URL: s.URL, Headers: map[string]secret.String{"X-Key": "value"},
 		Auth: fetch.AuthConfig{Type: "basic_auth", Config: fetch.AuthValues{User: "gate", Password: "pw"}},
 	}}
@@ -174,7 +153,7 @@ func TestAnObjectStoreIsPolled(t *testing.T) {
 	t.Cleanup(signed.Close)
 	c := fast()
 	at := "s3://rules/team/a.json?region=eu-1&use_path_style=true&endpoint=" + url.QueryEscape(signed.URL)
-	c.Sources = []SourceConfig{{URL: at, S3: S3Config{AccessKeyID: "gate", SecretAccessKey: "the-secret"}}}
+	c.Sources = []source.Config{{URL: at, S3: source.S3Config{AccessKeyID: "gate", SecretAccessKey: "the-secret"}}}
 	b, e, log := bookOf(t, c)
 	if ids(e) != "a" || e.Rules()[0].Source != "s3://rules/team/a.json" {
 		t.Fatalf("in force are %q: %+v", ids(e), b.Status())

@@ -12,25 +12,25 @@ import (
 
 // load brings what the sources have into force: all that is new if that is possible, else what s has, and then what the others
 // have, each if it fits to what is in force. The lock is held.
-func (b *Book) load(ctx context.Context, s *source) {
-	everything, complete := b.compose(func(*source) bool { return true })
+func (b *Book) load(ctx context.Context, s *tracked) {
+	everything, complete := b.compose(func(*tracked) bool { return true })
 	if !complete {
 		return // rules are only good together: one that refuses may be in what is missing
 	}
 	_, err := b.engine.Load(ctx, everything...)
 	if err == nil {
-		b.settle(ctx, func(*source) bool { return true })
+		b.settle(ctx, func(*tracked) bool { return true })
 		return
 	}
 	for _, one := range b.pending(s) {
-		alone, complete := b.compose(func(other *source) bool { return other == one })
+		alone, complete := b.compose(func(other *tracked) bool { return other == one })
 		if !complete {
 			break // the first time, it is all or nothing
 		}
 		_, wrong := b.engine.Load(ctx, alone...)
 		switch {
 		case wrong == nil:
-			b.settle(ctx, func(other *source) bool { return other == one })
+			b.settle(ctx, func(other *tracked) bool { return other == one })
 		case one == s:
 			err = wrong
 		default:
@@ -38,7 +38,7 @@ func (b *Book) load(ctx context.Context, s *source) {
 		}
 	}
 	if !s.inForce && s.backup != nil {
-		others := func(other *source) bool { return other != s }
+		others := func(other *tracked) bool { return other != s }
 		if rest, complete := b.compose(others); complete {
 			if _, wrong := b.engine.Load(ctx, rest...); wrong == nil {
 				b.settle(ctx, others)
@@ -51,7 +51,7 @@ func (b *Book) load(ctx context.Context, s *source) {
 }
 
 // settle notes what was loaded: the newest rules of those that newest names, of the others what compose takes.
-func (b *Book) settle(ctx context.Context, newest func(*source) bool) {
+func (b *Book) settle(ctx context.Context, newest func(*tracked) bool) {
 	for _, s := range b.sources {
 		if newest(s) {
 			b.accept(ctx, s)
@@ -62,8 +62,8 @@ func (b *Book) settle(ctx context.Context, newest func(*source) bool) {
 
 // pending gives s and the other sources that have rules which are not in force; nothing where s is the only one, whose rules have
 // been tried already.
-func (b *Book) pending(s *source) []*source {
-	list := []*source{s}
+func (b *Book) pending(s *tracked) []*tracked {
+	list := []*tracked{s}
 	for _, one := range b.sources {
 		if one != s && one.fresh {
 			list = append(list, one)
@@ -77,7 +77,7 @@ func (b *Book) pending(s *source) []*source {
 
 // compose puts together the rules of all sources: the newest of those that newest names, of the others what is in force, else
 // what was kept of them. It says whether every source has some.
-func (b *Book) compose(newest func(*source) bool) (lists [][]access.Rule, complete bool) {
+func (b *Book) compose(newest func(*tracked) bool) (lists [][]access.Rule, complete bool) {
 	for _, s := range b.sources {
 		switch {
 		case newest(s) && s.fresh:
@@ -94,7 +94,7 @@ func (b *Book) compose(newest func(*source) bool) (lists [][]access.Rule, comple
 }
 
 // accept notes that what a source offered is in force.
-func (b *Book) accept(ctx context.Context, s *source) {
+func (b *Book) accept(ctx context.Context, s *tracked) {
 	if !s.fresh {
 		return
 	}
@@ -106,7 +106,7 @@ func (b *Book) accept(ctx context.Context, s *source) {
 
 // blame tells the sources why their rules could not be loaded: each what is wrong with its own. s changed last; it is told
 // everything where nobody else is to blame.
-func (b *Book) blame(ctx context.Context, s *source, err error) {
+func (b *Book) blame(ctx context.Context, s *tracked, err error) {
 	faults, ok := errors.AsType[access.Faults](err)
 	if !ok {
 		b.refuse(ctx, s, err)
@@ -128,7 +128,7 @@ func (b *Book) blame(ctx context.Context, s *source, err error) {
 }
 
 // own gives the faults of the source's own rules.
-func (s *source) own(f access.Faults) (own access.Faults) {
+func (s *tracked) own(f access.Faults) (own access.Faults) {
 	for _, one := range f {
 		for i := range s.offered {
 			if r := &s.offered[i]; r.Source == one.Source && r.Tenant == one.Tenant && r.ID == one.Rule {
@@ -140,17 +140,8 @@ func (s *source) own(f access.Faults) (own access.Faults) {
 	return own
 }
 
-// add takes over what err says, where it is Faults; else it gives err back.
-func add(to *access.Faults, err error) error {
-	if more, ok := errors.AsType[access.Faults](err); ok {
-		*to = append(*to, more...)
-		return nil
-	}
-	return err
-}
-
 // refuse notes why what a source has is not in force. The log is told once.
-func (b *Book) refuse(ctx context.Context, s *source, why error) {
+func (b *Book) refuse(ctx context.Context, s *tracked, why error) {
 	again := s.wrong != nil && s.wrong.Error() == why.Error()
 	s.wrong = why
 	if again {
@@ -167,7 +158,7 @@ func (b *Book) refuse(ctx context.Context, s *source, why error) {
 const faultsInLog = 10
 
 // miss notes that a source could not be read. The log is told once.
-func (b *Book) miss(ctx context.Context, s *source, err error) {
+func (b *Book) miss(ctx context.Context, s *tracked, err error) {
 	if s.silent == nil {
 		b.log.WarnContext(ctx, "access rules could not be read: those that were there stay in force", "source", s.name, "in_force", len(s.accepted), "error", err)
 	}
@@ -175,7 +166,7 @@ func (b *Book) miss(ctx context.Context, s *source, err error) {
 }
 
 // hear notes that a source could be read.
-func (b *Book) hear(ctx context.Context, s *source) {
+func (b *Book) hear(ctx context.Context, s *tracked) {
 	if s.silent != nil {
 		b.log.InfoContext(ctx, "access rules can be read again", "source", s.name)
 	}

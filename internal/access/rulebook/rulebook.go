@@ -1,9 +1,7 @@
 package rulebook
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,27 +11,19 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
-// reader reads the rules of one source. It is used by one goroutine at a time.
-type reader interface {
-	// read returns the rules, or errUnchanged where they are those that it returned or refused last. A Faults says that
-	// what is there is not rules; any other error that it could not be read.
-	read(ctx context.Context) ([]access.Rule, error)
-}
-
-var errUnchanged = errors.New("the rules have not changed")
-
 // errWaits says that rules are well by themselves, but cannot be loaded before others are.
 var errWaits = errors.New("these rules wait: those of another source are refused or could not be read yet")
 
-// source is one place of rules with what is known of it. Its lower half is guarded by the Book's lock.
-type source struct {
+// tracked is a source of rules with what is known of it. Its lower half is guarded by the Book's lock.
+type tracked struct {
 	kind, name string
 	tenant     tenant.ID // empty where rules bring their own
-	reader     reader
+	reader     source.Reader
 	every      time.Duration // between two reads; the feed may ask for one in between
 	most       time.Duration // the longest pause after failures
 	limit      time.Duration // for one read; 0 means none
@@ -51,14 +41,17 @@ type source struct {
 	checked  time.Time
 	refusals uint64
 
-	copyName string    // under which the database keeps what came into force; "" where it keeps nothing
-	maxBytes int64     // of a document
-	said     *document // what offered was read from
-	unkept   *document // is in force, and not written down yet
-	recalled bool      // the database was asked for the copy
+	copyName string           // under which the database keeps what came into force; "" where it keeps nothing
+	maxBytes int64            // of a document
+	said     *source.Document // what offered was read from
+	unkept   *source.Document // is in force, and not written down yet
+	recalled bool             // the database was asked for the copy
 	backup   *backup
 	keptAt   time.Time // when the rules in force were read, where they are those of the copy; else zero
 }
+
+// kindAPI is the source of the rules that the admin API was given.
+const kindAPI = "api"
 
 // Book keeps the engine's rules as the sources have them: all sources are one set, which is loaded whole. What cannot be
 // loaded leaves the rules in force as they are, and is said in the log, in Status and to metrics. Make it with New.
@@ -69,8 +62,8 @@ type Book struct {
 	log    *slog.Logger
 
 	mu      sync.Mutex // guards the sources' state and the order of loads
-	sources []*source
-	api     *source // one of them; nil without a store
+	sources []*tracked
+	api     *tracked // one of them; nil without a store
 }
 
 // Options are what a Book needs.
@@ -95,21 +88,21 @@ func New(o Options) (*Book, error) {
 	b := &Book{engine: o.Engine, store: o.Store, now: o.Now, log: o.Log}
 	named := map[string]int{}
 	for _, c := range o.Config.all() {
-		at, err := parseLocation(c.URL)
+		at, err := source.Locate(c.URL)
 		if err != nil {
 			return nil, err
 		}
-		if named[at.name]++; named[at.name] > 1 { // metrics need names of their own, and so do readers of logs
-			at.name += fmt.Sprintf("#%d", named[at.name])
+		if named[at.Name]++; named[at.Name] > 1 { // metrics need names of their own, and so do readers of logs
+			at.Name += fmt.Sprintf("#%d", named[at.Name])
 		}
-		s, err := newSource(at, c, o.Config)
+		s, err := track(at, c, o.Config)
 		if err != nil {
 			return nil, err
 		}
 		b.sources = append(b.sources, s)
 	}
 	if o.Store != nil {
-		b.api = &source{kind: kindAPI, name: kindAPI, reader: &storeReader{store: o.Store}, every: apiPoll, most: apiPoll, limit: o.Config.Timeout}
+		b.api = &tracked{kind: kindAPI, name: kindAPI, reader: &storeReader{store: o.Store}, every: apiPoll, most: apiPoll, limit: o.Config.Timeout}
 		b.sources = append(b.sources, b.api)
 	}
 	for _, s := range b.sources {
@@ -121,28 +114,23 @@ func New(o Options) (*Book, error) {
 	return b, nil
 }
 
-// newSource makes a source as it is configured.
-func newSource(at location, c SourceConfig, all Config) (s *source, err error) {
-	s = &source{kind: at.kind, name: at.name, tenant: c.Tenant, every: all.RemotePoll, most: 10 * all.RemotePoll, limit: all.Timeout}
-	switch at.kind {
-	case kindFile:
-		s.reader = &fileReader{name: at.name, path: at.path, limit: all.MaxBytes, first: min(all.FilePoll, 100*time.Millisecond)}
-		s.every, s.most, s.limit = all.FilePoll, all.FilePoll, 0
-	case kindInline:
-		s.reader = &inlineReader{name: at.name, text: at.text}
-		s.every, s.most = 24*time.Hour, 24*time.Hour
-	case kindS3:
-		s.reader, err = newBucketReader(at, c.S3, all.MaxBytes)
-	default:
-		s.reader = newHTTPReader(at, c, all.MaxBytes)
+// track makes what is known of a source as it is configured.
+func track(at source.Location, c source.Config, all Config) (t *tracked, err error) {
+	t = &tracked{kind: at.Kind, name: at.Name, tenant: c.Tenant, every: all.RemotePoll, most: 10 * all.RemotePoll, limit: all.Timeout}
+	switch at.Kind {
+	case source.KindFile:
+		t.every, t.most, t.limit = all.FilePoll, all.FilePoll, 0
+	case source.KindInline:
+		t.every, t.most = 24*time.Hour, 24*time.Hour
 	}
-	if _, remote := s.reader.(remembering); remote {
-		s.copyName, s.maxBytes = copyName(c), all.MaxBytes
+	t.reader, err = at.Open(c, source.Limits{Bytes: all.MaxBytes, FirstLook: min(all.FilePoll, 100*time.Millisecond)})
+	if _, remote := t.reader.(source.Remembering); remote {
+		t.copyName, t.maxBytes = copyName(c), all.MaxBytes
 	}
-	return s, err
+	return t, err
 }
 
-func (s *source) nudge() {
+func (s *tracked) nudge() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -170,7 +158,7 @@ func (b *Book) Run(ctx context.Context) error {
 }
 
 // follow reads one source again and again. A failure is soon followed by the next attempt; many are not.
-func (b *Book) follow(ctx context.Context, s *source) {
+func (b *Book) follow(ctx context.Context, s *tracked) {
 	failures := 0
 	if !b.heard(s) {
 		failures = 1
@@ -184,14 +172,14 @@ func (b *Book) follow(ctx context.Context, s *source) {
 	}
 }
 
-func (b *Book) heard(s *source) bool {
+func (b *Book) heard(s *tracked) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return s.silent == nil
 }
 
 // pause is how long to wait before the next reading.
-func (s *source) pause(failures int) time.Duration {
+func (s *tracked) pause(failures int) time.Duration {
 	if failures == 0 {
 		return s.every
 	}
@@ -203,7 +191,7 @@ const firstPause = time.Second
 
 // waits returns after the pause, give or take a tenth so that servers do not ask in step, or when something changed; false
 // says that ctx ended.
-func (s *source) waits(ctx context.Context, pause time.Duration) bool {
+func (s *tracked) waits(ctx context.Context, pause time.Duration) bool {
 	t := time.NewTimer(pause - pause/10 + rand.N(pause/5+1))
 	defer t.Stop()
 	select {
@@ -216,7 +204,7 @@ func (s *source) waits(ctx context.Context, pause time.Duration) bool {
 }
 
 // check reads a source and loads what it has, where that is something new. False says that it could not be read.
-func (b *Book) check(ctx context.Context, s *source) bool {
+func (b *Book) check(ctx context.Context, s *tracked) bool {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	limited := ctx
@@ -225,7 +213,7 @@ func (b *Book) check(ctx context.Context, s *source) bool {
 		limited, cancel = context.WithTimeout(ctx, s.limit)
 		defer cancel()
 	}
-	rules, err := s.reader.read(limited)
+	rules, err := s.reader.Read(limited)
 	if ctx.Err() != nil {
 		return false
 	}
@@ -243,13 +231,13 @@ func (b *Book) check(ctx context.Context, s *source) bool {
 }
 
 // take loads what a source was read to have, where that is something new. False says that it could not be read.
-func (b *Book) take(ctx context.Context, s *source, rules []access.Rule, err error) bool {
+func (b *Book) take(ctx context.Context, s *tracked, rules []access.Rule, err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s.checked = b.now()
 	faults, refused := errors.AsType[access.Faults](err)
 	switch {
-	case errors.Is(err, errUnchanged):
+	case errors.Is(err, source.ErrUnchanged):
 		b.hear(ctx, s)
 		if s.wrong == nil {
 			s.keptAt = time.Time{} // the source says so itself
@@ -269,8 +257,8 @@ func (b *Book) take(ctx context.Context, s *source, rules []access.Rule, err err
 			}
 		}
 		s.offered, s.fresh, s.wrong, s.said = access.Compact(rules), true, errWaits, nil
-		if r, ok := s.reader.(remembering); ok {
-			s.said = r.said()
+		if r, ok := s.reader.(source.Remembering); ok {
+			s.said = r.Said()
 			s.said.Read = s.checked
 		}
 		b.load(ctx, s)
@@ -292,54 +280,4 @@ func (b *Book) Ready() error {
 		}
 	}
 	return nil
-}
-
-// inlineReader has its rules from the configuration.
-type inlineReader struct {
-	name string
-	text []byte
-	done bool
-}
-
-func (r *inlineReader) read(context.Context) ([]access.Rule, error) {
-	if r.done {
-		return nil, errUnchanged
-	}
-	r.done = true
-	return parseDocument(r.text, r.name)
-}
-
-// parseDocument is ParseRules for what a source has. No rules are an empty list: nothing at all, or comments alone, are what a
-// file has that is just being written, and never meant.
-func parseDocument(text []byte, name string) ([]access.Rule, error) {
-	rules, err := access.ParseRules(text, name)
-	if err == nil && len(rules) == 0 && !emptyList(text) {
-		return nil, access.Faults{{Source: name, Message: "is empty: write [] where there are to be no rules"}}
-	}
-	return rules, err
-}
-
-// emptyList reports whether a document without rules is a list.
-func emptyList(text []byte) bool {
-	for line := range bytes.Lines(text) {
-		line = bytes.TrimSpace(line)
-		if len(line) > 0 && line[0] != '#' && !bytes.Equal(line, []byte("---")) {
-			return line[0] == '['
-		}
-	}
-	return false
-}
-
-// digest remembers a document: some servers call the same one by another entity tag each time.
-type digest struct {
-	sum   [sha256.Size]byte
-	valid bool
-}
-
-// same reports whether the document is the one that was seen last, and remembers it.
-func (d *digest) same(text []byte) bool {
-	sum := sha256.Sum256(text)
-	again := d.valid && sum == d.sum
-	d.sum, d.valid = sum, true
-	return again
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -17,7 +18,7 @@ func inline(text string) string { return "inline://" + base64.StdEncoding.Encode
 
 func TestInlineRulesBelongToTheirTenant(t *testing.T) {
 	c := fast(inline(rulesText("a", "b")))
-	c.Sources = []SourceConfig{{URL: inline(ruleText("c", "/c")), Tenant: "acme"}}
+	c.Sources = []source.Config{{URL: inline(ruleText("c", "/c")), Tenant: "acme"}}
 	b, e, _ := bookOf(t, c)
 	if ids(e) != "a b c" || b.Ready() != nil {
 		t.Fatalf("in force are %q, %v", ids(e), b.Ready())
@@ -138,16 +139,6 @@ func TestWhatFitsIsLoadedBesideWhatDoesNot(t *testing.T) {
 	}
 }
 
-func TestNoRulesAreAnEmptyList(t *testing.T) {
-	for text, ok := range map[string]bool{
-		"[]": true, " [ ]\n": true, "# none\n---\n[]": true, "": false, "\n": false, "# rules of the shop\n": false, "null": false, "---\n": false, "~": false,
-	} {
-		if rules, err := parseDocument([]byte(text), "x"); (err == nil) != ok || len(rules) != 0 {
-			t.Errorf("%q: %d rules, %v", text, len(rules), err)
-		}
-	}
-}
-
 func TestTheLogIsNotFlooded(t *testing.T) {
 	var many []string
 	for i := range 50 {
@@ -160,7 +151,7 @@ func TestTheLogIsNotFlooded(t *testing.T) {
 }
 
 func TestPausesGrow(t *testing.T) {
-	s := &source{every: 30 * time.Second, most: 300 * time.Second}
+	s := &tracked{every: 30 * time.Second, most: 300 * time.Second}
 	for failures, want := range map[int]time.Duration{0: 30 * time.Second, 1: time.Second, 2: 2 * time.Second, 6: 32 * time.Second, 9: 256 * time.Second, 10: 300 * time.Second, 1000: 300 * time.Second} {
 		if got := s.pause(failures); got != want {
 			t.Errorf("after %d failures %s, want %s", failures, got, want)
@@ -168,82 +159,20 @@ func TestPausesGrow(t *testing.T) {
 	}
 }
 
-func TestLocations(t *testing.T) {
-	for uri, want := range map[string]location{
-		"file:///etc/rules.json":             {kind: kindFile, name: "file:///etc/rules.json", path: "/etc/rules.json"},
-		"file://path/to/rules.json":          {kind: kindFile, name: "file://path/to/rules.json", path: "path/to/rules.json"},
-		"inline://W10=":                      {kind: kindInline, name: "inline://", text: []byte("[]")},
-		"inline://W10":                       {kind: kindInline, name: "inline://", text: []byte("[]")},
-		"https://example.com/r.json?key=xyz": {kind: kindHTTP, name: "https://example.com/r.json", url: "https://example.com/r.json?key=xyz"},
-		"s3://rules/a/b.json":                {kind: kindS3, name: "s3://rules/a/b.json", s3: bucket{name: "rules", key: "a/b.json", endpoint: defaultEndpoint}},
-		"s3://rules/b.json?endpoint=minio.example.com:9000&region=eu-1&disableSSL=true&s3ForcePathStyle=true": {kind: kindS3, name: "s3://rules/b.json",
-			s3: bucket{name: "rules", key: "b.json", region: "eu-1", endpoint: "minio.example.com:9000", insecure: true, pathStyle: true}},
-		"s3://rules/b.json?endpoint=http://minio:9000": {kind: kindS3, name: "s3://rules/b.json",
-			s3: bucket{name: "rules", key: "b.json", endpoint: "minio:9000", insecure: true}},
-	} {
-		got, err := parseLocation(uri)
-		if err != nil || got.kind != want.kind || got.name != want.name || got.path != want.path || string(got.text) != string(want.text) || got.url != want.url || got.s3 != want.s3 {
-			t.Errorf("%s is %+v, %v; want %+v", uri, got, err, want)
-		}
-	}
-	for _, uri := range []string{
-		"", "rules.json", "file://", "inline://", "inline://***", "ftp://example.com/", "https://", "https://user:pw@example.com/r", "s3://bucket",
-		"s3://bucket/", "s3:///key", "s3://bucket/key?secret=1", "s3://bucket/key?endpoint=a/b", "s3://bucket/key?disableSSL=perhaps", "gs://bucket/key", "s3://b/k?%zz",
-	} {
-		if got, err := parseLocation(uri); err == nil {
-			t.Errorf("%q is taken for %+v", uri, got)
-		} else if strings.Contains(err.Error(), "pw") {
-			t.Errorf("%q: the error repeats a secret: %v", uri, err)
-		}
-	}
-}
-
-func FuzzLocation(f *testing.F) {
-	for _, uri := range []string{"file:///a", "inline://W10", "https://example.com/a?b", "s3://b/k?endpoint=e&region=r", "s3://b/k?disable_https=1"} {
-		f.Add(uri)
-	}
-	f.Fuzz(func(t *testing.T, uri string) {
-		at, err := parseLocation(uri)
-		if err != nil {
-			return
-		}
-		switch at.kind {
-		case kindFile:
-			if at.path == "" {
-				t.Error("no path")
-			}
-		case kindInline:
-			if len(at.text) == 0 || strings.Contains(at.name, uri) && uri != at.name {
-				t.Errorf("%+v", at)
-			}
-		case kindHTTP:
-			if strings.Contains(at.name, "?") {
-				t.Errorf("the name %q shows the query", at.name)
-			}
-		case kindS3:
-			if at.s3.name == "" || at.s3.key == "" || at.s3.endpoint == "" {
-				t.Errorf("%+v", at.s3)
-			}
-		default:
-			t.Errorf("kind %q", at.kind)
-		}
-	})
-}
-
 func TestSourcesConfigValidate(t *testing.T) {
 	good := DefaultConfig()
 	good.Repositories = []string{"file:///etc/rules.json", "s3://b/k"}
-	good.Sources = []SourceConfig{
+	good.Sources = []source.Config{
 		{URL: "https://example.com/rules", Headers: map[string]secret.String{"X-Key": "v"}, Auth: fetch.AuthConfig{Type: "basic_auth", Config: fetch.AuthValues{User: "u", Password: "p"}}},
-		{URL: "s3://b/k", Tenant: "acme", S3: S3Config{AccessKeyID: "id", SecretAccessKey: "key"}},
+		{URL: "s3://b/k", Tenant: "acme", S3: source.S3Config{AccessKeyID: "id", SecretAccessKey: "key"}},
 	}
 	if faults := good.Validate(); len(faults) != 0 {
 		t.Errorf("%v", faults)
 	}
-	bad := Config{Repositories: []string{"nowhere"}, Sources: []SourceConfig{
+	bad := Config{Repositories: []string{"nowhere"}, Sources: []source.Config{
 		{URL: "file:///a", Headers: map[string]secret.String{"X-Key": "v"}, Tenant: "No Tenant"},
-		{URL: "https://example.com", S3: S3Config{AccessKeyID: "id"}},
-		{URL: "s3://b/k", S3: S3Config{AccessKeyID: "id"}},
+		{URL: "https://example.com", S3: source.S3Config{AccessKeyID: "id"}},
+		{URL: "s3://b/k", S3: source.S3Config{AccessKeyID: "id"}},
 	}}
 	var text strings.Builder
 	for _, f := range bad.Validate() {

@@ -61,7 +61,7 @@ func (b *Book) Status() []SourceStatus {
 	return list
 }
 
-func (s *source) status() SourceStatus {
+func (s *tracked) status() SourceStatus {
 	st := SourceStatus{
 		Name: s.name, Kind: s.kind, Tenant: s.tenant, State: SourceLoaded, Rules: len(s.accepted),
 		LoadedAt: s.changed, CheckedAt: s.checked, Refusals: s.refusals, KeptAt: s.keptAt,
@@ -102,7 +102,7 @@ func (b *Book) Warnings() []string {
 }
 
 // warning says what is wrong with the source; nothing where all is well, or nothing was read yet.
-func (s *source) warning() string {
+func (s *tracked) warning() string {
 	faults, refused := errors.AsType[access.Faults](s.wrong)
 	why := ""
 	switch {

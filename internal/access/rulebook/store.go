@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -222,15 +223,15 @@ type storeReader struct {
 	done     bool
 }
 
-// read implements reader: one statement where nothing has changed, else three.
-func (r *storeReader) read(ctx context.Context) ([]access.Rule, error) {
+// Read implements source.Reader: one statement where nothing has changed, else three.
+func (r *storeReader) Read(ctx context.Context) ([]access.Rule, error) {
 	if r.done {
 		now, err := r.store.revision(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if now == r.revision {
-			return nil, errUnchanged
+			return nil, source.ErrUnchanged
 		}
 	}
 	snap, err := r.store.load(ctx)

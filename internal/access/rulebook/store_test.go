@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
+	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -410,7 +411,7 @@ func TestRulesAndCopiesAreSealedAnew(t *testing.T) {
 		}
 		acme := tenant.With(t.Context(), "acme")
 		store := server(ring(before)).store
-		if err := store.keepCopy(acme, "somewhere", &document{Text: []byte("[]"), Read: time.Unix(0, 0).UTC()}); err != nil {
+		if err := store.keepCopy(acme, "somewhere", &source.Document{Text: []byte("[]"), Read: time.Unix(0, 0).UTC()}); err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range Sealed(ring(after, before)) {

@@ -1,4 +1,4 @@
-package rulebook
+package source
 
 import (
 	"context"
@@ -43,14 +43,14 @@ func (s fileState) same(o fileState) bool {
 
 func same(a, b []fileState) bool { return slices.EqualFunc(a, b, fileState.same) }
 
-// read implements reader. What has changed since the last look is left alone until the next one: it may just be being written.
-func (f *fileReader) read(ctx context.Context) ([]access.Rule, error) {
+// Read implements Reader. What has changed since the last look is left alone until the next one: it may just be being written.
+func (f *fileReader) Read(ctx context.Context) ([]access.Rule, error) {
 	states, err := f.look()
 	if err != nil {
 		return nil, err
 	}
 	if f.loaded != nil && same(states, f.loaded) {
-		return nil, errUnchanged
+		return nil, ErrUnchanged
 	}
 	if f.seen == nil { // the server starts, and does not wait for the next turn
 		if states, err = f.calm(ctx, states); err != nil {
@@ -58,7 +58,7 @@ func (f *fileReader) read(ctx context.Context) ([]access.Rule, error) {
 		}
 	} else if !same(states, f.seen) {
 		f.seen = states
-		return nil, errUnchanged
+		return nil, ErrUnchanged
 	}
 	f.seen = states
 	return f.take(states)
@@ -92,7 +92,7 @@ func (f *fileReader) take(states []fileState) ([]access.Rule, error) {
 		left -= int64(len(text))
 		_, _ = fmt.Fprintf(sum, "%q %d\n", s.path, len(text)) // a hash takes everything
 		_, _ = sum.Write(text)
-		some, err := parseDocument(text, f.nameOf(s))
+		some, err := Parse(text, f.nameOf(s))
 		if err := add(&faults, err); err != nil {
 			return nil, err
 		}
@@ -104,12 +104,12 @@ func (f *fileReader) take(states []fileState) ([]access.Rule, error) {
 	}
 	if !same(states, after) {
 		f.seen = after
-		return nil, errUnchanged
+		return nil, ErrUnchanged
 	}
 	again := f.loaded != nil && [sha256.Size]byte(sum.Sum(nil)) == f.sum
 	f.loaded, f.sum = states, [sha256.Size]byte(sum.Sum(nil))
 	if again {
-		return nil, errUnchanged // touched, not changed
+		return nil, ErrUnchanged // touched, not changed
 	}
 	return rules, faults.ErrOrNil()
 }
@@ -162,13 +162,13 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	return readAtMost(file, limit)
+	return ReadAtMost(file, limit)
 }
 
 var errTooManyBytes = errors.New("the rules are larger than access.rules.max_bytes permits")
 
-// readAtMost reads everything, or nothing when it is more.
-func readAtMost(r io.Reader, limit int64) ([]byte, error) {
+// ReadAtMost reads everything, or nothing when it is more.
+func ReadAtMost(r io.Reader, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(text)) > limit {
 		err = errTooManyBytes
@@ -177,4 +177,13 @@ func readAtMost(r io.Reader, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	return text, nil
+}
+
+// add takes over what err says, where it is Faults; else it gives err back.
+func add(to *access.Faults, err error) error {
+	if more, ok := errors.AsType[access.Faults](err); ok {
+		*to = append(*to, more...)
+		return nil
+	}
+	return err
 }

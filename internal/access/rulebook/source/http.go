@@ -1,4 +1,4 @@
-package rulebook
+package source
 
 import (
 	"context"
@@ -20,15 +20,15 @@ type httpReader struct {
 	lastRead
 }
 
-func newHTTPReader(at location, c SourceConfig, limit int64) *httpReader {
+func newHTTPReader(at Location, c Config, limit int64) *httpReader {
 	return &httpReader{
-		name: at.name, url: at.url, limit: limit, client: fetch.NewCaller(false),
+		name: at.Name, url: at.url, limit: limit, client: fetch.NewCaller(false),
 		dress: func(req *http.Request) { fetch.Dress(req, c.Headers, c.Auth) },
 	}
 }
 
-// read implements reader. Errors hold nothing of the URL's query.
-func (r *httpReader) read(ctx context.Context) ([]access.Rule, error) {
+// Read implements Reader. Errors hold nothing of the URL's query.
+func (r *httpReader) Read(ctx context.Context) ([]access.Rule, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
 	if err != nil {
 		return nil, errors.New("the URL cannot be requested")
@@ -48,15 +48,15 @@ func (r *httpReader) read(ctx context.Context) ([]access.Rule, error) {
 	defer func() { _ = res.Body.Close() }() // it was only read
 	switch {
 	case res.StatusCode == http.StatusNotModified && (r.etag != "" || r.modified != ""):
-		return nil, errUnchanged
+		return nil, ErrUnchanged
 	case res.StatusCode >= 300 && res.StatusCode < 400:
 		return nil, fmt.Errorf("the server answers %d: redirects are not followed, so write the address that it leads to", res.StatusCode)
 	case res.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("the server answers %d", res.StatusCode)
 	}
-	text, err := readAtMost(res.Body, r.limit)
+	text, err := ReadAtMost(res.Body, r.limit)
 	if err != nil {
 		return nil, err
 	}
-	return r.take(r.name, document{Text: text, ETag: res.Header.Get("ETag"), Modified: res.Header.Get("Last-Modified")})
+	return r.take(r.name, Document{Text: text, ETag: res.Header.Get("ETag"), Modified: res.Header.Get("Last-Modified")})
 }

@@ -1,4 +1,4 @@
-package rulebook
+package source
 
 import (
 	"encoding/base64"
@@ -13,18 +13,18 @@ import (
 
 // The kinds of places that rules are read from.
 const (
-	kindFile   = "file"
-	kindInline = "inline"
-	kindHTTP   = "http"
-	kindS3     = "s3"
-	kindAPI    = "api"
+	KindFile   = "file"
+	KindInline = "inline"
+	KindHTTP   = "http"
+	KindS3     = "s3"
 )
 
-// location is where rules are, taken apart.
-type location struct {
-	kind string
-	// name is what is shown: without query, which may hold a key, and without what is inline.
-	name string
+// Location is where rules are, taken apart.
+type Location struct {
+	Kind string
+	// Name is what is shown: without query, which may hold a key, and without what is inline.
+	Name string
+
 	path string // file
 	text []byte // inline
 	url  string // http
@@ -40,31 +40,31 @@ type bucket struct {
 	pathStyle bool   // the bucket stands in the path and not in the host name
 }
 
-// parseLocation takes a URI apart. Errors go on from the name of a setting and repeat nothing that may be secret.
-func parseLocation(uri string) (location, error) {
+// Locate takes a URI apart. Errors go on from the name of a setting and repeat nothing that may be secret.
+func Locate(uri string) (Location, error) {
 	scheme, rest, _ := strings.Cut(uri, "://")
 	switch scheme {
 	case "file":
 		if rest == "" {
-			return location{}, errors.New("names no file: write file:///path/to/rules.yaml")
+			return Location{}, errors.New("names no file: write file:///path/to/rules.yaml")
 		}
-		return location{kind: kindFile, name: uri, path: rest}, nil
+		return Location{Kind: KindFile, Name: uri, path: rest}, nil
 	case "inline":
 		text, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(rest, "=")))
 		if err != nil || len(text) == 0 {
-			return location{}, errors.New("what follows inline:// is not base64 of rules")
+			return Location{}, errors.New("what follows inline:// is not base64 of rules")
 		}
-		return location{kind: kindInline, name: "inline://", text: text}, nil
+		return Location{Kind: KindInline, Name: "inline://", text: text}, nil
 	case "https", "http":
 		if err := fetch.CheckURL(uri); err != nil {
-			return location{}, err
+			return Location{}, err
 		}
 		name, _, _ := strings.Cut(uri, "?")
-		return location{kind: kindHTTP, name: name, url: uri}, nil
+		return Location{Kind: KindHTTP, Name: name, url: uri}, nil
 	case "s3":
 		return parseBucket(uri)
 	}
-	return location{}, errors.New("must begin with file://, inline://, https://, http:// or s3://")
+	return Location{}, errors.New("must begin with file://, inline://, https://, http:// or s3://")
 }
 
 // defaultEndpoint is Amazon's.
@@ -72,26 +72,26 @@ const defaultEndpoint = "s3.amazonaws.com"
 
 // parseBucket reads s3://bucket/key with the parameters that Oathkeeper's users write: endpoint, region, disableSSL and
 // s3ForcePathStyle, the last two also as disable_https and use_path_style.
-func parseBucket(uri string) (location, error) {
+func parseBucket(uri string) (Location, error) {
 	u, err := url.Parse(uri)
 	if err != nil || u.User != nil || u.Host == "" || len(u.Path) < 2 {
-		return location{}, errors.New("is not of the form s3://bucket/key?region=…&endpoint=…")
+		return Location{}, errors.New("is not of the form s3://bucket/key?region=…&endpoint=…")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return location{}, errors.New("has a query that cannot be read")
+		return Location{}, errors.New("has a query that cannot be read")
 	}
 	b := bucket{name: u.Host, key: u.Path[1:], region: query.Get("region"), endpoint: query.Get("endpoint")}
 	for name := range query {
 		if !slices.Contains([]string{"region", "endpoint", "disableSSL", "disable_https", "s3ForcePathStyle", "use_path_style"}, name) {
-			return location{}, fmt.Errorf("has the unknown parameter %q: known are region, endpoint, disable_https and use_path_style; keys belong into sources[].s3", name)
+			return Location{}, fmt.Errorf("has the unknown parameter %q: known are region, endpoint, disable_https and use_path_style; keys belong into sources[].s3", name)
 		}
 	}
 	if b.insecure, err = flag(query, "disableSSL", "disable_https"); err != nil {
-		return location{}, err
+		return Location{}, err
 	}
 	if b.pathStyle, err = flag(query, "s3ForcePathStyle", "use_path_style"); err != nil {
-		return location{}, err
+		return Location{}, err
 	}
 	if host, ok := strings.CutPrefix(b.endpoint, "http://"); ok {
 		b.endpoint, b.insecure = host, true
@@ -101,9 +101,9 @@ func parseBucket(uri string) (location, error) {
 		b.endpoint = defaultEndpoint
 	}
 	if strings.ContainsAny(b.endpoint, "/@?#") {
-		return location{}, errors.New("has an endpoint that is no host: write minio.example.com or minio.example.com:9000")
+		return Location{}, errors.New("has an endpoint that is no host: write minio.example.com or minio.example.com:9000")
 	}
-	return location{kind: kindS3, name: "s3://" + b.name + "/" + b.key, s3: b}, nil
+	return Location{Kind: KindS3, Name: "s3://" + b.name + "/" + b.key, s3: b}, nil
 }
 
 // flag reads a parameter that has two names.

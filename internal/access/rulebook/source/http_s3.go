@@ -1,4 +1,4 @@
-package rulebook
+package source
 
 import (
 	"context"
@@ -21,20 +21,20 @@ type bucketReader struct {
 	lastRead
 }
 
-func newBucketReader(at location, keys S3Config, limit int64) (*bucketReader, error) {
+func newBucketReader(at Location, keys S3Config, limit int64) (*bucketReader, error) {
 	store, err := fetch.ObjectStore{
 		Host: at.s3.endpoint, Plain: at.s3.insecure, Region: at.s3.region, PathStyle: at.s3.pathStyle,
 		AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey, SessionToken: keys.SessionToken,
 		Tries: 1, // whoever asks again later is the Book
 	}.Open()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", at.name, err)
+		return nil, fmt.Errorf("%s: %w", at.Name, err)
 	}
-	return &bucketReader{name: at.name, store: store, bucket: at.s3, limit: limit}, nil
+	return &bucketReader{name: at.Name, store: store, bucket: at.s3, limit: limit}, nil
 }
 
-// read implements reader.
-func (r *bucketReader) read(ctx context.Context) ([]access.Rule, error) {
+// Read implements Reader.
+func (r *bucketReader) Read(ctx context.Context) ([]access.Rule, error) {
 	var o minio.GetObjectOptions
 	if r.etag != "" {
 		if err := o.SetMatchETagExcept(r.etag); err != nil {
@@ -46,17 +46,17 @@ func (r *bucketReader) read(ctx context.Context) ([]access.Rule, error) {
 		return nil, bucketError(err)
 	}
 	defer func() { _ = body.Close() }() // it was only read
-	text, err := readAtMost(body, r.limit)
+	text, err := ReadAtMost(body, r.limit)
 	if err != nil {
 		return nil, bucketError(err)
 	}
-	return r.take(r.name, document{Text: text, ETag: info.ETag})
+	return r.take(r.name, Document{Text: text, ETag: info.ETag})
 }
 
-// bucketError is fetch.StoreError, and errUnchanged where the store says that.
+// bucketError is fetch.StoreError, and ErrUnchanged where the store says that.
 func bucketError(err error) error {
 	if said, ok := errors.AsType[minio.ErrorResponse](err); ok && said.StatusCode == http.StatusNotModified {
-		return errUnchanged
+		return ErrUnchanged
 	}
 	return fetch.StoreError(err)
 }
