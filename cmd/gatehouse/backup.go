@@ -14,13 +14,14 @@ import (
 )
 
 func backupCommand() *cobra.Command {
-	cmd := group("backup", "Make, list, check, restore and prune backups",
+	cmd := group("backup", "Make, list, check, drill, restore and prune backups",
 		`  gatehouse backup create -c gatehouse.yaml
   gatehouse backup list -c gatehouse.yaml
   gatehouse backup verify -c gatehouse.yaml --identity backup.key
+  gatehouse backup drill -c gatehouse.yaml --identity backup.key
   gatehouse backup restore -c gatehouse.yaml --identity backup.key`,
-		createBackup(), listBackups(), verifyBackup(), restoreBackup(), pruneBackups())
-	cmd.Long = `Make, list, check and restore backups: all that the databases hold, encrypted with age for the public keys in backup.recipients, in
+		createBackup(), listBackups(), verifyBackup(), drillBackup(), restoreBackup(), pruneBackups())
+	cmd.Long = `Make, list, check, drill and restore backups: all that the databases hold, encrypted with age for the public keys in backup.recipients, in
 every place of backup.destinations. The private key that opens them is given to the commands that read backups, and to no server:
 age-keygen -o backup.key makes a pair. A backup does not hold the secrets of the configuration, without which its data cannot be
 opened: keep secrets.system elsewhere, and safe.`
@@ -194,7 +195,7 @@ func verifyBackup() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Read a backup as a whole and hold every row against its digests",
 		Long: `Read a backup, with all that it builds on, and hold every row against its digests. No database is needed or touched. Whether what was
-restored works too is shown by a restore into other databases.`,
+restored works too is shown by gatehouse backup drill.`,
 		Example: `  gatehouse backup verify -c gatehouse.yaml --identity backup.key
   gatehouse backup verify -c gatehouse.yaml --identity backup.key --destination offsite`,
 		Args: none,

@@ -68,15 +68,16 @@ const (
 	SealKeyRetired Action = "seal_key.retired"
 	Resealed       Action = "seal_key.resealed"
 
-	BackupCreated  Action = "backup.created"
-	BackupFailed   Action = "backup.failed"
-	BackupVerified Action = "backup.verified"
-	BackupRestored Action = "backup.restored"
-	BackupDrilled  Action = "backup.drilled"
-	BackupPruned   Action = "backup.pruned"
-	DataCopied     Action = "data.copied"
-	DataFrozen     Action = "data.frozen"
-	DataThawed     Action = "data.thawed"
+	BackupCreated     Action = "backup.created"
+	BackupFailed      Action = "backup.failed"
+	BackupVerified    Action = "backup.verified"
+	BackupRestored    Action = "backup.restored"
+	BackupDrilled     Action = "backup.drilled"
+	BackupDrillFailed Action = "backup.drill_failed"
+	BackupPruned      Action = "backup.pruned"
+	DataCopied        Action = "data.copied"
+	DataFrozen        Action = "data.frozen"
+	DataThawed        Action = "data.thawed"
 )
 
 // Actions returns every action, in the order of their names.
@@ -88,7 +89,7 @@ func Actions() []Action {
 		ConsentDenied, ConsentRevoked, TokenRevoked, TokenFamilyRevoked, TokensDeleted, KeyCreated, KeyRotated, KeyWithdrawn, KeyChanged,
 		RulesChanged, SchemaCreated, SchemaUpdated, SchemaDeleted, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantUpdated, TenantSuspended,
 		TenantResumed, TenantCondemned, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupVerified, BackupRestored,
-		BackupDrilled, BackupPruned, DataCopied, DataFrozen, DataThawed,
+		BackupDrilled, BackupDrillFailed, BackupPruned, DataCopied, DataFrozen, DataThawed,
 	}
 	slices.Sort(all)
 	return all

@@ -65,8 +65,17 @@ func followed(ctx context.Context, cfg *config.Config, d *databases) (*secret.Ri
 // inProcess answers requests by a handler of this process.
 type inProcess struct{ handler http.Handler }
 
-// RoundTrip implements http.RoundTripper.
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip implements http.RoundTripper. Where a handler breaks off, as it does when nobody waits for its answer, there is none.
+func (p inProcess) RoundTrip(r *http.Request) (_ *http.Response, err error) {
+	defer func() {
+		switch broken := recover(); broken {
+		case nil:
+		case http.ErrAbortHandler:
+			err = errors.Join(http.ErrAbortHandler, r.Context().Err())
+		default:
+			panic(broken)
+		}
+	}()
 	in := r.Clone(r.Context())
 	if in.Body == nil {
 		in.Body = http.NoBody

@@ -49,6 +49,20 @@ func New(ctx context.Context, cfg *config.Config, version string) (*App, error) 
 	if faults := cfg.Critical(now(), nil); len(faults) > 0 {
 		return nil, faults
 	}
+	a, err := unbound(ctx, cfg, version)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range a.listeners {
+		if err := l.Open(ctx); err != nil {
+			return nil, errors.Join(err, a.closeListeners(), a.databases.Close())
+		}
+	}
+	return a, nil
+}
+
+// unbound is New without judging the configuration and without binding addresses: what it gives answers by its handlers.
+func unbound(ctx context.Context, cfg *config.Config, version string) (*App, error) {
 	log := telemetry.NewLogger(os.Stderr, cfg.Log, telemetry.ContextAttr{Key: "request_id", Value: web.RequestID})
 	a := &App{cfg: cfg, version: version, log: log, metrics: telemetry.NewMetrics(version)}
 	var err error
@@ -90,15 +104,8 @@ func (a *App) assemble(ctx context.Context) error {
 	a.features.doors.book.Start(ctx)
 	a.warnOfUnusedRules(ctx)
 	a.warnOfAdminAccess(ctx)
-	if a.listeners, err = a.newListeners(); err != nil {
-		return err
-	}
-	for _, l := range a.listeners {
-		if err := l.Open(ctx); err != nil {
-			return errors.Join(err, a.closeListeners())
-		}
-	}
-	return nil
+	a.listeners, err = a.newListeners()
+	return err
 }
 
 // sayWhereDataIs warns of a database that is gone with the process: nobody should learn it by a restart.
@@ -171,10 +178,15 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	stop()
 	idle()
 	a.log.InfoContext(ctx, "stopped")
+	return errors.Join(err, a.close(ctx))
+}
+
+// close gives back what unbound took, once nothing is served any more; ctx may have ended.
+func (a *App) close(ctx context.Context) error {
 	a.features.Close()
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return errors.Join(err, a.tracing.Shutdown(flush), a.databases.Close())
+	return errors.Join(a.tracing.Shutdown(flush), a.databases.Close())
 }
 
 func (a *App) closeListeners() error {

@@ -55,7 +55,9 @@ func newSchedule(a *App, s shared) (*backup.Schedule, error) {
 	var err error
 	schedule.Backups, err = newBackups(a.cfg, s.system, a.version, a.log)
 	if err == nil {
-		a.metrics.Registry.MustRegister(&backupState{job: polled[backup.Job]{ask: schedule.Store.Last}})
+		a.metrics.Registry.MustRegister(&backupState{
+			job: polled[backup.Job]{ask: schedule.Store.Last}, drill: polled[backup.Job]{ask: schedule.Store.LastDrill},
+		})
 	}
 	return schedule, err
 }
@@ -123,7 +125,7 @@ func (d *databases) servable(ctx context.Context) error {
 	case version == 0:
 		return errors.New("the databases are empty: there is nothing to keep")
 	case version < dataset.StateVersion:
-		return nil
+		return dataset.ErrOlder
 	}
 	gate := dataset.NewGate(dataset.GateOptions{Databases: d.byName, Feed: d.feeds["management"], Log: slog.New(slog.DiscardHandler)})
 	return gate.Open(ctx)
@@ -239,12 +241,12 @@ func restoring(d *databases, system *secret.Ring, w backup.Wanted, o RestoreOpti
 	return backup.RestoreOptions{
 		Wanted: w, Checked: func(rows, of int64) { o.Progress("verifying", rows, of) },
 		Fits: func(keys []backup.SealKey) error { return fitsBackup(system, keys) },
-		Load: func(ctx context.Context, m backup.Manifest, src dataset.Source) ([]dataset.Summary, error) {
+		Load: func(ctx context.Context, v *backup.Verified, src dataset.Source) ([]dataset.Summary, error) {
 			return dataset.Load(tenant.With(ctx, tenant.Default), src, d.byName, dataset.LoadOptions{
-				Feed: d.feeds["management"], From: "backup " + m.ID, Rows: m.Rows, Replace: o.Replace,
+				Feed: d.feeds["management"], From: "backup " + v.ID, Rows: v.Rows, Replace: o.Replace,
 				Done: activity.Event{
-					Action: activity.BackupRestored, Subject: activity.Party{Kind: "backup", ID: m.ID},
-					Detail: map[string]string{"created_at": m.CreatedAt.Format(time.RFC3339), "rows": strconv.FormatInt(m.Rows, 10)},
+					Action: activity.BackupRestored, Subject: activity.Party{Kind: "backup", ID: v.ID},
+					Detail: map[string]string{"created_at": v.CreatedAt.Format(time.RFC3339), "rows": strconv.FormatInt(v.Rows, 10)},
 				},
 				Progress: func(s dataset.Step) { o.Progress(string(s.Phase), s.Rows, s.Of) },
 			})

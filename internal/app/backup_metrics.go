@@ -8,36 +8,47 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/backup"
 )
 
-// backupState is read when metrics are. It speaks of the backups that servers make by themselves, and is the same on each.
-type backupState struct{ job polled[backup.Job] }
+// backupState is read when metrics are. It speaks of the backups that servers make by themselves, and of drills, and is the same on each.
+type backupState struct{ job, drill polled[backup.Job] }
 
 var (
 	backupSucceeded = prometheus.NewDesc("gatehouse_backup_last_success_timestamp_seconds", "When the last scheduled backup ended well at every destination; 0: never.", nil, nil)
 	backupFailures  = prometheus.NewDesc("gatehouse_backup_failures_total", "Scheduled backups that failed, at one destination or at all.", nil, nil)
 	backupDuration  = prometheus.NewDesc("gatehouse_backup_last_duration_seconds", "How long the last good one took.", nil, nil)
 	backupSize      = prometheus.NewDesc("gatehouse_backup_last_size_bytes", "How large the file of the last good one is.", nil, nil)
+	drillEnded      = prometheus.NewDesc("gatehouse_backup_last_drill_timestamp_seconds", "When the last drill of a backup ended with this result; 0: never.", []string{"result"}, nil)
+	drillDuration   = prometheus.NewDesc("gatehouse_backup_last_drill_duration_seconds", "How long the last good drill took until what was restored served.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (*backupState) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{backupSucceeded, backupFailures, backupDuration, backupSize} {
+	for _, d := range []*prometheus.Desc{backupSucceeded, backupFailures, backupDuration, backupSize, drillEnded, drillDuration} {
 		to <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (s *backupState) Collect(to chan<- prometheus.Metric) {
-	last, err := s.job.get()
-	if err != nil {
-		return
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	at := 0.0
-	if !last.SucceededAt.IsZero() {
-		at = float64(last.SucceededAt.UnixMilli()) / 1000
+	if last, err := s.job.get(); err == nil {
+		gauge(backupSucceeded, moment(last.SucceededAt))
+		to <- prometheus.MustNewConstMetric(backupFailures, prometheus.CounterValue, float64(last.Failures))
+		gauge(backupDuration, float64(last.Millis)/1000)
+		gauge(backupSize, float64(last.Bytes))
 	}
-	took := time.Duration(last.Millis) * time.Millisecond
-	to <- prometheus.MustNewConstMetric(backupSucceeded, prometheus.GaugeValue, at)
-	to <- prometheus.MustNewConstMetric(backupFailures, prometheus.CounterValue, float64(last.Failures))
-	to <- prometheus.MustNewConstMetric(backupDuration, prometheus.GaugeValue, took.Seconds())
-	to <- prometheus.MustNewConstMetric(backupSize, prometheus.GaugeValue, float64(last.Bytes))
+	if last, err := s.drill.get(); err == nil {
+		gauge(drillEnded, moment(last.SucceededAt), "ok")
+		gauge(drillEnded, moment(last.FailedAt), "failed")
+		gauge(drillDuration, float64(last.Millis)/1000)
+	}
+}
+
+// moment is a time in seconds since 1970; 0: never.
+func moment(at time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return float64(at.UnixMilli()) / 1000
 }

@@ -57,6 +57,11 @@ func (f *features) mount(publicMux, adminMux *web.Mux) {
 	}
 }
 
+// drills has this server learn of drills of the backups that it makes.
+func (f *features) drills() *backup.Watch {
+	return &backup.Watch{Backups: f.schedule.Backups, Store: f.schedule.Store}
+}
+
 // Close waits for what the features are still writing.
 func (f *features) Close() {
 	for _, c := range f.closers {

@@ -51,6 +51,7 @@ func (h *hardenFacts) gather(ctx context.Context) (*harden.Facts, error) {
 		f.Server.Countries = append(f.Server.Countries, harden.Countries{Edition: g.Edition, Built: g.Built})
 	}
 	h.backups(ctx, f.Server)
+	h.drills(ctx, f.Server)
 	return f, errors.Join(h.sealing(ctx, f.Server), h.endless(ctx, f.Server), h.inspect(ctx, f.Server))
 }
 
@@ -114,6 +115,16 @@ func (h *hardenFacts) backups(ctx context.Context, r *harden.Running) {
 			r.Backups[i].Unread = "it cannot be read by this server"
 		}
 	}
+}
+
+// drills tells when backups were tried last, as far as this server has heard of it.
+func (h *hardenFacts) drills(ctx context.Context, r *harden.Running) {
+	last, err := backup.NewStore(h.app.databases.byName["management"]).LastDrill(ctx)
+	if err != nil {
+		r.Drills.Unread = "the management database does not say when backups were tried"
+		return
+	}
+	r.Drills = harden.Drills{Succeeded: last.SucceededAt, Failed: last.FailedAt, Fault: last.Fault}
 }
 
 // endless tells of admin keys that never expire.

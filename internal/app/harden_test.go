@@ -57,7 +57,7 @@ func TestHardenAsksAServer(t *testing.T) {
 	}
 	for _, want := range []string{
 		"client-implicit at client default/old", "client-cors-wide at client default/spa", "clients-tryout at client default/docs",
-		"application-demo at client default/shop", "replica-single at replicas", "tenant-default at tenant default", "backup-old at destination near", "secret-weak at secrets.system[0]", "database-in-memory at databases.dsn",
+		"application-demo at client default/shop", "replica-single at replicas", "tenant-default at tenant default", "backup-old at destination near", "backup-drill at drill", "secret-weak at secrets.system[0]", "database-in-memory at databases.dsn",
 	} {
 		if !slices.Contains(found, want) {
 			t.Errorf("it does not find %s", want)

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
@@ -79,6 +80,19 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id string, file []byte) {
 		if m, err := decode(id, file); err == nil && (m.ID != id || m.Format != 1) {
 			t.Errorf("%+v", m)
+		}
+	})
+}
+
+func FuzzDecodeDrill(f *testing.F) {
+	ring, err := secret.NewRing([]secret.String{"the secrets of this fuzz test"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("20260301T120000.000Z-abcdefgh", []byte(`{"id":"20260301T120000.000Z-abcdefgh","at":"2026-03-01T12:00:00Z","mac":""}`))
+	f.Fuzz(func(t *testing.T, id string, file []byte) {
+		if d, err := decodeDrill(ring, id, file); err == nil {
+			t.Errorf("a stranger made %+v", d)
 		}
 	})
 }

@@ -84,9 +84,9 @@ func (p *place) into(db *sqldb.DB, o backup.RestoreOptions, replace bool) backup
 	if o.Fits == nil {
 		o.Fits = func([]backup.SealKey) error { return nil }
 	}
-	o.Load = func(ctx context.Context, m backup.Manifest, src dataset.Source) ([]dataset.Summary, error) {
+	o.Load = func(ctx context.Context, v *backup.Verified, src dataset.Source) ([]dataset.Summary, error) {
 		return dataset.Load(ctx, src, dataset.Databases{"management": db}, dataset.LoadOptions{
-			Feed: sqldb.NewFeed(db, sqldb.FeedOptions{}), From: m.ID, Replace: replace, Done: activity.Event{Action: activity.BackupRestored, Subject: activity.Party{Kind: "data"}},
+			Feed: sqldb.NewFeed(db, sqldb.FeedOptions{}), From: v.ID, Replace: replace, Done: activity.Event{Action: activity.BackupRestored, Subject: activity.Party{Kind: "data"}},
 		})
 	}
 	return o

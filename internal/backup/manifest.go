@@ -86,7 +86,7 @@ const (
 	prefix         = "gatehouse-"
 )
 
-var nameOfFile = regexp.MustCompile(`^gatehouse-([0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-z]{8})(\.zst\.age|\.chunks|\.json)$`)
+var nameOfFile = regexp.MustCompile(`^gatehouse-([0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-z]{8})(\.zst\.age|\.chunks|\.json|\.drill)$`)
 
 // taken takes the name of a file apart.
 func taken(name string) (id, suffix string, ok bool) {

@@ -101,7 +101,7 @@ func (b *Backups) pruneOne(ctx context.Context, d Destination, list []Backup, dr
 	}
 	for _, id := range useless {
 		there := false
-		for _, suffix := range []string{manifestSuffix, dataSuffix, indexSuffix, dataSuffix + partial, indexSuffix + partial, manifestSuffix + partial} {
+		for _, suffix := range []string{manifestSuffix, dataSuffix, indexSuffix, dataSuffix + partial, indexSuffix + partial, manifestSuffix + partial, drillSuffix + partial} {
 			name := prefix + id + suffix
 			if !slices.Contains(names, name) {
 				continue
@@ -118,5 +118,11 @@ func (b *Backups) pruneOne(ctx context.Context, d Destination, list []Backup, dr
 			removed = append(removed, id)
 		}
 	}
-	return removed, nil
+	past, err := b.pastDrills(ctx, d, names)
+	for _, name := range past {
+		if err == nil && !dry {
+			err = d.Remove(ctx, name)
+		}
+	}
+	return removed, err
 }

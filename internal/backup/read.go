@@ -158,6 +158,8 @@ type Verified struct {
 	// Files is how many backups it took, and Bytes how large they are.
 	Files int   `json:"files"`
 	Bytes int64 `json:"bytes"`
+	// Content is how large the rows are, as they are once decrypted and decompressed. Unit: bytes.
+	Content int64 `json:"content_bytes"`
 }
 
 // Verify reads all of a backup and of what it builds on, and holds every row against the digests. It needs no database.
@@ -176,7 +178,8 @@ func (b *Backups) verify(ctx context.Context, all []Manifest, from Destination, 
 	}
 	defer in.close()
 	tap := &tapped{Source: in, decisions: true}
-	sums, err := dataset.Write(ctx, io.Discard, tap, dataset.WriteOptions{Progress: counting(all[0].Rows, progress)})
+	var content counter
+	sums, err := dataset.Write(ctx, &content, tap, dataset.WriteOptions{Progress: counting(all[0].Rows, progress)})
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -186,21 +189,32 @@ func (b *Backups) verify(ctx context.Context, all []Manifest, from Destination, 
 	if !slices.Equal(sums, all[0].Tables) || !slices.Equal(tap.keys, all[0].SealKeys) {
 		return nil, fmt.Errorf("backup %s in destination %s: %w (its rows are not those of its manifest)", all[0].ID, from.Name(), ErrDamaged)
 	}
-	done := &Verified{Manifest: all[0], From: from.Name(), Files: len(all)}
+	done := &Verified{Manifest: all[0], From: from.Name(), Files: len(all), Content: int64(content)}
 	for _, m := range all {
 		done.Bytes += m.Data.Size
 	}
 	return done, nil
 }
 
+// counter counts what is written to it.
+type counter int64
+
+// Write implements io.Writer.
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
 // RestoreOptions say how a backup is restored.
 type RestoreOptions struct {
 	Wanted
 
+	// Found is told which backup it is, and where it is read; nil is nobody.
+	Found func(m Manifest, destination string)
 	// Fits refuses a backup whose data the target's servers could not open. It is asked before anything is written.
 	Fits func(keys []SealKey) error
 	// Load fills the target with the source that a backup is.
-	Load func(ctx context.Context, m Manifest, src dataset.Source) ([]dataset.Summary, error)
+	Load func(ctx context.Context, v *Verified, src dataset.Source) ([]dataset.Summary, error)
 	// Checked is told how far the reading of everything is that comes before; nil is nobody.
 	Checked func(rows, of int64)
 }
@@ -211,6 +225,9 @@ func (b *Backups) Restore(ctx context.Context, o RestoreOptions, ids Identities)
 	all, from, err := b.find(ctx, o.Wanted)
 	if err != nil {
 		return nil, err
+	}
+	if o.Found != nil {
+		o.Found(all[0], from.Name())
 	}
 	if err := o.Fits(all[0].SealKeys); err != nil {
 		return nil, err
@@ -224,7 +241,7 @@ func (b *Backups) Restore(ctx context.Context, o RestoreOptions, ids Identities)
 		return nil, err
 	}
 	defer in.close()
-	sums, err := o.Load(ctx, all[0], in)
+	sums, err := o.Load(ctx, done, in)
 	if err == nil && !slices.Equal(sums, all[0].Tables) {
 		err = ErrDamaged
 	}

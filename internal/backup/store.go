@@ -3,38 +3,49 @@ package backup
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
-// Store keeps which scheduled backup was made, and by whom.
+// Store keeps which scheduled backup was made, and by whom, and how drills went.
 type Store struct{ db *sqldb.DB }
 
 // NewStore returns a store in the management database.
 func NewStore(db *sqldb.DB) *Store { return &Store{db: db.AllTenants()} }
 
-// Job says how scheduled backups went.
+// Job says how scheduled backups went, or drills.
 type Job struct {
-	// DueAt is when the last one was due.
+	// DueAt is when the last one was due; of drills, when the last one ended.
 	DueAt time.Time
 	// SucceededAt and FailedAt are when one ended last so; zero: never.
 	SucceededAt, FailedAt time.Time
 	// Failures counts those that failed, at one destination or at all.
 	Failures int64
-	// Millis and Bytes are how long the last good one took, and how large its own file is.
+	// Millis and Bytes are how long the last good one took, and how large its own file is; of a drill, 0.
 	Millis, Bytes int64
 	// Fault is what was wrong the last time; empty: nothing.
 	Fault string
 }
 
-// job is the name of the only row so far.
-const job = "create"
+// The names of the rows.
+const (
+	job      = "create"
+	drillJob = "drill"
+)
 
 // Last returns how scheduled backups went: what a check of an installation asks. It is zero where none was ever due.
-func (s *Store) Last(ctx context.Context) (j Job, err error) {
+func (s *Store) Last(ctx context.Context) (Job, error) { return s.last(ctx, job) }
+
+// LastDrill returns how drills went, as far as servers have heard of them. It is zero where there was none.
+func (s *Store) LastDrill(ctx context.Context) (Job, error) { return s.last(ctx, drillJob) }
+
+func (s *Store) last(ctx context.Context, name string) (j Job, err error) {
 	var succeeded, failed *time.Time
-	err = s.db.QueryRow(ctx, `SELECT due_at, succeeded_at, failed_at, failures, millis, bytes, fault FROM backup_job WHERE name = ?`, job).
+	err = s.db.QueryRow(ctx, `SELECT due_at, succeeded_at, failed_at, failures, millis, bytes, fault FROM backup_job WHERE name = ?`, name).
 		Scan(&j.DueAt, &succeeded, &failed, &j.Failures, &j.Millis, &j.Bytes, &j.Fault)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return Job{}, nil
@@ -84,4 +95,48 @@ func (s *Store) fail(ctx context.Context, holder string, at time.Time, fault str
 	_, err := s.db.Exec(ctx, `UPDATE backup_job SET holder = '', failed_at = ?, failures = failures + 1, fault = ? WHERE name = ? AND holder = ?`,
 		at, fault, job, holder)
 	return err
+}
+
+// expect makes the row of drills; that it is there already is no fault.
+func (s *Store) expect(ctx context.Context) error {
+	never := time.Unix(0, 0).UTC()
+	_, err := s.db.Exec(ctx, `INSERT INTO backup_job (name, due_at, holder, held_until, failures, millis, bytes, fault) VALUES (?, ?, '', ?, 0, 0, 0, '')`,
+		drillJob, never, never)
+	if errors.Is(err, sqldb.ErrDuplicate) {
+		return nil
+	}
+	return err
+}
+
+// note writes down a drill, and tells the activity log of it; false where that was done already, for this one or a later one.
+func (s *Store) note(ctx context.Context, d Drill) (noted bool, err error) {
+	err = s.db.InTx(tenant.With(ctx, tenant.Default), func(ctx context.Context, tx *sqldb.Tx) error {
+		tx = tx.AllTenants()
+		var n int64
+		var err error
+		if d.Fault == "" {
+			n, err = tx.Exec(ctx, `UPDATE backup_job SET due_at = ?, succeeded_at = ?, millis = ?, fault = '' WHERE name = ? AND due_at < ?`,
+				d.At, d.At, d.Millis, drillJob, d.At)
+		} else {
+			n, err = tx.Exec(ctx, `UPDATE backup_job SET due_at = ?, failed_at = ?, failures = failures + 1, fault = ? WHERE name = ? AND due_at < ?`,
+				d.At, d.At, d.Fault, drillJob, d.At)
+		}
+		if noted = n > 0; err != nil || !noted {
+			return err
+		}
+		return activity.Write(ctx, tx, drilled(d))
+	})
+	return noted && err == nil, err
+}
+
+// drilled is the event of a drill.
+func drilled(d Drill) activity.Event {
+	e := activity.Event{
+		Action: activity.BackupDrilled, Subject: activity.Party{Kind: "backup", ID: d.Backup},
+		Detail: map[string]string{"drill": d.ID, "ended_at": d.At.Format(time.RFC3339), "destination": d.Destination, "millis": strconv.FormatInt(d.Millis, 10)},
+	}
+	if d.Fault != "" {
+		e.Action, e.Detail["step"] = activity.BackupDrillFailed, d.Fault
+	}
+	return e
 }

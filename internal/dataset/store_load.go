@@ -16,6 +16,9 @@ const Loading Phase = "loading"
 // ErrNewer says that the source was written by a newer Gatehouse.
 var ErrNewer = errors.New("it was written by a newer version of Gatehouse: use that one, or a later one")
 
+// ErrOlder says that the source is older than what can be loaded: its databases could not say that they are being filled.
+var ErrOlder = errors.New("its schema is older than any that can be restored: migrate its databases with `gatehouse migrate up`, and make another")
+
 // LoadOptions say how to load.
 type LoadOptions struct {
 	// Feed is the target's management database's. It need not run.
@@ -44,10 +47,21 @@ func Load(ctx context.Context, src Source, to Databases, o LoadOptions) ([]Summa
 		return nil, err
 	}
 	if err := l.run(ctx); err != nil {
-		return nil, fmt.Errorf("%w\nThe target holds a part, and no server starts on it: run the same command again to go on", err)
+		return nil, &PartError{err}
 	}
 	return l.src.all, nil
 }
+
+// PartError says that a Load ended in the midst.
+type PartError struct{ Cause error }
+
+// Error says what to do.
+func (e *PartError) Error() string {
+	return e.Cause.Error() + "\nThe target holds a part, and no server starts on it: run the same command again to go on"
+}
+
+// Unwrap gives what was wrong.
+func (e *PartError) Unwrap() error { return e.Cause }
 
 // loading is one Load.
 type loading struct {
@@ -68,6 +82,9 @@ func (l *loading) begin(ctx context.Context) error {
 		newest, err := migrations.Newest(logical)
 		if err != nil || version > newest {
 			return fmt.Errorf("database %s at version %d: %w", logical, version, ErrNewer)
+		}
+		if logical == "management" && version < StateVersion {
+			return ErrOlder
 		}
 	}
 	var err error

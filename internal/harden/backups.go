@@ -9,6 +9,9 @@ import (
 // backupAge is how old the newest backup may be: a day, and the time that making one takes.
 const backupAge = 26 * time.Hour
 
+// drillAge is how old the last good drill may be: a month, and some days to find the time.
+const drillAge = 35 * 24 * time.Hour
+
 func backupChecks() []Check {
 	return []Check{
 		{
@@ -53,6 +56,13 @@ func backupChecks() []Check {
 			Settings: []string{"backup.destinations[].name"}, Reference: "CIS Controls 11.2",
 			find: backupsOf,
 		},
+		{
+			ID: "backup-drill", Severity: Medium, Source: Server, Title: "No backup was restored for trial in the last five weeks",
+			Why:      "A backup that was never restored may turn out to be none on the day that it is needed: a private key is lost, a secret was not kept, or nobody knows how long it takes.",
+			How:      "Run `gatehouse backup drill` each month, where the key is that opens what is encrypted for backup.recipients.",
+			Settings: []string{"backup.destinations[].name"}, Reference: "CIS Controls 11.5, NIST SP 800-34 §3.5",
+			find: drillsOf,
+		},
 	}
 }
 
@@ -68,6 +78,33 @@ func backupsOf(f *Facts) (v verdict) {
 		}
 	}
 	return v
+}
+
+func drillsOf(f *Facts) (v verdict) {
+	d := f.Server.Drills
+	switch {
+	case len(f.Server.Backups) == 0: // another check says so
+	case d.Unread != "":
+		return unknown("%s", d.Unread)
+	case d.Failed.After(d.Succeeded):
+		v.at("drill", "failed at %s in the step %q", d.Failed.UTC().Format(time.RFC3339), d.Fault)
+	case d.Succeeded.IsZero():
+		v.at("drill", "was never done")
+	case f.Read.Sub(d.Succeeded) > drillAge:
+		v.at("drill", "was done last at %s", d.Succeeded.UTC().Format(time.RFC3339))
+	}
+	return v
+}
+
+// Drills says when backups were tried last.
+type Drills struct {
+	// Succeeded and Failed are when a drill ended so last; zero: never.
+	Succeeded time.Time `json:"succeeded,omitzero"`
+	Failed    time.Time `json:"failed,omitzero"`
+	// Fault is the step that failed.
+	Fault string `json:"fault,omitempty"`
+	// Unread says why nobody could look.
+	Unread string `json:"unread,omitempty"`
 }
 
 // BackupsAt is what there is at one destination of backups.

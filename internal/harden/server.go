@@ -20,6 +20,8 @@ type Running struct {
 	Countries []Countries `json:"countries,omitempty"`
 	// Backups are what there is at each destination of backups.
 	Backups []BackupsAt `json:"backups,omitempty"`
+	// Drills is when backups were tried last.
+	Drills Drills `json:"drills"`
 	// AnyHost is the tenant of requests for hosts that are no tenant's; empty where they are answered 404.
 	AnyHost string `json:"any_host,omitempty"`
 	// EndlessKeys name the admin keys that are good for ever.

@@ -22,6 +22,7 @@ func healthy() *Facts {
 		Replicas: 2, Connections: []Connection{{Name: "oauth", Path: "databases.dsn", Cipher: "TLS_AES_128_GCM_SHA256"}},
 		Countries: []Countries{{Edition: "GeoLite2-City", Built: today.AddDate(0, 0, -29)}, {Edition: "GeoLite2-Country"}},
 		Backups:   []BackupsAt{{Destination: "near", Newest: today.Add(-25 * time.Hour)}},
+		Drills:    Drills{Succeeded: today.AddDate(0, 0, -34), Failed: today.AddDate(0, 0, -36), Fault: "login"},
 		Clients: InspectClient(Registered{
 			Tenant: "default", ID: "shop", Name: "Democratic shop", ResponseTypes: []string{"code"}, Origins: []string{"https://shop.example.com"},
 			RedirectURIs: []string{"https://shop.example.com/cb", "http://127.0.0.1/cb", "http://localhost:8080/cb", "com.example.shop:/cb"},
@@ -45,6 +46,7 @@ func TestChecksOfServers(t *testing.T) {
 		"geoip-stale":                {func(r *Running) { r.Countries[0].Built = today.AddDate(0, 0, -31) }, "access.geoip"},
 		"admin-key-endless":          {func(r *Running) { r.EndlessKeys = []string{"k1"} }, "admin key k1"},
 		"backup-old":                 {func(r *Running) { r.Backups[0].Newest = today.Add(-27 * time.Hour) }, "destination near"},
+		"backup-drill":               {func(r *Running) { r.Drills.Succeeded = today.AddDate(0, 0, -36) }, "drill"},
 		"tenant-default":             {func(r *Running) { r.AnyHost = "default" }, "tenant default"},
 		"client-implicit":            {client(Registered{ResponseTypes: []string{"code", "code id_token"}}), "client default/shop"},
 		"client-redirect-plain-http": {client(Registered{RedirectURIs: []string{"https://a.example.com", "http://shop.example.com/cb?x=1"}}), "client default/shop"},
@@ -82,9 +84,37 @@ func TestWhatAServerCannotTell(t *testing.T) {
 	f.Server.Uninspected = "there are too many"
 	f.Server.Connections[0] = Connection{Name: "oauth", Path: "databases.dsn", Unknown: "it does not say"}
 	f.Server.Backups[0] = BackupsAt{Destination: "near", Unread: "it does not answer"}
-	for _, id := range []string{"backup-old", "clients-tryout", "connection-in-the-clear"} {
+	f.Server.Drills.Unread = "the database does not answer"
+	for _, id := range []string{"backup-old", "backup-drill", "clients-tryout", "connection-in-the-clear"} {
 		if r := Judge(today, []string{id}, f); len(r.Findings) != 0 || len(r.Unchecked) != 1 {
 			t.Errorf("%s: %+v", id, r)
+		}
+	}
+}
+
+// A drill that was never done, or that failed after the last good one, is found; without backups there is nothing to try.
+func TestDrills(t *testing.T) {
+	for name, c := range map[string]struct {
+		drills Drills
+		want   string
+	}{
+		"never":             {Drills{}, "was never done"},
+		"never a good one":  {Drills{Failed: today.AddDate(0, 0, -1), Fault: "load"}, `failed at 2026-11-22T00:00:00Z in the step "load"`},
+		"the last one":      {Drills{Succeeded: today.AddDate(0, 0, -2), Failed: today.AddDate(0, 0, -1), Fault: "load"}, `failed at 2026-11-22T00:00:00Z in the step "load"`},
+		"good, after a bad": {Drills{Succeeded: today.AddDate(0, 0, -1), Failed: today.AddDate(0, 0, -2), Fault: "load"}, ""},
+	} {
+		f := healthy()
+		f.Server.Drills = c.drills
+		got := ""
+		for _, found := range Judge(today, []string{"backup-drill"}, f).Findings {
+			got += found.Detail
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		f.Server.Backups = nil
+		if found := finds("backup-drill", f); found != nil {
+			t.Errorf("%s, without backups: %v", name, found)
 		}
 	}
 }

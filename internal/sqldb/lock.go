@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// lockFile makes this process the only one that uses the database beside the file; release gives it up. Two
+// LockFile makes this process the only one that uses the database beside the file, or what else others are kept from; release gives it up.
+// The system does when the process ends. It fails with ErrHeld where another process has it. Two
 // servers on one SQLite file would each believe their own caches.
-func lockFile(path string) (release func() error, err error) {
+func LockFile(path string) (release func() error, err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, &Error{kind: ErrUnavailable, cause: fmt.Errorf("open the lock file: %w", err)}

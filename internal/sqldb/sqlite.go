@@ -32,7 +32,7 @@ func (c *core) openSQLite(ctx context.Context, d *dsn) error {
 	if err != nil {
 		return fmt.Errorf("the database DSN (sqlite://…): %w", err)
 	}
-	if c.release, err = lockFile(path + ".lock"); err != nil {
+	if c.release, err = LockFile(path + ".lock"); err != nil {
 		return err
 	}
 	l := d.limits(Options{MaxConns: max(4, 2*runtime.GOMAXPROCS(0))})

@@ -1,0 +1,142 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/config"
+	"github.com/gatehouse-iam/gatehouse/internal/provision"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+)
+
+// scratch is where a drill restores to.
+type scratch struct {
+	kind      string // of the databases
+	databases config.Databases
+	dir       string // of this drill, which nobody else may enter
+	local     bool   // the databases are in it
+
+	release func() error
+	drop    func(ctx context.Context) error
+}
+
+const (
+	scratchPrefix = "gatehouse-drill-"
+	scratchLock   = "drill.lock"
+	// unlocked is how old a directory without a lock is that counts as left behind: between making it and locking it there is a moment.
+	unlocked = time.Hour
+	// scratchFactor is how much more room rows take in SQLite's files, with their indexes and the log of what is being written, than in
+	// a backup's stream. spare is what is needed beside.
+	scratchFactor = 4
+	spare         = 64 << 20
+)
+
+// makeScratch makes scratch databases, and first removes what dead drills left in the same place.
+func makeScratch(ctx context.Context, o DrillOptions, production bool) (*scratch, []string, error) {
+	at, removed, err := makeScratchDir(o.Scratch)
+	if err != nil {
+		return nil, removed, err
+	}
+	if o.Server == "" {
+		at.kind, at.local = "sqlite", true
+		at.databases = scratchDatabases(func(logical string) sqldb.Address {
+			return sqldb.Address{Scheme: "sqlite", Database: filepath.Join(at.dir, logical+".db")}
+		})
+		return at, removed, nil
+	}
+	login, err := sqldb.Parse(o.Server.Reveal())
+	if production {
+		login = login.Verified()
+	}
+	if err == nil && (login.Scheme == "sqlite" || login.Scheme == "memory") {
+		err = errors.New("it is no server: name a directory, in which the scratch databases will be SQLite files, or a database server")
+	}
+	if err != nil {
+		return nil, removed, errors.Join(fmt.Errorf("--scratch: %w", err), at.drop(ctx))
+	}
+	made, dead, err := provision.MakeScratch(ctx, login, now())
+	removed = append(removed, dead...)
+	if err != nil {
+		return nil, removed, errors.Join(fmt.Errorf("--scratch: %w", err), at.drop(ctx))
+	}
+	dropDir := at.drop
+	at.kind, at.databases = login.Scheme, scratchDatabases(func(string) sqldb.Address { return made.Address })
+	at.drop = func(ctx context.Context) error { return errors.Join(made.Drop(ctx), dropDir(ctx)) }
+	return at, removed, nil
+}
+
+func scratchDatabases(of func(logical string) sqldb.Address) config.Databases {
+	dsn := func(logical string) config.DSN { return config.DSN(of(logical).DSN()) }
+	return config.Databases{Management: dsn("management"), OAuth: dsn("oauth"), Activity: dsn("activity"), Flow: dsn("flow"), AutoMigrate: true}
+}
+
+// makeScratchDir makes a directory for this drill alone. Its lock tells others that it is in use, for as long as this process lives.
+func makeScratchDir(parent string) (*scratch, []string, error) {
+	if parent == "" {
+		parent = os.TempDir()
+	}
+	removed := removeDeadDirs(parent)
+	dir, err := os.MkdirTemp(parent, scratchPrefix) // which nobody else may enter
+	if err != nil {
+		return nil, removed, fmt.Errorf("the scratch directory: %w", err)
+	}
+	at := &scratch{dir: dir}
+	if at.release, err = sqldb.LockFile(filepath.Join(dir, scratchLock)); err != nil {
+		return nil, removed, errors.Join(fmt.Errorf("the scratch directory: %w", err), os.RemoveAll(dir))
+	}
+	at.drop = func(context.Context) error {
+		if err := errors.Join(at.release(), os.RemoveAll(dir)); err != nil {
+			return fmt.Errorf("the scratch directory %s is still there: remove it by hand, for it holds what the backup holds (%w)", dir, err)
+		}
+		return nil
+	}
+	return at, removed, nil
+}
+
+// removeDeadDirs removes the directories of drills whose process is gone, as far as they are this user's: in a directory for temporary
+// files anybody may make one of such a name.
+func removeDeadDirs(parent string) (removed []string) {
+	entries, _ := os.ReadDir(parent) // it is made use of right after
+	for _, e := range entries {
+		dir := filepath.Join(parent, e.Name())
+		info, err := e.Info()
+		if err != nil || !strings.HasPrefix(e.Name(), scratchPrefix) || !info.IsDir() || info.Mode().Perm() != 0o700 || !isOwn(info) {
+			continue
+		}
+		lock := filepath.Join(dir, scratchLock)
+		if _, err := os.Lstat(lock); errors.Is(err, fs.ErrNotExist) && now().Sub(info.ModTime()) < unlocked {
+			continue
+		}
+		release, err := sqldb.LockFile(lock)
+		if err == nil && errors.Join(release(), os.RemoveAll(dir)) == nil {
+			removed = append(removed, dir)
+		}
+	}
+	return removed
+}
+
+// room refuses what the disk has no room for, as far as that can be known before.
+func (s *scratch) room(content int64) error {
+	free, known := freeSpace(s.dir)
+	if need := scratchFactor*content + spare; s.local && known && free < need {
+		return fmt.Errorf("the scratch databases need about %s, and %s has %s left: name a directory with more room, or a database server, with --scratch",
+			megabytes(need), filepath.Dir(s.dir), megabytes(free))
+	}
+	return nil
+}
+
+// full says of a failure whether it is that of a disk that is full after all.
+func (s *scratch) full(err error) error {
+	if free, known := freeSpace(s.dir); err != nil && s.local && known && free < 1<<20 {
+		return fmt.Errorf("the disk of %s is full: name a directory with more room, or a database server, with --scratch (%w)", filepath.Dir(s.dir), err)
+	}
+	return err
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%d MB", (n+999_999)/1_000_000) }
