@@ -65,9 +65,10 @@ func (f *fixture) add(t testing.TB, n admin.New) admin.Made {
 // listener serves at hosts <tenant>.test, and tells who asked.
 func (f *fixture) listener() http.Handler {
 	guard := admin.NewGuard(f.guard)
+	tenants := tenant.NewDirectory(tenant.Config{{ID: "acme", Hosts: []string{"acme.test"}}, {ID: "default", Hosts: []string{"default.test"}}}, "").List()
 	m := web.NewMux(web.KratosErrors, web.Options{
 		Guard: guard.Check, Refuse: guard.Refuse,
-		Tenant: tenant.NewDirectory(tenant.Config{{ID: "acme", Hosts: []string{"acme.test"}}, {ID: "default", Hosts: []string{"default.test"}}}, "").List().Find,
+		Tenant: tenants.Find,
 	})
 	tell := func(w http.ResponseWriter, r *http.Request) error {
 		return web.WriteJSON(w, http.StatusOK, activity.By(actor.From(r.Context())))
@@ -77,7 +78,7 @@ func (f *fixture) listener() http.Handler {
 	m.Handle("GET /admin/clientele", tell)
 	m.For(actor.RoleAdmin).Handle("GET /admin/secrets", tell)
 	m.Everywhere().Handle("GET /admin/metrics/prometheus", tell)
-	(&admin.Handler{Store: f.store}).MountAdmin(m)
+	(&admin.Handler{Store: f.store, Tenants: func(id tenant.ID) bool { return tenants.Get(id) != nil }}).MountAdmin(m)
 	return m
 }
 

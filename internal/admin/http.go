@@ -25,6 +25,8 @@ const (
 type Handler struct {
 	// Store has the keys.
 	Store *Store
+	// Tenants tells which tenants there are; nil believes that all are there.
+	Tenants func(id tenant.ID) bool
 }
 
 // MountAdmin adds the routes to the admin listener. Their errors have the shape of Ory Kratos'.
@@ -85,6 +87,9 @@ func (h *Handler) create(ctx context.Context, in createIn) (web.Reply[Made], err
 	}
 	if err := own(ctx, n.Tenant); err != nil {
 		return web.Reply[Made]{}, err
+	}
+	if n.Tenant.Valid() && h.Tenants != nil && !h.Tenants(n.Tenant) {
+		return web.Reply[Made]{}, ErrInvalid.Withf("tenant: there is no tenant %q. `gatehouse tenants create %[1]s` makes it, and `gatehouse tenants list` shows those that there are.", n.Tenant)
 	}
 	made, err := h.Store.Create(ctx, n)
 	return created(ctx, made), err

@@ -66,7 +66,7 @@ func TestAPIOfKeys(t *testing.T) {
 	caller{root.h, "acme.test", next.Key}.send(t, http.MethodPost, "/admin/clients", "", http.StatusUnauthorized, nil)
 	for _, wrong := range []string{
 		`{"role":"operator"}`, `{"name":"a","role":"root"}`, `{"name":"a","role":"viewer","expires":"2020-01-01"}`,
-		`{"name":"a","role":"viewer","tenant":"A B"}`, `{"name":"a","role":"viewer","only":["/x"]}`, `{"name":"a","role":"viewer","rolle":"x"}`, `{"name":"a","role":"viewer","expires":"soon"}`, ``,
+		`{"name":"a","role":"viewer","tenant":"A B"}`, `{"name":"a","role":"viewer","tenant":"nobody"}`, `{"name":"a","role":"viewer","only":["/x"]}`, `{"name":"a","role":"viewer","rolle":"x"}`, `{"name":"a","role":"viewer","expires":"soon"}`, ``,
 	} {
 		root.send(t, http.MethodPost, "/admin/admin-keys", wrong, http.StatusBadRequest, nil)
 	}

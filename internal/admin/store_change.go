@@ -105,6 +105,21 @@ func (s *Store) replace(ctx context.Context, tx *sqldb.Tx, old, fresh *Key, end 
 	return s.publish(ctx, tx, old)
 }
 
+// keptOver is how long keys that have expired or were revoked are kept for administrators to look at.
+const keptOver = 90 * 24 * time.Hour
+
+// Sweep deletes keys that have been over for ninety days, at most batch of them for each reason, and says how many.
+func (s *Store) Sweep(ctx context.Context, now time.Time, batch int) (n int, err error) {
+	for _, reason := range []string{"expires_at", "revoked_at"} { // without an index: there are few keys
+		m, err := s.db.Sweep(ctx, sqldb.Old{Table: "admin_key", Key: "id", Time: reason, Until: now.Add(-keptOver)}, batch)
+		n += m
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
 // publish has every server forget what it knows of a key.
 func (s *Store) publish(ctx context.Context, tx *sqldb.Tx, k *Key) error {
 	return s.feed.Publish(tenant.With(ctx, All), tx, topic, k.digest)

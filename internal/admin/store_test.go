@@ -93,6 +93,29 @@ func TestLifeOfAKey(t *testing.T) {
 	})
 }
 
+// TestKeysThatAreLongOverAreDeleted: those that have expired or were revoked, after ninety days and not before.
+func TestKeysThatAreLongOverAreDeleted(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		f, ctx := newFixture(t, db), testkit.Context(t)
+		f.add(t, admin.New{Tenant: "acme", Name: "expires", Role: actor.RoleViewer})
+		revoked := f.add(t, admin.New{Tenant: admin.All, Name: "revoked", Role: actor.RoleViewer, Expires: f.clock.Now().Add(1000 * time.Hour)})
+		kept := f.add(t, admin.New{Tenant: "acme", Name: "kept", Role: actor.RoleViewer, Expires: f.clock.Now().Add(10000 * time.Hour)})
+		if err := f.store.Revoke(ctx, revoked.ID, admin.All); err != nil {
+			t.Fatal(err)
+		}
+		const ninety = 90 * 24 * time.Hour
+		if n, err := f.store.Sweep(ctx, f.clock.Now().Add(ninety-time.Minute), 10); n != 0 || err != nil {
+			t.Errorf("before that %d go: %v", n, err)
+		}
+		if n, err := f.store.Sweep(ctx, f.clock.Now().Add(ninety+25*time.Hour), 10); n != 2 || err != nil {
+			t.Errorf("%d of 2 go: %v", n, err)
+		}
+		if left, err := f.store.List(ctx, admin.Filter{Tenant: admin.All, Limit: 10}); err != nil || len(left) != 1 || left[0].ID != kept.ID {
+			t.Errorf("left are %v: %v", left, err)
+		}
+	})
+}
+
 func TestListOfKeys(t *testing.T) {
 	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
 		f := newFixture(t, db)

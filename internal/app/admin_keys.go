@@ -16,6 +16,8 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/seal"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/tenancy"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -44,13 +46,27 @@ func AdminKeys(ctx context.Context, cfg *config.Config, do func(api http.RoundTr
 			web.ActAs(r.Context(), actor.Actor{Kind: actor.Operator, ID: "gatehouse admin keys", Role: actor.RoleAdmin, Everywhere: true})
 			return nil
 		}})
-		(&admin.Handler{Store: newAdminKeys(d, system)}).MountAdmin(mux)
+		tenants, err := readTenants(ctx, cfg, d)
+		if err != nil {
+			return err
+		}
+		there := func(id tenant.ID) bool { return isPresent(tenants.List(), id) }
+		(&admin.Handler{Store: newAdminKeys(d, system), Tenants: there}).MountAdmin(mux)
 		return do(inProcess{mux})
 	})
 	if errors.Is(err, sqldb.ErrHeld) {
 		return fmt.Errorf("%w. If that is the server, ask it: add --endpoint http://127.0.0.1:4445, or where its admin API is", err)
 	}
 	return err
+}
+
+// readTenants learns which tenants there are on the databases.
+func readTenants(ctx context.Context, cfg *config.Config, d *databases) (*tenant.Directory, error) {
+	directory := tenant.NewDirectory(cfg.Tenants.Directory(), cfg.Serve.Public.Options().BaseURL.Host())
+	registry := tenancy.New(tenancy.Options{
+		Store: tenancy.NewStore(d.byName["management"], d.feeds["management"]), Directory: directory, Log: slog.New(slog.DiscardHandler),
+	})
+	return directory, registry.Open(ctx)
 }
 
 // followed gives the ring of the system secrets as the servers on the databases use it.

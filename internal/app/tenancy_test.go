@@ -225,6 +225,21 @@ func TestDefaultIsDeleted(t *testing.T) {
 	closeApp(t, a)
 }
 
+// TestTheInstallationsLogIsRead: also where the configuration lists tenants and none is default.
+func TestTheInstallationsLogIsRead(t *testing.T) {
+	a := newApp(t, "tenants: [{id: main, hosts: [127.0.0.1]}]\n")
+	boss := manage(t, a)
+	boss.call(http.MethodPost, "/admin/tenants", `{"id":"acme"}`, http.StatusCreated)
+	if answer := boss.do(1, http.MethodGet, "/t/default/admin/activity", "", ""); answer.StatusCode != http.StatusOK {
+		t.Errorf("the installation's log: %d", answer.StatusCode)
+	}
+	for _, path := range []string{"/t/default/admin/clients", "/t/nobody/admin/activity", "/t/default/"} {
+		if answer := boss.do(1, http.MethodGet, path, "", ""); answer.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d", path, answer.StatusCode)
+		}
+	}
+}
+
 // TestATenantLooksLikeItself: pages, their stylesheet and mails are in its brand; what it leaves empty, and other tenants, look like
 // the installation.
 func TestATenantLooksLikeItself(t *testing.T) {

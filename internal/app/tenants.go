@@ -47,6 +47,14 @@ func (a *App) keyless() (ids []tenant.ID) {
 	return ids
 }
 
+// present tells whether there is a tenant that is not deleted.
+func (a *App) present(id tenant.ID) bool { return isPresent(a.tenants.List(), id) }
+
+func isPresent(list *tenant.List, id tenant.ID) bool {
+	t := list.Get(id)
+	return t != nil && (t.State == tenant.Active || t.State == tenant.Suspended)
+}
+
 // closed tells whether the context's tenant is one of which nothing is served.
 func (a *App) closed(ctx context.Context) bool {
 	id, _ := tenant.From(ctx)
@@ -119,8 +127,10 @@ func (a *App) findForAdmin(host, path string) tenant.Found {
 	}
 	id, rest, _ := strings.Cut(rest, "/")
 	found := tenant.Found{Tenant: list.Get(tenant.ID(id)), Prefix: adminTenants + id}
-	there := found.Tenant != nil && (found.Tenant.State == tenant.Active || found.Tenant.State == tenant.Suspended)
-	if !there && !strings.HasPrefix(strings.TrimPrefix(rest, "admin/"), "activity") { // the log of a deleted tenant is still read
+	if found.Tenant == nil && tenant.ID(id) == tenant.Default { // its log is the installation's, whether or not it is there
+		found.Tenant = &tenant.Tenant{ID: tenant.Default, State: tenant.Deleted}
+	}
+	if !isPresent(list, tenant.ID(id)) && !strings.HasPrefix(strings.TrimPrefix(rest, "admin/"), "activity") { // the log of a deleted tenant is still read
 		found.Tenant = nil
 	}
 	return found

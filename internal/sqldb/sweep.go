@@ -15,7 +15,7 @@ type Old struct {
 	Table string
 	// Key is the text column that names a row of a tenant, or several rows that go together.
 	Key string
-	// Time is the column that says when a row's time comes. It needs an index.
+	// Time is the column that says when a row's time comes. It needs an index where the table may be large.
 	Time string
 	// Until is the time up to which, inclusive, rows are old.
 	Until time.Time

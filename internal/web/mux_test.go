@@ -402,6 +402,25 @@ func TestClientThatDidNotWait(t *testing.T) {
 	m.ServeHTTP(rec, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
 }
 
+// TestSuspendedTenantsAreNotLogged: whoever goes on asking for one fills no log, unless every request is to be in it.
+func TestSuspendedTenantsAreNotLogged(t *testing.T) {
+	directory := tenant.NewDirectory(nil, "")
+	directory.Set([]tenant.Tenant{{ID: "asleep", State: tenant.Suspended, Hosts: []string{"asleep.test"}}})
+	for access, want := range map[AccessLog]string{AccessErrors: "", AccessNone: "", AccessAll: "level=INFO"} {
+		var log bytes.Buffer
+		m := NewMux(OAuthErrors, Options{
+			Access: access, Log: slog.New(slog.NewTextHandler(&log, nil)), Tenant: func(host, path string) tenant.Found { return directory.List().Find(host, path) },
+		})
+		m.Handle("GET /", text("hello"))
+		if rec := testkit.Ask(m, "GET", "/", "", "Host", "asleep.test"); rec.Code != http.StatusServiceUnavailable {
+			t.Errorf("answered %d", rec.Code)
+		}
+		if log.Len() == 0 != (want == "") || !strings.Contains(log.String(), want) {
+			t.Errorf("%q logs %q", access, &log)
+		}
+	}
+}
+
 func TestAccessLog(t *testing.T) {
 	for access, want := range map[AccessLog]int{"": 2, AccessErrors: 2, AccessAll: 3, AccessNone: 1} {
 		var log bytes.Buffer
