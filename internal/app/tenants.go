@@ -87,7 +87,7 @@ func (a *App) checkSettings(s tenant.Settings) error {
 }
 
 // errClosed is what the doors answer for applications of a tenant of which nothing is served.
-var errClosed = access.ErrUnavailable.With("The tenant of this application is suspended.")
+var errClosed = access.ErrUnavailable.With("The tenant of this application is suspended.").Quietly()
 
 // whileServed has the doors ask an authenticator for tenants that are served only.
 type whileServed struct {

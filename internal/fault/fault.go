@@ -86,6 +86,7 @@ type Error struct {
 	RetryAfter time.Duration
 
 	cause error
+	quiet bool
 }
 
 // New makes an error. Packages declare each of theirs once, as a variable.
@@ -148,6 +149,20 @@ func (e *Error) Unwrap() error { return e.cause }
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
+}
+
+// Quietly returns a copy that says that nothing is wrong, whatever its status: strangers may get it as often as they ask, and no log is
+// to be filled with it.
+func (e *Error) Quietly() *Error {
+	c := *e
+	c.quiet = true
+	return &c
+}
+
+// IsQuiet tells whether an error is one that Quietly made.
+func IsQuiet(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.quiet
 }
 
 // Faulter is an error of a lower package that knows which fault it is, for example a lost database.

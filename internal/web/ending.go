@@ -17,7 +17,7 @@ type AccessLog string
 
 // The values of AccessLog. Causes of our own errors (5xx) are logged under each of them.
 const (
-	AccessErrors AccessLog = "errors" // answers of 400 and above, but not those for suspended tenants
+	AccessErrors AccessLog = "errors" // answers of 400 and above, but not those of faults that are quiet: for suspended tenants
 	AccessAll    AccessLog = "all"    // every answer
 	AccessNone   AccessLog = "none"   // none
 )
@@ -115,7 +115,7 @@ func (x *exchange) panicked(r *http.Request, p any) (cut bool) {
 func (x *exchange) log(r *http.Request, route string, status int, elapsed time.Duration) {
 	level := slog.LevelInfo
 	switch access := x.core.o.Access; {
-	case x.held: // nothing is wrong, and strangers go on asking for as long as it lasts
+	case fault.IsQuiet(x.err):
 		if access != AccessAll {
 			return
 		}

@@ -23,7 +23,7 @@ var (
 	errPanic       = fault.New(fault.Internal, "server_error", "Something went wrong on our side. The request id helps the operator to find out what.")
 	errNotHTTPS    = fault.New(fault.Invalid, "https_required", "This server answers over https only. If a proxy ends TLS, it must send X-Forwarded-Proto: https from a network listed in tls.terminated_by.")
 	errNoTenant    = fault.New(fault.NotFound, "unknown_host", "No tenant is reached under this host name and path.")
-	errSuspended   = fault.New(fault.Unavailable, "temporarily_unavailable", "This tenant is suspended. Nothing of it is lost; who runs it can say when it is back.").After(5 * time.Minute)
+	errSuspended   = fault.New(fault.Unavailable, "temporarily_unavailable", "This tenant is suspended. Nothing of it is lost; who runs it can say when it is back.").After(5 * time.Minute).Quietly()
 	errCrossOrigin = fault.New(fault.Forbidden, "cross_origin_request", "A browser sent this request on behalf of another site.")
 )
 

@@ -27,7 +27,6 @@ type exchange struct {
 	https     bool
 	proxied   bool
 	suspended bool
-	held      bool // it was refused because its tenant is suspended
 	err       error
 	start     time.Time
 	span      func(route string, status int, err error)

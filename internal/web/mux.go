@@ -246,7 +246,6 @@ func (x *exchange) admit(r *http.Request, rt *route) error {
 			return errNoTenant
 		}
 		if x.suspended && !c.o.ServeSuspended && !rt.need.Everywhere {
-			x.held = true
 			return errSuspended
 		}
 		if c.o.Guard != nil {

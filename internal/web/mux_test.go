@@ -412,8 +412,15 @@ func TestSuspendedTenantsAreNotLogged(t *testing.T) {
 			Access: access, Log: slog.New(slog.NewTextHandler(&log, nil)), Tenant: func(host, path string) tenant.Found { return directory.List().Find(host, path) },
 		})
 		m.Handle("GET /", text("hello"))
-		if rec := testkit.Ask(m, "GET", "/", "", "Host", "asleep.test"); rec.Code != http.StatusServiceUnavailable {
-			t.Errorf("answered %d", rec.Code)
+		m.Handle("GET /door", func(w http.ResponseWriter, r *http.Request) error { // answers for applications of a suspended tenant
+			Record(r.Context(), fmt.Errorf("the rule: %w", errSuspended.With("It is suspended.")))
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return nil
+		})
+		for host, path := range map[string]string{"asleep.test": "/", "awake.test": "/door"} {
+			if rec := testkit.Ask(m, "GET", path, "", "Host", host); rec.Code != http.StatusServiceUnavailable {
+				t.Errorf("answered %d", rec.Code)
+			}
 		}
 		if log.Len() == 0 != (want == "") || !strings.Contains(log.String(), want) {
 			t.Errorf("%q logs %q", access, &log)
