@@ -17,7 +17,7 @@ type floor struct {
 }
 
 // ground is what every service and feature may stand on. testkit belongs to tests and has a rule of its own.
-var ground = []string{"fault", "tenant", "actor", "wait", "spell", "sprig", "patch", "secret", "transit", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
+var ground = []string{"fault", "tenant", "actor", "wait", "spell", "sprig", "yamldoc", "patch", "secret", "transit", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
 
 // services may be used by each feature.
 var services = []string{
@@ -56,6 +56,8 @@ var floors = []floor{
 		"everything speaks errors, tenants and who acts, so these can stand on nothing"},
 	{[]string{"wait"}, nil,
 		"everything waits, so what bounds a wait can stand on nothing"},
+	{[]string{"yamldoc"}, nil,
+		"what a text costs to read hangs on the text alone"},
 	{[]string{"spell", "sprig"}, nil,
 		"what people may write, and what they most likely meant, is computed from text alone"},
 	{[]string{"patch"}, []string{"fault"},
@@ -151,8 +153,8 @@ var libraries = []library{
 	{"github.com/prometheus", []string{"telemetry", "app"}, "telemetry wraps the library; app publishes figures of what it built"},
 	{"go.opentelemetry.io", []string{"telemetry", "web"}, "telemetry wraps the library; web opens the span of a request"},
 	{"github.com/spf13", []string{"cmd/*"}, "the command line is the business of the commands"},
-	{"go.yaml.in", []string{"config", "secret", "access", "harden", "cmd/*"},
-		"configuration is read in one place; a secret says how it is read, access rules and Kubernetes manifests are written so, a command prints"},
+	{"go.yaml.in", []string{"config", "secret", "yamldoc", "cmd/*"},
+		"configuration is read in one place, and what strangers write in another, which bounds it; a secret says how it is read, a command prints"},
 	{"filippo.io/age", []string{"backup"}, "who can open a backup is decided in one place"},
 	{"github.com/klauspost/compress", []string{"backup"}, "what is kept for long is compressed; nothing else is worth its price"},
 	{"github.com/dlclark/regexp2", []string{"access/pattern"}, "matching by backtracking takes as long as it likes: only patterns of Oathkeeper's rules need it, with a bound"},

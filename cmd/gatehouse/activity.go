@@ -241,7 +241,7 @@ func (a *api) follow(cmd *cobra.Command, q url.Values) error {
 			return err // it says what is wrong, and will say the same again
 		}
 		if err != nil && !away && cmd.Context().Err() == nil {
-			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%v; waiting for the server\n", err)
+			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%s; waiting for the server\n", legible(err))
 		}
 		away = err != nil
 		for _, e := range page {

@@ -1,15 +1,25 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
+	"io"
+	"log"
 	"maps"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
@@ -80,6 +90,48 @@ func TestErrorAnswersAreReadable(t *testing.T) {
 			t.Errorf("the hint misleads: %s", r.errs)
 		}
 	})
+}
+
+// Neither the names in a strange server's certificate nor what it answers move the cursor of who asks.
+func TestAStrangeServerIsShownAsItIs(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{namedCertificate(t, "a\x1b[2J.example")}}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	for _, args := range [][]string{{"clients", "list"}, {"clients", "delete", "a"}, {"harden"}} {
+		r := call(t, "", append(args, "--endpoint", strings.Replace(s.URL, "127.0.0.1", "localhost", 1))...)
+		if strings.Contains(r.errs+r.out, "\x1b") || !strings.Contains(r.errs, `a\x1b[2J.example`) {
+			t.Errorf("%v: %q", args, r.errs+r.out)
+		}
+	}
+	hostile := answering(t, 200, nil, `{"keys":[{"id":{"a":"\u001b[2J"},"state":"\u001b[2J"}],"values":[{"key":{"a":"\u001b[2J"},"column":"\u001b[2J","values":"\u001b[2J"},{"key":"unknown","column":"\u001b[2J"}]}`)
+	if r := call(t, "", "keys", "seal", "status", "--endpoint", hostile); strings.Contains(r.errs+r.out, "\x1b") || !strings.Contains(r.out, `\x1b[2J`) {
+		t.Errorf("%q", r.errs+r.out)
+	}
+}
+
+// namedCertificate is a certificate for a host.
+func namedCertificate(t *testing.T, host string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The library writes no such name itself, so the extension is written here (RFC 5280 §4.2.1.6).
+	names, err := asn1.Marshal([]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 2, Bytes: []byte(host)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: names}},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // What is sent goes to the server that was named, and to no other.

@@ -52,7 +52,7 @@ func (a *api) register(cmd *cobra.Command, list []json.RawMessage) (made []docum
 			made = append(made, answer)
 		case errors.As(err, &no) && no.status != http.StatusUnauthorized:
 			refusals++
-			fmt.Fprintf(cmd.ErrOrStderr(), "client %d%s: %v\n", i+1, called(c), err)
+			fmt.Fprintf(cmd.ErrOrStderr(), "client %d%s: %s\n", i+1, called(c), legible(err))
 		default:
 			return made, fmt.Errorf("client %d%s: %w\n%d of %d clients were registered", i+1, called(c), err, len(made), len(list))
 		}

@@ -73,7 +73,7 @@ func validateFile(cmd *cobra.Command, name string, check func([]byte) error) (wr
 			total++
 			if fault := check(trimmed); fault != nil {
 				wrong++
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s line %d: %s\n", name, line, strings.ReplaceAll(fault.Error(), "\n", "; "))
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s line %d: %s\n", name, line, printable(strings.ReplaceAll(fault.Error(), "\n", "; ")))
 			}
 		}
 		if err != nil {

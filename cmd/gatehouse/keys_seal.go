@@ -100,18 +100,18 @@ from being retired: what it authenticated stays recognized.`,
 				for _, k := range status.Keys {
 					counted := 0
 					for _, v := range status.Values {
-						if v["key"] == k["id"] {
+						if cell(v["key"]) == cell(k["id"]) {
 							counted++
-							_, _ = fmt.Fprintf(w, "%v\t%v\t%s\t%v\n", k["id"], k["state"], columnOf(v), v["values"])
+							_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", cell(k["id"]), cell(k["state"]), columnOf(v), cell(v["values"]))
 						}
 					}
 					if counted == 0 {
-						_, _ = fmt.Fprintf(w, "%v\t%v\tnothing\t0\n", k["id"], k["state"])
+						_, _ = fmt.Fprintf(w, "%s\t%s\tnothing\t0\n", cell(k["id"]), cell(k["state"]))
 					}
 				}
 				for _, v := range status.Values {
 					if v["key"] == "unknown" {
-						_, _ = fmt.Fprintf(w, "unknown\tmissing\t%s\t%v\n", columnOf(v), v["values"])
+						_, _ = fmt.Fprintf(w, "unknown\tmissing\t%s\t%s\n", columnOf(v), cell(v["values"]))
 					}
 				}
 			})
@@ -121,7 +121,7 @@ from being retired: what it authenticated stays recognized.`,
 
 // columnOf names the column of a count.
 func columnOf(v document) string {
-	name := fmt.Sprint(v["column"])
+	name := cell(v["column"])
 	if v["digest"] == true {
 		name += " (digests)"
 	}

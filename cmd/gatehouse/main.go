@@ -35,13 +35,13 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	case err == nil:
 		return 0
 	case errors.As(err, &usage):
-		fmt.Fprintf(errs, "gatehouse: %v\nRun `%s --help` for what it takes.\n", err, usage.command)
+		fmt.Fprintf(errs, "gatehouse: %s\nRun `%s --help` for what it takes.\n", legible(err), usage.command)
 		return 2
 	case errors.As(err, &other):
-		fmt.Fprintf(errs, "gatehouse: %v\n", err)
+		fmt.Fprintf(errs, "gatehouse: %s\n", legible(err))
 		return 2
 	default:
-		fmt.Fprintf(errs, "gatehouse: %v\n", err)
+		fmt.Fprintf(errs, "gatehouse: %s\n", legible(err))
 		return 1
 	}
 }

@@ -175,6 +175,15 @@ func cell(v any) string {
 	}
 }
 
+// legible is an error on as many lines as it has. Some of what it says may be a stranger's: the names in a server's certificate are.
+func legible(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 // printable quotes text with control characters, or with ones that turn the direction of writing: a name that a stranger
 // chose must neither move the operator's cursor nor read otherwise than it is.
 func printable(s string) string {

@@ -97,7 +97,7 @@ func (r resource) each(cmd *cobra.Command, a *api, ids []string, method, below, 
 	for _, id := range ids {
 		if _, err := a.send(cmd.Context(), method, r.at(id)+below, nil, nil); err != nil {
 			failed++
-			fmt.Fprintf(cmd.ErrOrStderr(), "%v\n", r.about(id, err))
+			fmt.Fprintln(cmd.ErrOrStderr(), legible(r.about(id, err)))
 			continue
 		}
 		if _, err := fmt.Fprintln(cmd.OutOrStdout(), printable(id)); err != nil {

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/gatehouse-iam/gatehouse/internal/yamldoc"
 )
 
 // maxRules bounds a document of rules, in bytes.
@@ -177,15 +177,15 @@ func jsonError(err error, data []byte) error {
 
 // readYAML reads one YAML document as if it was JSON.
 func readYAML(data []byte) (any, error) {
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	var tree any
-	if err := d.Decode(&tree); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, nil
-		}
+	d := yamldoc.NewReader(data)
+	tree, err := d.Next()
+	if errors.Is(err, io.EOF) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("is neither JSON nor YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+	if _, err := d.Next(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("has more than one YAML document: write all rules into one list")
 	}
 	return plain(tree, "")

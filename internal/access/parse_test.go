@@ -3,6 +3,7 @@ package access
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -76,6 +77,15 @@ func TestParseRules(t *testing.T) {
 	}
 }
 
+// manyKeys are those of one group in YAML.
+func manyKeys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "k%d: v,", i)
+	}
+	return b.String()
+}
+
 func TestParseRulesNamesEveryFault(t *testing.T) {
 	for text, wants := range map[string][]string{
 		`[{"id":"a","authenticator":[],"match":{"urls":"x","methods":"GET"}},{"upstream":{"strip_path":7,"preserve_host":"no"},"priority":1.5},3]`: {
@@ -96,6 +106,7 @@ func TestParseRulesNamesEveryFault(t *testing.T) {
 		`[{"id":"a"}] x`:          {"has something behind its end"},
 		"match: {1: x}":           {"a key that is not text"},
 		strings.Repeat("[", 1000): {"too many lists"},
+		"id: a\nupstream: {" + manyKeys(11_000) + "}":       {"too many keys"},
 		`{"id":"a","match":{"url":null,"headers":{"a":1}}}`: {"match.headers.a: must be text, not a number"},
 	} {
 		rules, err := ParseRules([]byte(text), "src")

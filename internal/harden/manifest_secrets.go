@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/yamldoc"
 )
 
 var (
@@ -95,8 +94,8 @@ func configMapSecrets(f *Facts) (v verdict) {
 		data := o.tree.texts("data")
 		for _, name := range slices.Sorted(maps.Keys(data)) {
 			value := data[name]
-			var document map[string]any
-			if yaml.Unmarshal([]byte(value), &document) == nil && document != nil {
+			read, err := yamldoc.NewReader([]byte(value)).Next()
+			if document, ok := read.(map[string]any); ok && err == nil {
 				for _, path := range secretsIn("", document) {
 					v.in(o, "secret-in-configmap", " "+name, "%s", path)
 				}

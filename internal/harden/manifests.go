@@ -1,7 +1,6 @@
 package harden
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/gatehouse-iam/gatehouse/internal/yamldoc"
 )
 
 // annotation, followed by the id of a check, accepts what the check finds in an object; its value is the reason. On the template of a
@@ -71,10 +70,9 @@ func ReadManifests(in io.Reader) (*Cluster, error) {
 		return nil, fmt.Errorf("the manifests are larger than %d MiB: check them in parts", mostManifests>>20)
 	}
 	c := &Cluster{}
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	documents := yamldoc.NewReader(content)
 	for n := 1; ; n++ {
-		var document any
-		err := decoder.Decode(&document)
+		document, err := documents.Next()
 		switch {
 		case errors.Is(err, io.EOF) && len(c.objects) == 0:
 			return nil, errors.New("there is no manifest: pipe in what `helm template` or `kubectl get -o yaml` prints")
@@ -177,8 +175,9 @@ func (c *Cluster) Configurations() []ConfigDocument {
 	for _, o := range c.ofKind("ConfigMap") {
 		data := o.tree.texts("data")
 		for _, name := range slices.Sorted(maps.Keys(data)) {
-			var document map[string]any
-			if yaml.Unmarshal([]byte(data[name]), &document) != nil {
+			value, err := yamldoc.NewReader([]byte(data[name])).Next()
+			document, ok := value.(map[string]any)
+			if err != nil || !ok {
 				continue
 			}
 			known := 0

@@ -178,12 +178,13 @@ func TestManifestFindingsHoldNoSecret(t *testing.T) {
 
 func TestManifestsThatAreNone(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                         "there is no manifest",
-		"---\n---\n":               "there is no manifest",
-		"a: b":                     "document 1 is no Kubernetes object",
-		"kind: Pod\n---\n- 1\n":    "document 2 is no Kubernetes object",
-		"kind: [":                  "document 1 is not YAML",
-		"kind: List\nitems: [1]\n": "document 1 is no Kubernetes object",
+		"":                                 "there is no manifest",
+		"---\n---\n":                       "there is no manifest",
+		"a: b":                             "document 1 is no Kubernetes object",
+		"kind: Pod\n---\n- 1\n":            "document 2 is no Kubernetes object",
+		"kind: [":                          "document 1 is not YAML",
+		"kind: List\nitems: [1]\n":         "document 1 is no Kubernetes object",
+		"kind: Pod\nspec:\n  a: &a [*a]\n": "document 1 is not YAML",
 	} {
 		if _, err := ReadManifests(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
@@ -191,6 +192,21 @@ func TestManifestsThatAreNone(t *testing.T) {
 	}
 	if _, err := ReadManifests(strings.NewReader(strings.Repeat(" ", mostManifests+1))); err == nil {
 		t.Error("any number of bytes is read")
+	}
+}
+
+// What a manifest names moves nobody's cursor, and cannot pass for a finding of ours.
+func TestNamesInManifestsAreShownAsTheyAre(t *testing.T) {
+	c, err := ReadManifests(strings.NewReader(`{kind: Secret, metadata: {name: "a\e[2J\x9b31m\u202e"}, stringData: {password: changeme}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := Judge(today, nil, &Facts{Read: today, Cluster: c}).WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(b.String(), "\x1b\u009b\u202e") || !strings.Contains(b.String(), `a\x1b[2J\u009b31m\u202e`) {
+		t.Errorf("%q", b.String())
 	}
 }
 

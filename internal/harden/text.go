@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // WriteText writes a report for people.
@@ -28,7 +30,7 @@ func (r Report) WriteText(w io.Writer) error {
 	return t.err
 }
 
-// texter keeps the first error of many lines.
+// texter keeps the first error of many lines. What manifests, and other servers, say is shown as it is.
 type texter struct {
 	w   io.Writer
 	err error
@@ -36,7 +38,7 @@ type texter struct {
 
 func (t *texter) line(format string, a ...any) {
 	if t.err == nil {
-		_, t.err = fmt.Fprintf(t.w, format+"\n", a...)
+		_, t.err = io.WriteString(t.w, spell.Visible(fmt.Sprintf(format+"\n", a...)))
 	}
 }
 

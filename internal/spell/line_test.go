@@ -17,3 +17,14 @@ func TestLine(t *testing.T) {
 		}
 	}
 }
+
+func TestVisible(t *testing.T) {
+	for s, want := range map[string]string{
+		"": "", "two\nlines, Käse": "two\nlines, Käse", "\x1b[2J": `\x1b[2J`, "a\rb\tc": `a\rb\tc`, "\u009b31m": `\u009b31m`, "\u202eb": `\u202eb`,
+		"\xff\uFFFD": `\xff` + "\uFFFD", "\x00\x7f": `\x00\x7f`, "a's": "a's",
+	} {
+		if got := Visible(s); got != want {
+			t.Errorf("%q becomes %q, want %q", s, got, want)
+		}
+	}
+}
