@@ -32,6 +32,7 @@ type options struct {
 	conns     []int
 	only      string
 	upstream  string
+	rows      int
 	duration  time.Duration
 	warmup    time.Duration
 }
@@ -60,7 +61,8 @@ func parseFlags() (options, string) {
 	bareAddress := flag.String("serve-bare", "", "serve the bare handler on this address and nothing else (used by the program itself)")
 	flag.StringVar(&o.upstream, "serve-proxy", "", "with -serve-bare: pass everything on to this address by httputil.ReverseProxy (used by the program itself)")
 	flag.StringVar(&o.binary, "binary", "", "the server binary to measure; empty builds ./cmd/gatehouse as it is released")
-	flag.StringVar(&o.only, "only", "", "run only workloads whose name contains this; \"timing\" asks instead whether answers tell by their time who has an account, and fails if they do")
+	flag.StringVar(&o.only, "only", "", "run only workloads whose name contains this; \"timing\" asks instead whether answers tell by their time who has an account, and fails if they do; \"backup\" measures backups instead, on postgres")
+	flag.IntVar(&o.rows, "rows", 1_000_000, "how many identities, and how many tokens, are in the database of which backups are made")
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "length of each measurement")
 	flag.DurationVar(&o.warmup, "warmup", time.Second, "load before each measurement that is not counted")
 	flag.Parse()
@@ -71,6 +73,9 @@ func parseFlags() (options, string) {
 			log.Fatalf("-conns %q: give whole numbers from 1 to 4096, separated by commas", *conns)
 		}
 		o.conns = append(o.conns, n)
+	}
+	if o.rows < ofEach {
+		log.Fatalf("-rows %d: at least %d", o.rows, ofEach)
 	}
 	return o, *bareAddress
 }
@@ -103,9 +108,22 @@ func run(ctx context.Context, o options) error {
 		if d.dsn, err = dsnOf(name); err != nil {
 			return err
 		}
-		if err := measure(ctx, o, d); err != nil {
+		if err := o.all(ctx, d); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
+	}
+	return nil
+}
+
+// all measures what was chosen on one database. Backups have their yardstick on PostgreSQL.
+func (o options) all(ctx context.Context, d database) error {
+	if o.only != backupTest {
+		if err := measure(ctx, o, d); err != nil {
+			return err
+		}
+	}
+	if d.name == "postgres" && (o.only == "" || o.only == backupTest) {
+		return backup(ctx, o, d)
 	}
 	return nil
 }

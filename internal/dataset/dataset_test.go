@@ -111,7 +111,7 @@ func TestThereAndBack(t *testing.T) {
 			testkit.EachDB(t, logical, func(t *testing.T, there *sqldb.DB) {
 				first := dataset.Databases{logical: testkit.SQLite(t, logical)}
 				back := dataset.Databases{logical: testkit.SQLite(t, logical)}
-				fill(t, rand.New(rand.NewPCG(1, 2)), logical, first[logical], 520, "identity", "identity_handle", "oauth_token", "flow_decision") // more than a batch
+				fill(t, rand.New(rand.NewPCG(1, 2)), logical, first[logical], 2100, "identity_handle", "oauth_token", "flow_decision") // more than a batch
 				if _, err := copyTo(t.Context(), first, dataset.Databases{logical: there}, nil); err != nil {
 					t.Fatal(err)
 				}

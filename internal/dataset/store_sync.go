@@ -34,8 +34,8 @@ var ErrEphemeral = errors.New("the target is a database in memory, which ends wi
 var ErrVersion = errors.New("the source was written by another version of Gatehouse: read it with that one, and migrate afterwards")
 
 const (
-	batchRows  = 500
-	batchBytes = 1 << 20
+	batchRows  = 2000
+	batchBytes = 2 << 20
 )
 
 // Sync makes the databases equal to the source: it adds what they lack, changes what differs and removes what the source does
