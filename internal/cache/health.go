@@ -114,7 +114,7 @@ func (r *Remote) probe(ctx context.Context) error {
 	if l == nil {
 		var err error
 		if l, err = dial(r.options); err != nil {
-			return err
+			return r.config.Redis.unconnected(err)
 		}
 		r.current.Store(l)
 	}
@@ -130,7 +130,7 @@ func (r *Remote) probe(ctx context.Context) error {
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return fmt.Errorf("a question was not answered: %w", err)
+			return fmt.Errorf("a question was not answered: %w", refused(err))
 		}
 	}
 	return nil

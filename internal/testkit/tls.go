@@ -84,7 +84,7 @@ func certify(t *testing.T, dir, authority string) {
 	ca, server := valid, valid
 	ca.SerialNumber, ca.Subject, ca.IsCA, ca.KeyUsage = big.NewInt(1), pkix.Name{CommonName: "authority " + rand.Text()}, true, x509.KeyUsageCertSign
 	server.SerialNumber, server.DNSNames = big.NewInt(2), []string{"localhost"}
-	server.KeyUsage, server.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	server.KeyUsage, server.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	caKey, serverKey := newKey(t), newKey(t)
 	for _, f := range []struct {
 		path, kind string

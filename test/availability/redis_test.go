@@ -15,9 +15,9 @@ import (
 // empty, under load: no request fails, no server is started again, and nobody has to sign in again.
 func TestRedisLost(t *testing.T) {
 	t.Parallel()
-	redis := testkit.StartRedis(t, "--requirepass", "a password of redis")
+	redis := testkit.StartRedisTLS(t, "--tls-auth-clients", "no", "--requirepass", "a password of redis")
 	dsn := testkit.Postgres(t)
-	shared := fmt.Sprintf("cache: {redis: {addresses: [%q], password: a password of redis}}\n", redis.Address)
+	shared := fmt.Sprintf("cache: {redis: {addresses: [\"localhost:%s\"], password: a password of redis, tls: {enabled: true, ca_file: %q}}}\n", redis.TLSPort, redis.CA)
 	warm := replicas(t, 1, dsn, shared)[0]
 	b := balance(t, warm)
 	l := b.load()
