@@ -109,9 +109,9 @@ func (w *work) ask(ctx context.Context, r *access.Request, s *search, rule *comp
 }
 
 // authenticate asks the authenticators until one is responsible.
-func (c *stages) authenticate(ctx context.Context, r *access.Request, x *explanation) (*access.Principal, error) {
-	for i := range c.authenticators {
-		a := &c.authenticators[i]
+func (s *stages) authenticate(ctx context.Context, r *access.Request, x *explanation) (*access.Principal, error) {
+	for i := range s.authenticators {
+		a := &s.authenticators[i]
 		begun := x.begin()
 		p, err := a.handler.Authenticate(ctx, r)
 		x.end("authenticator", a.name, begun, err)

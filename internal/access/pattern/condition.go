@@ -125,12 +125,18 @@ func (c *Conditions) Meet(header map[string][]string, rawQuery string) (Meeting,
 	if err != nil || how == Unmet || len(c.Query) == 0 {
 		return how, err
 	}
-	query, err := url.ParseQuery(rawQuery)
-	if err != nil {
+	query, ok := parametersOf(rawQuery)
+	if !ok {
 		return Mixed, nil
 	}
 	also, err := meetAll(c.Query, query)
 	return min(how, also), err
+}
+
+// parametersOf gives the parameters of a query; false where it cannot be parsed.
+func parametersOf(rawQuery string) (url.Values, bool) {
+	query, err := url.ParseQuery(rawQuery)
+	return query, err == nil
 }
 
 func meetAll(list []Condition, values map[string][]string) (Meeting, error) {
