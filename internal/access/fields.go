@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// Take removes the named fields, and those that many applications read as them, and gives the names of those that were there. Names are canonical.
+// Take removes the named fields, and those that many applications read as them, and gives the names of those that were there. Names
+// are canonical.
 func (h Header) Take(names []string) []string {
-	taken := h.disguised(names)
+	taken := h.disguised(nil, names)
 	for _, name := range names {
 		if _, sent := h[name]; sent {
 			taken = append(taken, name)
@@ -20,14 +21,14 @@ func (h Header) Take(names []string) []string {
 	return taken
 }
 
-// disguised gives the names of fields that many applications read as one of the names.
-func (h Header) disguised(names []string) (found []string) {
+// disguised appends the names of fields that many applications read as one of the names.
+func (h Header) disguised(to, names []string) []string {
 	for name := range h {
 		if read := Undisguised(name); read != name && slices.Contains(names, read) {
-			found = append(found, name)
+			to = append(to, name)
 		}
 	}
-	return found
+	return to
 }
 
 // Undisguised gives the canonical name as which many applications read a field. Those that make variables of fields read X_User as
@@ -44,22 +45,23 @@ func Undisguised(name string) string {
 	}, name))
 }
 
-// Withheld gives the names of the fields that the application gets from nobody: only this server may set them, and it tells none;
+// Withheld appends the names of the fields that the application gets from nobody: only this server may set them, and it tells none;
 // or the client wrote one of that kind otherwise. What the server tells is what Upstream gave.
-func (d *Decision) Withheld(r *Request, told Header) []string {
-	names := r.Header.disguised(d.Strip)
+func (d *Decision) Withheld(to []string, r *Request, told Header) []string {
+	to = r.Header.disguised(to, d.Strip)
 	add := func(name string) {
-		if len(told[name]) == 0 && !slices.Contains(names, name) {
-			names = append(names, name)
+		if len(told[name]) == 0 && !slices.Contains(to, name) {
+			to = append(to, name)
 		}
 	}
-	for _, list := range [][]string{d.Taken, d.Strip} {
-		for _, name := range list {
-			add(name)
-		}
+	for _, name := range d.Taken {
+		add(name)
+	}
+	for _, name := range d.Strip {
+		add(name)
 	}
 	for name := range told {
 		add(name)
 	}
-	return names
+	return to
 }

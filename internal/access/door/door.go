@@ -53,47 +53,64 @@ func (a *Asked) target() (target.Target, error) {
 	return target.Parse(a.Scheme, a.Host, a.Path, a.Query, target.Options{})
 }
 
-// Decide reads what is asked for into the request's Method and Target, takes off the header fields that only this server may set,
-// asks the engine and counts the answer. What cannot be read in one way is turned away here, so that it is counted, recorded and
-// answered as all else that is. The function that it gives back records the decision: doors call it when they know how many bytes
-// the answer had.
-func (d *Door) Decide(ctx context.Context, asked Asked, r *access.Request) (*access.Decision, func(bytes int64)) {
-	began := d.Now()
-	decision := d.decide(ctx, began, &asked, r)
-	status := 0
-	if decision.Err != nil {
-		status = decision.Err.Kind.Status()
-	}
-	verdict := flow.VerdictOf(status)
-	if d.Observe != nil {
-		d.Observe(d.Name, verdict, d.Now().Sub(began))
-	}
-	if d.Record == nil {
-		return decision, func(int64) {}
-	}
-	return decision, func(bytes int64) {
-		e := event(&asked, r, decision)
-		e.Verdict, e.Time, e.Duration, e.Bytes = verdict, began, d.Now().Sub(began), bytes
-		d.Record(e)
-	}
+// Question is a request that is decided about, and what a door keeps of it until it is answered. It is one piece of memory, for
+// there is one for each decision.
+type Question struct {
+	// Asked is what is asked for.
+	Asked Asked
+	// Request is what rules see; Decide reads its Method and Target out of Asked.
+	Request access.Request
+
+	began    time.Time
+	patience patience
+	decision *access.Decision
+	verdict  flow.Verdict
 }
 
-func (d *Door) decide(ctx context.Context, began time.Time, asked *Asked, r *access.Request) *access.Decision {
+// Decide reads what is asked for, takes off the header fields that only this server may set, asks the engine and counts the answer.
+// What cannot be read in one way is turned away here, so that it is counted, recorded and answered as all else that is. Doors call
+// Answered when they know how many bytes the answer had.
+func (d *Door) Decide(ctx context.Context, q *Question) *access.Decision {
+	q.began = d.Now()
+	q.patience = patience{Context: ctx, limit: d.Engine.Patience(), now: d.Now, began: q.began}
+	defer q.patience.end()
+	q.decision = d.decide(q)
+	status := 0
+	if q.decision.Err != nil {
+		status = q.decision.Err.Kind.Status()
+	}
+	q.verdict = flow.VerdictOf(status)
+	if d.Observe != nil {
+		d.Observe(d.Name, q.verdict, d.Now().Sub(q.began))
+	}
+	return q.decision
+}
+
+// Answered records what Decide decided.
+func (d *Door) Answered(q *Question, bytes int64) {
+	if d.Record == nil {
+		return
+	}
+	e := event(&q.Asked, &q.Request, q.decision)
+	e.Verdict, e.Time, e.Duration, e.Bytes = q.verdict, q.began, d.Now().Sub(q.began), bytes
+	d.Record(e)
+}
+
+func (d *Door) decide(q *Question) *access.Decision {
+	r := &q.Request
 	taken := d.Engine.Strip(r)
-	r.Method = asked.Method
+	r.Method = q.Asked.Method
 	var err error
-	if r.Target, err = asked.target(); err != nil {
+	if r.Target, err = q.Asked.target(); err != nil {
 		return d.Engine.Refuse(r, err)
 	}
 	if r.Target.Changed && !d.Normalized {
 		return d.Engine.Refuse(r, errUnnormalized)
 	}
-	p := &patience{Context: ctx, limit: d.Engine.Patience(), now: d.Now, began: began}
-	defer p.end()
-	r.Body = p.excuse(r.Body)
-	decision := d.Engine.Decide(p, r)
+	r.Body = q.patience.excuse(r.Body)
+	decision := d.Engine.Decide(&q.patience, r)
 	decision.Taken = taken
-	if decision.Err != nil && decision.Err.Kind.Status() >= fault.Internal.Status() && p.spent() {
+	if decision.Err != nil && decision.Err.Kind.Status() >= fault.Internal.Status() && q.patience.spent() {
 		decision.TurnAway(r, errTooSlow.Because(decision.Err))
 	}
 	if d.Forwards && decision.Allowed() && decision.To == nil {

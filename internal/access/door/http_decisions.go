@@ -36,20 +36,22 @@ func (d *Decisions) Serve(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Path == AuthRequestPath {
 		w = &authRequestWriter{w}
 	}
-	request := heard(r)
-	decision, record := d.Decide(r.Context(), question(r), request)
-	record(0)
+	q := heard(r, question(r))
+	decision := d.Decide(r.Context(), q)
+	d.Answered(q, 0)
 	if !decision.Allowed() {
-		return refuse(w, r, request, decision)
+		return refuse(w, r, &q.Request, decision)
 	}
 	h := w.Header()
-	told := decision.Upstream(request.Header)
+	told := decision.Upstream(q.Request.Header)
 	maps.Copy(h, http.Header(told))
 	// Of a field that the answer lacks, some proxies keep the client's, and some pass on the name of their own variable.
-	for _, name := range decision.Withheld(request, told) {
-		h[name] = []string{""}
+	var room [8]string
+	values := []string{"no-store", ""}
+	for _, name := range decision.Withheld(room[:0], &q.Request, told) {
+		h[name] = values[1:]
 	}
-	h["Cache-Control"] = []string{"no-store"}
+	h["Cache-Control"] = values[:1:1]
 	w.WriteHeader(http.StatusOK)
 	return nil
 }

@@ -63,18 +63,18 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 	x := p.begin(w, r)
 	defer x.end()
 	w = x
-	request := heard(r)
+	q := heard(r, own(r))
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-		request.Certificate = r.TLS.PeerCertificates[0].Raw
+		q.Request.Certificate = r.TLS.PeerCertificates[0].Raw
 	}
-	decision, record := p.Decide(r.Context(), own(r), request)
+	decision := p.Decide(r.Context(), q)
 	if !decision.Allowed() {
-		record(0)
-		return refuse(w, r, request, decision)
+		p.Answered(q, 0)
+		return refuse(w, r, &q.Request, decision)
 	}
-	pass := &passage{decision: decision, request: request, trusted: web.FromProxy(r.Context()), cors: p.CORS, body: x.body}
+	pass := &passage{decision: decision, request: &q.Request, trusted: web.FromProxy(r.Context()), cors: p.CORS, body: x.body}
 	counted := &counter{ResponseWriter: w}
-	defer func() { record(counted.bytes) }() // also where an end breaks off, which ReverseProxy tells by a panic
+	defer func() { p.Answered(q, counted.bytes) }() // also where an end breaks off, which ReverseProxy tells by a panic
 	p.forward.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), passageKey{}, pass)))
 	return pass.err
 }
@@ -106,7 +106,7 @@ func rewrite(p *httputil.ProxyRequest) {
 		delete(p.Out.Header, "Connection")
 	}
 	told := pass.decision.Upstream(pass.request.Header)
-	for _, name := range pass.decision.Withheld(pass.request, told) {
+	for _, name := range pass.decision.Withheld(nil, pass.request, told) {
 		delete(p.Out.Header, name)
 	}
 	maps.Copy(p.Out.Header, http.Header(told))

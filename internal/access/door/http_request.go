@@ -13,10 +13,12 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
-// heard makes what rules see of a request that came to a door.
-func heard(r *http.Request) *access.Request {
+// heard makes a question of a request that came to a door.
+func heard(r *http.Request, asked Asked) *Question {
 	ctx := r.Context()
-	return &access.Request{Header: access.Header(r.Header), Client: web.ClientIP(ctx), ID: web.RequestID(ctx), Body: keepBody(r)}
+	return &Question{Asked: asked, Request: access.Request{
+		Header: access.Header(r.Header), Client: web.ClientIP(ctx), ID: web.RequestID(ctx), Body: keepBody(r),
+	}}
 }
 
 // own is what a request asks for by itself.

@@ -45,9 +45,9 @@ func (h *Handler) Serve() web.HandlerFunc {
 var errNotGRPC = fault.New(fault.NotFound, "not_grpc", "This address answers gRPC calls of "+Method+" alone.")
 
 func (h *Handler) check(ctx context.Context, question *connect.Request[CheckRequest]) (*connect.Response[CheckResponse], error) {
-	request, asked := read(ctx, question.Msg.GetAttributes())
-	decision, record := h.Door.Decide(ctx, asked, request)
-	record(0)
+	q := read(ctx, question.Msg.GetAttributes())
+	decision, request := h.Door.Decide(ctx, q), &q.Request
+	h.Door.Answered(q, 0)
 	if !decision.Allowed() {
 		web.Record(ctx, decision.Err)
 		return connect.NewResponse(denied(decision.Err.Kind, decision.Refuse(request))), nil
@@ -56,14 +56,17 @@ func (h *Handler) check(ctx context.Context, question *connect.Request[CheckRequ
 }
 
 // read makes what rules see of the request that Envoy holds.
-func read(ctx context.Context, a *AttributeContext) (*access.Request, door.Asked) {
+func read(ctx context.Context, a *AttributeContext) *door.Question {
 	held := a.GetRequest().GetHttp()
 	path, query, _ := strings.Cut(held.GetPath(), "?")
 	client, _ := netip.ParseAddr(a.GetSource().GetAddress().GetSocketAddress().GetAddress()) // none where Envoy listens on a socket
-	return &access.Request{
-		Header: fields(held), Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held),
-		Certificate: certificate(a.GetSource().GetCertificate()),
-	}, door.Asked{Method: held.GetMethod(), Scheme: held.GetScheme(), Host: held.GetHost(), Path: path, Query: query}
+	return &door.Question{
+		Asked: door.Asked{Method: held.GetMethod(), Scheme: held.GetScheme(), Host: held.GetHost(), Path: path, Query: query},
+		Request: access.Request{
+			Header: fields(held), Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held),
+			Certificate: certificate(a.GetSource().GetCertificate()),
+		},
+	}
 }
 
 // certificate reads the certificate by which the client proved to Envoy who it is.
@@ -137,7 +140,7 @@ func denied(kind fault.Kind, r access.Refusal) *CheckResponse {
 func passed(request *access.Request, decision *access.Decision) *CheckResponse {
 	told := decision.Upstream(request.Header)
 	var remove []string
-	for _, name := range decision.Withheld(request, told) {
+	for _, name := range decision.Withheld(nil, request, told) {
 		remove = append(remove, strings.ToLower(name))
 	}
 	slices.Sort(remove)
