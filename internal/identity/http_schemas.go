@@ -44,7 +44,7 @@ func (h *Handler) listSchemas(ctx context.Context, in schemasIn) (web.Reply[[]sc
 	if size == 0 {
 		size = defaultPageSize
 	}
-	from := min(max(in.Page-1, 0)*size, len(all))
+	from := min(min(max(in.Page-1, 0), len(all))*size, len(all))
 	if in.PageToken != "" {
 		at := slices.Index(all, in.PageToken)
 		if at < 0 {

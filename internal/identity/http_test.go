@@ -512,6 +512,9 @@ func TestSchemas(t *testing.T) {
 	c.want(404, "GET", "/schemas/x", nil)
 	c.want(404, "GET", "/schemas/***", nil)
 	c.want(400, "GET", "/schemas?page_token=x", nil)
+	if beyond, _ := c.list("/schemas?page=9223372036854775807&per_page=500"); len(beyond) != 0 {
+		t.Errorf("behind all pages are %v", beyond)
+	}
 }
 
 func jsonEqual(t *testing.T, a, b []byte) bool {
