@@ -27,7 +27,7 @@ databases are not needed. What is needed is the backup's private key, and a conf
 and what a server on the data needs besides: the schemas of identities, the tenants. Its servers learn of the drill by a small file
 beside the backups, and show it in their metrics, their activity log and to gatehouse harden.
 
-The scratch databases are SQLite files, in a directory of their own that only this user may enter, with room for about four times what
+The scratch databases are SQLite files, in a directory of their own that only this user may enter, with room for about three times what
 the backup holds; or one database, gatehouse_drill_…, on a server, whose login may make databases. What a drill that was killed left
 in the same place, the next one removes. --scratch says where:
   /var/tmp                    a directory; otherwise it is that for temporary files

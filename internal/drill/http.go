@@ -76,8 +76,8 @@ type refusal struct {
 // Error gives what was asked and answered.
 func (r *refusal) Error() string { return fmt.Sprintf("%s: %d", r.what, r.status) }
 
-// ask sends a request and reads a document of JSON. A body is JSON, or a form.
-func (t *trying) ask(ctx context.Context, by http.RoundTripper, method, address string, in, out any) error {
+// ask sends a request, with a key where there is one, and reads a document of JSON. A body is JSON, or a form.
+func ask(ctx context.Context, by http.RoundTripper, key, method, address string, in, out any) error {
 	var body io.Reader
 	media := "application/json"
 	switch in := in.(type) {
@@ -97,14 +97,14 @@ func (t *trying) ask(ctx context.Context, by http.RoundTripper, method, address 
 	}
 	r.Header.Set("Content-Type", media)
 	r.Header.Set("Accept", "application/json")
-	if by == t.Admin {
-		r.Header.Set("Authorization", "Bearer "+t.Key)
+	if key != "" {
+		r.Header.Set("Authorization", "Bearer "+key)
 	}
-	return t.send(r, by, out)
+	return send(r, by, out)
 }
 
 // send sends a request and reads a document of JSON.
-func (t *trying) send(r *http.Request, by http.RoundTripper, out any) error {
+func send(r *http.Request, by http.RoundTripper, out any) error {
 	answer, err := by.RoundTrip(r)
 	if err != nil {
 		return err
@@ -146,9 +146,9 @@ func why(content []byte) string {
 
 // public and admin ask one of the listeners for what is the tenant's.
 func (t *trying) public(ctx context.Context, method, path string, in, out any) error {
-	return t.ask(ctx, t.Public, method, t.of.URL+path, in, out)
+	return ask(ctx, t.Public, "", method, t.of.URL+path, in, out)
 }
 
 func (t *trying) admin(ctx context.Context, method, path string, in, out any) error {
-	return t.ask(ctx, t.Admin, method, "http://localhost/t/"+t.of.ID+"/admin"+path, in, out)
+	return ask(ctx, t.Admin, t.Key, method, "http://localhost/t/"+t.of.ID+"/admin"+path, in, out)
 }

@@ -112,7 +112,7 @@ func (t *trying) signIn(ctx context.Context, p person, password string) error {
 		Active   bool
 		Identity struct{ ID string }
 	}
-	if err := t.send(r, t.Public, &session); err != nil {
+	if err := send(r, t.Public, &session); err != nil {
 		return err
 	}
 	if !session.Active || session.Identity.ID != p.ID {

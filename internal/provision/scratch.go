@@ -55,7 +55,7 @@ func scratchOn(scheme string) scratchSQL {
 			make: func(name string) []string {
 				return []string{"CREATE DATABASE " + myName(name) + " CHARACTER SET " + charset + " COLLATE " + collation}
 			},
-			mark:   []string{"CREATE TABLE gatehouse_drill (held_until DATETIME NOT NULL)", "INSERT INTO gatehouse_drill (held_until) VALUES (" + until + ")"},
+			mark:   []string{"CREATE TABLE gatehouse_drill (held_until DATETIME NOT NULL PRIMARY KEY)", "INSERT INTO gatehouse_drill (held_until) VALUES (" + until + ")"},
 			renew:  "UPDATE gatehouse_drill SET held_until = " + until,
 			lapsed: "SELECT CASE WHEN MAX(held_until) < UTC_TIMESTAMP() THEN 'true' ELSE 'false' END FROM gatehouse_drill",
 			quote:  myName,
@@ -74,7 +74,7 @@ func scratchOn(scheme string) scratchSQL {
 			}
 			return []string{create, "REVOKE ALL ON DATABASE " + pgName(name) + " FROM PUBLIC"}
 		},
-		mark:   []string{"CREATE TABLE public.gatehouse_drill (held_until timestamptz NOT NULL)", "INSERT INTO public.gatehouse_drill (held_until) VALUES (" + until + ")"},
+		mark:   []string{"CREATE TABLE public.gatehouse_drill (held_until timestamptz PRIMARY KEY)", "INSERT INTO public.gatehouse_drill (held_until) VALUES (" + until + ")"},
 		renew:  "UPDATE public.gatehouse_drill SET held_until = " + until,
 		lapsed: "SELECT (MAX(held_until) < now())::text FROM public.gatehouse_drill",
 		quote:  pgName,

@@ -233,19 +233,51 @@ func (s *Server) CommandKilled(after time.Duration, args ...string) (output stri
 	return output, true
 }
 
+// CommandSignalled is Command for a process that is sent a signal when a condition holds, unless it has ended before.
+func (s *Server) CommandSignalled(signal os.Signal, when func() bool, args ...string) (output string, state *os.ProcessState) {
+	s.t.Helper()
+	cmd := s.prepare(s.t.Context(), nil, args)
+	var out lockedBuffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	for sent := false; ; {
+		select {
+		case <-ended:
+			s.holdsNoSecret("the output of gatehouse "+args[0], out.String(), nil, true)
+			return out.String(), cmd.ProcessState
+		case <-time.After(10 * time.Millisecond):
+			if !sent && when() {
+				sent = true
+				_ = cmd.Process.Signal(signal)
+			}
+		}
+	}
+}
+
 func (s *Server) command(ctx context.Context, env, args []string) (string, *os.ProcessState) {
 	s.t.Helper()
-	if slices.Contains([]string{"serve", "migrate", "config", "backup"}, args[0]) {
-		args = append(args, s.config...)
-	}
-	cmd := exec.CommandContext(ctx, Binary(s.t), args...)
-	cmd.Env = append(append(os.Environ(), s.env...), env...)
+	cmd := s.prepare(ctx, env, args)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil { // it was not even started
 		s.t.Fatalf("gatehouse %v: %v", args, err)
 	}
 	s.holdsNoSecret("the output of gatehouse "+args[0], string(out), env, !slices.Contains(telling, args[0]))
 	return string(out), cmd.ProcessState
+}
+
+// prepare makes the command, with this server's configuration where it takes one.
+func (s *Server) prepare(ctx context.Context, env, args []string) *exec.Cmd {
+	s.t.Helper()
+	if slices.Contains([]string{"serve", "migrate", "config", "backup"}, args[0]) {
+		args = slices.Concat(args, s.config)
+	}
+	cmd := exec.CommandContext(ctx, Binary(s.t), args...)
+	cmd.Env = append(append(os.Environ(), s.env...), env...)
+	return cmd
 }
 
 // Statements counts the SQL statements that the server runs while something is done, by its own metrics. Background
