@@ -216,7 +216,7 @@ func tailActivity() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			last, _, err := a.activity(cmd, activityQuery(cmd, "newest", 1).Encode())
+			last, _, err := a.activity(cmd, "order=newest&page_size=1") // of all events: one that matches may lie far back
 			if err != nil {
 				return err
 			}
@@ -236,7 +236,7 @@ func tailActivity() *cobra.Command {
 func (a *api) follow(cmd *cobra.Command, q url.Values) error {
 	away := false
 	for {
-		page, _, err := a.activity(cmd, q.Encode())
+		page, next, err := a.activity(cmd, q.Encode())
 		if no, answered := errors.AsType[*refusal](err); answered && no.status < http.StatusInternalServerError {
 			return err // it says what is wrong, and will say the same again
 		}
@@ -255,6 +255,10 @@ func (a *api) follow(cmd *cobra.Command, q url.Values) error {
 			q.Set("page_token", cell(e["seq"]))
 		}
 		if len(page) > 0 {
+			continue
+		}
+		if behind, err := url.ParseQuery(next); err == nil && behind.Has("page_token") { // none matched among many
+			q.Set("page_token", behind.Get("page_token"))
 			continue
 		}
 		select {

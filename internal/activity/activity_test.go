@@ -67,11 +67,31 @@ func (f *fixture) list(t *testing.T, filter Filter) []Line {
 	if filter.Limit == 0 {
 		filter.Limit = 1000
 	}
-	lines, err := f.store.List(f.ctx, filter)
+	page, err := f.store.List(f.ctx, filter)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lines
+	return page.Lines
+}
+
+// listAll follows the pages of a list, of which each statement looks through few lines.
+func (f *fixture) listAll(t *testing.T, filter Filter, span int64, spans int) (numbers []int64) {
+	t.Helper()
+	s := NewStore(f.db, testkit.Ring(t))
+	s.span, s.spans = span, spans
+	for {
+		before := f.db.Statements()
+		page, err := s.List(f.ctx, filter)
+		if n := f.db.Statements() - before; err != nil || len(page.Lines) > filter.Limit || int(n) > 1+spans {
+			t.Fatalf("%d lines by %d statements: %v", len(page.Lines), n, err)
+		}
+		for _, l := range page.Lines {
+			numbers = append(numbers, l.Seq)
+		}
+		if filter.After = page.Next; page.Next == 0 {
+			return numbers
+		}
+	}
 }
 
 // verify checks the log as a process does that has seen nothing of it before.
@@ -568,6 +588,15 @@ func TestList(t *testing.T) {
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("%s: %s", name, diff)
+			}
+			if c.filter.Limit > 0 {
+				continue
+			}
+			c.filter.Limit = 2
+			for _, size := range []int64{1, 2, 3, 10} {
+				if diff := cmp.Diff(c.want, f.listAll(t, c.filter, size, 2)); diff != "" {
+					t.Errorf("%s, %d lines at a time: %s", name, size, diff)
+				}
 			}
 		}
 		f.ctx = tenant.With(f.ctx, "other")

@@ -81,18 +81,16 @@ func (h *Handler) list(ctx context.Context, in listIn) (web.Reply[[]json.RawMess
 	if err != nil {
 		return none, err
 	}
-	f.Limit++ // one more tells whether there is a next page
-	lines, err := h.Store.List(ctx, f)
+	page, err := h.Store.List(ctx, f)
 	if err != nil {
 		return none, err
 	}
 	next := ""
-	if len(lines) == f.Limit {
-		lines = lines[:in.PageSize]
-		next = strconv.FormatInt(lines[in.PageSize-1].Seq, 10)
+	if page.Next > 0 {
+		next = strconv.FormatInt(page.Next, 10)
 	}
-	views := make([]json.RawMessage, len(lines))
-	for i, l := range lines {
+	views := make([]json.RawMessage, len(page.Lines))
+	for i, l := range page.Lines {
 		views[i] = l.JSON()
 	}
 	links := web.PageLinks(ctx, route, in.PageSize, url.Values{

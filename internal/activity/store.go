@@ -17,13 +17,16 @@ type Store struct {
 	db   *sqldb.DB
 	ring *secret.Ring
 
+	span  int64 // how many lines a statement of a list looks through
+	spans int   // how many of those a page takes
+
 	mu   sync.Mutex
 	seen map[tenant.ID]Known // the newest line that this process wrote or saw
 }
 
 // NewStore returns the log in the activity database. The ring is one of its own purpose: it seals the chains' keys.
 func NewStore(db *sqldb.DB, ring *secret.Ring) *Store {
-	return &Store{db: db, ring: ring, seen: make(map[tenant.ID]Known)}
+	return &Store{db: db, ring: ring, span: span, spans: spans, seen: make(map[tenant.ID]Known)}
 }
 
 var (
