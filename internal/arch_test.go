@@ -26,7 +26,7 @@ var services = []string{
 
 // features do what the server is there for.
 var features = []string{
-	"selfservice", "method/*", "oauth/*", "access", "access/*", "access/rulebook/*", "kube", "console", "account",
+	"selfservice", "method/*", "oauth/*", "access", "access/*", "access/rulebook/*", "kube", "kubesecret", "trial", "console", "account",
 }
 
 // below joins lists of what a row may import.
@@ -131,6 +131,8 @@ var floors = []floor{
 		"to read rules, nobody needs to know what becomes of them"},
 	{[]string{"access/*"}, below(ground, services, []string{"access", "access/target", "access/pattern"}),
 		"the kinds of one stage do not know those of another"},
+	{[]string{"kubesecret", "trial"}, nil,
+		"what the chart's Jobs do goes over the APIs of the cluster and of the server, as anybody's program would"},
 	{[]string{"kube", "console", "account"}, below(ground, services),
 		"a face shows what the other features do and reaches them over their APIs"},
 }

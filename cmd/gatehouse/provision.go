@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,7 +40,7 @@ The tables are made after that by "gatehouse migrate up", or by the server when 
 	f.Bool("dry-run", false, "sign in, say what would be done, and change nothing")
 	f.Bool("print-sql", false, "print the SQL for an empty server, for somebody else to run; signs in nowhere")
 	f.Bool("reveal", false, "with --print-sql: put the passwords in (PostgreSQL: their SCRAM verifiers)")
-	f.Duration("wait", 0, "how long to wait for a server that nobody answers at")
+	addWaitFlag(cmd)
 	return cmd
 }
 
@@ -62,9 +61,8 @@ func provisionDatabases(cmd *cobra.Command, _ []string) error {
 	o := app.ProvisionOptions{}
 	o.User, _ = f.GetString("user")
 	o.DryRun, _ = f.GetBool("dry-run")
-	o.Wait, _ = f.GetDuration("wait")
-	if o.Wait < 0 || o.Wait > time.Hour {
-		return usageError{errors.New("--wait is a time up to an hour, such as 90s"), cmd.CommandPath()}
+	if o.Wait, err = patienceOf(cmd); err != nil {
+		return err
 	}
 	if name, _ := f.GetString("password-file"); name != "" {
 		if o.Password, err = passwordFrom(cmd, name); err != nil {

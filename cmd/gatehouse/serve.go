@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -125,12 +126,7 @@ func doorsLine(server *app.App) string {
 func migrateCommand() *cobra.Command {
 	cmd := group("migrate", "Prepare the databases' schema",
 		"  gatehouse migrate plan -c gatehouse.yaml\n  gatehouse migrate up -c gatehouse.yaml\n  gatehouse migrate status -c gatehouse.yaml",
-		&cobra.Command{
-			Use: "up", Short: "Bring all databases to this version's schema; safe to run from several places at once",
-			Example: "  gatehouse migrate up -c gatehouse.yaml",
-			Args:    none,
-			RunE:    migration(app.MigrateUp),
-		},
+		migrateUp(),
 		&cobra.Command{
 			Use: "status", Short: "Say which schema each database has; exit status 1 when one is behind",
 			Example: "  gatehouse migrate status -c gatehouse.yaml",
@@ -145,6 +141,36 @@ func migrateCommand() *cobra.Command {
 		})
 	addConfigFlag(cmd)
 	return cmd
+}
+
+func migrateUp() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "up", Short: "Bring all databases to this version's schema; safe to run from several places at once",
+		Example: "  gatehouse migrate up -c gatehouse.yaml\n  gatehouse migrate up -c gatehouse.yaml --wait 2m",
+		Args:    none,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			patience, err := patienceOf(cmd)
+			if err != nil {
+				return err
+			}
+			return migration(app.MigrateUpAfter(patience))(cmd, args)
+		},
+	}
+	addWaitFlag(cmd)
+	return cmd
+}
+
+func addWaitFlag(cmd *cobra.Command) {
+	cmd.Flags().Duration("wait", 0, "how long to wait for a server that nobody answers at")
+}
+
+// patienceOf reads the flag of addWaitFlag.
+func patienceOf(cmd *cobra.Command) (time.Duration, error) {
+	patience, _ := cmd.Flags().GetDuration("wait")
+	if patience < 0 || patience > time.Hour {
+		return 0, usageError{errors.New("--wait is a time up to an hour, such as 90s"), cmd.CommandPath()}
+	}
+	return patience, nil
 }
 
 func migration(do app.Migration) func(*cobra.Command, []string) error {

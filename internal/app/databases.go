@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // databases are the logical databases that have a schema. Those with the same DSN share one pool of connections and one
@@ -120,6 +121,17 @@ func MigrateUp(ctx context.Context, cfg *config.Config, out io.Writer) error {
 
 // ErrPending says that a schema lacks migrations.
 var ErrPending = errors.New("migrations are pending: run `gatehouse migrate up`")
+
+// MigrateUpAfter is MigrateUp that waits so long for servers that cannot be reached yet.
+func MigrateUpAfter(patience time.Duration) Migration {
+	return func(ctx context.Context, cfg *config.Config, out io.Writer) error {
+		err := MigrateUp(ctx, cfg, out)
+		for began := now(); unreachable(err) && now().Sub(began) < patience && wait.For(ctx, time.Second); {
+			err = MigrateUp(ctx, cfg, out)
+		}
+		return err
+	}
+}
 
 // MigrateStatus prints every migration and since when the databases have it. It fails with ErrPending when one lacks any.
 func MigrateStatus(ctx context.Context, cfg *config.Config, out io.Writer) error {

@@ -1,0 +1,44 @@
+package operation
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/internal/trial"
+	"github.com/gatehouse-iam/gatehouse/test/process"
+)
+
+// What `helm test` runs: a client gets a token and a person logs in, and neither is left behind.
+func TestTrial(t *testing.T) {
+	s := process.Start(t, process.Options{})
+	public, err := url.Parse(s.Public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	try := &trial.Trial{
+		// As behind an Ingress: known by another name, with TLS that ends before the server.
+		Public: trial.API{URL: "https://id.example.com/", HTTP: trial.Through(&http.Transport{}, net.JoinHostPort(public.Hostname(), public.Port()), true)},
+		Admin:  trial.API{URL: s.Admin, HTTP: http.DefaultClient},
+		Say:    func(step string) { said = append(said, step) },
+	}
+	if err := try.Run(t.Context()); err != nil {
+		t.Fatalf("%v after %q", err, said)
+	}
+	if !slices.Contains(said, "the token is active") || !slices.Contains(said, "the session is his") {
+		t.Errorf("did %q", said)
+	}
+	for _, path := range []string{"/admin/clients", "/admin/identities"} {
+		if _, body := get(t, s.Admin+path); strings.Contains(body, "trial-") {
+			t.Errorf("%s still lists %s", path, body)
+		}
+	}
+	s.Kill()
+	if err := try.Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "registering a client: ") {
+		t.Errorf("with no server: %v", err)
+	}
+}
