@@ -58,6 +58,7 @@ func compile(doc any) (*jsonschema.Schema, error) {
 	c.UseLoader(noLoader{})
 	c.AssertFormat()
 	c.AssertVocabs()
+	c.UseRegexpEngine(newPatterns().compile)
 	for name, check := range formats() {
 		c.RegisterFormat(&jsonschema.Format{Name: name, Validate: check})
 	}
@@ -69,7 +70,7 @@ func compile(doc any) (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, schemaFault(err)
 	}
-	return root, nil
+	return root, checkWays(root)
 }
 
 // noLoader keeps schemas from reading files and other servers' documents.

@@ -151,6 +151,27 @@ func TestFields(t *testing.T) {
 	}
 }
 
+// doubling are properties each of which refers to the next one twice.
+func doubling(n int) string {
+	var b strings.Builder
+	b.WriteString(`{"p0":{"type":"string"}`)
+	for i := range n {
+		ref := fmt.Sprintf(`{"$ref":"#/properties/traits/properties/p%d"}`, i)
+		fmt.Fprintf(&b, `,"p%d":{"anyOf":[%s,%s]}`, i+1, ref, ref)
+	}
+	return b.String() + "}"
+}
+
+// What may lead back to itself, but in one way, is no more work than the value is large.
+func TestSchemasMayBeRecursive(t *testing.T) {
+	tree := traits(`{"name":{"type":"string"},"a":{"oneOf":[{"type":"string"},{"type":"array","items":{"$ref":"#/properties/traits/properties/a"}}]},"b":{"$ref":"#/properties/traits/properties/a"}}`)
+	for _, good := range []string{tree, traits(doubling(8))} {
+		if _, err := identity.ParseSchema("test", []byte(good)); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+}
+
 func TestParseSchemaRefuses(t *testing.T) {
 	for given, want := range map[string]string{
 		``:                               "not JSON",
@@ -162,17 +183,22 @@ func TestParseSchemaRefuses(t *testing.T) {
 		`{"properties":{"traits":{}}}`:   `no object at "properties.traits"`,
 		traits(`{"a":{"type":"strin"}}`): "/properties/traits/properties/a/type",
 		traits(`{"a":{"pattern":"("}}`):  "",
-		traits(`{"a":{"$ref":"https://example.com/x.json"}}`):               "a schema may only refer to parts of itself",
-		traits(`{"a":{"$ref":"file:///etc/passwd"}}`):                       "a schema may only refer to parts of itself",
-		traits(`{"a":{"$ref":"other.json"}}`):                               "",
-		traits(`{"a":{"$ref":"#/nowhere"}}`):                                "",
-		traits(`{"a":{"ory.sh/kratos":{"credential":{}}}}`):                 `unknown field "credential"`,
-		traits(`{"a":{"ory.sh/kratos":{"recovery":{"via":"fax"}}}}`):        `recovery.via is "fax", not email or sms`,
-		traits(`{"a":{"ory.sh/kratos":{"organizations":{"matcher":"x"}}}}`): "email_domain",
-		traits(`{"a":{"ory.sh/kratos":7}}`):                                 "ory.sh/kratos",
-		strings.Repeat(`{"properties":`, 200):                               "levels deep",
-		`{"$schema":"https://example.com/mine"}`:                            "",
-		traits(`{"a":{"title":"` + strings.Repeat("x", 300000) + `"}}`):     "larger than",
+		traits(doubling(30)):             "ways through the schema",
+		traits(`{"a":{"anyOf":[{"properties":{"b":{"$ref":"#/properties/traits/properties/a"}}},{"properties":{"b":{"$ref":"#/properties/traits/properties/a"}}}]}}`): "leads back to one of its parts",
+		traits(`{"a":{"not":{"properties":{"b":{"$ref":"#/properties/traits/properties/a"}}},"properties":{"b":{"$ref":"#/properties/traits/properties/a"}}}}`):       "leads back to one of its parts",
+		traits(`{"a":{"pattern":"` + strings.Repeat("[a-z]{1000}", 21) + `"}}`):                                                                                       "the patterns of the schema have more than",
+		traits(`{"a":{"pattern":"([a-z]{100}){10}"},"b":{"patternProperties":{"` + strings.Repeat("b{1,1000}", 20) + `":{}}}}`):                                       "the patterns of the schema have more than",
+		traits(`{"a":{"$ref":"https://example.com/x.json"}}`):                                                                                                         "a schema may only refer to parts of itself",
+		traits(`{"a":{"$ref":"file:///etc/passwd"}}`):                                                                                                                 "a schema may only refer to parts of itself",
+		traits(`{"a":{"$ref":"other.json"}}`):                                                                                                                         "",
+		traits(`{"a":{"$ref":"#/nowhere"}}`):                                                                                                                          "",
+		traits(`{"a":{"ory.sh/kratos":{"credential":{}}}}`):                                                                                                           `unknown field "credential"`,
+		traits(`{"a":{"ory.sh/kratos":{"recovery":{"via":"fax"}}}}`):                                                                                                  `recovery.via is "fax", not email or sms`,
+		traits(`{"a":{"ory.sh/kratos":{"organizations":{"matcher":"x"}}}}`):                                                                                           "email_domain",
+		traits(`{"a":{"ory.sh/kratos":7}}`):                                                                                                                           "ory.sh/kratos",
+		strings.Repeat(`{"properties":`, 200):                                                                                                                         "levels deep",
+		`{"$schema":"https://example.com/mine"}`:                                                                                                                      "",
+		traits(`{"a":{"title":"` + strings.Repeat("x", 300000) + `"}}`):                                                                                               "larger than",
 	} {
 		_, err := identity.ParseSchema("test", []byte(given))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "schema.invalid") {
