@@ -85,8 +85,32 @@ func compareNatural(a, b string) int {
 func digits(s string) string { return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))] }
 
 // AddSecret puts a secret, as it is to stand in the file, in front of those in a file with one a line, or into a directory with
-// one a file. Whoever reads at the same time finds all of it or nothing of it.
+// one a file. Whoever reads at the same time finds all of it or nothing of it, and who adds one at the same time waits.
 func AddSecret(path string, s secret.String) error {
+	dir := filepath.Dir(path)
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		dir = path
+	}
+	held, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = held.Close() }() // which lets go of it
+	if err := hold(held); err != nil {
+		return fmt.Errorf("%s cannot be held against others who add a secret: %w", dir, err)
+	}
+	if err := addHeld(path, s); err != nil {
+		return err
+	}
+	if err := settle(held); err != nil {
+		return fmt.Errorf("the secret is in %s, but may be lost in a power cut: %w", path, err)
+	}
+	return nil
+}
+
+// addHeld is AddSecret for who holds the directory.
+func addHeld(path string, s secret.String) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -1,9 +1,12 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -98,6 +101,32 @@ func TestAddSecretToAFile(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(file), ".secret-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestAddSecretsAtOnce: none of those who add a secret at the same time takes another's away.
+func TestAddSecretsAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(t.TempDir(), "system")
+	const n = 20
+	var all sync.WaitGroup
+	for i := range n {
+		for _, path := range []string{dir, file} {
+			all.Go(func() {
+				if err := AddSecret(path, secret.String(fmt.Sprintf("secret number %d", i))); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	for _, path := range []string{dir, file} {
+		content, err := readSecretFiles(path)
+		lines := strings.Split(strings.TrimSpace(string(content)), "\n")
+		slices.Sort(lines)
+		if err != nil || len(slices.Compact(lines)) != n {
+			t.Errorf("%d of %d are there: %v", len(lines), n, err)
+		}
 	}
 }
 

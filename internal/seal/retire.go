@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/gatehouse-iam/gatehouse/internal/activity"
 )
 
 // Retire makes sure that nothing depends on a secret any more, and marks it: no server may make anything with it again, and it
@@ -38,13 +36,6 @@ func (s *Seals) Retire(ctx context.Context, id string) (Key, error) {
 	}
 	at := s.Now()
 	if err := s.mark(ctx, id, at); err != nil {
-		return Key{}, err
-	}
-	// Who began to use it meanwhile has either seen the mark and stopped, or is seen now.
-	if err := s.unused(ctx, id); err != nil {
-		return Key{}, s.unmark(ctx, id, at, err)
-	}
-	if err := s.Store.tell(ctx, activity.SealKeyRetired, id); err != nil {
 		return Key{}, s.unmark(ctx, id, at, err)
 	}
 	s.Log.InfoContext(ctx, "a seal key was retired", "key", id)
@@ -93,30 +84,40 @@ func (s *Seals) unsealed(ctx context.Context, id string) error {
 	return ErrInUse.With(fmt.Sprintf("The key %s still seals values: %s. Run `gatehouse keys seal reseal` first.", id, strings.Join(left, ", ")))
 }
 
-// mark retires the key in each database, with what it leaves.
+// mark retires the key in each database, with what it leaves: in the home database last, where its event is written in the same
+// transaction. One mark is enough to keep a server from using the key, and all are needed for it to count as retired, so whoever was
+// killed between them runs it again.
 func (s *Seals) mark(ctx context.Context, id string, at time.Time) error {
 	left, err := s.System.Bequeath(id, s.Purposes...)
 	if err != nil {
 		return err
 	}
 	defer clear(left)
-	for _, database := range s.Store.databases() {
-		estate, err := s.sealed(database).Ring.Seal(left, binding(id))
-		if err != nil {
-			return err
-		}
-		if err := s.Store.retire(ctx, database, id, estate, at); err != nil {
+	for _, database := range s.Store.abroad() {
+		if err := s.markIn(ctx, database, id, left, at); err != nil {
 			return err
 		}
 	}
-	return nil
+	// Who began to use it meanwhile has either seen a mark and stopped, or is seen now.
+	if err := s.unused(ctx, id); err != nil {
+		return err
+	}
+	return s.markIn(ctx, home, id, left, at)
 }
 
-// unmark takes mark back, and gives the reason for it.
+func (s *Seals) markIn(ctx context.Context, database, id string, left []byte, at time.Time) error {
+	estate, err := s.sealed(database).Ring.Seal(left, binding(id))
+	if err != nil {
+		return err
+	}
+	return s.Store.retire(ctx, database, id, estate, at)
+}
+
+// unmark takes mark back as far as it came, and gives the reason for it.
 func (s *Seals) unmark(ctx context.Context, id string, at time.Time, reason error) error {
-	for _, database := range s.Store.databases() {
+	for _, database := range s.Store.abroad() {
 		if err := s.Store.revive(ctx, database, id, at); err != nil {
-			return fmt.Errorf("the seal key %s was retired too early and could not be taken into use again: %w", id, err)
+			return fmt.Errorf("%w; the seal key %s is marked as retired in database %s, and no server may begin to use it until this was run again", reason, id, database)
 		}
 	}
 	return reason

@@ -274,6 +274,51 @@ func TestAKeyThatAServerUsesIsNotRetired(t *testing.T) {
 	})
 }
 
+// A retirement that was killed between two databases is finished by running it again, and is told once, however many ask for it.
+func TestRetiringIsFinishedAndToldOnce(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		ctx := testkit.Context(t)
+		leave(t, w.begins("one", secretA))
+		two := w.begins("two", secretB, secretA)
+		w.clock.Advance(time.Minute)
+		begin(t, two)
+		old := idOf(t, secretA)
+		told := func() (n int) {
+			t.Helper()
+			if err := w.db.QueryRow(ctx, "SELECT COUNT(*) FROM management_activity_outbox WHERE document LIKE ?", "%seal_key.retired%").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				if _, err := two.Retire(ctx, old); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := told(); n != 1 {
+			t.Errorf("it is told %d times", n)
+		}
+		for table, undone := range map[string]string{
+			"management_seal_key":        "UPDATE management_seal_key SET retired_at = NULL, estate = '' WHERE key_id = ?",
+			"management_activity_outbox": "DELETE FROM management_activity_outbox WHERE document LIKE '%seal_key.retired%' AND ? <> ''",
+		} {
+			if _, err := w.db.Exec(ctx, undone, old); err != nil {
+				t.Fatalf("%s: %v", table, err)
+			}
+		}
+		if list, err := two.List(ctx); err != nil || list.Keys[1].State != seal.Opening {
+			t.Fatalf("half retired it is %+v, %v", list.Keys, err)
+		}
+		if key, err := two.Retire(ctx, old); err != nil || key.State != seal.Retired || told() != 1 {
+			t.Errorf("once more: %+v, %v, told %d times", key, err, told())
+		}
+	})
+}
+
 // Whoever writes while values are sealed anew wins, and nothing is lost.
 func TestResealingUnderLoadLosesNothing(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {

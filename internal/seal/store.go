@@ -41,6 +41,11 @@ func (s *Store) databases() []string {
 	return names
 }
 
+// abroad gives those that are not home.
+func (s *Store) abroad() []string {
+	return slices.DeleteFunc(s.databases(), func(name string) bool { return name == home })
+}
+
 // alone reports whether no other server can be there.
 func (s *Store) alone() bool { return s.dbs[home].Embedded() }
 
@@ -87,11 +92,17 @@ func (s *Store) add(ctx context.Context, database string, fresh []record) (first
 	return err == nil, err
 }
 
-// retire marks a key, and keeps what it leaves. It changes nothing where it is retired already.
+// retire marks a key, and keeps what it leaves. It changes nothing where it is retired already. The home database's mark is told to
+// the activity log in its transaction.
 func (s *Store) retire(ctx context.Context, database, id, estate string, at time.Time) error {
-	_, err := s.dbs[database].Exec(ctx, `UPDATE `+database+`_seal_key SET retired_at = ?, estate = ? WHERE key_id = ? AND retired_at IS NULL`,
-		at, estate, id)
-	return err
+	return s.dbs[database].InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE `+database+`_seal_key SET retired_at = ?, estate = ? WHERE key_id = ? AND retired_at IS NULL`,
+			at, estate, id)
+		if err != nil || n == 0 || database != home {
+			return err
+		}
+		return activity.Write(ofInstallation(ctx), tx, event(activity.SealKeyRetired, id))
+	})
 }
 
 // tell writes what was done with a key into the activity log.
