@@ -26,7 +26,7 @@ var services = []string{
 
 // features do what the server is there for.
 var features = []string{
-	"selfservice", "method/*", "oauth/*", "access", "access/*", "access/rulebook/*", "kube", "kubesecret", "trial", "console", "account",
+	"selfservice", "method/*", "oauth/*", "access", "access/*", "access/rulebook/*", "kubesecret", "trial", "console", "account",
 }
 
 // below joins lists of what a row may import.
@@ -40,6 +40,8 @@ func below(lists ...[]string) []string {
 
 var floors = []floor{
 	// The top and the meeting place.
+	{[]string{"cmd/gatehouse-controller"}, []string{"kube", "telemetry"},
+		"the controller is a client of the server: it is linked with nothing of it, nor the server with a Kubernetes client"},
 	{[]string{"cmd/*"}, []string{"app", "config"},
 		"a command reads its flags and hands over to app; whatever it would build itself could not be tested"},
 	{[]string{"app"}, below(ground, services, features, []string{"config"}),
@@ -48,6 +50,8 @@ var floors = []floor{
 		"config gathers the Config type of every feature and knows nothing else about it"},
 	{[]string{"bench"}, []string{"app", "config"},
 		"the benchmark is a client of the server: what it measures goes over HTTP"},
+	{[]string{"api/*/*"}, nil,
+		"Kubernetes resources are words that others may import without bringing the server along"},
 	{[]string{"test/*"}, []string{"test/*"},
 		"black-box suites see what a user sees: a process, its files and its HTTP"},
 
@@ -133,7 +137,9 @@ var floors = []floor{
 		"the kinds of one stage do not know those of another"},
 	{[]string{"kubesecret", "trial"}, nil,
 		"what the chart's Jobs do goes over the APIs of the cluster and of the server, as anybody's program would"},
-	{[]string{"kube", "console", "account"}, below(ground, services),
+	{[]string{"kube"}, []string{"api/hydra/*", "api/oathkeeper/*"},
+		"the controller reaches the server by its admin API alone, from another process"},
+	{[]string{"console", "account"}, below(ground, services),
 		"a face shows what the other features do and reaches them over their APIs"},
 }
 
@@ -152,11 +158,13 @@ var libraries = []library{
 	{"github.com/pressly/goose", []string{"migrations"}, "migrations wraps the library"},
 	{"github.com/maypok86/otter", []string{"cache"}, "cache wraps the library"},
 	{"github.com/redis/rueidis", []string{"cache"}, "cache wraps the library, and bounds how long a request waits for it"},
-	{"github.com/prometheus", []string{"telemetry", "app"}, "telemetry wraps the library; app publishes figures of what it built"},
+	{"github.com/prometheus", []string{"telemetry", "app", "kube"}, "telemetry wraps the library; app publishes figures of what it built; controllers share a registry of theirs"},
 	{"go.opentelemetry.io", []string{"telemetry", "web"}, "telemetry wraps the library; web opens the span of a request"},
 	{"github.com/spf13", []string{"cmd/*"}, "the command line is the business of the commands"},
 	{"go.yaml.in", []string{"config", "secret", "yamldoc", "cmd/*"},
 		"configuration is read in one place, and what strangers write in another, which bounds it; a secret says how it is read, a command prints"},
+	{"k8s.io", []string{"api/*/*", "kube", "cmd/gatehouse-controller"}, "the server knows nothing of Kubernetes, and its binary is not the price of a client"},
+	{"sigs.k8s.io/controller-runtime", []string{"kube", "cmd/gatehouse-controller"}, "the server knows nothing of Kubernetes, and its binary is not the price of a client"},
 	{"filippo.io/age", []string{"backup"}, "who can open a backup is decided in one place"},
 	{"github.com/klauspost/compress", []string{"backup"}, "what is kept for long is compressed; nothing else is worth its price"},
 	{"github.com/dlclark/regexp2", []string{"access/pattern"}, "matching by backtracking takes as long as it likes: only patterns of Oathkeeper's rules need it, with a bound"},

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
+	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
+)
+
+// flags are what the command line says. Those that hydra-maester has too keep their names.
+type flags struct {
+	config   kube.Config
+	log      telemetry.LogConfig
+	port     int
+	insecure bool
+	others   []string
+	tenants  []string
+
+	kubeconfig      string
+	metricsAddress  string
+	healthAddress   string
+	elect           bool
+	electNamespace  string
+	kubeQPS         float32
+	electionTimings timings
+}
+
+// timings are those of the leader election: how long a lease holds, until when its holder must have renewed it, how often that is tried.
+type timings struct{ lease, renew, retry time.Duration }
+
+func (f *flags) declare(s *pflag.FlagSet) {
+	s.SortFlags = false
+	s.StringVar(&f.config.Server.URL, "hydra-url", "", "scheme and host of the server's admin API; required")
+	s.IntVar(&f.port, "hydra-port", 4445, "its port, where --hydra-url has none")
+	s.StringVar(&f.config.Server.Endpoint, "endpoint", "/admin/clients", "path of the API of clients; /t/TENANT/admin/clients for a tenant's")
+	s.StringVar(&f.config.Server.ForwardedProto, "forwarded-proto", "", "sent as X-Forwarded-Proto: http, https or off")
+	s.StringVar(&f.config.Server.CredentialFile, "admin-key-file", "", "file with an admin key or access token; read anew for each request")
+	s.StringVar(&f.config.Server.CertFile, "client-cert", "", "client certificate in PEM, read anew for each connection")
+	s.StringVar(&f.config.Server.KeyFile, "client-key", "", "its key in PEM")
+	s.StringVar(&f.config.Server.CAFile, "tls-trust-store", "", "authorities that sign the server's certificate, in PEM; without it the system's")
+	s.BoolVar(&f.insecure, "insecure-skip-verify", false, "not supported: name the authority with --tls-trust-store")
+	s.StringArrayVar(&f.others, "allow-hydra-admin", nil, "another server that resources may name: URL[,admin-key-file=…][,tls-trust-store=…][,client-cert=…][,client-key=…][,endpoint=…][,forwarded-proto=…]; repeatable")
+	s.StringArrayVar(&f.tenants, "tenant", nil, "which namespaces may name a tenant: TENANT=NAMESPACE[,NAMESPACE…], with * as of shell patterns; repeatable")
+	s.StringSliceVar(&f.config.Namespaces, "namespace", nil, "watch these namespaces; without it all")
+	s.BoolVar(&f.config.RequireExistingSecret, "require-existing-secret", false, "make no Secrets: wait for those that others bring, for every resource")
+	s.DurationVar(&f.config.Resync, "sync-period", 10*time.Minute, "how often each client is compared with what the server has")
+	s.DurationVar(&f.config.RemoveWithin, "removal-timeout", 5*time.Minute, "how long a deleted resource waits for its client to be removed, before it goes without")
+	s.DurationVar(&f.config.Orphans, "orphan-period", time.Hour, "how often clients are looked for whose resource is gone; 0 is never")
+	s.BoolVar(&f.elect, "enable-leader-election", false, "let one of several controllers work, the others stand by")
+	s.StringVar(&f.electNamespace, "leader-elector-namespace", "", "where the lease is; without it the pod's namespace")
+	s.DurationVar(&f.electionTimings.lease, "leader-lease", 15*time.Second, "how long a leader counts as alive that does not renew its lease")
+	s.DurationVar(&f.electionTimings.renew, "leader-renew-deadline", 10*time.Second, "a leader that could not renew its lease for so long stops")
+	s.DurationVar(&f.electionTimings.retry, "leader-retry-period", 2*time.Second, "how often a lease is renewed, or asked for")
+	s.StringVar(&f.metricsAddress, "metrics-addr", ":8080", "where Prometheus reads metrics (/metrics); 0 is nowhere")
+	s.StringVar(&f.healthAddress, "health-addr", ":8081", "where /healthz and /readyz answer; 0 is nowhere")
+	s.StringVar(&f.kubeconfig, "kubeconfig", "", "how to reach the API server; without it the pod's service account, or KUBECONFIG")
+	s.Float32Var(&f.kubeQPS, "kube-api-qps", 100, "requests per second to the API server")
+	s.StringVar(&f.log.Level, "log-level", "info", "trace, debug, info, warn or error")
+	s.StringVar(&f.log.Format, "log-format", "json", "json or text")
+}
+
+// check completes the configuration and says all that is wrong with it.
+func (f *flags) check() error {
+	if f.insecure {
+		return errors.New("--insecure-skip-verify is not supported: whoever answered in the server's place would get the controller's key; " +
+			"name the authority of the server's certificate with --tls-trust-store")
+	}
+	f.config.IDKey, f.config.SecretKey = cmp.Or(os.Getenv("CLIENT_ID_KEY"), "CLIENT_ID"), cmp.Or(os.Getenv("CLIENT_SECRET_KEY"), "CLIENT_SECRET")
+	f.config.Server.URL = withPort(f.config.Server.URL, f.port)
+	var faults []error
+	for _, text := range f.others {
+		server, err := parseServer(text)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("--allow-hydra-admin %s: %w", text, err))
+		}
+		f.config.Others = append(f.config.Others, server)
+	}
+	f.config.Tenants = map[string][]string{}
+	for _, text := range f.tenants {
+		tenant, namespaces, ok := strings.Cut(text, "=")
+		if !ok || tenant == "" || namespaces == "" {
+			faults = append(faults, fmt.Errorf("--tenant %s: write TENANT=NAMESPACE, as acme=team-a,team-b-*", text))
+			continue
+		}
+		f.config.Tenants[tenant] = append(f.config.Tenants[tenant], strings.Split(namespaces, ",")...)
+	}
+	if t := f.electionTimings; t.lease <= t.renew || t.renew <= t.retry || t.retry <= 0 {
+		faults = append(faults, errors.New("--leader-lease must be longer than --leader-renew-deadline, and that longer than --leader-retry-period"))
+	}
+	faults = append(faults, f.log.Validate()...)
+	return errors.Join(append(faults, f.config.Validate())...)
+}
+
+// withPort adds the port to an address that has none.
+func withPort(address string, port int) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Port() != "" || port == 0 {
+		return address
+	}
+	u.Host = net.JoinHostPort(u.Hostname(), strconv.Itoa(port))
+	return u.String()
+}
+
+// parseServer reads one --allow-hydra-admin.
+func parseServer(text string) (kube.Server, error) {
+	address, rest, more := strings.Cut(text, ",")
+	server := kube.Server{URL: address}
+	for more {
+		var setting string
+		setting, rest, more = strings.Cut(rest, ",")
+		name, value, _ := strings.Cut(setting, "=")
+		into := map[string]*string{
+			"admin-key-file": &server.CredentialFile, "tls-trust-store": &server.CAFile, "client-cert": &server.CertFile,
+			"client-key": &server.KeyFile, "endpoint": &server.Endpoint, "forwarded-proto": &server.ForwardedProto,
+		}[name]
+		if into == nil || value == "" {
+			return server, fmt.Errorf("%q is no setting of a server", setting)
+		}
+		*into = value
+	}
+	return server, nil
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
+	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
+)
+
+const (
+	leaseName    = "gatehouse-controller"
+	shutdownTime = 20 * time.Second // a reconciliation waits 15 s at most for an answer
+)
+
+// serve runs the controller until the context ends, or its lease is lost.
+func (f *flags) serve(ctx context.Context, errs io.Writer) error {
+	log := telemetry.NewLogger(errs, f.log)
+	ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
+	klog.SetSlogLogger(log)
+	api, err := f.restConfig()
+	if err != nil {
+		return err
+	}
+	scheme, err := kube.Scheme()
+	if err != nil {
+		return err
+	}
+	m, err := ctrl.NewManager(api, f.options(manager.Options{Scheme: scheme}))
+	if err != nil {
+		return fmt.Errorf("reaching the API server: %w", err)
+	}
+	clients := &kube.Clients{
+		Config: &f.config, Kube: m.GetClient(), Live: m.GetAPIReader(), Events: m.GetEventRecorder("gatehouse-controller"), Log: log, Now: time.Now,
+	}
+	if err := clients.Add(ctx, m); err != nil {
+		return err
+	}
+	if err := errors.Join(m.AddHealthzCheck("alive", healthz.Ping), m.AddReadyzCheck("alive", healthz.Ping)); err != nil {
+		return err
+	}
+	log.Info("watching OAuth2Client resources", "server", f.config.Server.URL, "namespaces", f.config.Namespaces, "version", version)
+	return m.Start(ctx)
+}
+
+func (f *flags) restConfig() (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = f.kubeconfig
+	api, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no way to an API server: run it in a pod, or name a file with --kubeconfig: %w", err)
+	}
+	api.QPS, api.Burst = f.kubeQPS, int(2*f.kubeQPS)
+	api.WarningHandlerWithContext = rest.NoWarnings{} // one for each resource, of the finalizer's name, which is hydra-maester's
+	api.UserAgent = "gatehouse-controller/" + version
+	return api, nil
+}
+
+func (f *flags) options(o manager.Options) manager.Options {
+	o.LeaderElection, o.LeaderElectionID, o.LeaderElectionNamespace = f.elect, leaseName, f.electNamespace
+	o.LeaseDuration, o.RenewDeadline, o.RetryPeriod = &f.electionTimings.lease, &f.electionTimings.renew, &f.electionTimings.retry
+	o.LeaderElectionReleaseOnCancel = true // the next one begins at once
+	o.Metrics = server.Options{BindAddress: f.metricsAddress}
+	o.HealthProbeBindAddress = f.healthAddress
+	timeout := shutdownTime
+	o.GracefulShutdownTimeout = &timeout
+	if len(f.config.Namespaces) > 0 {
+		o.Cache.DefaultNamespaces = map[string]cache.Config{}
+		for _, n := range f.config.Namespaces {
+			o.Cache.DefaultNamespaces[n] = cache.Config{}
+		}
+	}
+	return o
+}

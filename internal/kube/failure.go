@@ -1,0 +1,91 @@
+package kube
+
+import (
+	"errors"
+	"fmt"
+	"net"
+)
+
+// Reasons of the condition Ready.
+const (
+	reasonReady         = "Registered"
+	reasonSecretMissing = "SecretMissing"
+	reasonSecretInvalid = "InvalidSecret"
+	reasonSecretFailed  = "SecretNotWritten"
+	reasonAddress       = "ServerRefused"
+	reasonTenantRefused = "TenantRefused"
+	reasonTenantMissing = "TenantNotFound"
+	reasonTaken         = "ClientBelongsToAnother"
+	reasonUnreachable   = "ServerUnreachable"
+	reasonDenied        = "AccessDenied"
+	reasonRejected      = "ClientRejected"
+)
+
+// Codes of reconciliationError, as hydra-maester has them.
+const (
+	codeRegister = "CLIENT_REGISTRATION_FAILED"
+	codeUpdate   = "CLIENT_UPDATE_FAILED"
+	codeWrite    = "SECRET_CREATION_FAILED"
+	codeSecret   = "INVALID_SECRET"
+	codeAddress  = "INVALID_HYDRA_ADDRESS"
+)
+
+// failure is why a client is not ready.
+type failure struct {
+	reason, code, message string
+	again                 bool // worth trying again soon; otherwise it waits for a change
+	cause                 error
+}
+
+func (f *failure) Error() string { return f.message }
+func (f *failure) Unwrap() error { return f.cause }
+
+func refuse(format string, args ...any) *failure {
+	return &failure{reason: reasonAddress, code: codeAddress, message: fmt.Sprintf(format, args...)}
+}
+
+// apiError is an answer of the admin API that says no.
+type apiError struct {
+	status  int
+	message string
+}
+
+func (e *apiError) Error() string {
+	return fmt.Sprintf("the server answered %d: %s", e.status, e.message)
+}
+
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*apiError](err); ok {
+		return e.status
+	}
+	return 0
+}
+
+// explain says what an error of the admin API means for the resource.
+func explain(code string, p place, err error) *failure {
+	f := &failure{reason: reasonUnreachable, code: code, again: true, cause: err}
+	switch s := statusOf(err); {
+	case s == 401 || s == 403:
+		f.reason = reasonDenied
+		f.message = fmt.Sprintf("%s lets the controller not in (%v): check its admin key", p, err)
+	case s == 404:
+		f.reason = reasonTenantMissing
+		f.message = fmt.Sprintf("%s is not there: does the tenant exist, and is it the admin listener?", p)
+	case s == 429 || s >= 500:
+		f.message = fmt.Sprintf("%s cannot answer now: %v", p, err)
+	case s != 0:
+		f.reason = reasonRejected
+		f.message = err.Error()
+	default:
+		f.message = fmt.Sprintf("%s does not answer: %s", p, plain(err))
+	}
+	return f
+}
+
+// plain leaves out of a network error what is different each time, so that the status does not change with each attempt.
+func plain(err error) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
+		return op.Op + ": " + op.Err.Error()
+	}
+	return err.Error()
+}

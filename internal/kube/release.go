@@ -1,0 +1,75 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	hydra "github.com/gatehouse-iam/gatehouse/api/hydra/v1alpha1"
+)
+
+// retryRemoval is how often the removal of a client is tried.
+const retryRemoval = 5 * time.Second
+
+// release lets a deleted resource go: when its client is removed, when there is nothing to remove or no way to do it, and at the latest
+// when the time for it is over.
+func (c *Clients) release(ctx context.Context, of *hydra.OAuth2Client) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(of, finalizer) {
+		return ctrl.Result{}, nil
+	}
+	if left := of.DeletionTimestamp.Add(c.Config.RemoveWithin).Sub(c.Now()); of.Spec.DeletionPolicy != hydra.Orphan {
+		err := c.removeAll(ctx, of)
+		if err != nil && left > 0 {
+			c.Log.Warn("a client could not be removed yet", "resource", of.Namespace+"/"+of.Name, "error", err, "let_go_in", left.Round(time.Second))
+			return ctrl.Result{RequeueAfter: min(left, retryRemoval)}, nil
+		}
+		if err != nil {
+			c.Log.Error("a client is left on its server", "resource", of.Namespace+"/"+of.Name, "client_id", of.Status.ClientID, "server", of.Status.Server, "error", err)
+			c.Events.Eventf(of, nil, core.EventTypeWarning, "ClientLeft", "Remove", "the client was not removed within %s: %v", c.Config.RemoveWithin, err)
+		}
+	}
+	return again(c.setFinalizer(ctx, of, controllerutil.RemoveFinalizer))
+}
+
+// removeAll removes what may be this resource's: the client that its status names or, if it names none, those that it may have been
+// registered as before the status could be written, by this controller or by hydra-maester.
+func (c *Clients) removeAll(ctx context.Context, of *hydra.OAuth2Client) error {
+	at, ok := c.Config.remembered(of.Status.Server)
+	if !ok {
+		var fail *failure
+		if at, fail = c.Config.locate(of.Namespace, &of.Spec); fail != nil {
+			c.Events.Eventf(of, nil, core.EventTypeWarning, "ClientLeft", "Remove", "a client that was registered is left: %s", fail.message)
+			return nil //nolint:nilerr // no attempt can change that
+		}
+	}
+	ids := []string{cmp.Or(of.Status.ClientID, string(of.UID))}
+	if of.Status.ClientID == "" {
+		_, found, err := c.readSecret(ctx, of)
+		if err != nil {
+			return err
+		}
+		if found != nil && found.id != ids[0] && validID(found.id) {
+			ids = append(ids, found.id)
+		}
+	}
+	for _, id := range ids {
+		if err := c.removeOwn(ctx, at, id, of.Name+"/"+of.Namespace); err != nil {
+			return fmt.Errorf("client %s at %s: %w", id, at, err)
+		}
+	}
+	return nil
+}
+
+// removeOwn removes a client, unless it is of somebody else by now.
+func (c *Clients) removeOwn(ctx context.Context, at place, id, owner string) error {
+	there, err := c.admin.get(ctx, at, id)
+	if err != nil || there == nil || there.Owner != owner {
+		return err
+	}
+	return c.admin.remove(ctx, at, id)
+}

@@ -1,0 +1,74 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	hydra "github.com/gatehouse-iam/gatehouse/api/hydra/v1alpha1"
+)
+
+const (
+	firstRetry = 500 * time.Millisecond
+	lastRetry  = time.Minute
+)
+
+// Scheme knows the resources that the controller reads and writes.
+func Scheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	if err := hydra.AddToScheme(s); err != nil {
+		return nil, err
+	}
+	return s, core.AddToScheme(s)
+}
+
+// Add has the manager run the clients' controller, and the search for orphans.
+func (c *Clients) Add(ctx context.Context, m manager.Manager) (err error) {
+	if c.figures, err = newFigures(metrics.Registry, c); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	c.admin.count = c.figures.count
+	if err := m.GetFieldIndexer().IndexField(ctx, &hydra.OAuth2Client{}, bySecret, indexSecret); err != nil {
+		return fmt.Errorf("indexing resources by their Secret: %w", err)
+	}
+	if err := m.Add(&Orphans{c}); err != nil {
+		return err
+	}
+	return builder.ControllerManagedBy(m).
+		Named("oauth2client").
+		// What the controller writes into a status is no news to it.
+		For(&hydra.OAuth2Client{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// Names and versions alone: the controller's memory does not hold every Secret of the cluster.
+		WatchesMetadata(&core.Secret{}, handler.EnqueueRequestsFromMapFunc(c.users)).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: workers,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		}).
+		Complete(c)
+}
+
+// users are the resources that name a Secret.
+func (c *Clients) users(ctx context.Context, secret client.Object) (all []reconcile.Request) {
+	var list hydra.OAuth2ClientList
+	err := c.Kube.List(ctx, &list, client.InNamespace(secret.GetNamespace()), client.MatchingFields{bySecret: secret.GetName()})
+	if err != nil {
+		c.Log.Error("resources that name a Secret could not be found", "secret", secret.GetNamespace()+"/"+secret.GetName(), "error", err)
+	}
+	for i := range list.Items {
+		all = append(all, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: list.Items[i].Namespace, Name: list.Items[i].Name}})
+	}
+	return all
+}

@@ -1,0 +1,348 @@
+package kube
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	hydra "github.com/gatehouse-iam/gatehouse/api/hydra/v1alpha1"
+	"github.com/gatehouse-iam/gatehouse/test/process"
+)
+
+// machine is a client that gets tokens for itself.
+func machine(namespace, name string) *hydra.OAuth2Client {
+	return &hydra.OAuth2Client{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       hydra.OAuth2ClientSpec{GrantTypes: []hydra.GrantType{"client_credentials"}, ScopeArray: []string{"read"}, SecretName: name + "-credentials"},
+	}
+}
+
+func (c *cluster) create(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := c.Create(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// change changes a resource, again where the controller was first.
+func (c *cluster) change(t *testing.T, of *hydra.OAuth2Client, how func(*hydra.OAuth2Client)) {
+	t.Helper()
+	eventually(t, func() (bool, string) {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(of), of); err != nil {
+			t.Fatal(err)
+		}
+		how(of)
+		err := c.Update(t.Context(), of)
+		if err != nil && !apierrors.IsConflict(err) {
+			t.Fatal(err)
+		}
+		return err == nil, fmt.Sprint(err)
+	})
+}
+
+// becomes waits until the condition Ready of the resource's present generation has a reason, and reads the resource.
+func (c *cluster) becomes(t *testing.T, of *hydra.OAuth2Client, reason string) *metav1.Condition {
+	t.Helper()
+	var ready *metav1.Condition
+	eventually(t, func() (bool, string) {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(of), of); err != nil {
+			t.Fatal(err)
+		}
+		ready = meta.FindStatusCondition(of.Status.Conditions, hydra.Ready)
+		return ready != nil && ready.Reason == reason && ready.ObservedGeneration == of.Generation, fmt.Sprintf("%+v", ready)
+	})
+	if want := reason == "Registered"; (ready.Status == metav1.ConditionTrue) != want || (of.Status.ReconciliationError.StatusCode == "") != want {
+		t.Fatalf("reason %s has status %s and error %+v", reason, ready.Status, of.Status.ReconciliationError)
+	}
+	return ready
+}
+
+// secretOf reads the Secret that a resource names; nil when there is none.
+func (c *cluster) secretOf(t *testing.T, of *hydra.OAuth2Client) *core.Secret {
+	t.Helper()
+	var s core.Secret
+	err := c.Get(t.Context(), types.NamespacedName{Namespace: of.Namespace, Name: of.Spec.SecretName}, &s)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &s
+}
+
+func idAndSecret(s *core.Secret) (id, secret string) {
+	return string(s.Data["CLIENT_ID"]), string(s.Data["CLIENT_SECRET"])
+}
+
+// gone waits until a resource is deleted.
+func (c *cluster) gone(t *testing.T, of *hydra.OAuth2Client) {
+	t.Helper()
+	eventually(t, func() (bool, string) {
+		err := c.Get(t.Context(), client.ObjectKeyFromObject(of), of)
+		return apierrors.IsNotFound(err), fmt.Sprint(err)
+	})
+}
+
+func (c *cluster) remove(t *testing.T, of *hydra.OAuth2Client) {
+	t.Helper()
+	if err := c.Delete(t.Context(), of); err != nil {
+		t.Fatal(err)
+	}
+	c.gone(t, of)
+}
+
+// From a resource to a token, through a change, to nothing left.
+func TestClientLifecycle(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace := c.namespace(t)
+	k := c.control(t, namespace, s.Admin)
+	of := machine(namespace, "orders")
+	c.create(t, of)
+	c.becomes(t, of, "Registered")
+	made := c.secretOf(t, of)
+	id, secret := idAndSecret(made)
+	if id != of.Status.ClientID || !opens(t, s.Public, id, secret) {
+		t.Fatalf("the Secret of client %q opens nothing for %q", of.Status.ClientID, id)
+	}
+	if !metav1.IsControlledBy(made, of) {
+		t.Error("the Secret does not go with its resource: it has no owner")
+	}
+	if owner := registered(t, s, id)["owner"]; owner != "orders/"+namespace {
+		t.Errorf("the client's owner is %v", owner)
+	}
+
+	c.change(t, of, func(of *hydra.OAuth2Client) { of.Spec.ScopeArray = []string{"read", "write"} })
+	c.becomes(t, of, "Registered")
+	if scope := registered(t, s, id)["scope"]; scope != "read write" {
+		t.Errorf("the scope is %v after the resource was changed", scope)
+	}
+	if after := c.secretOf(t, of); after.ResourceVersion != made.ResourceVersion || !opens(t, s.Public, id, secret) {
+		t.Error("the change touched the secret")
+	}
+
+	c.remove(t, of)
+	if registered(t, s, id) != nil || opens(t, s.Public, id, secret) {
+		t.Error("the client is there after its resource was deleted")
+	}
+	process.NoSecrets(t, k.output.String(), secret)
+}
+
+// Public clients and those that sign have no secret, and can get and lose one.
+func TestClientsWithoutSecret(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace := c.namespace(t)
+	c.control(t, namespace, s.Admin)
+	of := machine(namespace, "app")
+	of.Spec.GrantTypes = []hydra.GrantType{"authorization_code", "client_credentials"}
+	of.Spec.RedirectURIs = []hydra.RedirectURI{"https://app.example.com/callback"}
+	of.Spec.TokenEndpointAuthMethod = hydra.AuthNone
+	c.create(t, of)
+	c.becomes(t, of, "Registered")
+	if id, secret := idAndSecret(c.secretOf(t, of)); id != of.Status.ClientID || secret != "" {
+		t.Fatalf("a public client has id %q and a secret of %d bytes", id, len(secret))
+	}
+	c.change(t, of, func(of *hydra.OAuth2Client) { of.Spec.TokenEndpointAuthMethod = hydra.AuthSecretBasic })
+	c.becomes(t, of, "Registered")
+	if id, secret := idAndSecret(c.secretOf(t, of)); !opens(t, s.Public, id, secret) {
+		t.Error("a client that got a secret does not open with what is in the Secret")
+	}
+	c.change(t, of, func(of *hydra.OAuth2Client) { of.Spec.TokenEndpointAuthMethod = hydra.AuthNone })
+	c.becomes(t, of, "Registered")
+	if id, secret := idAndSecret(c.secretOf(t, of)); opens(t, s.Public, id, secret) {
+		t.Error("a client that is public now opens with its old secret")
+	}
+}
+
+// A Secret that others bring: it is waited for, taken when it comes, followed when it changes, and never written.
+func TestSecretOfOthers(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace := c.namespace(t)
+	c.control(t, namespace, s.Admin, "--sync-period", "1h") // so that it is the Secret's change that is followed
+	of := machine(namespace, "external")
+	of.Spec.RequireExistingSecret = true
+	c.create(t, of)
+	if ready := c.becomes(t, of, "SecretMissing"); !strings.Contains(ready.Message, of.Spec.SecretName) {
+		t.Errorf("the condition does not name the Secret: %s", ready.Message)
+	}
+	if clientsOf(t, s, "external/"+namespace) != nil {
+		t.Error("a client was registered before its Secret was there")
+	}
+
+	theirs := &core.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: of.Spec.SecretName},
+		StringData: map[string]string{"CLIENT_ID": "chosen-id", "CLIENT_SECRET": "chosen by somebody else"},
+	}
+	c.create(t, theirs)
+	c.becomes(t, of, "Registered")
+	if of.Status.ClientID != "chosen-id" || !opens(t, s.Public, "chosen-id", "chosen by somebody else") {
+		t.Fatalf("client %q does not open with the Secret's content", of.Status.ClientID)
+	}
+
+	put := func(data map[string]string) {
+		t.Helper()
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(theirs), theirs); err != nil {
+			t.Fatal(err)
+		}
+		theirs.Data, theirs.StringData = nil, data
+		if err := c.Update(t.Context(), theirs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(map[string]string{"CLIENT_ID": "chosen-id", "CLIENT_SECRET": "changed by somebody else"})
+	eventually(t, func() (bool, string) {
+		return opens(t, s.Public, "chosen-id", "changed by somebody else"), "the changed secret opens nothing"
+	})
+
+	put(map[string]string{"CLIENT_ID": "chosen-id"})
+	c.becomes(t, of, "InvalidSecret")
+	put(map[string]string{"CLIENT_ID": "../admin-keys", "CLIENT_SECRET": "chosen by somebody else"})
+	eventually(t, func() (bool, string) {
+		ready := c.becomes(t, of, "InvalidSecret")
+		return strings.Contains(ready.Message, "characters"), ready.Message
+	})
+
+	put(map[string]string{"CLIENT_ID": "other-id", "CLIENT_SECRET": "chosen by somebody else"})
+	c.becomes(t, of, "Registered")
+	eventually(t, func() (bool, string) {
+		ids := clientsOf(t, s, "external/"+namespace)
+		return slices.Equal(ids, []string{"other-id"}), fmt.Sprint(ids)
+	})
+	if now := c.secretOf(t, of); now.ResourceVersion != theirs.ResourceVersion {
+		t.Error("the controller wrote into a Secret that others made")
+	}
+}
+
+// A Secret that comes after one was made takes its place: the client follows, and the one before is removed.
+func TestSecretReplaced(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace := c.namespace(t)
+	c.control(t, namespace, s.Admin)
+	of := machine(namespace, "late")
+	c.create(t, of)
+	c.becomes(t, of, "Registered")
+	made := c.secretOf(t, of)
+	made.Data, made.StringData = nil, map[string]string{"CLIENT_ID": "late-id", "CLIENT_SECRET": "from an external store"}
+	if err := c.Update(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() (bool, string) {
+		ids := clientsOf(t, s, "late/"+namespace)
+		return slices.Equal(ids, []string{"late-id"}), fmt.Sprint(ids)
+	})
+	if !opens(t, s.Public, "late-id", "from an external store") {
+		t.Error("the client does not open with the Secret that came later")
+	}
+
+	// Deleted by mistake, it is made anew for the same client; who still has the old secret has time.
+	if err := c.Delete(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	var again *core.Secret
+	eventually(t, func() (bool, string) { again = c.secretOf(t, of); return again != nil, "no Secret" })
+	id, secret := idAndSecret(again)
+	if id != "late-id" || !opens(t, s.Public, id, secret) || !opens(t, s.Public, id, "from an external store") {
+		t.Errorf("after its Secret was deleted client %q does not open with the new secret and the old one", id)
+	}
+}
+
+// The client of another resource, or of nobody, is not taken over by whoever knows its id.
+func TestClientOfAnother(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace := c.namespace(t)
+	c.control(t, namespace, s.Admin)
+	if code, answer := ask(t, s, http.MethodPost, "/admin/clients", map[string]any{"client_id": "billing", "client_secret": "a secret of billing's", "grant_types": []string{"client_credentials"}}); code != http.StatusCreated {
+		t.Fatal(code, answer)
+	}
+	of := machine(namespace, "thief")
+	c.create(t, &core.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: of.Spec.SecretName},
+		StringData: map[string]string{"CLIENT_ID": "billing", "CLIENT_SECRET": "a secret of the thief's"},
+	})
+	c.create(t, of)
+	c.becomes(t, of, "ClientBelongsToAnother")
+	c.remove(t, of)
+	if !opens(t, s.Public, "billing", "a secret of billing's") {
+		t.Error("a client was changed or removed that is of nobody's resource")
+	}
+}
+
+// What is changed or removed on the server comes back.
+func TestDriftIsRepaired(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace := c.namespace(t)
+	c.control(t, namespace, s.Admin)
+	of := machine(namespace, "drifting")
+	c.create(t, of)
+	c.becomes(t, of, "Registered")
+	id, secret := idAndSecret(c.secretOf(t, of))
+
+	there := registered(t, s, id)
+	there["scope"], there["client_secret"] = "everything", "changed behind its back"
+	if code, answer := ask(t, s, http.MethodPut, "/admin/clients/"+id, there); code != http.StatusOK {
+		t.Fatal(code, answer)
+	}
+	eventually(t, func() (bool, string) {
+		scope := registered(t, s, id)["scope"]
+		return scope == "read", fmt.Sprint(scope)
+	})
+	eventually(t, func() (bool, string) { return opens(t, s.Public, id, secret), "the secret opens nothing" })
+	if opens(t, s.Public, id, "changed behind its back") {
+		t.Error("the secret that somebody else set opens still")
+	}
+
+	if code, answer := ask(t, s, http.MethodDelete, "/admin/clients/"+id, nil); code != http.StatusNoContent {
+		t.Fatal(code, answer)
+	}
+	eventually(t, func() (bool, string) { return opens(t, s.Public, id, secret), "the client did not come back" })
+	c.becomes(t, of, "Registered")
+}
+
+// A rotated secret is in the Secret at once, and the one before opens until the overlap is over.
+func TestSecretRotation(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace := c.namespace(t)
+	c.control(t, namespace, s.Admin)
+	of := machine(namespace, "rotating")
+	c.create(t, of)
+	c.becomes(t, of, "Registered")
+	id, first := idAndSecret(c.secretOf(t, of))
+
+	c.change(t, of, func(of *hydra.OAuth2Client) {
+		of.Spec.SecretRotation = &hydra.SecretRotation{Request: "today", Overlap: &metav1.Duration{Duration: time.Hour}}
+	})
+	c.becomes(t, of, "Registered")
+	_, second := idAndSecret(c.secretOf(t, of))
+	if first == second || !opens(t, s.Public, id, first) || !opens(t, s.Public, id, second) {
+		t.Fatal("after a rotation there is not an old secret and a new one that both open")
+	}
+	if of.Status.SecretOverlapUntil == nil || of.Status.RotationRequest != "today" {
+		t.Errorf("the status does not tell of the rotation: %+v", of.Status)
+	}
+
+	// The same request is fulfilled once; another one, with an overlap that is over at once, ends what was before.
+	c.change(t, of, func(of *hydra.OAuth2Client) {
+		of.Spec.SecretRotation.Request, of.Spec.SecretRotation.Overlap = "tomorrow", &metav1.Duration{Duration: time.Second}
+	})
+	c.becomes(t, of, "Registered")
+	_, third := idAndSecret(c.secretOf(t, of))
+	eventually(t, func() (bool, string) {
+		return !opens(t, s.Public, id, first) && !opens(t, s.Public, id, second), "old secrets still open"
+	})
+	if _, last := idAndSecret(c.secretOf(t, of)); last != third || !opens(t, s.Public, id, last) {
+		t.Error("the secret was rotated again, or does not open")
+	}
+	if n := len(clientsOf(t, s, "rotating/"+namespace)); n != 1 {
+		t.Errorf("%d clients", n)
+	}
+}
