@@ -17,6 +17,10 @@ run: build ## build the server and start it: development profile, data in ./data
 build: ## build bin/gatehouse as it is released: static, stripped, small
 	VERSION='$(VERSION)' scripts/build bin/ ./cmd/...
 
+.PHONY: image
+image: ## build the container image in bin/image, without a container engine (ARCHITECTURES=amd64 for one)
+	VERSION='$(VERSION)' scripts/image
+
 .PHONY: test
 test: ## every test with the race detector, on SQLite, PostgreSQL and MariaDB (ARGS='./internal/web -run Name' for some)
 	scripts/test $(ARGS)

@@ -40,7 +40,7 @@ func below(lists ...[]string) []string {
 
 var floors = []floor{
 	// The top and the meeting place.
-	{[]string{"cmd/gatehouse-controller"}, []string{"kube", "telemetry"},
+	{[]string{"cmd/gatehouse-controller"}, []string{"kube", "kubesecret", "trial", "telemetry"},
 		"the controller is a client of the server: it is linked with nothing of it, nor the server with a Kubernetes client"},
 	{[]string{"cmd/*"}, []string{"app", "config"},
 		"a command reads its flags and hands over to app; whatever it would build itself could not be tested"},

@@ -46,7 +46,9 @@ func command() *cobra.Command {
 		Use:   "gatehouse-controller --hydra-url URL",
 		Short: "Makes OAuth2Client resources true on a Gatehouse server",
 		Long: `Watches OAuth2Client resources (hydra.ory.sh/v1alpha1) and keeps for each a client on a Gatehouse server, by its
-admin API, and a Secret with the client's id and secret. Flags have the names that hydra-maester gives them.`,
+admin API, and a Secret with the client's id and secret. Flags have the names that hydra-maester gives them.
+
+"secrets ensure" and "try" are what the chart's Jobs run.`,
 		Example: `  gatehouse-controller --hydra-url https://gatehouse-admin.iam.svc --admin-key-file /etc/gatehouse/admin.key --enable-leader-election
   gatehouse-controller --hydra-url http://127.0.0.1 --kubeconfig ~/.kube/config --namespace shop`,
 		Args:          cobra.NoArgs,
@@ -62,5 +64,6 @@ admin API, and a Secret with the client's id and secret. Flags have the names th
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	f.declare(c.Flags())
+	c.AddCommand(secretsCommand(), tryCommand())
 	return c
 }

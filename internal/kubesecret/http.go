@@ -86,7 +86,7 @@ func Reach(p Place) (*Cluster, error) {
 		return nil, fmt.Errorf("%s holds no certificate", p.CA)
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
-	return &Cluster{URL: p.URL, Token: p.Token, Namespace: p.Namespace, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}}, nil
+	return &Cluster{URL: strings.TrimSuffix(p.URL, "/"), Token: p.Token, Namespace: p.Namespace, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}}, nil
 }
 
 // Ensure makes what is missing of each Secret.
@@ -186,7 +186,7 @@ func (c *Cluster) call(ctx context.Context, method, name, kind string, body, int
 	switch {
 	case err != nil:
 		return 0, err
-	case answer.StatusCode == http.StatusConflict, answer.StatusCode == http.StatusNotFound && method == http.MethodGet:
+	case answer.StatusCode == http.StatusConflict, answer.StatusCode == http.StatusNotFound && method == http.MethodGet && reason(got) == "NotFound":
 		return answer.StatusCode, nil
 	case answer.StatusCode == http.StatusForbidden:
 		return 0, fmt.Errorf("the cluster does not allow it: the service account needs get, create and patch on this Secret (%s)", reason(got))

@@ -118,6 +118,7 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(`{"kind":"Status","message":"what was sent","reason":"Forbidden"}`))
 	case r.Method == http.MethodGet && !there:
 		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte(`{"kind":"Status","reason":"NotFound"}`))
 	case r.Method == http.MethodPatch && apply && (there || sent.Metadata.Name != name || r.URL.Query().Get("fieldManager") != "run"),
 		r.Method == http.MethodPatch && !apply && sent.Metadata.ResourceVersion != strconv.Itoa(c.version):
 		w.WriteHeader(http.StatusConflict)
@@ -203,7 +204,7 @@ func TestSomebodyElseWrites(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	for status, want := range map[int]string{
-		http.StatusForbidden: "the Secret a in namespace iam: the cluster does not allow it", http.StatusInternalServerError: "answered 500", http.StatusUnprocessableEntity: "answered 422",
+		http.StatusForbidden: "the Secret a in namespace iam: the cluster does not allow it", http.StatusInternalServerError: "answered 500", http.StatusUnprocessableEntity: "answered 422", http.StatusNotFound: "answered 404",
 	} {
 		api, c, _ := newCluster(t)
 		api.refuse = status

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-iam/gatehouse/internal/kubesecret"
+	"github.com/gatehouse-iam/gatehouse/internal/trial"
+)
+
+// secretsCommand is what the chart's first Job runs.
+func secretsCommand() *cobra.Command {
+	parent := &cobra.Command{Use: "secrets", Short: "Make the Secrets of an installation", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	var place kubesecret.Place
+	var instance string
+	var random, certificates []string
+	ensure := &cobra.Command{
+		Use: "ensure", Short: "Make what Secrets lack, and change nothing that is there",
+		Long: `Make Secrets, and keys in them, that are not there yet. What is there stays as it is, so it may run before every upgrade. Nothing of
+what is made is printed. The service account needs get, create and patch on these Secrets, by their names, and nothing else.`,
+		Example: `  gatehouse-controller secrets ensure --random gatehouse-secrets=system,cookie --instance gatehouse
+  gatehouse-controller secrets ensure --certificate gatehouse-admin-tls=gatehouse-admin.iam.svc,localhost`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			wants, err := kubesecret.ParseWants(random, certificates)
+			if err == nil && len(wants) == 0 {
+				err = errors.New("--random or --certificate says what to make")
+			}
+			if err != nil {
+				return fmt.Errorf("%w: %w", errUsage, err)
+			}
+			cluster, err := kubesecret.Reach(place)
+			if err != nil {
+				return err
+			}
+			cluster.Instance, cluster.Writer = instance, "gatehouse-"+rand.Text()
+			cluster.Now, cluster.Random, cluster.Out = time.Now, rand.Reader, cmd.OutOrStdout()
+			return cluster.Ensure(cmd.Context(), wants)
+		},
+	}
+	f := ensure.Flags()
+	f.SortFlags = false
+	f.StringArrayVar(&random, "random", nil, "NAME=KEY,KEY: keys of a Secret that hold 32 random bytes each; repeatable")
+	f.StringArrayVar(&certificates, "certificate", nil, "NAME=HOST,HOST: a Secret with a certificate for these, good for ten years, and its authority; repeatable")
+	f.StringVar(&instance, "instance", "", "release that the Secrets belong to, for their label")
+	f.StringVar(&place.Namespace, "namespace", "", "where the Secrets are; the pod's namespace")
+	f.StringVar(&place.URL, "server", "", "address of the cluster's API; as pods find it")
+	f.StringVar(&place.Token, "token-file", "", "file with a token for it; the pod's service account's")
+	f.StringVar(&place.CA, "ca-file", "", "authorities that sign its certificate; the service account's")
+	parent.AddCommand(ensure)
+	return parent
+}
+
+// tryCommand is what `helm test` runs.
+func tryCommand() *cobra.Command {
+	var public, connect, admin, keyFile, traits string
+	var caFiles []string
+	var plain, tokenOnly bool
+	c := &cobra.Command{
+		Use: "try", Short: "Have a client get a token from an installation, and a person log in",
+		Long: `Try an installation out as its applications and people use it. A client and a person are made by the admin API for that, and removed
+again. The public listener is spoken to under the name by which it is known outside, also where the way leads through the cluster.`,
+		Example: `  gatehouse-controller try --public https://id.example.com --admin https://gatehouse-admin.iam.svc:4445 --admin-key-file admin.key
+  gatehouse-controller try --public https://id.example.com --connect gatehouse.iam.svc:443 --admin http://127.0.0.1:4445`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if public == "" || admin == "" {
+				return fmt.Errorf("%w: --public and --admin are required", errUsage)
+			}
+			transport, err := trusting(caFiles)
+			if err != nil {
+				return err
+			}
+			t := &trial.Trial{
+				Public: trial.API{URL: public, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}}, TokenOnly: tokenOnly,
+				Admin: trial.API{URL: admin, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}},
+				Say:   func(step string) { _, _ = fmt.Fprintln(cmd.OutOrStdout(), step) },
+			}
+			if connect != "" {
+				t.Public.HTTP = trial.Through(transport, connect, plain)
+			}
+			if keyFile != "" {
+				key, err := os.ReadFile(keyFile)
+				if err != nil {
+					return err
+				}
+				t.Admin.Key, _, _ = strings.Cut(string(key), "\n")
+			}
+			if traits != "" && json.Unmarshal([]byte(traits), &t.Traits) != nil {
+				return fmt.Errorf("%w: --traits is no JSON object", errUsage)
+			}
+			return t.Run(cmd.Context())
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&public, "public", "", "address of the public listener, as applications know it; required")
+	f.StringVar(&connect, "connect", "", "host:port that leads to it in place of its name")
+	f.BoolVar(&plain, "plain", false, "that place is behind what ends TLS: speak to it as the proxy does")
+	f.StringVar(&admin, "admin", "", "address of the admin listener; required")
+	f.StringVar(&keyFile, "admin-key-file", "", "file with a key of the admin API")
+	f.StringArrayVar(&caFiles, "ca-file", nil, "authorities to trust besides the system's; a file that is not there is left out; repeatable")
+	f.StringVar(&traits, "traits", "", `traits of the person, as JSON in which "%s" is an address that nobody has; an e-mail address`)
+	f.BoolVar(&tokenOnly, "token-only", false, "leave the person out, where nobody signs in with a password")
+	return c
+}
+
+// trusting gives a transport that trusts the authorities in files besides the system's.
+func trusting(files []string) (*http.Transport, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	for _, file := range files {
+		pem, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate", file)
+		}
+	}
+	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}, nil
+}

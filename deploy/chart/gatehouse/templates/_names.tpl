@@ -1,0 +1,187 @@
+{{/* Names, labels and what follows from the profile. */}}
+
+{{- define "gatehouse.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "gatehouse.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains (include "gatehouse.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "gatehouse.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* (dict "root" $ "component" "server") */}}
+{{- define "gatehouse.selector" -}}
+app.kubernetes.io/name: {{ include "gatehouse.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "gatehouse.labels" -}}
+{{ include "gatehouse.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/part-of: gatehouse
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* "true" in production, else nothing. */}}
+{{- define "gatehouse.production" -}}
+{{- if eq .Values.profile "production" -}}true{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.mode" -}}
+{{- if .Values.database.mode -}}{{- .Values.database.mode -}}
+{{- else if include "gatehouse.production" . -}}bundled{{- else -}}memory{{- end -}}
+{{- end -}}
+
+{{/* "true" where the data is in the server's own pod. */}}
+{{- define "gatehouse.embedded" -}}
+{{- if has (include "gatehouse.mode" .) (list "memory" "sqlite") -}}true{{- end -}}
+{{- end -}}
+
+{{/* "true" where the database is the operator's: what other installations may use, and what is there before this release. */}}
+{{- define "gatehouse.external" -}}
+{{- if has (include "gatehouse.mode" .) (list "postgres" "mysql" "cockroach") -}}true{{- end -}}
+{{- end -}}
+
+{{/* The group of `databases` in the configuration. */}}
+{{- define "gatehouse.dialect" -}}
+{{- $mode := include "gatehouse.mode" . -}}
+{{- if eq $mode "bundled" -}}postgres{{- else if eq $mode "cloudsql" -}}{{- .Values.database.cloudsql.type -}}{{- else -}}{{- $mode -}}{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.databasePort" -}}
+{{- $defaults := dict "postgres" 5432 "mysql" 3306 "cockroach" 26257 -}}
+{{- $given := ternary .Values.database.cloudsql.port .Values.database.port (eq (include "gatehouse.mode" .) "cloudsql") -}}
+{{- default (get $defaults (include "gatehouse.dialect" .)) $given | int -}}
+{{- end -}}
+
+{{- define "gatehouse.replicas" -}}
+{{- if include "gatehouse.embedded" . -}}1
+{{- else if not (kindIs "invalid" .Values.replicaCount) -}}{{- .Values.replicaCount | int -}}
+{{- else if include "gatehouse.production" . -}}2{{- else -}}1{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Names of Secrets. */}}
+{{- define "gatehouse.secrets" -}}
+{{- if .Values.secretConfig.name -}}{{- .Values.secretConfig.name -}}
+{{- else if include "gatehouse.secretsGiven" . -}}{{- printf "%s-given" (include "gatehouse.fullname" .) -}}
+{{- else -}}{{- printf "%s-secrets" (include "gatehouse.fullname" .) -}}{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.secretsGiven" -}}
+{{- if and .Values.secretConfig.create (or .Values.secrets.system .Values.secrets.cookie) -}}true{{- end -}}
+{{- end -}}
+
+{{/* "true" where a Job makes the server's secrets. */}}
+{{- define "gatehouse.secretsMade" -}}
+{{- if and .Values.secretConfig.create (not (include "gatehouse.secretsGiven" .)) -}}
+{{- if kindIs "bool" .Values.secretConfig.generate -}}
+{{- if .Values.secretConfig.generate -}}true{{- end -}}
+{{- else if has (include "gatehouse.mode" .) (list "memory" "sqlite" "bundled") -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.databaseSecret" -}}
+{{- if eq (include "gatehouse.mode" .) "bundled" -}}
+{{- .Values.database.bundled.existingSecret | default (printf "%s-postgresql" (include "gatehouse.fullname" .)) -}}
+{{- else -}}{{- .Values.database.existingSecret -}}{{- end -}}
+{{- end -}}
+
+{{/* "true" where a Job makes a key of the admin API. */}}
+{{- define "gatehouse.adminKeyMade" -}}
+{{- if not .Values.admin.key.existingSecret -}}
+{{- if kindIs "bool" .Values.admin.key.generate -}}
+{{- if .Values.admin.key.generate -}}true{{- end -}}
+{{- else if or (not (include "gatehouse.production" .)) .Values.controller.enabled (and .Values.backup.enabled (include "gatehouse.embedded" .)) -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret with a key of the admin API, nothing where there is none. */}}
+{{- define "gatehouse.adminKeySecret" -}}
+{{- if .Values.admin.key.existingSecret -}}{{- .Values.admin.key.existingSecret -}}
+{{- else if include "gatehouse.adminKeyMade" . -}}{{- printf "%s-admin-key" (include "gatehouse.fullname" .) -}}{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.adminKeyName" -}}
+{{- if .Values.admin.key.existingSecret -}}{{- .Values.admin.key.existingSecretKey -}}{{- else -}}admin{{- end -}}
+{{- end -}}
+
+{{/* (dict "root" $ "of" .Values.certificate "suffix" "tls"): the Secret of a certificate, nothing where there is none. */}}
+{{- define "gatehouse.certificateSecret" -}}
+{{- if .of.existingSecret -}}{{- .of.existingSecret -}}
+{{- else if or .of.cert .of.certManager.enabled -}}{{- printf "%s-%s" (include "gatehouse.fullname" .root) .suffix -}}{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.publicTLS" -}}
+{{- include "gatehouse.certificateSecret" (dict "root" . "of" .Values.certificate "suffix" "tls") -}}
+{{- end -}}
+
+{{/* "true" where a Job makes the admin listener's certificate. */}}
+{{- define "gatehouse.adminTLSMade" -}}
+{{- if and (include "gatehouse.production" .) (not .Values.admin.tlsTerminatedBy)
+  (not (include "gatehouse.certificateSecret" (dict "root" . "of" .Values.admin.certificate "suffix" "admin-tls"))) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.adminTLS" -}}
+{{- if include "gatehouse.adminTLSMade" . -}}{{- printf "%s-admin-tls" (include "gatehouse.fullname" .) -}}
+{{- else -}}{{- include "gatehouse.certificateSecret" (dict "root" . "of" .Values.admin.certificate "suffix" "admin-tls") -}}{{- end -}}
+{{- end -}}
+
+{{/* The Secret whose ca.crt callers of the admin listener believe, nothing where the system's authorities will do. */}}
+{{- define "gatehouse.adminCA" -}}
+{{- if .Values.admin.caSecret -}}{{- .Values.admin.caSecret -}}
+{{- else if or (include "gatehouse.adminTLSMade" .) .Values.admin.certificate.certManager.enabled -}}{{- include "gatehouse.adminTLS" . -}}{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.adminHost" -}}
+{{- printf "%s-admin.%s.svc" (include "gatehouse.fullname" .) .Release.Namespace -}}
+{{- end -}}
+
+{{- define "gatehouse.adminURL" -}}
+{{- printf "%s://%s:4445" (ternary "https" "http" (ne (include "gatehouse.adminTLS" .) "")) (include "gatehouse.adminHost" .) -}}
+{{- end -}}
+
+{{/* The address of the public listener in the cluster. */}}
+{{- define "gatehouse.publicURL" -}}
+{{- printf "%s://%s.%s.svc:%s" (ternary "https" "http" (ne (include "gatehouse.publicTLS" .) "")) (include "gatehouse.fullname" .) .Release.Namespace (include "gatehouse.servicePort" .) -}}
+{{- end -}}
+
+{{- define "gatehouse.servicePort" -}}
+{{- default (ternary 443 80 (ne (include "gatehouse.publicTLS" .) "")) .Values.service.port | int -}}
+{{- end -}}
+
+{{- define "gatehouse.host" -}}
+{{- if .Values.url -}}{{- (urlParse .Values.url).host | splitList ":" | first -}}{{- end -}}
+{{- end -}}
+
+{{/* "true" where a Job makes any Secret. */}}
+{{- define "gatehouse.makesSecrets" -}}
+{{- if or (include "gatehouse.secretsMade" .) (include "gatehouse.adminKeyMade" .) (include "gatehouse.adminTLSMade" .)
+  (and (eq (include "gatehouse.mode" .) "bundled") (not .Values.database.bundled.existingSecret)) -}}true{{- end -}}
+{{- end -}}
+
+{{/* "true" where a Job prepares the databases. */}}
+{{- define "gatehouse.databaseJob" -}}
+{{- if and (not (include "gatehouse.embedded" .)) (or .Values.database.migrationJob .Values.database.copyFrom (include "gatehouse.provisions" .)) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.provisions" -}}
+{{- if or .Values.database.provisioning.enabled (eq (include "gatehouse.mode" .) "bundled") -}}true{{- end -}}
+{{- end -}}

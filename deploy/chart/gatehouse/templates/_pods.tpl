@@ -1,0 +1,139 @@
+{{/* What pods have in common. */}}
+
+{{/* (dict "root" $ "component" "server"): the beginning of a pod's spec. */}}
+{{- define "gatehouse.podCommon" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets: {{ toJson . }}
+{{- end }}
+securityContext:
+  {{- toYaml .root.Values.podSecurityContext | nindent 2 }}
+{{- with .root.Values.nodeSelector }}
+nodeSelector: {{ toJson . }}
+{{- end }}
+{{- with .root.Values.tolerations }}
+tolerations: {{ toJson . }}
+{{- end }}
+{{- with .root.Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* The image and what a container of ours may. */}}
+{{- define "gatehouse.containerCommon" -}}
+image: {{ include "gatehouse.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  {{- toYaml .Values.securityContext | nindent 2 }}
+{{- end -}}
+
+{{/* (dict "root" $ "given" .Values.resources "cpu" LIST "memory" LIST): request and limit of each; production's are twice development's. */}}
+{{- define "gatehouse.resources" -}}
+{{- if .given -}}
+{{- toYaml .given -}}
+{{- else -}}
+{{- $times := ternary 2 1 (eq .root.Values.profile "production") -}}
+requests: {cpu: {{ mul (index .cpu 0) $times }}m, memory: {{ mul (index .memory 0) $times }}Mi, ephemeral-storage: 16Mi}
+limits: {cpu: {{ mul (index .cpu 1) $times }}m, memory: {{ mul (index .memory 1) $times }}Mi, ephemeral-storage: {{ .disk | default "256Mi" }}}
+{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.serverResources" -}}
+{{- include "gatehouse.resources" (dict "root" . "given" .Values.resources "cpu" (list 100 1000) "memory" (list 96 384)) -}}
+{{- end -}}
+
+{{- define "gatehouse.jobResources" -}}
+{{- include "gatehouse.resources" (dict "root" . "given" .Values.jobResources "cpu" (list 25 500) "memory" (list 48 192)) -}}
+{{- end -}}
+
+{{/* Nine tenths of the server's memory limit, for Go's collector; nothing where the limit is written in a way not known here. */}}
+{{- define "gatehouse.memoryLimit" -}}
+{{- $limit := dig "limits" "memory" "" (include "gatehouse.serverResources" . | fromYaml) | toString -}}
+{{- if regexMatch "^[0-9]+Mi$" $limit -}}{{- div (mul (trimSuffix "Mi" $limit | int) 9) 10 -}}MiB
+{{- else if regexMatch "^[0-9]+Gi$" $limit -}}{{- div (mul (trimSuffix "Gi" $limit | int) 1024 9) 10 -}}MiB
+{{- end -}}
+{{- end -}}
+
+{{/* The files with which a pod reaches the databases. */}}
+{{- define "gatehouse.databaseVolumes" -}}
+{{- $db := .Values.database -}}
+{{- if not (include "gatehouse.embedded" .) }}
+- name: database
+  secret:
+    secretName: {{ include "gatehouse.databaseSecret" . }}
+    items: [{key: {{ ternary "password" $db.passwordKey (eq (include "gatehouse.mode" .) "bundled") | quote }}, path: password}]
+{{- range $name, $u := $db.users }}
+- name: database-{{ $name }}
+  secret:
+    secretName: {{ $u.existingSecret }}
+    items: [{key: {{ $u.passwordKey | default "password" | quote }}, path: password}]
+{{- end }}
+{{- if eq (include "gatehouse.mode" .) "bundled" }}
+- name: database-ca
+  secret:
+    secretName: {{ include "gatehouse.databaseSecret" . }}
+    items: [{key: ca.crt, path: ca.crt}]
+{{- else if and $db.tls.caSecret (include "gatehouse.external" .) }}
+- name: database-ca
+  secret:
+    secretName: {{ $db.tls.caSecret }}
+    items: [{key: {{ $db.tls.caKey | quote }}, path: ca.crt}]
+{{- end }}
+{{- if and $db.tls.clientSecret (include "gatehouse.external" .) }}
+- name: database-client
+  secret: {secretName: {{ $db.tls.clientSecret }}, defaultMode: 0440}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "gatehouse.databaseMounts" -}}
+{{- range include "gatehouse.databaseVolumes" . | fromYamlArray }}
+- {name: {{ .name }}, mountPath: /run/secrets/{{ .name }}, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{/* The server's secrets, as every program that opens what is sealed needs them. */}}
+{{- define "gatehouse.secretEnv" -}}
+{{- if or .Values.secretConfig.name (include "gatehouse.secretsGiven" .) (include "gatehouse.secretsMade" .) }}
+- {name: GATEHOUSE_SECRETS_SYSTEM_FILE, value: /run/secrets/gatehouse/system}
+- {name: GATEHOUSE_SECRETS_COOKIE_FILE, value: /run/secrets/gatehouse/cookie}
+{{- end }}
+{{- end -}}
+
+{{/* The volumes of the programs that open what is sealed. */}}
+{{- define "gatehouse.secretVolumes" -}}
+- name: secrets
+  secret:
+    secretName: {{ include "gatehouse.secrets" . }}
+    items: [{key: system, path: system}, {key: cookie, path: cookie}]
+{{- end -}}
+
+{{/* The key of the admin API and the authority of its listener, for those who call it. */}}
+{{- define "gatehouse.adminVolumes" -}}
+{{- with include "gatehouse.adminKeySecret" . }}
+- name: admin-key
+  secret:
+    secretName: {{ . }}
+    items: [{key: {{ include "gatehouse.adminKeyName" $ | quote }}, path: key}]
+{{- end }}
+{{- with include "gatehouse.adminCA" . }}
+- name: admin-ca
+  secret:
+    secretName: {{ . }}
+    items: [{key: ca.crt, path: ca.crt}]
+{{- end }}
+{{- end -}}
+
+{{- define "gatehouse.adminMounts" -}}
+{{- range include "gatehouse.adminVolumes" . | fromYamlArray }}
+- {name: {{ .name }}, mountPath: /run/secrets/{{ .name }}, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{/* (dict "root" $ "kind" "secrets" "policy" "before-hook-creation,hook-succeeded" "weight" -20) */}}
+{{- define "gatehouse.hook" -}}
+helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook-weight: {{ .weight | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}

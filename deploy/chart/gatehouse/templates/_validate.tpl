@@ -1,0 +1,275 @@
+{{/* All that is wrong with the values, in one message. What a value must look like by itself is in values.schema.json. */}}
+{{- define "gatehouse.validate" -}}
+{{- $v := .Values -}}
+{{- $db := $v.database -}}
+{{- $mode := include "gatehouse.mode" . -}}
+{{- $production := include "gatehouse.production" . -}}
+{{- $embedded := include "gatehouse.embedded" . -}}
+{{- $f := list -}}
+
+{{- /* One database, and nothing of another. */ -}}
+{{- $own := list "postgres" "mysql" "cockroach" -}}
+{{- if and $db.host (not (has $mode $own)) -}}
+{{- $f = append $f (printf "database.host and database.mode %s exclude each other: set database.mode to postgres, mysql or cockroach, or take database.host out" $mode) -}}
+{{- end -}}
+{{- if and $db.cloudsql.instanceName (ne $mode "cloudsql") -}}
+{{- $f = append $f (printf "database.cloudsql.instanceName and database.mode %s exclude each other: set database.mode to cloudsql, or take database.cloudsql out" $mode) -}}
+{{- end -}}
+{{- if and $db.existingSecret (or $embedded (eq $mode "bundled")) -}}
+{{- $f = append $f (printf "database.existingSecret and database.mode %s exclude each other: %s" $mode (ternary "the bundled database's passwords are in database.bundled.existingSecret, or made" "it has no password" (eq $mode "bundled"))) -}}
+{{- end -}}
+{{- if and $db.bundled.existingSecret (ne $mode "bundled") -}}
+{{- $f = append $f (printf "database.bundled.existingSecret and database.mode %s exclude each other: take one of them out" $mode) -}}
+{{- end -}}
+{{- if and (has $mode $own) (not $db.host) -}}
+{{- $f = append $f (printf "database.host is required with database.mode %s: the server's name or address" $mode) -}}
+{{- end -}}
+{{- if and (has $mode (append $own "cloudsql")) (not $db.existingSecret) (not $db.tls.clientSecret) -}}
+{{- $f = append $f (printf "database.existingSecret is required with database.mode %s: a Secret in namespace %s with the password of %s in the key database.passwordKey (%s)" $mode .Release.Namespace $db.user $db.passwordKey) -}}
+{{- end -}}
+{{- if and (contains ":" $db.host) (not (contains "[" $db.host)) (regexMatch ":[0-9]+$" $db.host) -}}
+{{- $f = append $f "database.host holds a port: write it into database.port" -}}
+{{- end -}}
+{{- if contains "://" $db.host -}}
+{{- $f = append $f "database.host is a URL: write the name or address alone" -}}
+{{- end -}}
+{{- if and $db.tls.mode (not (has $mode $own)) -}}
+{{- $f = append $f (printf "database.tls.mode has no meaning with database.mode %s: take it out" $mode) -}}
+{{- end -}}
+{{- if and (has $mode $own) $db.tls.mode -}}
+{{- $modes := ternary (list "true" "false" "preferred" "skip-verify") (list "disable" "allow" "prefer" "require" "verify-ca" "verify-full") (eq $mode "mysql") -}}
+{{- if not (has $db.tls.mode $modes) -}}
+{{- $f = append $f (printf "database.tls.mode is %s: with database.mode %s it is one of %s" $db.tls.mode $mode (join ", " $modes)) -}}
+{{- else if and $production (has $db.tls.mode (list "disable" "allow" "prefer" "false" "preferred")) (not (include "gatehouse.accepts" (dict "root" . "check" "database-in-the-clear"))) -}}
+{{- $f = append $f (printf "database.tls.mode %s lets passwords and data cross the network in the clear, which production refuses: set verify-full (mysql: true) with database.tls.caSecret, or accept database-in-the-clear with a reason in config.harden.accept" $db.tls.mode) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $u := $db.users -}}
+{{- if or (not $u.user) (not $u.existingSecret) -}}
+{{- $f = append $f (printf "database.users.%s needs user and existingSecret" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $db.users (or $embedded (eq $mode "bundled")) -}}
+{{- $f = append $f (printf "database.users has no meaning with database.mode %s: take it out" $mode) -}}
+{{- end -}}
+{{- if $db.provisioning.enabled -}}
+{{- if not (has $mode (append $own "cloudsql")) -}}
+{{- $f = append $f (printf "database.provisioning.enabled has no meaning with database.mode %s%s" $mode (ternary ": the bundled database is provisioned always" ": take it out" (eq $mode "bundled"))) -}}
+{{- else -}}
+{{- range $key := list "user" "existingSecret" -}}
+{{- if not (get $db.provisioning $key) -}}
+{{- $f = append $f (printf "database.provisioning.%s is required with database.provisioning.enabled" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $db.migrationJob (not $db.autoMigrate) (not $embedded) -}}
+{{- $f = append $f "database.autoMigrate: false and database.migrationJob: true contradict each other: set database.migrationJob to false, and run `gatehouse migrate up` before each upgrade" -}}
+{{- end -}}
+{{- if and $db.copyFrom $embedded -}}
+{{- $f = append $f (printf "database.copyFrom has no meaning with database.mode %s: data is copied into a database server" $mode) -}}
+{{- end -}}
+{{- if and $db.copyFrom (include "gatehouse.external" .) (include "gatehouse.secretsGiven" .) -}}
+{{- $f = append $f "database.copyFrom needs secrets that are there before this release: set secretConfig.create to false and secretConfig.name to the Secret of the server that is left" -}}
+{{- end -}}
+
+{{- /* Google Cloud SQL. */ -}}
+{{- if eq $mode "cloudsql" -}}
+{{- range $key := list "instanceName" "project" "region" -}}
+{{- if not (get $db.cloudsql $key) -}}
+{{- $f = append $f (printf "database.cloudsql.%s is required with database.mode cloudsql" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- if contains ":" $db.cloudsql.instanceName -}}
+{{- $parts := splitList ":" $db.cloudsql.instanceName -}}
+{{- $f = append $f (printf "database.cloudsql.instanceName is a whole connection name: write its last part, %s, and the others into project and region" (last $parts)) -}}
+{{- end -}}
+{{- if regexMatch "^[a-z]+-[a-z]+[0-9]+-[a-z]$" $db.cloudsql.region -}}
+{{- $f = append $f (printf "database.cloudsql.region %s is a zone: the region is %s" $db.cloudsql.region (regexReplaceAll "-[a-z]$" $db.cloudsql.region "")) -}}
+{{- end -}}
+{{- if not $db.autoMigrate -}}
+{{- $f = append $f "database.autoMigrate has to be true with database.mode cloudsql: nothing else reaches the database before the proxy is there" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Replicas. */ -}}
+{{- if $embedded -}}
+{{- if and (not (kindIs "invalid" $v.replicaCount)) (gt (int $v.replicaCount) 1) -}}
+{{- $f = append $f (printf "replicaCount is %d, but with database.mode %s each pod would have data of its own: set database.mode to a server, or replicaCount to 1" (int $v.replicaCount) $mode) -}}
+{{- end -}}
+{{- if $v.autoscaling.enabled -}}
+{{- $f = append $f (printf "autoscaling.enabled and database.mode %s exclude each other: each pod would have data of its own" $mode) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $v.autoscaling.enabled (gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas)) -}}
+{{- $f = append $f "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
+{{- end -}}
+
+{{- /* Secrets. */ -}}
+{{- if $v.secretConfig.create -}}
+{{- range $key := list "system" "cookie" -}}
+{{- $secret := get $v.secrets $key -}}
+{{- if and $secret (lt (len $secret) 16) -}}
+{{- $f = append $f (printf "secrets.%s has fewer than 16 characters: make one with `openssl rand -base64 32`" $key) -}}
+{{- end -}}
+{{- if and (include "gatehouse.secretsGiven" $) (not $secret) -}}
+{{- $f = append $f (printf "secrets.%s is required where the other one is given" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $v.secrets.system (eq $v.secrets.system $v.secrets.cookie) -}}
+{{- $f = append $f "secrets.system and secrets.cookie are the same: each needs its own" -}}
+{{- end -}}
+{{- if not (or (include "gatehouse.secretsGiven" .) (include "gatehouse.secretsMade" .)) -}}
+{{- $f = append $f (printf "secrets.system and secrets.cookie are required with database.mode %s, which other installations may use: all need the same. Give them, or put them into a Secret and set secretConfig.create to false and secretConfig.name; or set secretConfig.generate to true where this is the only one" $mode) -}}
+{{- end -}}
+{{- else -}}
+{{- if not $v.secretConfig.name -}}
+{{- $f = append $f "secretConfig.name is required where secretConfig.create is false: a Secret with the keys system and cookie" -}}
+{{- end -}}
+{{- if or $v.secrets.system $v.secrets.cookie -}}
+{{- $f = append $f "secrets and secretConfig.create: false exclude each other: the secrets are in secretConfig.name" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Nothing secret in the ConfigMap, and nothing twice. */ -}}
+{{- range $path := list "secrets.system" "secrets.cookie" "secrets.admin" "courier.smtp.connection_uri" "cache.redis.password" "access.geoip.license_key" "databases" "profile" "secrets.transit.token" -}}
+{{- $at := $v.config -}}
+{{- range $key := splitList "." $path -}}
+{{- $at = ternary (get (ternary $at (dict) (kindIs "map" $at)) $key) nil (kindIs "map" $at) -}}
+{{- end -}}
+{{- if $at -}}
+{{- if eq $path "databases" -}}
+{{- $f = append $f "config.databases is the chart's: use database" -}}
+{{- else if eq $path "profile" -}}
+{{- $f = append $f "config.profile is the chart's: use profile" -}}
+{{- else -}}
+{{- $f = append $f (printf "config.%s is a secret, and a ConfigMap is none: give GATEHOUSE_%s_FILE or a valueFrom in extraEnv%s" $path ($path | replace "." "_" | upper) (ternary ", or smtp.existingSecret" (ternary ", or secretConfig" "" (hasPrefix "secrets." $path)) (hasPrefix "courier." $path))) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $v.extraArgs -}}
+{{- $flag := regexReplaceAll "=.*$" . "" -}}
+{{- if has $flag (list "--dev" "--swagger" "--demo" "--create-default-tenant" "--create-default-workspaces") -}}
+{{- $f = append $f (printf "extraArgs has %s, for trying out%s: Gatehouse has no such flag, see docs/hardening.md" $flag (ternary ", which production refuses" "" (ne $production ""))) -}}
+{{- end -}}
+{{- end -}}
+{{- range $v.extraEnv -}}
+{{- if regexMatch "^GATEHOUSE_(SECRETS_(SYSTEM|COOKIE|ADMIN)|DATABASES_.*PASSWORD|DATABASES_DSN|COURIER_SMTP_CONNECTION_URI)$" .name -}}
+{{- if hasKey . "value" -}}
+{{- $f = append $f (printf "extraEnv has %s as text: use a Secret, by valueFrom.secretKeyRef or %s_FILE" .name .name) -}}
+{{- end -}}
+{{- end -}}
+{{- if eq .name "GATEHOUSE_PROFILE" -}}
+{{- $f = append $f "extraEnv has GATEHOUSE_PROFILE: use profile" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Certificates. */ -}}
+{{- range $path, $of := dict "certificate" $v.certificate "admin.certificate" $v.admin.certificate -}}
+{{- if ne (empty $of.cert) (empty $of.key) -}}
+{{- $f = append $f (printf "%s.cert and %s.key go together" $path $path) -}}
+{{- end -}}
+{{- $ways := 0 -}}
+{{- range list $of.cert $of.existingSecret $of.certManager.enabled -}}{{- if . -}}{{- $ways = add1 $ways -}}{{- end -}}{{- end -}}
+{{- if gt (int $ways) 1 -}}
+{{- $f = append $f (printf "%s comes from one place: cert and key, existingSecret or certManager" $path) -}}
+{{- end -}}
+{{- if and $of.certManager.enabled (not (get $of.certManager.issuerRef "name")) -}}
+{{- $f = append $f (printf "%s.certManager.issuerRef.name is required with %s.certManager.enabled" $path $path) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $v.certificate.certManager.enabled (not $v.url) -}}
+{{- $f = append $f "url is required with certificate.certManager.enabled: the certificate is for its host" -}}
+{{- end -}}
+
+{{- /* What production asks for. */ -}}
+{{- if $production -}}
+{{- if not (hasPrefix "https://" $v.url) -}}
+{{- $f = append $f "url is required in production: the https address under which people and applications reach the server" -}}
+{{- end -}}
+{{- if not (or (include "gatehouse.publicTLS" .) $v.tlsTerminatedBy) -}}
+{{- $f = append $f "certificate or tlsTerminatedBy is required in production: a certificate for the public listener, or the networks of the ingress controller that ends TLS" -}}
+{{- end -}}
+{{- if has "0.0.0.0/0" (concat $v.tlsTerminatedBy $v.admin.tlsTerminatedBy) -}}
+{{- $f = append $f "tlsTerminatedBy names everybody: list the ingress controller's own networks" -}}
+{{- end -}}
+{{- if and (eq $mode "memory") (not (include "gatehouse.accepts" (dict "root" . "check" "database-in-memory"))) -}}
+{{- $f = append $f "database.mode memory loses everything with its pod, which production refuses: set bundled, postgres, mysql, cockroach, cloudsql or sqlite" -}}
+{{- end -}}
+{{- if and $v.doors.proxy.enabled (not (hasPrefix "https://" $v.doors.proxy.url)) -}}
+{{- $f = append $f "doors.proxy.url is required in production with doors.proxy.enabled: the https address under which applications are reached" -}}
+{{- end -}}
+{{- if and (dig "log" "leak_sensitive_values" false $v.config) (not (include "gatehouse.accepts" (dict "root" . "check" "log-leaks"))) -}}
+{{- $f = append $f "config.log.leak_sensitive_values puts people's data into logs, which production refuses" -}}
+{{- end -}}
+{{- range $key, $why := dict "courier.template_override_path" "templates-live" "account.override_path" "templates-live" -}}
+{{- $at := get ((get $v.config (splitList "." $key | first)) | default dict) (splitList "." $key | last) -}}
+{{- if and $at (not (include "gatehouse.accepts" (dict "root" $ "check" $why))) -}}
+{{- $f = append $f (printf "config.%s reads templates again while the server runs, which is for trying out (what others call --dev), and which production refuses: put them into an image, or accept %s with a reason in config.harden.accept" $key $why) -}}
+{{- end -}}
+{{- end -}}
+{{- range $t := (get $v.config "tenants") | default list -}}
+{{- if and (eq (get $t "id") "default") (not (get $t "hosts")) (not (include "gatehouse.accepts" (dict "root" $ "check" "tenant-default"))) -}}
+{{- $f = append $f "config.tenants has the tenant default without hosts, which answers for every name (what others make by --create-default-tenant), and which production refuses: give it hosts, or accept tenant-default with a reason in config.harden.accept" -}}
+{{- end -}}
+{{- end -}}
+{{- if eq (dig "courier" "show_bodies" "" $v.config) "always" -}}
+{{- $f = append $f "config.courier.show_bodies: always shows codes to every administrator, which production refuses" -}}
+{{- end -}}
+{{- if and $v.metrics.serviceMonitor.enabled (not $v.metrics.serviceMonitor.keySecret) -}}
+{{- $f = append $f "metrics.serviceMonitor.keySecret is required in production: a Secret with what `gatehouse admin keys create --name prometheus --role viewer --only metrics --expires never` prints" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* What is reached from outside. */ -}}
+{{- if and $v.ingress.enabled $production (not $v.url) -}}
+{{- $f = append $f "url is required with ingress.enabled: its host is the Ingress's" -}}
+{{- end -}}
+{{- if and $v.gateway.enabled (or (not $v.url) (not $v.gateway.parentRefs)) -}}
+{{- $f = append $f "url and gateway.parentRefs are required with gateway.enabled" -}}
+{{- end -}}
+{{- if and $v.ingress.admin.host (ne $v.ingress.admin.acknowledge "strangers may try keys") -}}
+{{- $f = append $f "ingress.admin.host brings the admin listener to everybody who reaches the Ingress: use `kubectl port-forward`, or set ingress.admin.acknowledge to \"strangers may try keys\"" -}}
+{{- end -}}
+{{- if and $v.ingress.admin.host (eq $v.ingress.admin.host (include "gatehouse.host" .)) -}}
+{{- $f = append $f "ingress.admin.host is the public host: give the admin listener a name of its own" -}}
+{{- end -}}
+
+{{- /* Backups. */ -}}
+{{- if $v.backup.enabled -}}
+{{- range $key := list "recipients" "destinations" -}}
+{{- if not (get $v.backup $key) -}}
+{{- $f = append $f (printf "backup.%s is required with backup.enabled" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- range $v.backup.destinations -}}
+{{- if dig "s3" "secret_access_key" "" . -}}
+{{- $f = append $f (printf "backup.destinations: the key of %s is a secret, and a ConfigMap is none: put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY into backup.existingSecret" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $embedded (not (include "gatehouse.adminKeySecret" .)) -}}
+{{- $f = append $f (printf "backup.enabled with database.mode %s reads the server by its admin API: set admin.key.generate or admin.key.existingSecret" $mode) -}}
+{{- end -}}
+{{- if and $v.backup.drill.enabled (not $v.backup.drill.identitySecret) -}}
+{{- $f = append $f "backup.drill.identitySecret is required with backup.drill.enabled: a Secret with the private key of age" -}}
+{{- end -}}
+{{- else if $v.backup.drill.enabled -}}
+{{- $f = append $f "backup.drill.enabled needs backup.enabled: there is nothing to restore" -}}
+{{- end -}}
+
+{{- /* The controller. */ -}}
+{{- if and $v.controller.enabled (not (include "gatehouse.adminKeySecret" .)) -}}
+{{- $f = append $f "controller.enabled needs a key of the admin API: set admin.key.existingSecret, or leave admin.key.generate empty" -}}
+{{- end -}}
+
+{{- if $f -}}
+{{- fail (printf "\n\nThese values cannot be installed (profile %s, database.mode %s):\n  - %s\n" $v.profile $mode (join "\n  - " $f)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* "true" where config.harden.accept has a check. (dict "root" $ "check" ID) */}}
+{{- define "gatehouse.accepts" -}}
+{{- range dig "harden" "accept" list .root.Values.config -}}
+{{- if and (eq .check $.check) .reason -}}true{{- end -}}
+{{- end -}}
+{{- end -}}

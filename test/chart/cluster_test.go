@@ -1,0 +1,195 @@
+package chart
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// patience is how long the API server may take to come and go.
+const patience = 3 * time.Minute
+
+// warnings are what the API server says beside its answers, about Pod Security above all.
+type warnings struct {
+	mu   sync.Mutex
+	said []string
+}
+
+// HandleWarningHeaderWithContext implements rest.WarningHandlerWithContext.
+func (w *warnings) HandleWarningHeaderWithContext(_ context.Context, _ int, _, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.said = append(w.said, text)
+}
+
+// take gives what was said since the last time.
+func (w *warnings) take() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	said := w.said
+	w.said = nil
+	return said
+}
+
+// cluster is a real API server with a namespace in which pods have to be restricted.
+type cluster struct {
+	client.Client
+	config   *rest.Config
+	env      *envtest.Environment
+	warnings *warnings
+}
+
+// started is stopped when the tests have ended.
+var started *envtest.Environment
+
+// open starts the API server, once.
+var open = sync.OnceValues(func() (*cluster, error) {
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	if assets == "" {
+		build := exec.Command("scripts/kubernetes")
+		build.Dir, build.Stderr = repository, os.Stderr
+		out, err := build.Output()
+		if err != nil {
+			return nil, fmt.Errorf("building the API server: %w", err)
+		}
+		assets = strings.TrimSpace(string(out))
+	}
+	c := &cluster{warnings: &warnings{}, env: &envtest.Environment{BinaryAssetsDirectory: assets, ControlPlaneStartTimeout: patience, ControlPlaneStopTimeout: patience}}
+	started = c.env
+	var err error
+	if c.config, err = c.env.Start(); err != nil {
+		return nil, err
+	}
+	c.config.QPS = -1
+	c.config.WarningHandlerWithContext = c.warnings
+	if c.Client, err = client.New(c.config, client.Options{}); err != nil {
+		return nil, err
+	}
+	labels := map[string]any{}
+	for _, mode := range []string{"enforce", "warn"} {
+		labels["pod-security.kubernetes.io/"+mode] = "restricted"
+	}
+	return c, c.Create(context.Background(), &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": namespace, "labels": labels},
+	}})
+})
+
+// elsewhere are kinds of other projects, which this API server does not know.
+var elsewhere = []string{"Certificate", "HTTPRoute", "ServiceMonitor", "PrometheusRule"}
+
+// What an API server says is the judge: every object of every example is taken as it is, with no unknown field, and Pod Security
+// `restricted` has nothing to say about any pod, Jobs and the database included.
+func TestAPIServerTakesTheExamples(t *testing.T) {
+	c, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]values{}
+	for _, name := range exampleNames(t) {
+		cases[name] = example(t, name)
+	}
+	for mode := range servers {
+		for profile := range profiles {
+			if profile+mode != "productionmemory" {
+				cases[profile+" "+mode] = read(t, minimal(profile, mode))
+			}
+		}
+	}
+	for name, given := range cases {
+		t.Run(name, func(t *testing.T) {
+			for _, o := range mustRender(t, given).objects {
+				if slices.Contains(elsewhere, o.kind()) {
+					continue
+				}
+				c.warnings.take()
+				u := &unstructured.Unstructured{Object: o}
+				err := c.Create(t.Context(), u, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
+				if err != nil {
+					t.Errorf("%s %s: %v", o.kind(), o.name(), err)
+				}
+				for _, said := range c.warnings.take() {
+					t.Errorf("%s %s: %s", o.kind(), o.name(), said)
+				}
+			}
+		})
+	}
+}
+
+// The Job that makes secrets gets by with the rights that the chart gives it: the Role's, on Secrets by their names.
+func TestSecretsAreMadeWithTheRightsOfTheJob(t *testing.T) {
+	c, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	r := mustRender(t, example(t, "production-bundled.yaml"))
+	const account = "gatehouse-make-secrets"
+	for _, kind := range []string{"ServiceAccount", "Role", "RoleBinding"} {
+		if err := c.Create(ctx, &unstructured.Unstructured{Object: r.find(kind, account)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	place, err := c.as(t, "system:serviceaccount:"+namespace+":"+account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := r.find("Job", account)
+	arguments, _ := job.at("spec", "template", "spec", "containers", 0, "args").([]any)
+	var args []string
+	for _, a := range arguments {
+		args = append(args, fmt.Sprint(a))
+	}
+	made := map[string]string{}
+	for range 3 {
+		out, status := controller(t, append(args, place...)...)
+		if status != 0 {
+			t.Fatalf("status %d: %s", status, out)
+		}
+		for _, name := range []string{"gatehouse-secrets", "gatehouse-postgresql", "gatehouse-admin-tls"} {
+			s := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret"}}
+			if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, s); err != nil {
+				t.Fatal(err)
+			}
+			data := object(s.Object).text("data")
+			if before, there := made[name]; there && before != data {
+				t.Errorf("%s was changed", name)
+			}
+			made[name] = data
+		}
+		if strings.Contains(out, "BEGIN") || strings.Count(out, "\n") != 3 {
+			t.Errorf("prints %s", out)
+		}
+	}
+	if out, status := controller(t, append([]string{"secrets", "ensure", "--namespace", namespace, "--random", "another=key"}, place...)...); status != 1 || !strings.Contains(out, "the cluster does not allow it") {
+		t.Errorf("another Secret: status %d, %s", status, out)
+	}
+}
+
+// as gives the flags with which somebody else reaches the API server.
+func (c *cluster) as(t *testing.T, user string) ([]string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	parts := strings.Split(user, ":")
+	request := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": map[string]any{"expirationSeconds": int64(3600)}}}
+	of := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": map[string]any{"name": parts[3], "namespace": parts[2]}}}
+	if err := c.SubResource("token").Create(t.Context(), of, request); err != nil {
+		return nil, err
+	}
+	token, authority := filepath.Join(dir, "token"), filepath.Join(dir, "ca.crt")
+	err := errors.Join(os.WriteFile(token, []byte(object(request.Object).text("status", "token")), 0o600), os.WriteFile(authority, c.config.CAData, 0o600))
+	return []string{"--server", c.config.Host, "--token-file", token, "--ca-file", authority}, err
+}

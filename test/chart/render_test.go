@@ -1,0 +1,206 @@
+package chart
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	"helm.sh/helm/v4/pkg/engine"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	repository = "../.."
+	chartPath  = repository + "/deploy/chart/gatehouse"
+	examples   = repository + "/deploy/examples/kubernetes"
+	release    = "gatehouse"
+	namespace  = "iam"
+)
+
+// loadChart reads the chart from its directory, once.
+var loadChart = sync.OnceValues(func() (*chart.Chart, error) {
+	l, err := loader.Loader(chartPath)
+	if err != nil {
+		return nil, err
+	}
+	return l.Load()
+})
+
+// values is what a values file holds.
+type values = map[string]any
+
+// rendered is what Helm makes of the chart.
+type rendered struct {
+	// manifests are all objects, as `helm template` prints them.
+	manifests string
+	// objects are the same, decoded.
+	objects []object
+	// notes are what Helm prints after an installation.
+	notes string
+}
+
+// render does what `helm template` does, and what an upgrade does where upgrade is set.
+func render(given values, upgrade bool) (*rendered, error) {
+	c, err := loadChart()
+	if err != nil {
+		return nil, err
+	}
+	kube, err := common.ParseKubeVersion("v1.36.0")
+	if err != nil {
+		return nil, err
+	}
+	capabilities := common.DefaultCapabilities.Copy()
+	capabilities.KubeVersion = *kube
+	options := common.ReleaseOptions{Name: release, Namespace: namespace, IsInstall: !upgrade, IsUpgrade: upgrade, Revision: 1}
+	all, err := util.ToRenderValues(c, given, options, capabilities)
+	if err != nil {
+		return nil, err
+	}
+	files, err := engine.Render(c, all)
+	if err != nil {
+		return nil, err
+	}
+	r := &rendered{}
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		switch {
+		case strings.HasSuffix(name, "NOTES.txt"):
+			r.notes = files[name]
+		case strings.TrimSpace(files[name]) != "":
+			fmt.Fprintf(&text, "---\n# %s\n%s\n", name, files[name])
+		}
+	}
+	r.manifests = text.String()
+	r.objects, err = decode(r.manifests)
+	return r, err
+}
+
+// mustRender fails the test where the values cannot be rendered.
+func mustRender(t *testing.T, given values) *rendered {
+	t.Helper()
+	r, err := render(given, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// read reads values from YAML.
+func read(t *testing.T, text string) values {
+	t.Helper()
+	v := values{}
+	if err := yaml.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	return v
+}
+
+// example reads a values file of deploy/examples/kubernetes.
+func example(t *testing.T, name string) values {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(examples, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read(t, string(content))
+}
+
+// exampleNames are the values files of deploy/examples/kubernetes.
+func exampleNames(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(examples, "*.yaml"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no examples in %s: %v", examples, err)
+	}
+	for i := range paths {
+		paths[i] = filepath.Base(paths[i])
+	}
+	return paths
+}
+
+// object is one manifest.
+type object map[string]any
+
+// decode splits manifests into objects. A key that is written twice is refused.
+func decode(manifests string) ([]object, error) {
+	var all []object
+	for _, document := range strings.Split("\n"+manifests, "\n---") {
+		var o object
+		if err := yaml.UnmarshalStrict([]byte(document), &o); err != nil {
+			return nil, fmt.Errorf("%w in\n%s", err, document)
+		}
+		if len(o) > 0 {
+			all = append(all, o)
+		}
+	}
+	return all, nil
+}
+
+// at goes down a path; numbers lead into lists.
+func (o object) at(path ...any) any {
+	var v any = map[string]any(o)
+	for _, key := range path {
+		switch key := key.(type) {
+		case string:
+			m, _ := v.(map[string]any)
+			v = m[key]
+		case int:
+			l, _ := v.([]any)
+			if key >= len(l) {
+				return nil
+			}
+			v = l[key]
+		}
+	}
+	return v
+}
+
+func (o object) text(path ...any) string {
+	if v := o.at(path...); v != nil {
+		return fmt.Sprint(v)
+	}
+	return ""
+}
+
+func (o object) kind() string { return o.text("kind") }
+func (o object) name() string { return o.text("metadata", "name") }
+
+// find gives the object of a kind and name, nil where there is none.
+func (r *rendered) find(kind, name string) object {
+	for _, o := range r.objects {
+		if o.kind() == kind && o.name() == name {
+			return o
+		}
+	}
+	return nil
+}
+
+// ofKind gives the objects of a kind.
+func (r *rendered) ofKind(kind string) []object {
+	var all []object
+	for _, o := range r.objects {
+		if o.kind() == kind {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// config is the server's configuration.
+func (r *rendered) config(t *testing.T) object {
+	t.Helper()
+	var c object
+	if err := yaml.UnmarshalStrict([]byte(r.find("ConfigMap", release).text("data", "gatehouse.yaml")), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
