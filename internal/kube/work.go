@@ -54,7 +54,10 @@ func (w *work) write(ctx context.Context) error {
 	}
 	w.secret, w.found, w.made = written, w.contents(written, w.of), nil
 	// The server made what is in it, so it need not be told.
-	w.status.Applied.SecretVersion = w.found.version
+	w.status.Applied.SecretVersion, w.status.Applied.UpdatedAt = w.found.version, w.client.UpdatedAt
+	if w.spec.SecretRotation != nil {
+		w.status.RotationRequest = w.spec.SecretRotation.Request // a new secret fulfils it
+	}
 	w.status.SecretRotatedAt = &metav1.Time{Time: made.madeAt}
 	return nil
 }
@@ -91,9 +94,6 @@ func (w *work) register(ctx context.Context) error {
 	if w.status.Applied.Digest != "" && !w.moved() {
 		w.say("Recreated", "Repair", "client %s was gone from the server and is there again", w.id())
 	}
-	if w.status.RotationRequest == "" && w.spec.SecretRotation != nil {
-		w.status.RotationRequest = w.spec.SecretRotation.Request // a new secret fulfils it
-	}
 	w.told(answer)
 	return nil
 }
@@ -106,7 +106,7 @@ func (w *work) tell(ctx context.Context) error {
 	if err != nil {
 		return explain(codeUpdate, w.at, err)
 	}
-	if last := w.status.Applied; last.Digest == w.digest && last.UpdatedAt != w.client.UpdatedAt && w.status.ClientID == w.id() {
+	if last := w.status.Applied; last.Digest == w.digest && last.UpdatedAt != "" && last.UpdatedAt != w.client.UpdatedAt && w.status.ClientID == w.id() {
 		w.say("Repaired", "Repair", "client %s was changed on the server by somebody else and is as described again", w.id())
 	}
 	w.told(answer)
@@ -128,10 +128,9 @@ func (w *work) renew(ctx context.Context, s step) error {
 		until = until.Add(w.overlap())
 	}
 	w.status.SecretOverlapUntil = &metav1.Time{Time: until}
-	if w.spec.SecretRotation != nil {
-		w.status.RotationRequest = w.spec.SecretRotation.Request
-	}
-	w.client.UpdatedAt, w.status.Applied.UpdatedAt = answer.UpdatedAt, answer.UpdatedAt
+	// Until the Secret is written the server counts as told something else: should that fail, it is told again what the Secret has,
+	// before the overlap ends it.
+	w.client.UpdatedAt, w.status.Applied.UpdatedAt = answer.UpdatedAt, ""
 	w.made = &credentials{id: w.id(), secret: answer.Secret, madeAt: w.now}
 	w.say("SecretRotated", "Rotate", "client %s has a new secret; the one before is valid until %s", w.id(), until.UTC().Format("2006-01-02T15:04:05Z"))
 	return nil

@@ -13,8 +13,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	coordination "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -70,6 +72,42 @@ func TestKilledInTheMidst(t *testing.T) {
 			t.Error("after the restart there is not an old secret and a new one that both open")
 		}
 	})
+}
+
+// A secret that was rotated but cannot be written anywhere is given up, and not the one that applications have.
+func TestSecretThatCannotBeWritten(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace, b := c.namespace(t), newBetween(t, s)
+	c.control(t, namespace, b.URL)
+	of := machine(namespace, "frozen")
+	c.create(t, of)
+	c.becomes(t, of, "Registered")
+	frozen := c.secretOf(t, of)
+	frozen.Immutable = new(bool)
+	*frozen.Immutable = true
+	if err := c.Update(t.Context(), frozen); err != nil {
+		t.Fatal(err)
+	}
+	id, secret := idAndSecret(frozen)
+	c.change(t, of, func(of *hydra.OAuth2Client) {
+		of.Spec.SecretRotation = &hydra.SecretRotation{Request: "now", Overlap: &metav1.Duration{Duration: time.Nanosecond}}
+	})
+	c.becomes(t, of, "SecretNotWritten")
+	eventually(t, func() (bool, string) { // it is tried again and again
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.seen[http.MethodPost] >= 4, fmt.Sprint(b.seen)
+	})
+	if !opens(t, s.Public, id, secret) {
+		t.Error("the secret that applications have was ended for one that was never written")
+	}
+	if err := c.Delete(t.Context(), frozen); err != nil { // which mends it
+		t.Fatal(err)
+	}
+	c.becomes(t, of, "Registered")
+	if id, secret := idAndSecret(c.secretOf(t, of)); !opens(t, s.Public, id, secret) {
+		t.Error("the client does not open with the new Secret")
+	}
 }
 
 // Of two controllers one works; when it is killed, the other takes over.
