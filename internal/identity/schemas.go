@@ -81,8 +81,8 @@ func (s *Schemas) Get(ctx context.Context, id string) (*Schema, error) {
 		return found.Schema()
 	}
 	tenantID, _ := tenant.From(ctx)
-	if withdrawn := s.storedOf(tenantID); withdrawn != nil && of == s.installation && withdrawn.byID[id].Schema != nil {
-		return withdrawn.byID[id].Schema()
+	if before := s.storedOf(tenantID); before != nil && before.byID[id].Schema != nil { // one that is given to nobody any more
+		return before.byID[id].Schema()
 	}
 	if found, ok := s.installation.byID[id]; ok {
 		return found.Schema()

@@ -180,7 +180,7 @@ func TestWhatPeopleFollowStays(t *testing.T) {
 		if _, err := s.person(acme, "a", `{"number":"17"}`); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Remove(acme, "a", nil); !errors.Is(err, schema.ErrInUse) || !strings.HasPrefix(fault.From(err).Message, "1 people follow") {
+		if err := s.Remove(acme, "a", nil); !errors.Is(err, schema.ErrInUse) || !strings.HasPrefix(fault.From(err).Message, "Identities that follow this schema: 1.") {
 			t.Errorf("one in use: %v", err)
 		}
 		if _, err := db.AllTenants().Exec(acme, `DELETE FROM identity`); err != nil {
