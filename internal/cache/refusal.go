@@ -35,8 +35,8 @@ func refused(err error) error {
 }
 
 // unconnected puts the setting before what kept a connection from being made, where a setting mends it.
-func (c RedisConfig) unconnected(err error) error {
-	if why := c.TLS.unconnected(err); why != "" {
+func (r RedisConfig) unconnected(err error) error {
+	if why := r.TLS.unconnected(err); why != "" {
 		return fmt.Errorf("cache.redis.tls.%s: %w", why, err)
 	}
 	return refused(err)
