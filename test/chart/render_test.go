@@ -133,7 +133,7 @@ type object map[string]any
 // decode splits manifests into objects. A key that is written twice is refused.
 func decode(manifests string) ([]object, error) {
 	var all []object
-	for _, document := range strings.Split("\n"+manifests, "\n---") {
+	for document := range strings.SplitSeq("\n"+manifests, "\n---") {
 		var o object
 		if err := yaml.UnmarshalStrict([]byte(document), &o); err != nil {
 			return nil, fmt.Errorf("%w in\n%s", err, document)

@@ -10,10 +10,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -21,13 +22,13 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "image: %v\n", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is the main that ends the process
 	}
 }
 
-func run(args []string) error {
+func run(args []string, out io.Writer) error {
 	f := flag.NewFlagSet("image", flag.ContinueOnError)
 	version := f.String("version", "unreleased", "version that stands on the image")
 	output := f.String("output", "", "directory to write; what it holds is removed")
@@ -37,7 +38,7 @@ func run(args []string) error {
 	if *output == "" || f.NArg() == 0 {
 		return errors.New("write -output DIR and, for each architecture, ARCHITECTURE=DIR")
 	}
-	index := v1.ImageIndex(mutate.IndexMediaType(empty.Index, types.OCIImageIndex))
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, argument := range f.Args() {
 		architecture, directory, ok := strings.Cut(argument, "=")
 		if !ok {
@@ -51,7 +52,9 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%s: %.1f MB compressed\n", architecture, float64(size)/1e6)
+		if _, err := fmt.Fprintf(out, "%s: %.1f MB compressed\n", architecture, float64(size)/1e6); err != nil {
+			return err
+		}
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: architecture}}})
 	}
 	if err := os.RemoveAll(*output); err != nil {
@@ -64,6 +67,6 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s in %s\n", digest, *output)
-	return nil
+	_, err = fmt.Fprintf(out, "%s in %s\n", digest, *output)
+	return err
 }

@@ -35,7 +35,7 @@ func TestSameFilesSameDigest(t *testing.T) {
 	var digests []string
 	for range 2 {
 		out := filepath.Join(t.TempDir(), "image")
-		if err := run([]string{"-version", "1.2.3", "-output", out, "amd64=" + files(t), "arm64=" + files(t)}); err != nil {
+		if err := run([]string{"-version", "1.2.3", "-output", out, "amd64=" + files(t), "arm64=" + files(t)}, io.Discard); err != nil {
 			t.Fatal(err)
 		}
 		index, err := layout.ImageIndexFromPath(out)
@@ -105,7 +105,7 @@ func TestWhatIsInIt(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for _, args := range [][]string{{}, {"-output", "x"}, {"-output", "x", "amd64"}, {"-output", "x", "amd64=/nonexistent"}, {"-nonsense"}} {
-		if err := run(args); err == nil {
+		if err := run(args, io.Discard); err == nil {
 			t.Errorf("%q is taken", args)
 		}
 	}
