@@ -31,8 +31,8 @@ const (
 	scratchLock   = "drill.lock"
 	// unlocked is how old a directory without a lock is that counts as left behind: between making it and locking it there is a moment.
 	unlocked = time.Hour
-	// scratchFactor is how much more room rows take in SQLite's files, with their indexes and the log of what is being written (twice as much was measured), than in
-	// a backup's stream. spare is what is needed beside.
+	// scratchFactor is how much more room rows take in SQLite's files, with their indexes and the log of what is being written, than in
+	// a backup's stream: twice as much was measured. spare is what is needed beside.
 	scratchFactor = 3
 	spare         = 64 << 20
 )

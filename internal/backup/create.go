@@ -147,8 +147,12 @@ const maxChain = 32
 // choose finds the parent, or says why there is none. What only the data shows, its schema, is left to write.
 func (c *creating) choose(ctx context.Context, list []Backup) {
 	i := slices.IndexFunc(list, func(one Backup) bool { return one.Fault == "" })
-	if i < 0 {
+	switch {
+	case len(list) == 0:
 		c.why = "it is the first one"
+		return
+	case i < 0: // as when the secret was taken out that signed the last full one
+		c.why = "none of those that are there can be built on: " + list[0].Fault
 		return
 	}
 	newest := list[i]

@@ -170,3 +170,19 @@ func TestPruneDrills(t *testing.T) {
 	p.clock.Advance(1000 * time.Hour)
 	left(2, foreign, last)
 }
+
+// Where the secret that signed the last full backup was taken out, nothing can be built on it: the next one is full by itself, and
+// says why.
+func TestAfterASecretWasTakenOut(t *testing.T) {
+	db := testkit.SQLite(t, "management")
+	p := newPlace(t)
+	p.create(t, db, backup.CreateOptions{})
+	p.Backups.Ring = ring(t, "the secrets that came after")
+	made := p.create(t, db, backup.CreateOptions{})
+	if made.Kind != backup.Full || !strings.Contains(made.Why, "its secret was taken out") {
+		t.Errorf("a %s one: %s", made.Kind, made.Why)
+	}
+	if next := p.create(t, db, backup.CreateOptions{}); next.Kind != backup.Incremental || next.Parent != made.ID {
+		t.Errorf("the next is a %s one: %s", next.Kind, next.Why)
+	}
+}

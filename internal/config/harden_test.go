@@ -43,6 +43,7 @@ backup:
 
 // unsafe says for each check of configurations what makes it find something, and where.
 var unsafe = map[string]struct{ over, path string }{
+	"backup-plain-http":                {"backup: {destinations: [{name: near, directory: /mnt/near}, {name: far, s3: {bucket: b, endpoint: 'http://store.example.com'}}]}", "backup.destinations[1].s3.endpoint"},
 	"configuration-invalid":            {"serve: {public: {address: nowhere}}", "serve.public.address"},
 	"profile-development":              {"profile: development", "profile"},
 	"secret-weak":                      {"secrets: {cookie: [youReallyNeedToChangeThis]}", "secrets.cookie[0]"},

@@ -51,6 +51,19 @@ func backupChecks() []Check {
 			},
 		},
 		{
+			ID: "backup-plain-http", Severity: Medium, Title: "Backups go to an object store in the clear",
+			Why: "Backups are encrypted, but whoever listens learns their sizes and times, and whoever sits in between can drop or hold back what is sent.", How: "Take http:// out of backup.destinations[].s3.endpoint, and give the store a certificate.",
+			Settings: []string{"backup.destinations[].s3.endpoint"}, Reference: "NIST SP 800-52 §1.1",
+			find: func(f *Facts) (v verdict) {
+				for _, s := range f.like("backup.destinations[].s3.endpoint") {
+					if strings.HasPrefix(s.Values[0], "http://") {
+						v.at(s.Key, "begins with http://")
+					}
+				}
+				return v
+			},
+		},
+		{
 			ID: "backup-old", Severity: High, Source: Server, Title: "The newest good backup is older than a day",
 			Why: "All that was written since is lost with the database.", How: "Look why the schedule of `gatehouse backup create` does not succeed; `gatehouse backup list` says what is where in backup.destinations.",
 			Settings: []string{"backup.destinations[].name"}, Reference: "CIS Controls 11.2",
