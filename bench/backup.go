@@ -123,7 +123,7 @@ func (b *backups) compared(ctx context.Context) (yardstick time.Duration, found 
 	}
 	for i := range sides {
 		slices.SortFunc(sides[i].took, func(a, b taken) int { return cmp.Compare(a.time, b.time) })
-		sides[i].took[backupRounds/2].print(sides[i].name, sides[0].took[backupRounds/2].time)
+		sides[i].took[backupRounds/2].row(sides[i].name, sides[0].took[backupRounds/2].time)
 	}
 	slices.Sort(ratios)
 	ratio := ratios[backupRounds/2]
@@ -138,8 +138,8 @@ func verdict(held bool) string {
 	return "MISSED"
 }
 
-// print prints a row.
-func (t taken) print(name string, yardstick time.Duration) {
+// row prints a row.
+func (t taken) row(name string, yardstick time.Duration) {
 	size, peak := "", ""
 	if t.bytes > 0 {
 		size = strconv.FormatInt(t.bytes/1e6, 10)
@@ -159,11 +159,11 @@ func (b *backups) alone(ctx context.Context, yardstick time.Duration) error {
 	if err != nil {
 		return err
 	}
-	took.print("gatehouse backup create, incremental, 1 % changed", yardstick)
+	took.row("gatehouse backup create, incremental, 1 % changed", yardstick)
 	if took, err = b.gatehouse(ctx, "backup", "verify", "--identity", b.file("backup.key")); err != nil {
 		return err
 	}
-	took.print("gatehouse backup verify", yardstick)
+	took.row("gatehouse backup verify", yardstick)
 	other := b.database
 	drop, err := other.fresh(ctx, "restored")
 	if err != nil {
@@ -180,7 +180,7 @@ func (b *backups) alone(ctx context.Context, yardstick time.Duration) error {
 	if took, err = b.gatehouse(ctx, "backup", "restore", "--identity", b.file("backup.key"), "-c", b.file("restored.yaml")); err != nil {
 		return err
 	}
-	took.print("gatehouse backup restore", yardstick)
+	took.row("gatehouse backup restore", yardstick)
 	return nil
 }
 
