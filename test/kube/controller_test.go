@@ -38,9 +38,11 @@ type controller struct {
 	t       *testing.T
 	args    []string
 	metrics string
-	cmd     *exec.Cmd
-	done    chan struct{}
 	output  *output
+
+	mu   sync.Mutex // it may be killed while the test starts it anew
+	cmd  *exec.Cmd
+	done chan struct{}
 }
 
 // configure prepares a controller for a namespace and a server, with quick periods; arguments add to that or win.
@@ -72,30 +74,46 @@ func (k *controller) run() {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	k.cmd = exec.Command(path, k.args...)
-	k.cmd.Stdout, k.cmd.Stderr = k.output, k.output
-	k.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := k.cmd.Start(); err != nil {
+	cmd, done := exec.Command(path, k.args...), make(chan struct{})
+	cmd.Stdout, cmd.Stderr = k.output, k.output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := cmd.Start(); err != nil {
 		k.t.Fatal(err)
 	}
-	done := make(chan struct{})
-	k.done = done
-	go func(cmd *exec.Cmd) { _ = cmd.Wait(); close(done) }(k.cmd)
+	k.cmd, k.done = cmd, done
+	go func() { _ = cmd.Wait(); close(done) }()
 	k.t.Cleanup(k.stop)
+}
+
+// running is the process, and what is closed when it has ended.
+func (k *controller) running() (*os.Process, <-chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.cmd.Process, k.done
+}
+
+// ended waits until the process has.
+func (k *controller) ended() {
+	_, done := k.running()
+	<-done
 }
 
 // kill ends the controller as a crash does.
 func (k *controller) kill() {
-	_ = k.cmd.Process.Kill()
-	<-k.done
+	p, done := k.running()
+	_ = p.Kill()
+	<-done
 }
 
 // stop ends the controller as Kubernetes does, and looks through what it printed: it must have had the rights that it needs.
 func (k *controller) stop() {
 	k.t.Helper()
-	_ = k.cmd.Process.Signal(syscall.SIGTERM)
+	p, done := k.running()
+	_ = p.Signal(syscall.SIGTERM)
 	select {
-	case <-k.done:
+	case <-done:
 	case <-time.After(patience):
 		k.kill()
 		k.t.Errorf("the controller did not stop within %s of SIGTERM", patience)

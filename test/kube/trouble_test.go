@@ -40,7 +40,7 @@ func TestKilledInTheMidst(t *testing.T) {
 		k.run()
 		of := machine(namespace, "cut-off")
 		c.create(t, of)
-		<-k.done
+		k.ended()
 		if ids := clientsOf(t, s, "cut-off/"+namespace); len(ids) != 1 || c.secretOf(t, of) != nil {
 			t.Fatalf("before the restart: clients %v, Secret %v", ids, c.secretOf(t, of) != nil)
 		}
@@ -61,7 +61,7 @@ func TestKilledInTheMidst(t *testing.T) {
 		id, before := idAndSecret(c.secretOf(t, of))
 		b.once(rotates, func() { k.kill() })
 		c.change(t, of, func(of *hydra.OAuth2Client) { of.Spec.SecretRotation = &hydra.SecretRotation{Request: "now"} })
-		<-k.done
+		k.ended()
 		if _, now := idAndSecret(c.secretOf(t, of)); now != before || !opens(t, s.Public, id, before) {
 			t.Fatal("what applications have does not open while the controller is away")
 		}
