@@ -47,6 +47,7 @@ func (t RedisTLS) unconnected(err error) string {
 	_, plain := errors.AsType[tls.RecordHeaderError](err)
 	_, host := errors.AsType[x509.HostnameError](err)
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	switch {
 	case host:
 		return "server_name: the server's certificate is for another name than that in cache.redis.addresses"
@@ -56,7 +57,10 @@ func (t RedisTLS) unconnected(err error) string {
 		return "cert_file: the server wants a client certificate, or another one"
 	case t.Enabled && (plain || network == nil && errors.Is(err, context.DeadlineExceeded)):
 		return "enabled: the server took the connection and did not speak TLS"
-	case !t.Enabled && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+	case t.Enabled && t.CertFile == "" && ended:
+		// In TLS 1.3 a client has spoken before it learns that its certificate is missed, so the alert can be lost with what it said.
+		return "cert_file: the server ended the connection, as those do that want a client certificate"
+	case !t.Enabled && ended:
 		return "enabled: the server closed the connection at once, as those do that speak TLS only"
 	}
 	return ""
