@@ -40,8 +40,8 @@ func below(lists ...[]string) []string {
 
 var floors = []floor{
 	// The top and the meeting place.
-	{[]string{"cmd/gatehouse-controller"}, []string{"kube", "kubesecret", "trial", "telemetry"},
-		"the controller is a client of the server: it is linked with nothing of it, nor the server with a Kubernetes client"},
+	{[]string{"cmd/gatehouse-controller"}, []string{"kube", "kube/*", "kubesecret", "trial", "telemetry"},
+		"the controller is a client of the server: it is linked with nothing of it but the compiler of rules, nor the server with a Kubernetes client"},
 	{[]string{"cmd/*"}, []string{"app", "config"},
 		"a command reads its flags and hands over to app; whatever it would build itself could not be tested"},
 	{[]string{"app"}, below(ground, services, features, []string{"config"}),
@@ -139,6 +139,8 @@ var floors = []floor{
 		"what the chart's Jobs do goes over the APIs of the cluster and of the server, as anybody's program would"},
 	{[]string{"kube"}, []string{"api/hydra/*", "api/oathkeeper/*"},
 		"the controller reaches the server by its admin API alone, from another process"},
+	{[]string{"kube/*"}, below([]string{"api/*/*", "kube", "kube/ruleset", "access", "access/engine", "tenant"}),
+		"rules are judged by the server's own compiler before they are sent to it; nothing else of the server is linked"},
 	{[]string{"console", "account"}, below(ground, services),
 		"a face shows what the other features do and reaches them over their APIs"},
 }
@@ -158,13 +160,13 @@ var libraries = []library{
 	{"github.com/pressly/goose", []string{"migrations"}, "migrations wraps the library"},
 	{"github.com/maypok86/otter", []string{"cache"}, "cache wraps the library"},
 	{"github.com/redis/rueidis", []string{"cache"}, "cache wraps the library, and bounds how long a request waits for it"},
-	{"github.com/prometheus", []string{"telemetry", "app", "kube"}, "telemetry wraps the library; app publishes figures of what it built; controllers share a registry of theirs"},
+	{"github.com/prometheus", []string{"telemetry", "app", "kube", "kube/*"}, "telemetry wraps the library; app publishes figures of what it built; controllers share a registry of theirs"},
 	{"go.opentelemetry.io", []string{"telemetry", "web"}, "telemetry wraps the library; web opens the span of a request"},
 	{"github.com/spf13", []string{"cmd/*"}, "the command line is the business of the commands"},
 	{"go.yaml.in", []string{"config", "secret", "yamldoc", "cmd/*"},
 		"configuration is read in one place, and what strangers write in another, which bounds it; a secret says how it is read, a command prints"},
-	{"k8s.io", []string{"api/*/*", "kube", "cmd/gatehouse-controller"}, "the server knows nothing of Kubernetes, and its binary is not the price of a client"},
-	{"sigs.k8s.io/controller-runtime", []string{"kube", "cmd/gatehouse-controller"}, "the server knows nothing of Kubernetes, and its binary is not the price of a client"},
+	{"k8s.io", []string{"api/*/*", "kube", "kube/*", "cmd/gatehouse-controller"}, "the server knows nothing of Kubernetes, and its binary is not the price of a client"},
+	{"sigs.k8s.io/controller-runtime", []string{"kube", "kube/*", "cmd/gatehouse-controller"}, "the server knows nothing of Kubernetes, and its binary is not the price of a client"},
 	{"filippo.io/age", []string{"backup", "bench"}, "who can open a backup is decided in one place; the benchmark measures what encryption alone takes"},
 	{"github.com/klauspost/compress", []string{"backup"}, "what is kept for long is compressed; nothing else is worth its price"},
 	{"github.com/dlclark/regexp2", []string{"access/pattern"}, "matching by backtracking takes as long as it likes: only patterns of Oathkeeper's rules need it, with a bound"},

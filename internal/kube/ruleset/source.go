@@ -1,0 +1,68 @@
+package ruleset
+
+import (
+	"context"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+)
+
+// Source is a kind of resource that yields access rules. Its methods are called by one goroutine for each tenant.
+type Source interface {
+	// Kind is an empty object of the kind: the sets of a tenant are made anew when an object of it comes, goes or changes its
+	// generation.
+	Kind() client.Object
+	// TenantOf is the tenant that an object names; empty is the controller's own.
+	TenantOf(o client.Object) string
+	// Offers lists what all objects that name the tenant offer, from the cache, in any order. An error leaves the set on the server as
+	// it is.
+	Offers(ctx context.Context, tenant string) ([]Offer, error)
+	// Tell says what became of each of the tenant's offers, in the order of Offers. It must not wait for the API server: statuses are
+	// written by somebody else.
+	Tell(ctx context.Context, tenant string, verdicts []Verdict)
+}
+
+// Offer is one rule that an object describes. An object may offer several.
+type Offer struct {
+	// Owner is the object: its namespace claims the rule's hosts, and its age decides between rules that match the same requests.
+	Owner client.Object
+	// Rule is the rule in the server's format, but for Tenant and Source. Its id must be one that no other object's rule has.
+	Rule access.Rule
+	// Fault says why there is no rule, where the object describes none that makes sense; else it is empty.
+	Fault string
+}
+
+// Verdict is what became of an offer.
+type Verdict struct {
+	Offer Offer
+	// Reason is InForce, or why the server does not decide by the rule.
+	Reason Reason
+	// Message says more to people: of a rule that is not in force, what to do.
+	Message string
+}
+
+// Reason is why a rule is in force or not, in the form of a condition's reason.
+type Reason string
+
+// The reasons of verdicts.
+const (
+	// InForce: the server decides by the rule.
+	InForce Reason = "InForce"
+	// InvalidRule: the rule makes no sense by itself.
+	InvalidRule Reason = "InvalidRule"
+	// RuleConflict: an older rule matches the same requests.
+	RuleConflict Reason = "RuleConflict"
+	// TenantRefused: the namespace may not name the tenant.
+	TenantRefused Reason = "TenantRefused"
+	// HostRefused: the namespace may not claim the host.
+	HostRefused Reason = "HostRefused"
+	// HostTaken: the host is another namespace's, which was there first.
+	HostTaken Reason = "HostTaken"
+	// RuleRejected: the server does not accept the rule.
+	RuleRejected Reason = "RuleRejected"
+	// NotInForce: the server took the rule, and does not decide by it yet.
+	NotInForce Reason = "NotInForce"
+	// ServerUnreachable: the server could not be told.
+	ServerUnreachable Reason = "ServerUnreachable"
+)
