@@ -15,7 +15,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/kubesecret"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/trial"
 )
 
@@ -83,19 +85,20 @@ again. The public listener is spoken to under the name by which it is known outs
 				return err
 			}
 			t := &trial.Trial{
-				Public: trial.API{URL: public, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}}, TokenOnly: tokenOnly,
-				Admin: trial.API{URL: admin, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}},
+				Public: &apiclient.Server{URL: public, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}}, TokenOnly: tokenOnly,
+				Admin: &apiclient.Server{URL: admin, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}},
 				Say:   func(step string) { _, _ = fmt.Fprintln(cmd.OutOrStdout(), step) },
 			}
 			if connect != "" {
-				t.Public.HTTP = trial.Through(transport, connect, plain)
+				t.Public = trial.Through(public, transport, connect, plain)
 			}
 			if keyFile != "" {
 				key, err := os.ReadFile(keyFile)
 				if err != nil {
 					return err
 				}
-				t.Admin.Key, _, _ = strings.Cut(string(key), "\n")
+				line, _, _ := strings.Cut(string(key), "\n")
+				t.Admin.Key = secret.String(line)
 			}
 			if traits != "" && json.Unmarshal([]byte(traits), &t.Traits) != nil {
 				return fmt.Errorf("%w: --traits is no JSON object", errUsage)

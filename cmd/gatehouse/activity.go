@@ -237,7 +237,7 @@ func (a *api) follow(cmd *cobra.Command, q url.Values) error {
 	away := false
 	for {
 		page, next, err := a.activity(cmd, q.Encode())
-		if no, answered := errors.AsType[*refusal](err); answered && no.status < http.StatusInternalServerError {
+		if no, answered := errors.AsType[*refusal](err); answered && no.Status < http.StatusInternalServerError {
 			return err // it says what is wrong, and will say the same again
 		}
 		if err != nil && !away && cmd.Context().Err() == nil {

@@ -55,7 +55,7 @@ func TestErrorAnswersAreReadable(t *testing.T) {
 		words  []string
 	}{
 		"Hydra's":        {400, nil, `{"error":"invalid_request","error_description":"No.","request_id":"r1"}`, []string{"HTTP 400: invalid_request: No. (request r1 in its log)"}},
-		"Kratos'":        {404, nil, `{"error":{"code":404,"message":"Not here.","reason":"Gone.","request":"r2"}}`, []string{"Not here.: Gone.", "request r2"}},
+		"Kratos'":        {404, nil, `{"error":{"code":404,"message":"Not here.","reason":"Gone.","request":"r2"}}`, []string{"Not here: Gone.", "request r2"}},
 		"a proxy's page": {502, nil, `<html>Bad gateway</html>`, []string{"HTTP 502: bad gateway, without an explanation", "Is --endpoint right?"}},
 		"an empty one":   {500, nil, ``, []string{"HTTP 500: internal server error"}},
 		"a redirect":     {302, http.Header{"Location": {"https://example.com/"}}, ``, []string{"HTTP 302", "Is --endpoint right?"}},

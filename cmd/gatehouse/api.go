@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,14 +14,15 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 const (
 	endpointVariable = "GATEHOUSE_ENDPOINT"
 	adminKeyVariable = "GATEHOUSE_ADMIN_KEY"
 	defaultEndpoint  = "http://127.0.0.1:4445"
-	// answerLimit bounds what a wrong endpoint can make this program read.
-	answerLimit = 32 << 20
 )
 
 // api is a running server's HTTP API as the command line sees it.
@@ -102,8 +100,7 @@ func checkAddress(cmd *cobra.Command, flag, address, example string) error {
 	return usageError{fmt.Errorf("--%s is not an address such as %s", flag, example), cmd.CommandPath()}
 }
 
-// httpClient trusts and shows the certificates that the flags name. It follows no redirect: what it sends is for the
-// server that was named and for no other.
+// httpClient trusts and shows the certificates that the flags name.
 func httpClient(cmd *cobra.Command) (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -135,10 +132,7 @@ func httpClient(cmd *cobra.Command) (*http.Client, error) {
 			transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
 		}
 	}
-	return &http.Client{
-		Timeout: 30 * time.Second, Transport: transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, nil
+	return &http.Client{Timeout: 30 * time.Second, Transport: transport}, nil
 }
 
 // document is a JSON object as the server sent it: the command line shows fields that it does not know, too.
@@ -146,42 +140,17 @@ type document = map[string]any
 
 // send makes one call. body may be nil; out may be nil, *document, *[]document or any other JSON target.
 func (a *api) send(ctx context.Context, method, path string, body, out any) (http.Header, error) {
-	var reader io.Reader
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		reader = bytes.NewReader(encoded)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, a.endpoint+path, reader)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	return a.do(req, out)
+	return a.call(ctx, apiclient.Call{Method: method, Path: path, Body: body}, out)
 }
 
-func (a *api) form(ctx context.Context, path string, form url.Values, out any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.endpoint+path, strings.NewReader(form.Encode()))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	_, err = a.do(req, out)
-	return err
-}
-
-func (a *api) do(req *http.Request, out any) (http.Header, error) {
-	if a.key != "" {
-		req.Header.Set("Authorization", "Bearer "+a.key)
-	}
-	header, err := exchange(a.http, req, "--endpoint", out)
+func (a *api) call(ctx context.Context, c apiclient.Call, out any) (http.Header, error) {
+	server := apiclient.Server{URL: a.endpoint, Key: secret.String(a.key), HTTP: a.http}
+	header, err := exchange(ctx, server, c, "--endpoint", out)
 	var no *refusal
 	if a.local && errors.As(err, &no) {
-		return nil, errors.New(printable(no.reason))
+		return nil, errors.New(printable(no.Reason))
 	}
-	if errors.As(err, &no) && no.status == http.StatusUnauthorized {
+	if errors.As(err, &no) && no.Status == http.StatusUnauthorized {
 		no.hint = "Put an admin key of this server into the environment as " + adminKeyVariable + ", name a file that has it with --admin-key-file, or show a certificate with --client-cert"
 		if a.key != "" {
 			no.hint = "The key in " + adminKeyVariable + ", or in the file of --admin-key-file, does not open this server"
@@ -190,60 +159,33 @@ func (a *api) do(req *http.Request, out any) (http.Header, error) {
 	return header, err
 }
 
-// exchange sends a request and reads the answer. flag is what names the server, for messages.
-func exchange(client *http.Client, req *http.Request, flag string, out any) (http.Header, error) {
-	req.Header.Set("Accept", "application/json")
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, notReached(req, flag, err)
+// exchange makes one call to a server, and says of an error what to do. flag is what names the server, for messages.
+func exchange(ctx context.Context, server apiclient.Server, c apiclient.Call, flag string, out any) (http.Header, error) {
+	header, err := server.Do(ctx, c, out)
+	if none, ok := errors.AsType[*apiclient.Unreached](err); ok {
+		return nil, notReached(none, flag)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
-	if err != nil {
-		return nil, err
+	if no, ok := errors.AsType[*apiclient.Refusal](err); ok {
+		return nil, refused(no, flag)
 	}
-	where := req.URL.Scheme + "://" + req.URL.Host
-	if resp.StatusCode >= http.StatusMultipleChoices {
-		return nil, refused(resp, body, flag)
+	if errors.Is(err, apiclient.ErrForeign) {
+		return nil, fmt.Errorf("%s answered something that is not this API's JSON; is %s right?", server.URL, flag)
 	}
-	if out == nil || len(body) == 0 {
-		return resp.Header, nil
-	}
-	if err := decode(bytes.NewReader(body), out); err != nil {
-		return nil, fmt.Errorf("%s answered something that is not this API's JSON; is %s right?", where, flag)
-	}
-	return resp.Header, nil
+	return header, err
 }
 
-// decode reads one JSON value and keeps its numbers as they are written.
-func decode(r io.Reader, out any) error {
-	decoder := json.NewDecoder(r)
-	decoder.UseNumber()
-	if err := decoder.Decode(out); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is more after the end of the JSON value")
-	}
-	return nil
-}
-
-// notReached says what to do when no answer came. It leaves the address's path and query out: they may carry a token.
-func notReached(req *http.Request, flag string, err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
-	}
-	where := req.URL.Scheme + "://" + req.URL.Host
+// notReached says what to do when no answer came.
+func notReached(none *apiclient.Unreached, flag string) error {
 	var unknown x509.UnknownAuthorityError
-	switch {
+	switch err := none.Err; {
 	case errors.Is(err, context.Canceled):
 		return errors.New("ended before the server answered")
 	case errors.As(err, &unknown):
-		return fmt.Errorf("%s: %w\nIf that authority is yours, name its file with --ca-file", where, err)
+		return fmt.Errorf("%s: %w\nIf that authority is yours, name its file with --ca-file", none.Server, err)
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return fmt.Errorf("%s speaks plain HTTP: write http:// in %s", where, flag)
+		return fmt.Errorf("%s speaks plain HTTP: write http:// in %s", none.Server, flag)
 	default:
-		return fmt.Errorf("%s cannot be reached: %w\nIs the server running? Start it with `gatehouse serve`, or name another with %s", where, err, flag)
+		return fmt.Errorf("%w\nIs the server running? Start it with `gatehouse serve`, or name another with %s", none, flag)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
 var clientColumns = []column{
@@ -90,7 +92,7 @@ func clientFromFlags(cmd *cobra.Command) (document, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--file: %w", err)
 		}
-		if err := decode(bytes.NewReader(content), &client); err != nil || client == nil {
+		if err := apiclient.Decode(bytes.NewReader(content), &client); err != nil || client == nil {
 			return nil, fmt.Errorf("--file %s: not a JSON object", file)
 		}
 	}
@@ -131,9 +133,12 @@ func firstLine(cmd *cobra.Command, flag, name string) (string, error) {
 	return line, nil
 }
 
+// inputLimit bounds what is read of a pipe. Unit: bytes.
+const inputLimit = 32 << 20
+
 func readInput(cmd *cobra.Command, name string) ([]byte, error) {
 	if name == "-" {
-		return io.ReadAll(io.LimitReader(cmd.InOrStdin(), answerLimit))
+		return io.ReadAll(io.LimitReader(cmd.InOrStdin(), inputLimit))
 	}
 	return os.ReadFile(name)
 }

@@ -9,6 +9,8 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
 func importClients() *cobra.Command {
@@ -50,7 +52,7 @@ func (a *api) register(cmd *cobra.Command, list []json.RawMessage) (made []docum
 		switch {
 		case err == nil:
 			made = append(made, answer)
-		case errors.As(err, &no) && no.status != http.StatusUnauthorized:
+		case errors.As(err, &no) && no.Status != http.StatusUnauthorized:
 			refusals++
 			fmt.Fprintf(cmd.ErrOrStderr(), "client %d%s: %s\n", i+1, called(c), legible(err))
 		default:
@@ -85,7 +87,7 @@ func readClients(content []byte) ([]json.RawMessage, error) {
 	}
 	var list []json.RawMessage
 	if content[0] == '[' {
-		if err := decode(bytes.NewReader(content), &list); err != nil {
+		if err := apiclient.Decode(bytes.NewReader(content), &list); err != nil {
 			return nil, fmt.Errorf("not a JSON list: %w", err)
 		}
 		return list, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/app"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 )
@@ -212,7 +213,7 @@ func encoded(v any) (d document, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return d, decode(bytes.NewReader(text), &d)
+	return d, apiclient.Decode(bytes.NewReader(text), &d)
 }
 
 // dataSource reads --from and --from-config.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
 // send creates the batch and reports what the server refuses of it. A batch that began without passwords in the clear may
@@ -41,9 +43,9 @@ func (in *importing) create(ctx context.Context, errs io.Writer, a *api, part []
 	_, err := a.send(ctx, http.MethodPatch, identities.path, body, &answer)
 	if no, ok := errors.AsType[*refusal](err); ok {
 		switch {
-		case json.Unmarshal(no.details, &answer) == nil && len(answer.Identities) == len(part):
+		case json.Unmarshal(no.Details, &answer) == nil && len(answer.Identities) == len(part):
 			err = nil // a batch of which nothing was created is refused as a whole, with the same list in the details
-		case no.status == http.StatusBadRequest || no.status == http.StatusRequestEntityTooLarge:
+		case no.Status == http.StatusBadRequest || no.Status == http.StatusRequestEntityTooLarge:
 			return in.narrow(ctx, errs, a, part, no)
 		}
 	}
@@ -72,7 +74,8 @@ func (in *importing) tally(errs io.Writer, part []importEntry, answer importAnsw
 			continue
 		}
 		in.mark.Refused++
-		if err := in.refuse(errs, part[i], joinWords([]string{one.Error.Message, one.Error.Reason})); err != nil {
+		said := apiclient.Refusal{Message: one.Error.Message, Reason: one.Error.Reason}
+		if err := in.refuse(errs, part[i], said.Said()); err != nil {
 			return err
 		}
 	}
@@ -83,7 +86,7 @@ func (in *importing) tally(errs io.Writer, part []importEntry, answer importAnsw
 func (in *importing) narrow(ctx context.Context, errs io.Writer, a *api, part []importEntry, no *refusal) error {
 	if len(part) == 1 {
 		in.mark.Refused++
-		return in.refuse(errs, part[0], no.message)
+		return in.refuse(errs, part[0], no.Said())
 	}
 	half := len(part) / 2
 	if err := in.create(ctx, errs, a, part[:half]); err != nil {

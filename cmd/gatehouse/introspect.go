@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -61,7 +62,7 @@ func introspect(cmd *cobra.Command, _ []string) error {
 	scope, _ := cmd.Flags().GetStringArray("scope")
 	set(form, "scope", strings.Join(scope, " "))
 	var answer document
-	if err := a.form(cmd.Context(), "/admin/oauth2/introspect", form, &answer); err != nil {
+	if _, err := a.send(cmd.Context(), http.MethodPost, "/admin/oauth2/introspect", form, &answer); err != nil {
 		return err
 	}
 	return showOne(cmd, introspectionColumns, answer)

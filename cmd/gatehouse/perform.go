@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
 const (
@@ -79,17 +81,18 @@ func (a *application) token(ctx context.Context, form url.Values) (document, err
 	if a.method == "client_secret_post" {
 		form.Set("client_secret", a.secret)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.issuer+"/oauth2/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	c := apiclient.Call{Method: http.MethodPost, Path: "/oauth2/token", Body: form}
 	if a.method == "client_secret_basic" {
-		req.SetBasicAuth(url.QueryEscape(a.id), url.QueryEscape(a.secret)) // RFC 6749 §2.3.1: form-encoded first
+		c.Header = apiclient.Basic(a.id, a.secret)
 	}
 	var got document
-	_, err = exchange(a.http, req, "--issuer", &got)
+	_, err := exchange(ctx, a.server(), c, "--issuer", &got)
 	return got, err
+}
+
+// server is the issuer's.
+func (a *application) server() apiclient.Server {
+	return apiclient.Server{URL: a.issuer, HTTP: a.http}
 }
 
 func performClientCredentials() *cobra.Command {

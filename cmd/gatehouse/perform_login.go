@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
 func performAuthorizationCode() *cobra.Command {
@@ -51,12 +53,8 @@ func random() string {
 func (a *application) login(cmd *cobra.Command, port int) (document, error) {
 	ctx := cmd.Context()
 	// Asked first, so that nobody is sent to a server that is not there; and to know the issuer's name (RFC 9207 §2.4).
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.issuer+"/.well-known/openid-configuration", http.NoBody)
-	if err != nil {
-		return nil, err
-	}
 	var discovered struct{ Issuer string }
-	if _, err := exchange(a.http, req, "--issuer", &discovered); err != nil {
+	if _, err := exchange(ctx, a.server(), apiclient.Call{Method: http.MethodGet, Path: "/.well-known/openid-configuration"}, "--issuer", &discovered); err != nil {
 		return nil, err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
@@ -85,7 +83,8 @@ func (a *application) login(cmd *cobra.Command, port int) (document, error) {
 	case back.Get("iss") != discovered.Issuer:
 		return nil, fmt.Errorf("the answer comes from the issuer %q and not from %q", back.Get("iss"), discovered.Issuer)
 	case back.Get("error") != "":
-		return nil, fmt.Errorf("the login was refused: %s", printable(joinWords([]string{back.Get("error"), back.Get("error_description")})))
+		said := apiclient.Refusal{Code: back.Get("error"), Message: back.Get("error_description")}
+		return nil, fmt.Errorf("the login was refused: %s", printable(said.Said()))
 	}
 	return a.token(ctx, url.Values{"grant_type": {"authorization_code"}, "code": {back.Get("code")}, "redirect_uri": {redirect}, "code_verifier": {verifier}})
 }

@@ -1,68 +1,37 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
-// refusal is an error answer of the server.
+// refusal is an error answer of the server, and what to do about it.
 type refusal struct {
-	status                   int
-	message, requestID, hint string
-	reason                   string // the part of the message that says what is wrong in particular
-	details                  json.RawMessage
+	*apiclient.Refusal
+
+	hint string
 }
 
-func (r *refusal) Error() string {
-	text := fmt.Sprintf("the server answered HTTP %d: %s", r.status, printable(r.message))
-	if r.requestID != "" {
-		text += " (request " + printable(r.requestID) + " in its log)"
-	}
-	if r.hint != "" {
-		text += "\n" + r.hint
-	}
-	return text
-}
-
-// refused turns an error answer into a sentence, whatever its shape: OAuth's and Hydra's
-// {"error":"…","error_description":"…"}, Kratos' {"error":{"message":"…"}}, or a page of some proxy.
-func refused(resp *http.Response, body []byte, flag string) *refusal {
-	var answer struct {
-		Error       json.RawMessage `json:"error"`
-		Description string          `json:"error_description"`
-		RequestID   string          `json:"request_id"`
-	}
-	_ = json.Unmarshal(body, &answer)
-	var parts []string
-	var word, reason string
-	var object struct {
-		Message, Reason, Request string
-		Details                  json.RawMessage
-	}
-	switch {
-	case json.Unmarshal(answer.Error, &word) == nil:
-		parts = []string{word, answer.Description}
-	case json.Unmarshal(answer.Error, &object) == nil:
-		parts = []string{object.Message, object.Reason}
-		reason = object.Reason
-		answer.RequestID = object.Request
-	}
-	r := &refusal{status: resp.StatusCode, message: joinWords(parts), requestID: answer.RequestID, reason: reason, details: object.Details}
-	if r.message == "" {
-		r.message = strings.ToLower(http.StatusText(resp.StatusCode)) + ", without an explanation"
+func refused(no *apiclient.Refusal, flag string) *refusal {
+	r := &refusal{Refusal: no}
+	if no.Said() == "" {
+		no.Message = strings.ToLower(http.StatusText(no.Status)) + ", without an explanation"
 		r.hint = "Is " + flag + " right?"
 	}
 	return r
 }
 
-func joinWords(parts []string) string {
-	var said []string
-	for _, p := range parts {
-		if p = strings.TrimSpace(p); p != "" {
-			said = append(said, p)
-		}
+// Error implements error.
+func (r *refusal) Error() string {
+	text := fmt.Sprintf("the server answered HTTP %d: %s", r.Status, printable(r.Said()))
+	if r.Request != "" {
+		text += " (request " + printable(r.Request) + " in its log)"
 	}
-	return strings.Join(said, ": ")
+	if r.hint != "" {
+		text += "\n" + r.hint
+	}
+	return text
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
 var rules = resource{"/admin/rules", "rule", "rules"}
@@ -222,18 +224,15 @@ func listRuleSources() *cobra.Command {
 
 // sendRules sends a document of rules, and prints everything that is wrong with them where the server says so.
 func (a *api) sendRules(cmd *cobra.Command, method, path string, content []byte, match string, out any) error {
-	req, err := http.NewRequestWithContext(cmd.Context(), method, a.endpoint+path, bytes.NewReader(content))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/yaml")
+	body := apiclient.Document{Type: "application/yaml", Content: content}
 	if json.Valid(content) {
-		req.Header.Set("Content-Type", "application/json")
+		body.Type = "application/json"
 	}
+	c := apiclient.Call{Method: method, Path: path, Body: body, Header: http.Header{}}
 	if match != "" {
-		req.Header.Set("If-Match", match)
+		c.Header.Set("If-Match", match)
 	}
-	_, err = a.do(req, out)
+	_, err := a.call(cmd.Context(), c, out)
 	return withFaults(cmd, err)
 }
 
@@ -246,7 +245,7 @@ func withFaults(cmd *cobra.Command, err error) error {
 	var details struct {
 		Faults []struct{ Rule, Source, Path, Message string }
 	}
-	if json.Unmarshal(no.details, &details) != nil || len(details.Faults) == 0 {
+	if json.Unmarshal(no.Details, &details) != nil || len(details.Faults) == 0 {
 		return err
 	}
 	for _, f := range details.Faults {

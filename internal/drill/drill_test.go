@@ -55,7 +55,7 @@ func TestBrokenServers(t *testing.T) {
 		public, admin answers
 		step, says    string
 	}{
-		"nothing works": {nil, nil, "signing keys", "GET /t/a/admin/keys: it is broken: 500"},
+		"nothing works": {nil, nil, "signing keys", "GET /admin/keys: the server answered HTTP 500: An internal error: it is broken"},
 		"another issuer": {answers{"GET /.well-known/openid-configuration": `{"issuer":"https://evil.example.com"}`}, nil,
 			"discovery", "the issuer is https://evil.example.com, and not https://a.example.com/"},
 		"no JSON": {answers{"GET /.well-known/openid-configuration": `<html>`}, nil, "discovery", "no JSON"},

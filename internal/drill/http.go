@@ -1,17 +1,15 @@
 package drill
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 // Trial tries a server of this process.
@@ -67,88 +65,23 @@ func (t *trying) step(ctx context.Context, name string, do func(ctx context.Cont
 	return s.Outcome != Failed
 }
 
-// refusal is an answer that is an error.
-type refusal struct {
-	status int
-	what   string
+// at gives a listener as it is reached for the tenant.
+func at(address string, by http.RoundTripper, key string) *apiclient.Server {
+	return &apiclient.Server{URL: address, Key: secret.String(key), HTTP: &http.Client{Transport: by}}
 }
 
-// Error gives what was asked and answered.
-func (r *refusal) Error() string { return fmt.Sprintf("%s: %d", r.what, r.status) }
+// public and admin are the listeners as they are reached for the tenant.
+func (t *trying) public() *apiclient.Server { return at(t.of.URL, t.Public, "") }
 
-// ask sends a request, with a key where there is one, and reads a document of JSON. A body is JSON, or a form.
-func ask(ctx context.Context, by http.RoundTripper, key, method, address string, in, out any) error {
-	var body io.Reader
-	media := "application/json"
-	switch in := in.(type) {
-	case nil:
-	case url.Values:
-		body, media = strings.NewReader(in.Encode()), "application/x-www-form-urlencoded"
-	default:
-		content, err := json.Marshal(in)
-		if err != nil {
-			return err
-		}
-		body = bytes.NewReader(content)
-	}
-	r, err := http.NewRequestWithContext(ctx, method, address, body)
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", media)
-	r.Header.Set("Accept", "application/json")
-	if key != "" {
-		r.Header.Set("Authorization", "Bearer "+key)
-	}
-	return send(r, by, out)
+func (t *trying) admin() *apiclient.Server {
+	return at("http://localhost/t/"+t.of.ID, t.Admin, t.Key)
 }
 
-// send sends a request and reads a document of JSON.
-func send(r *http.Request, by http.RoundTripper, out any) error {
-	answer, err := by.RoundTrip(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	content, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return err
-	}
-	if answer.StatusCode >= http.StatusMultipleChoices {
-		return &refusal{answer.StatusCode, r.Method + " " + r.URL.Path + why(content)}
-	}
-	if err := json.Unmarshal(content, out); err != nil {
-		return fmt.Errorf("%s %s: the answer is no JSON", r.Method, r.URL.Path)
+// ask makes a call without a body, or with one of JSON.
+func ask(ctx context.Context, by *apiclient.Server, method, path string, in, out any) error {
+	c := apiclient.Call{Method: method, Path: path, Body: in}
+	if _, err := by.Do(ctx, c, out); err != nil {
+		return fmt.Errorf("%s: %w", c, err)
 	}
 	return nil
-}
-
-// why takes the reason out of an error's document, in each of the shapes that there are.
-func why(content []byte) string {
-	var said struct {
-		Error            json.RawMessage `json:"error"`
-		ErrorDescription string          `json:"error_description"`
-	}
-	if json.Unmarshal(content, &said) != nil {
-		return ""
-	}
-	var nested struct {
-		Message, Reason string
-	}
-	_ = json.Unmarshal(said.Error, &nested) // a code of OAuth is a text
-	for _, s := range []string{said.ErrorDescription, nested.Reason, nested.Message} {
-		if s != "" {
-			return ": " + s
-		}
-	}
-	return ""
-}
-
-// public and admin ask one of the listeners for what is the tenant's.
-func (t *trying) public(ctx context.Context, method, path string, in, out any) error {
-	return ask(ctx, t.Public, "", method, t.of.URL+path, in, out)
-}
-
-func (t *trying) admin(ctx context.Context, method, path string, in, out any) error {
-	return ask(ctx, t.Admin, t.Key, method, "http://localhost/t/"+t.of.ID+"/admin"+path, in, out)
 }

@@ -4,11 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
+	"github.com/gatehouse-iam/gatehouse/internal/trial"
 )
 
 const (
@@ -40,7 +41,7 @@ type credential struct {
 // login gives somebody of the backup a password, and signs him in. Where nobody is there it makes somebody.
 func (t *trying) login(ctx context.Context) (string, error) {
 	var people []person
-	if err := t.admin(ctx, http.MethodGet, fmt.Sprintf("/identities?page_size=%d&include_credential=password", lookedAt), nil, &people); err != nil {
+	if err := ask(ctx, t.admin(), http.MethodGet, fmt.Sprintf("/admin/identities?page_size=%d&include_credential=password", lookedAt), nil, &people); err != nil {
 		return "", err
 	}
 	password := rand.Text()
@@ -54,8 +55,8 @@ func (t *trying) login(ctx context.Context) (string, error) {
 		id := p.ID
 		p.ID, p.Credentials.Password = "", &credential{Config: map[string]any{"password": password}}
 		var changed person
-		err := t.admin(ctx, http.MethodPut, "/identities/"+id, p, &changed)
-		if _, no := errors.AsType[*refusal](err); no {
+		err := ask(ctx, t.admin(), http.MethodPut, "/admin/identities/"+id, p, &changed)
+		if apiclient.Status(err) != 0 {
 			refused = err // his schema may be another by now, or gone
 			continue
 		}
@@ -75,8 +76,8 @@ func (t *trying) loginOfNew(ctx context.Context, password string, there int) (st
 	p := person{State: "active", Traits: json.RawMessage(`{"email": "drill-` + strings.ToLower(rand.Text()) + `@drill.invalid"}`)}
 	p.Credentials.Password = &credential{Config: map[string]any{"password": password}}
 	var made person
-	err := t.admin(ctx, http.MethodPost, "/identities", p, &made)
-	if no, ok := errors.AsType[*refusal](err); ok && no.status < http.StatusInternalServerError {
+	err := ask(ctx, t.admin(), http.MethodPost, "/admin/identities", p, &made)
+	if status := apiclient.Status(err); status != 0 && status < http.StatusInternalServerError {
 		return "", skip(fmt.Sprintf("among %d people nobody has a password, and nobody could be made: %v", there, err))
 	}
 	if err != nil {
@@ -90,33 +91,5 @@ func (t *trying) signIn(ctx context.Context, p person, password string) error {
 	if p.Credentials.Password == nil || len(p.Credentials.Password.Identifiers) == 0 {
 		return skip("the schema names nothing that goes with a password")
 	}
-	var flow struct{ ID string }
-	if err := t.public(ctx, http.MethodGet, "/self-service/login/api", nil, &flow); err != nil {
-		return err
-	}
-	var done struct {
-		Token string `json:"session_token"`
-	}
-	err := t.public(ctx, http.MethodPost, "/self-service/login?flow="+url.QueryEscape(flow.ID), map[string]string{
-		"method": "password", "identifier": p.Credentials.Password.Identifiers[0], "password": password,
-	}, &done)
-	if err != nil {
-		return err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, t.of.URL+"/sessions/whoami", nil)
-	if err != nil {
-		return err
-	}
-	r.Header.Set("X-Session-Token", done.Token)
-	var session struct {
-		Active   bool
-		Identity struct{ ID string }
-	}
-	if err := send(r, t.Public, &session); err != nil {
-		return err
-	}
-	if !session.Active || session.Identity.ID != p.ID {
-		return errors.New("the session is not that of who signed in")
-	}
-	return nil
+	return trial.SignIn(ctx, t.public(), p.ID, p.Credentials.Password.Identifiers[0], password)
 }

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-iam/gatehouse/internal/trial"
 )
 
 // keys looks which keys came back, before anything could make one, and which are published.
@@ -17,7 +18,7 @@ func (t *trying) keys(ctx context.Context) (string, error) {
 		Set  string
 		Keys []struct{ KID, Use, State string }
 	}
-	if err := t.admin(ctx, http.MethodGet, "/keys", nil, &sets); err != nil {
+	if err := ask(ctx, t.admin(), http.MethodGet, "/admin/keys", nil, &sets); err != nil {
 		return "", err
 	}
 	t.set.restored = map[string]bool{}
@@ -29,7 +30,7 @@ func (t *trying) keys(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	if err := t.public(ctx, http.MethodGet, "/.well-known/jwks.json", nil, &t.published); err != nil {
+	if err := ask(ctx, t.public(), http.MethodGet, "/.well-known/jwks.json", nil, &t.published); err != nil {
 		return "", err
 	}
 	var ids []string
@@ -42,7 +43,7 @@ func (t *trying) keys(ctx context.Context) (string, error) {
 // discovery reads the tenant's document.
 func (t *trying) discovery(ctx context.Context) (string, error) {
 	var d struct{ Issuer string }
-	if err := t.public(ctx, http.MethodGet, "/.well-known/openid-configuration", nil, &d); err != nil {
+	if err := ask(ctx, t.public(), http.MethodGet, "/.well-known/openid-configuration", nil, &d); err != nil {
 		return "", err
 	}
 	if d.Issuer != t.of.Issuer {
@@ -67,7 +68,7 @@ func (t *trying) signed(ctx context.Context) (string, error) {
 		algs = append(algs, jose.SignatureAlgorithm(k.Algorithm))
 	}
 	// The set may have got this set's first key just now.
-	if err := t.public(ctx, http.MethodGet, "/.well-known/jwks.json", nil, &t.published); err != nil {
+	if err := ask(ctx, t.public(), http.MethodGet, "/.well-known/jwks.json", nil, &t.published); err != nil {
 		return "", err
 	}
 	token, err := jose.ParseSignedCompact(text, algs)
@@ -97,35 +98,8 @@ func (t *trying) signed(ctx context.Context) (string, error) {
 
 // token makes a client, gets a token for it and has it looked up.
 func (t *trying) token(ctx context.Context, strategy string) (string, error) {
-	var client struct {
-		ID     string `json:"client_id"`
-		Secret string `json:"client_secret"`
-	}
-	err := t.admin(ctx, http.MethodPost, "/clients", map[string]any{
-		"client_name": "gatehouse backup drill", "grant_types": []string{"client_credentials"}, "scope": "drill",
-		"token_endpoint_auth_method": "client_secret_post", "access_token_strategy": strategy,
-	}, &client)
-	if err != nil {
-		return "", err
-	}
-	var made struct {
-		Token string `json:"access_token"`
-	}
-	err = t.public(ctx, http.MethodPost, "/oauth2/token", url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {client.ID}, "client_secret": {client.Secret}, "scope": {"drill"},
-	}, &made)
-	if err != nil {
-		return "", err
-	}
-	var known struct {
-		Active   bool
-		ClientID string `json:"client_id"`
-	}
-	if err := t.admin(ctx, http.MethodPost, "/oauth2/introspect", url.Values{"token": {made.Token}}, &known); err != nil {
-		return "", err
-	}
-	if !known.Active || known.ClientID != client.ID {
-		return "", errors.New("introspection does not know the token")
-	}
-	return made.Token, nil
+	_, token, err := trial.Token(ctx, t.public(), t.admin(), map[string]any{
+		"client_name": "gatehouse backup drill", "scope": "drill", "access_token_strategy": strategy,
+	})
+	return token, err
 }

@@ -2,13 +2,14 @@ package trial
 
 import (
 	"crypto/rand"
-	"fmt"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
 // Trial is an installation that is tried.
 type Trial struct {
 	// Public and Admin are the addresses of the two listeners.
-	Public, Admin API
+	Public, Admin *apiclient.Server
 	// Traits are those of the person who is made; nil for a person with an e-mail address. Every %s in a text becomes a name that nobody has.
 	Traits map[string]any
 	// TokenOnly leaves the person out, for installations where nobody signs in with a password.
@@ -47,12 +48,4 @@ func fill(v any, identifier string) any {
 		}
 	}
 	return v
-}
-
-// inStep says at which step it failed.
-func inStep(name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", name, err)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/trial"
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
@@ -22,14 +23,14 @@ func TestTrial(t *testing.T) {
 	var said []string
 	try := &trial.Trial{
 		// As behind an Ingress: known by another name, with TLS that ends before the server.
-		Public: trial.API{URL: "https://id.example.com/", HTTP: trial.Through(&http.Transport{}, net.JoinHostPort(public.Hostname(), public.Port()), true)},
-		Admin:  trial.API{URL: s.Admin, HTTP: http.DefaultClient},
+		Public: trial.Through("https://id.example.com/", &http.Transport{}, net.JoinHostPort(public.Hostname(), public.Port()), true),
+		Admin:  &apiclient.Server{URL: s.Admin, HTTP: http.DefaultClient},
 		Say:    func(step string) { said = append(said, step) },
 	}
 	if err := try.Run(t.Context()); err != nil {
 		t.Fatalf("%v after %q", err, said)
 	}
-	if !slices.Contains(said, "the token is active") || !slices.Contains(said, "the session is his") {
+	if !slices.Contains(said, "a client gets a token, and the token is active") || !slices.Contains(said, "a person logs in, and the session is his") {
 		t.Errorf("did %q", said)
 	}
 	for _, path := range []string{"/admin/clients", "/admin/identities"} {
