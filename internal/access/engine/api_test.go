@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/netip"
 	"strings"
 	"testing"
@@ -215,5 +216,26 @@ func TestReach(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %v", address, got)
 		}
+	}
+}
+
+// A rule of another tenant that could not be compared does not hide one of this tenant that could not be compared either: what that one
+// would have refused stays refused.
+func TestSlowRulesOfOthersHideNone(t *testing.T) {
+	e := coreEngine()
+	of := func(id tenant.ID, name, url string, priority int, more map[string]string) access.Rule {
+		r := openRule(name, access.Match{URL: url, Headers: map[string]string{"X-T": string(id)}})
+		maps.Copy(r.Match.Headers, more)
+		r.Tenant, r.Priority = id, priority
+		return r
+	}
+	guard := of("acme", "guard", "http://h/<.*>", 1, map[string]string{"X-A": slowly})
+	guard.Authorizer.Handler = "deny"
+	loadRules(t, e, guard, of("acme", "rest", "http://h/<.*>", 0, nil), of("evil", "mask", "http://h/<.*>", 9, map[string]string{"X-A": slowly}))
+	if d := e.Decide(t.Context(), requestFor(t, "GET", "http://h/", "X-A", tooLong, "X-T", "acme")); d.Err == nil || d.Err.Kind != fault.Unavailable {
+		t.Errorf("%s %v", ruleOf(d), d.Err)
+	}
+	if d := e.Decide(t.Context(), requestFor(t, "GET", "http://h/", "X-A", "b", "X-T", "acme")); ruleOf(d) != "rest" {
+		t.Errorf("%s %v", ruleOf(d), d.Err)
 	}
 }

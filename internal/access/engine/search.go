@@ -16,14 +16,19 @@ type search struct {
 	// best is the rule of the highest priority that matched, tie another one of that priority. foreign is one of another tenant:
 	// priority says nothing between tenants, or one could take the other's requests.
 	best, tie, foreign *entry
-	// failed is the rule of the highest priority of which could not be found out whether it matches, because of failure.
-	failed  *entry
-	failure error
-	effort  effort
+	// failed are those of which could not be found out whether they match.
+	failed []failure
+	effort effort
 	// mixed is the rule of the highest priority whose conditions the request meets by some of its values, and not by all.
 	mixed *entry
 	// explanation takes every candidate, where somebody wants to know.
 	explanation *explanation
+}
+
+// failure is a rule of which nobody knows whether it matches, and why.
+type failure struct {
+	entry *entry
+	why   error
 }
 
 // newSearch looks for a request by its path without percent-encodings.
@@ -110,19 +115,17 @@ func (s *search) meets(e *entry) bool {
 }
 
 // fail notes that nobody knows whether a rule matches.
-func (s *search) fail(e *entry, err error) {
-	if s.failed == nil || e.rule.priority > s.failed.rule.priority {
-		s.failed, s.failure = e, err
-	}
-}
+func (s *search) fail(e *entry, err error) { s.failed = append(s.failed, failure{e, err}) }
 
 // unknown returns why the request's rule cannot be told; nil where it can. A rule that could not be compared is none of
 // another tenant's, as no request matches rules of two, and none where one of higher priority matches.
 func (s *search) unknown() error {
-	if s.failed == nil || s.best != nil && (s.best.rule.tenant != s.failed.rule.tenant || s.best.rule.priority > s.failed.rule.priority) {
-		return nil
+	for _, f := range s.failed {
+		if s.best == nil || s.best.rule.tenant == f.entry.rule.tenant && s.best.rule.priority <= f.entry.rule.priority {
+			return f.why
+		}
 	}
-	return s.failure
+	return nil
 }
 
 // effort is what finding one rule may cost.
