@@ -80,7 +80,7 @@ func (s *Schema) prepare(traits json.RawMessage) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.validate(value); err != nil {
+	if err := s.validate(value, len(traits)); err != nil {
 		return nil, err
 	}
 	var compact bytes.Buffer

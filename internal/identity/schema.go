@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/gatehouse-iam/gatehouse/internal/ui"
 )
 
 // Schema says which traits an identity has and what each is for.
@@ -17,6 +19,7 @@ type Schema struct {
 	traits *jsonschema.Schema
 	marked map[*jsonschema.Schema]bool // below which something is of use to Extract
 	fields []Field
+	weight int
 }
 
 // Field is one trait that a person can type, as a form needs it.
@@ -70,10 +73,20 @@ func (s *Schema) Validate(traits json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	return s.validate(value)
+	return s.validate(value, len(traits))
 }
 
-func (s *Schema) validate(traits any) error {
+// maxWork bounds what it takes to hold traits against their schema: its weight for each byte of theirs. It is some seconds at worst,
+// and small traits may have any schema, large ones those that most people write.
+const maxWork = 100_000_000
+
+func (s *Schema) tooLarge(size int) bool { return s.weight*size > maxWork }
+
+// validate is Validate for traits that were read from so many bytes.
+func (s *Schema) validate(traits any, size int) error {
+	if s.tooLarge(size) {
+		return ui.RejectField("traits", ui.Generic("The traits are too large for their schema."))
+	}
 	return explain(s.root.Validate(map[string]any{"traits": traits}))
 }
 
@@ -83,7 +96,7 @@ func (s *Schema) Fields() []Field { return s.fields }
 // Extract returns what the schema finds in the traits. They need not be valid.
 func (s *Schema) Extract(traits json.RawMessage) Extraction {
 	value, err := decodeTraits(traits)
-	if err != nil {
+	if err != nil || s.tooLarge(len(traits)) {
 		return Extraction{}
 	}
 	return s.extract(value)

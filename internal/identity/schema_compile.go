@@ -25,14 +25,14 @@ func ParseSchema(id string, raw []byte) (*Schema, error) {
 	if !utf8.Valid(raw) {
 		return nil, errors.New("the schema is not UTF-8")
 	}
-	if err := checkDepth(raw); err != nil {
+	if err := checkText(raw); err != nil {
 		return nil, err
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
 		return nil, fmt.Errorf("the schema is not JSON: %w", err)
 	}
-	root, err := compile(doc)
+	root, weight, err := compile(doc)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func ParseSchema(id string, raw []byte) (*Schema, error) {
 	if traits == nil || deref(traits).Properties == nil {
 		return nil, errors.New(`the schema has no object at "properties.traits" with "properties" of its own`)
 	}
-	s := &Schema{ID: id, Raw: json.RawMessage(bytes.TrimSpace(raw)), root: root, traits: traits}
+	s := &Schema{ID: id, Raw: json.RawMessage(bytes.TrimSpace(raw)), root: root, traits: traits, weight: weight}
 	s.marked = mark(traits)
 	s.fields = listFields(raw, traits)
 	return s, nil
@@ -52,7 +52,7 @@ const (
 	schemaURL  = schemaBase + "identity"
 )
 
-func compile(doc any) (*jsonschema.Schema, error) {
+func compile(doc any) (root *jsonschema.Schema, weight int, err error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft7)
 	c.UseLoader(noLoader{})
@@ -64,13 +64,13 @@ func compile(doc any) (*jsonschema.Schema, error) {
 	}
 	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: "urn:gatehouse:vocabulary", Compile: compileExtension})
 	if err := c.AddResource(schemaURL, doc); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	root, err := c.Compile(schemaURL)
-	if err != nil {
-		return nil, schemaFault(err)
+	if root, err = c.Compile(schemaURL); err != nil {
+		return nil, 0, schemaFault(err)
 	}
-	return root, checkWays(root)
+	weight, err = weigh(root)
+	return root, weight, err
 }
 
 // noLoader keeps schemas from reading files and other servers' documents.
@@ -89,8 +89,17 @@ func schemaFault(err error) error {
 	return errors.New("the schema is not valid: " + plain.Replace(err.Error()))
 }
 
-// checkDepth refuses what is nested too deeply, before anything recurses into it.
-func checkDepth(raw []byte) error {
+// maxNumber is how many characters a number may have, and maxExponent how many digits its exponent: a few bytes such as 1e1000000 are a
+// number of a million digits, with which everything would be compared.
+const (
+	maxNumber   = 400
+	maxExponent = 3
+)
+
+var errNumber = fmt.Errorf("it has a number of more than %d characters, or with an exponent of more than %d digits", maxNumber, maxExponent)
+
+// checkText refuses JSON that is nested too deeply, before anything recurses into it, and numbers that nobody could reckon with.
+func checkText(raw []byte) error {
 	depth, quoted := 0, false
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {
@@ -105,9 +114,28 @@ func checkDepth(raw []byte) error {
 			}
 		case c == '}' || c == ']':
 			depth--
+		case c >= '0' && c <= '9':
+			number := raw[i:]
+			if n := bytes.IndexFunc(number, notOfNumber); n >= 0 {
+				number = number[:n]
+			}
+			if !goodNumber(number) {
+				return errNumber
+			}
+			i += len(number) - 1
 		}
 	}
 	return nil
+}
+
+func notOfNumber(r rune) bool { return (r < '0' || r > '9') && !strings.ContainsRune("+-.eE", r) }
+
+func goodNumber(text []byte) bool {
+	if len(text) > maxNumber {
+		return false
+	}
+	at := bytes.IndexAny(text, "eE")
+	return at < 0 || len(bytes.TrimLeft(text[at+1:], "+-0")) <= maxExponent
 }
 
 // formats are those that identities mean in their own way. The library knows the others.

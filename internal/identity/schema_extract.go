@@ -3,6 +3,7 @@ package identity
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"slices"
 	"unicode/utf8"
 
@@ -27,7 +28,10 @@ func decodeTraits(traits json.RawMessage) (map[string]any, error) {
 	if !utf8.Valid(traits) {
 		return reject("The traits are not UTF-8.")
 	}
-	if checkDepth(traits) != nil {
+	switch err := checkText(traits); {
+	case errors.Is(err, errNumber):
+		return reject("The traits have a number that is too long.")
+	case err != nil:
 		return reject("The traits are nested too deeply.")
 	}
 	if len(bytes.TrimSpace(traits)) == 0 {

@@ -14,11 +14,18 @@ const maxSteps = 20_000
 
 // patterns compiles the patterns of one schema, each once.
 type patterns struct {
-	made  map[string]*regexp.Regexp
+	made  map[string]*pattern
 	steps int
 }
 
-func newPatterns() *patterns { return &patterns{made: map[string]*regexp.Regexp{}} }
+// pattern is a jsonschema.Regexp that knows how many steps it has: as many may be taken for each character.
+type pattern struct {
+	*regexp.Regexp
+
+	steps int
+}
+
+func newPatterns() *patterns { return &patterns{made: map[string]*pattern{}} }
 
 // compile is a jsonschema.RegexpEngine.
 func (p *patterns) compile(text string) (jsonschema.Regexp, error) {
@@ -29,15 +36,16 @@ func (p *patterns) compile(text string) (jsonschema.Regexp, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.steps += stepsOf(tree); p.steps > maxSteps {
+	steps := stepsOf(tree)
+	if p.steps += steps; p.steps > maxSteps {
 		return nil, fmt.Errorf("the patterns of the schema have more than %d steps together: use maxLength in place of large repetitions", maxSteps)
 	}
 	made, err := regexp.Compile(text)
 	if err != nil {
 		return nil, err
 	}
-	p.made[text] = made
-	return made, nil
+	p.made[text] = &pattern{made, steps}
+	return p.made[text], nil
 }
 
 // stepsOf is about how many steps a pattern has when it is written out. What may be parsed at all repeats nothing more than a thousand

@@ -198,12 +198,57 @@ func TestParseSchemaRefuses(t *testing.T) {
 		traits(`{"a":{"ory.sh/kratos":7}}`):                                                                                                                           "ory.sh/kratos",
 		strings.Repeat(`{"properties":`, 200):                                                                                                                         "levels deep",
 		`{"$schema":"https://example.com/mine"}`:                                                                                                                      "",
-		traits(`{"a":{"title":"` + strings.Repeat("x", 300000) + `"}}`):                                                                                               "larger than",
+		traits(`{"a":{"minimum":1e10000000}}`):                                                                                                                        "a number of more than",
+		traits(`{"a":{"maximum":` + strings.Repeat("9", 500) + `}}`):                                                                                                  "a number of more than",
+		`{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://x.invalid/a","$dynamicAnchor":"n","type":"object","properties":{"traits":{"type":"object","properties":{"a":{"$ref":"b"}}},"a":{"$ref":"b"}},
+			"$defs":{"b":{"$id":"b","allOf":[{"$dynamicRef":"#n"},{"$dynamicRef":"#n"}],"$defs":{"n":{"$dynamicAnchor":"n"}}}}}`: "write $ref",
+		`{"$schema":"https://json-schema.org/draft/2019-09/schema","properties":{"traits":{"properties":{"a":{"$recursiveRef":"#"}}}}}`: "write $ref",
+		traits(`{"a":{"title":"` + strings.Repeat("x", 300000) + `"}}`):                                                                 "larger than",
 	} {
 		_, err := identity.ParseSchema("test", []byte(given))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "schema.invalid") {
 			t.Errorf("%.90s: %v", given, err)
 		}
+	}
+}
+
+// What somebody who registers writes costs no more than a moment: neither numbers of a few characters that stand for a million digits,
+// nor texts that a heavy pattern is compared with again and again.
+func TestTraitsCost(t *testing.T) {
+	number := parse(t, traits(`{"a":{"type":"number","minimum":3,"maximum":1e300}}`))
+	for value, good := range map[string]bool{
+		"1e10000000": false, "1e-10000000": false, "1E+0001000": false, strings.Repeat("9", 500): false, "-1e1000": false, "2": false,
+		"3": true, "3.5e+1": true, "1e00000000000000000000012": true, "1e299": true,
+	} {
+		if err := number.Validate(json.RawMessage(`{"a":` + value + `}`)); (err == nil) != good {
+			t.Errorf("%.20s: %v", value, err)
+		}
+	}
+	if err := parse(t, traits(`{"a":{"type":"string"}}`)).Validate(json.RawMessage(`{"a":"1e10000000"}`)); err != nil {
+		t.Error(err)
+	}
+	pattern := `{"pattern":"` + strings.Repeat("[a-z]{0,900}", 10) + `!"}`
+	heavy := parse(t, traits(`{"email":{"allOf":[`+strings.Repeat(pattern+",", 99)+pattern+`]}}`))
+	long := json.RawMessage(`{"email":"` + strings.Repeat("a", 200_000) + `"}`)
+	if err := heavy.Validate(long); err == nil || !strings.Contains(err.Error(), "too large for their schema") {
+		t.Error(err)
+	}
+	var choices strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&choices, "%d,", i)
+	}
+	for name, list := range map[string]string{"choices": `{"enum":[` + choices.String() + `"b"]}`, "names": `{"patternProperties":{"x{1000}":{}}}`} {
+		wide := parse(t, traits(`{"email":{"additionalProperties":`+list+`}}`))
+		if err := wide.Validate(json.RawMessage(`{"email":{"a":"` + strings.Repeat("a", 200_000) + `"}}`)); err == nil || !strings.Contains(err.Error(), "too large") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if found := heavy.Extract(long); len(found.Identifiers) != 0 {
+		t.Error(found)
+	}
+	if err := parse(t, traits(`{"bio":{"type":"string","pattern":"^[^<>]*$"},"tags":{"type":"array","items":{"enum":["a","b"]}}}`)).Validate(
+		json.RawMessage(`{"bio":"` + strings.Repeat("a", 200_000) + `"}`)); err != nil {
+		t.Error(err)
 	}
 }
 

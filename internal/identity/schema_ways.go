@@ -12,17 +12,22 @@ import (
 // definitions that each refer to the next one twice would keep a processor busy for years.
 const maxWays = 20_000
 
-var errRecursive = errors.New("the schema leads back to one of its parts in more than one way: the time that takes doubles with each level of a value")
+var (
+	errRecursive = errors.New("the schema leads back to one of its parts in more than one way: the time that takes doubles with each level of a value")
+	errDynamic   = errors.New("the schema has $dynamicRef or $recursiveRef, of which nobody can tell where they lead: write $ref")
+)
 
 // ways walks every way through a schema.
 type ways struct {
-	walked int
-	back   map[*jsonschema.Schema]int // how many ways led back, for each schema that one is in
+	walked, weight int
+	back           map[*jsonschema.Schema]int // how many ways led back, for each schema that one is in
 }
 
-// checkWays refuses a schema that takes too long to hold against a value.
-func checkWays(root *jsonschema.Schema) error {
-	return (&ways{back: map[*jsonschema.Schema]int{}}).walk(root)
+// weigh tells what it takes to hold a schema against each byte of a value, and refuses one that would take too long.
+func weigh(root *jsonschema.Schema) (weight int, err error) {
+	w := &ways{back: map[*jsonschema.Schema]int{}}
+	err = w.walk(root)
+	return w.weight, err
 }
 
 func (w *ways) walk(s *jsonschema.Schema) error {
@@ -36,6 +41,10 @@ func (w *ways) walk(s *jsonschema.Schema) error {
 	if w.walked++; w.walked > maxWays {
 		return fmt.Errorf("there are more than %d ways through the schema: let its parts refer to one another less often", maxWays)
 	}
+	if s.DynamicRef != nil || s.RecursiveRef != nil {
+		return errDynamic
+	}
+	w.weight += weightOf(s)
 	w.back[s] = 0
 	defer delete(w.back, s)
 	for _, next := range slices.Concat(children(s), beside(s)) {
@@ -46,12 +55,28 @@ func (w *ways) walk(s *jsonschema.Schema) error {
 	return nil
 }
 
+// weightOf is what a schema takes by itself: a step, and those of what it compares a value with.
+func weightOf(s *jsonschema.Schema) int {
+	weight := 1
+	if s.Enum != nil {
+		weight += len(s.Enum.Values)
+	}
+	for one := range s.PatternProperties {
+		weight += stepsIn(one)
+	}
+	return weight + stepsIn(s.Pattern)
+}
+
+func stepsIn(of jsonschema.Regexp) int {
+	if one, ok := of.(*pattern); ok {
+		return one.steps
+	}
+	return 0
+}
+
 // beside are the schemas that a value is held against, too, though none of them is of what identities keep.
 func beside(s *jsonschema.Schema) []*jsonschema.Schema {
-	all := []*jsonschema.Schema{s.Not, s.PropertyNames, s.UnevaluatedItems, s.UnevaluatedProperties, s.ContentSchema, s.RecursiveRef}
-	if s.DynamicRef != nil {
-		all = append(all, s.DynamicRef.Ref)
-	}
+	all := []*jsonschema.Schema{s.Not, s.PropertyNames, s.UnevaluatedItems, s.UnevaluatedProperties, s.ContentSchema}
 	if other, ok := s.AdditionalItems.(*jsonschema.Schema); ok {
 		all = append(all, other)
 	}
