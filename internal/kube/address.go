@@ -79,6 +79,15 @@ func (c *Config) locate(namespace string, spec *hydra.OAuth2ClientSpec) (place, 
 	return p, nil
 }
 
+// allowed is locate for whoever gives up where nothing is allowed, and says why.
+func (c *Config) allowed(namespace string, spec *hydra.OAuth2ClientSpec) (at place, why string) {
+	at, fail := c.locate(namespace, spec)
+	if fail != nil {
+		why = fail.message
+	}
+	return at, why
+}
+
 // serverFor finds the server that a resource names among those that may be talked to.
 func (c *Config) serverFor(asked *hydra.HydraAdmin) (*Server, *failure) {
 	if asked.URL == "" {

@@ -12,8 +12,14 @@ import (
 
 // registration is a client in the JSON form of Ory's oAuth2Client.
 type registration struct {
-	ID                                string                        `json:"client_id,omitempty"`
-	Secret                            string                        `json:"client_secret,omitempty"`
+	ID     string `json:"client_id,omitempty"`
+	Secret string `json:"client_secret,omitempty"`
+
+	description
+}
+
+// description is all of a client that is no secret, and known before there is an id.
+type description struct {
 	Name                              string                        `json:"client_name,omitempty"`
 	GrantTypes                        []hydra.GrantType             `json:"grant_types"`
 	ResponseTypes                     []hydra.ResponseType          `json:"response_types,omitempty"`
@@ -50,8 +56,8 @@ type registration struct {
 }
 
 // describe makes of a resource what the server is told, but for id and secret.
-func describe(spec *hydra.OAuth2ClientSpec, owner string) registration {
-	r := registration{
+func describe(spec *hydra.OAuth2ClientSpec, owner string) description {
+	r := description{
 		Name: spec.ClientName, GrantTypes: spec.GrantTypes, ResponseTypes: spec.ResponseTypes, RedirectURIs: spec.RedirectURIs,
 		PostLogoutRedirectURIs: spec.PostLogoutRedirectURIs, RequestURIs: spec.RequestURIs, AllowedCORSOrigins: spec.AllowedCorsOrigins,
 		Audience: spec.Audience, Scope: spec.Scope, Owner: owner,
@@ -79,11 +85,9 @@ func hasSecret(m hydra.TokenEndpointAuthMethod) bool {
 	return m == hydra.AuthSecretBasic || m == hydra.AuthSecretPost
 }
 
-// digest tells one description from another. It holds no secret.
-func (r *registration) digest() (string, error) {
-	bare := *r
-	bare.ID, bare.Secret = "", ""
-	raw, err := json.Marshal(bare) //nolint:gosec // the secret was taken out
+// digest tells one description from another.
+func (d *description) digest() (string, error) {
+	raw, err := json.Marshal(d)
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:16]), err
 }

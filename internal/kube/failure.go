@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
 // Reasons of the condition Ready.
@@ -44,27 +46,10 @@ func refuse(format string, args ...any) *failure {
 	return &failure{reason: reasonAddress, code: codeAddress, message: fmt.Sprintf(format, args...)}
 }
 
-// apiError is an answer of the admin API that says no.
-type apiError struct {
-	status  int
-	message string
-}
-
-func (e *apiError) Error() string {
-	return fmt.Sprintf("the server answered %d: %s", e.status, e.message)
-}
-
-func statusOf(err error) int {
-	if e, ok := errors.AsType[*apiError](err); ok {
-		return e.status
-	}
-	return 0
-}
-
 // explain says what an error of the admin API means for the resource.
 func explain(code string, p place, err error) *failure {
 	f := &failure{reason: reasonUnreachable, code: code, again: true, cause: err}
-	switch s := statusOf(err); {
+	switch s := apiclient.Status(err); {
 	case s == 401 || s == 403:
 		f.reason = reasonDenied
 		f.message = fmt.Sprintf("%s lets the controller not in (%v): check its admin key", p, err)

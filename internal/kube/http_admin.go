@@ -1,14 +1,11 @@
 package kube
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,6 +14,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 const (
@@ -41,14 +41,16 @@ type admin struct {
 	clients map[*Server]*http.Client
 }
 
-func (a *admin) get(ctx context.Context, p place, id string) (*remote, error) {
+// get gives a client, or nil where there is none.
+func (a *admin) get(ctx context.Context, p place, id string) (found *remote, err error) {
 	var r remote
-	if err := a.call(ctx, p, http.MethodGet, "/"+url.PathEscape(id), nil, &r); statusOf(err) == http.StatusNotFound {
-		return nil, nil //nolint:nilnil // there is no such client, which is no error
-	} else if err != nil {
+	switch err := a.call(ctx, p, http.MethodGet, "/"+url.PathEscape(id), nil, &r); {
+	case err == nil:
+		found = &r
+	case apiclient.Status(err) != http.StatusNotFound:
 		return nil, err
 	}
-	return &r, nil
+	return found, nil
 }
 
 func (a *admin) create(ctx context.Context, p place, r *registration) (*remote, error) {
@@ -75,7 +77,7 @@ func (a *admin) endRotated(ctx context.Context, p place, id string) (*remote, er
 // remove ends a client; one that is not there is no error.
 func (a *admin) remove(ctx context.Context, p place, id string) error {
 	err := a.call(ctx, p, http.MethodDelete, "/"+url.PathEscape(id), nil, nil)
-	if statusOf(err) == http.StatusNotFound {
+	if apiclient.Status(err) == http.StatusNotFound {
 		return nil
 	}
 	return err
@@ -116,72 +118,42 @@ func (a *admin) call(ctx context.Context, p place, method, below string, in, out
 func (a *admin) send(ctx context.Context, p place, method, below string, in, out any) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	req, err := p.request(ctx, method, below, in)
+	server, err := a.server(p)
 	if err != nil {
 		return nil, err
 	}
+	header, err := server.Do(ctx, apiclient.Call{Method: method, Path: below, Body: in}, out)
+	if none, ok := errors.AsType[*apiclient.Unreached](err); ok {
+		return nil, none.Err // the caller names the server
+	}
+	if no, ok := errors.AsType[*apiclient.Refusal](err); ok {
+		no.Code, no.Message, no.Reason = cut(no.Code), cut(no.Message), cut(no.Reason)
+	}
+	return header, err
+}
+
+// server gives what reaches a place. The credential is read anew each time: it may have been replaced.
+func (a *admin) server(p place) (*apiclient.Server, error) {
 	client, err := a.client(p.server)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := client.Do(req)
-	if err != nil {
-		a.count(method, 0)
-		if sent, ok := errors.AsType[*url.Error](err); ok {
-			err = sent.Err // without method and address, which the caller names
-		}
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	a.count(method, resp.StatusCode)
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, &apiError{status: resp.StatusCode, message: reasonIn(body)}
-	}
-	if out == nil {
-		return resp.Header, nil
-	}
-	if err := json.Unmarshal(body, out); err != nil {
-		return nil, errors.New("the answer is not that of an admin API of clients")
-	}
-	return resp.Header, nil
-}
-
-func (p place) request(ctx context.Context, method, below string, in any) (*http.Request, error) {
-	var body io.Reader
-	if in != nil {
-		raw, err := json.Marshal(in)
-		if err != nil {
-			return nil, err
-		}
-		body = bytes.NewReader(raw)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, p.String()+below, body)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "application/json")
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
+	s := &apiclient.Server{URL: p.String(), HTTP: client, Most: maxAnswer}
 	if p.proto != "" {
-		req.Header.Set("X-Forwarded-Proto", p.proto)
+		s.Header = http.Header{"X-Forwarded-Proto": {p.proto}}
 	}
 	if p.server.CredentialFile == "" {
-		return req, nil
+		return s, nil
 	}
 	credential, err := os.ReadFile(p.server.CredentialFile)
 	if err != nil {
 		return nil, fmt.Errorf("the controller's credential: %w", err)
 	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(credential)))
-	return req, nil
+	s.Key = secret.String(strings.TrimSpace(string(credential)))
+	return s, nil
 }
 
-// client gives the HTTP client for a server. It follows no redirects: the credential and the secrets are for this server.
+// client gives the HTTP client for a server.
 func (a *admin) client(s *Server) (*http.Client, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -206,9 +178,8 @@ func (a *admin) client(s *Server) (*http.Client, error) {
 		}
 	}
 	c := &http.Client{
-		Timeout:       answerTimeout,
-		Transport:     &http.Transport{TLSClientConfig: settings, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: workers, IdleConnTimeout: time.Minute},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:   answerTimeout,
+		Transport: counted{&http.Transport{TLSClientConfig: settings, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: workers, IdleConnTimeout: time.Minute}, a.count},
 	}
 	if a.clients == nil {
 		a.clients = map[*Server]*http.Client{}
@@ -217,35 +188,27 @@ func (a *admin) client(s *Server) (*http.Client, error) {
 	return c, nil
 }
 
-// reasonIn takes from the error of an admin API what it says to people.
-func reasonIn(body []byte) string {
-	var flat struct {
-		Description string          `json:"error_description"`
-		Hint        string          `json:"error_hint"`
-		Message     string          `json:"message"`
-		Error       json.RawMessage `json:"error"`
+// counted is a transport whose requests are counted.
+type counted struct {
+	http.RoundTripper
+
+	count func(method string, status int)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.RoundTripper.RoundTrip(r)
+	if err != nil {
+		c.count(r.Method, 0)
+		return nil, err
 	}
-	if json.Unmarshal(body, &flat) != nil {
-		return "no reason given"
-	}
-	var nested struct {
-		Message string `json:"message"`
-		Reason  string `json:"reason"`
-	}
-	var code string
-	_ = json.Unmarshal(flat.Error, &nested)
-	_ = json.Unmarshal(flat.Error, &code)
-	for _, text := range []string{flat.Description, flat.Hint, nested.Reason, nested.Message, flat.Message, code} {
-		if text != "" {
-			return cut(text)
-		}
-	}
-	return "no reason given"
+	c.count(r.Method, resp.StatusCode)
+	return resp, nil
 }
 
 // cut bounds what a server says: it ends up in statuses and events.
 func cut(text string) string {
-	const most = 600
+	const most = 300
 	if len(text) <= most {
 		return text
 	}

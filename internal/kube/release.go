@@ -39,13 +39,14 @@ func (c *Clients) release(ctx context.Context, of *hydra.OAuth2Client) (ctrl.Res
 // removeAll removes what may be this resource's: the client that its status names or, if it names none, those that it may have been
 // registered as before the status could be written, by this controller or by hydra-maester.
 func (c *Clients) removeAll(ctx context.Context, of *hydra.OAuth2Client) error {
-	at, ok := c.Config.remembered(of.Status.Server)
-	if !ok {
-		var fail *failure
-		if at, fail = c.Config.locate(of.Namespace, &of.Spec); fail != nil {
-			c.Events.Eventf(of, nil, core.EventTypeWarning, "ClientLeft", "Remove", "a client that was registered is left: %s", fail.message)
-			return nil //nolint:nilerr // no attempt can change that
-		}
+	at, known := c.Config.remembered(of.Status.Server)
+	why := ""
+	if !known {
+		at, why = c.Config.allowed(of.Namespace, &of.Spec)
+	}
+	if why != "" { // no attempt can change that
+		c.Events.Eventf(of, nil, core.EventTypeWarning, "ClientLeft", "Remove", "a client that was registered is left: %s", why)
+		return nil
 	}
 	ids := []string{cmp.Or(of.Status.ClientID, string(of.UID))}
 	if of.Status.ClientID == "" {

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	hydra "github.com/gatehouse-iam/gatehouse/api/hydra/v1alpha1"
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
 // work is one reconciliation: what is seen, and the hands.
@@ -17,7 +18,7 @@ type work struct {
 
 	of     *hydra.OAuth2Client
 	secret *core.Secret
-	body   registration
+	body   description
 }
 
 // take takes one step, and has the view show what came of it.
@@ -64,12 +65,11 @@ func (w *work) write(ctx context.Context) error {
 
 // send is the body with what the Secret says.
 func (w *work) send() *registration {
-	r := w.body
-	r.ID = w.id()
+	r := &registration{ID: w.id(), description: w.body}
 	if w.found != nil && hasSecret(w.spec.TokenEndpointAuthMethod) {
 		r.Secret = w.found.secret
 	}
-	return &r
+	return r
 }
 
 // told takes note of what the server now has.
@@ -85,7 +85,7 @@ func (w *work) told(answer *remote) {
 
 func (w *work) register(ctx context.Context) error {
 	answer, err := w.admin.create(ctx, w.at, w.send())
-	if statusOf(err) == 409 {
+	if apiclient.Status(err) == 409 {
 		return errChanged
 	}
 	if err != nil {
@@ -100,7 +100,7 @@ func (w *work) register(ctx context.Context) error {
 
 func (w *work) tell(ctx context.Context) error {
 	answer, err := w.admin.replace(ctx, w.at, w.send())
-	if statusOf(err) == 404 {
+	if apiclient.Status(err) == 404 {
 		return errChanged
 	}
 	if err != nil {
@@ -121,7 +121,7 @@ func (w *work) renew(ctx context.Context, s step) error {
 		return explain(codeUpdate, w.at, err)
 	}
 	if answer.Secret == "" {
-		return explain(codeUpdate, w.at, &apiError{status: 500, message: "a new secret was asked for, and none was answered"})
+		return explain(codeUpdate, w.at, &apiclient.Refusal{Status: 500, Message: "a new secret was asked for, and none was answered"})
 	}
 	until := w.now
 	if s == stepRotate || w.status.Applied.SecretVersion != "" { // otherwise nobody ever had the one before

@@ -24,7 +24,7 @@ import (
 func main() {
 	if err := run(os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "image: %v\n", err)
-		os.Exit(1) //nolint:forbidigo // this is the main that ends the process
+		os.Exit(1)
 	}
 }
 
