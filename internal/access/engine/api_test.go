@@ -239,3 +239,56 @@ func TestSlowRulesOfOthersHideNone(t *testing.T) {
 		t.Errorf("%s %v", ruleOf(d), d.Err)
 	}
 }
+
+// What the configuration has to show to its own services goes to no address that a rule of the API names.
+func TestConfiguredCredentialsStayWithTheirAddresses(t *testing.T) {
+	kinds := coreKinds()
+	kinds.Authenticators["noop"] = func(access.Settings) (access.Authenticator, error) { return fixedAuthenticator{}, nil }
+	const (
+		headers = `{"introspection_url": "https://idp/introspect", "introspection_request_headers": {"Authorization": "Basic c2VjcmV0", "X-Forwarded-Proto": "https"}}`
+		client  = `{"pre_authorization": {"enabled": true, "client_id": "door", "client_secret": "hush", "token_url": "https://idp/token"}, "prefix": "a"}`
+		hydrate = `{"api": {"auth": {"basic": {"username": "door", "password": "hush"}}}}`
+		plain   = `{"check_session_url": "https://idp/whoami", "additional_headers": {"X-Forwarded-Proto": "https"}, "password": ""}`
+	)
+	for name, c := range map[string]struct{ config, rule, want string }{
+		"another endpoint":                 {headers, `{"introspection_url": "https://evil"}`, "config.introspection_url: is an address of the rule's own, to which introspection_request_headers.Authorization"},
+		"the same endpoint":                {headers, `{"introspection_url": "https://idp/introspect", "prefix": "x"}`, ""},
+		"with a header of its own":         {headers, `{"introspection_url": "https://evil", "introspection_request_headers": {"Authorization": "mine"}}`, ""},
+		"with a header in another case":    {headers, `{"introspection_url": "HTTPS://evil", "introspection_request_headers": {"authorization": "mine"}}`, "is an address of the rule's own"},
+		"with a header more":               {headers, `{"introspection_url": "https://evil", "introspection_request_headers": {"X-A": "https://a"}}`, "is an address of the rule's own"},
+		"without headers":                  {headers, `{"introspection_url": "http://evil", "introspection_request_headers": null}`, ""},
+		"a header that holds a URL":        {headers, `{"introspection_request_headers": {"X-A": "https://a"}}`, ""},
+		"where tokens are asked for":       {client, `{"pre_authorization": {"token_url": "https://evil"}}`, "pre_authorization.token_url: is an address"},
+		"where tokens are shown":           {client, `{"introspection_url": "https://evil"}`, "to which pre_authorization.client_secret of the configuration"},
+		"a client of its own":              {client, `{"introspection_url": "https://evil", "pre_authorization": {"token_url": "https://evil", "client_id": "a", "client_secret": "b"}}`, ""},
+		"a password without an address":    {hydrate, `{"api": {"url": "https://evil"}}`, "config.api.url: is an address of the rule's own, to which api.auth.basic.password"},
+		"nothing to lose":                  {`{"check_session_url": "https://idp/whoami", "additional_headers": {"x-forwarded-proto": "https"}}`, `{"check_session_url": "https://other"}`, ""},
+		"nothing configured":               {`{}`, `{"check_session_url": "https://other", "additional_headers": {"Authorization": "mine"}}`, ""},
+		"a word that only is like a URL":   {hydrate, `{"claims": "see https://a"}`, ""},
+		"a member that may hold a secret":  {plain, `{"check_session_url": "https://other"}`, "is an address"},
+		"something that is no group there": {headers, `{"introspection_request_headers": "https://a"}`, ""},
+	} {
+		raw, err := access.NewRawSettings(c.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := DefaultConfig()
+		config.Authenticators = map[string]access.HandlerConfig{"noop": {Config: raw}}
+		e := New(Options{Kinds: kinds, Config: config})
+		for _, api := range []bool{true, false} {
+			r := given("it", access.Match{Path: "/"})
+			if !api {
+				r.Source = "file:///etc/rules.yaml"
+			}
+			r.Authenticators[0].Config = json.RawMessage(c.rule)
+			_, err := e.Check(t.Context(), []access.Rule{r})
+			refused := c.want != "" && api
+			if refused != (err != nil) || refused && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s, by the API: %t: %v", name, api, err)
+			}
+			if err != nil && (strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "c2Vj")) {
+				t.Errorf("%s shows a secret: %v", name, err)
+			}
+		}
+	}
+}

@@ -103,6 +103,7 @@ func handlerOf[T any](c *compiler, stage, path string, ref access.HandlerRef, ki
 		return none, false
 	}
 	c.boundSettings(path+".config", ref.Config)
+	c.boundInherited(path+".config", configured.Config, ref.Config)
 	settings, err := configured.Config.With(ref.Config)
 	if err != nil {
 		c.fault(path+".config", "%s", err)
