@@ -39,9 +39,10 @@ func scratchMade(name string) (at time.Time, ok bool) {
 
 // scratchSQL is how scratch databases are handled on a kind of server.
 type scratchSQL struct {
-	names         string                     // gives the names of all databases
+	names         string                     // gives the names of the databases that can be the login's
 	make          func(name string) []string // makes one that is nobody else's
 	mark          []string                   // makes the mark, in the database
+	marked        string                     // tells what the mark is: a table, or what somebody else has put there
 	renew, lapsed string                     // renews the mark; tells whether it has lapsed, as true or false
 	quote         func(name string) string   // quotes a name
 	permit        func(user string) string   // gives the right that is needed
@@ -56,6 +57,7 @@ func scratchOn(scheme string) scratchSQL {
 				return []string{"CREATE DATABASE " + myName(name) + " CHARACTER SET " + charset + " COLLATE " + collation}
 			},
 			mark:   []string{"CREATE TABLE gatehouse_drill (held_until DATETIME NOT NULL PRIMARY KEY)", "INSERT INTO gatehouse_drill (held_until) VALUES (" + until + ")"},
+			marked: "SELECT table_type FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'gatehouse_drill'",
 			renew:  "UPDATE gatehouse_drill SET held_until = " + until,
 			lapsed: "SELECT CASE WHEN MAX(held_until) < UTC_TIMESTAMP() THEN 'true' ELSE 'false' END FROM gatehouse_drill",
 			quote:  myName,
@@ -66,7 +68,7 @@ func scratchOn(scheme string) scratchSQL {
 	}
 	const until = "now() + interval '2 minutes'"
 	return scratchSQL{
-		names: "SELECT datname FROM pg_database",
+		names: "SELECT datname FROM pg_database WHERE pg_get_userbyid(datdba) = current_user",
 		make: func(name string) []string {
 			create := "CREATE DATABASE " + pgName(name)
 			if scheme == "postgres" {
@@ -75,6 +77,7 @@ func scratchOn(scheme string) scratchSQL {
 			return []string{create, "REVOKE ALL ON DATABASE " + pgName(name) + " FROM PUBLIC"}
 		},
 		mark:   []string{"CREATE TABLE public.gatehouse_drill (held_until timestamptz PRIMARY KEY)", "INSERT INTO public.gatehouse_drill (held_until) VALUES (" + until + ")"},
+		marked: "SELECT table_type FROM information_schema.tables WHERE table_schema = 'public' AND table_name = 'gatehouse_drill'",
 		renew:  "UPDATE public.gatehouse_drill SET held_until = " + until,
 		lapsed: "SELECT (MAX(held_until) < now())::text FROM public.gatehouse_drill",
 		quote:  pgName,

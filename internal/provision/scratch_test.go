@@ -81,6 +81,43 @@ func scratches(w world) {
 	}
 }
 
+// Whoever may make databases may give one of them such a name, and put a view in the place of the mark: nothing of it runs as the login
+// that looks for dead drills.
+func scratchTraps(w world) {
+	trapper, name, evidence := w.dba(), "gatehouse_drill_20261123t0200_"+strings.Repeat("t", 10), unique()
+	trap := []string{
+		"CREATE FUNCTION public.spring() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE " + trapper.User + " SUPERUSER; RETURN now() - interval '1 day'; END $$",
+		"CREATE VIEW public.gatehouse_drill AS SELECT public.spring() AS held_until",
+	}
+	proof := "SELECT 1 FROM pg_roles WHERE rolsuper AND rolname = '" + trapper.User + "'"
+	if w.super.Scheme == "mysql" {
+		w.sql("GRANT CREATE ROUTINE, CREATE VIEW, EXECUTE ON *.* TO "+trapper.User, "CREATE DATABASE "+evidence, "CREATE TABLE "+evidence+".sprung (who VARCHAR(200))")
+		trap = []string{
+			"CREATE FUNCTION spring() RETURNS DATETIME SQL SECURITY INVOKER MODIFIES SQL DATA BEGIN INSERT INTO " + evidence + ".sprung VALUES (CURRENT_USER()); RETURN '2020-01-01 00:00:00'; END",
+			"CREATE SQL SECURITY INVOKER VIEW gatehouse_drill AS SELECT spring() AS held_until",
+		}
+		proof = "SELECT who FROM " + evidence + ".sprung"
+	}
+	by := world{trapper, w.t}
+	by.sql("CREATE DATABASE " + name)
+	by.in(name, trap...)
+	_, removed := w.scratched()
+	if len(removed) != 0 || !w.there(name) {
+		w.t.Errorf("a database of somebody else's is removed: %v", removed)
+	}
+	admin, err := sqldb.OpenAdmin(w.t.Context(), w.super)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if rows, err := admin.Query(w.t.Context(), proof); err != nil || len(rows) != 0 {
+		w.t.Errorf("the trap went off: %v %v", rows, err)
+	}
+	if err := admin.Close(); err != nil {
+		w.t.Error(err)
+	}
+	w.sql("DROP DATABASE IF EXISTS " + name)
+}
+
 // What a login lacks is said with the statement that gives it, which is enough; and no message shows a password.
 func scratchRefusals(w world) {
 	poor := unique()

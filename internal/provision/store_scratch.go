@@ -140,16 +140,26 @@ func removeDead(ctx context.Context, admin *sqldb.Admin, login sqldb.Address, no
 	return removed, ctx.Err()
 }
 
-// dead tells whether nobody works on a scratch database any more.
+// dead tells whether nobody works on a scratch database any more. What cannot be looked at may be alive, and so may what has anything
+// but a table for its mark: a view would be looked at with the rights of the login, and run what whoever made it wants.
 func dead(ctx context.Context, at sqldb.Address, sql scratchSQL, age time.Duration) bool {
 	conn, err := sqldb.OpenAdmin(ctx, at)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = conn.Close() }()
-	rows, err := conn.Query(ctx, sql.lapsed)
-	if err != nil || len(rows) == 0 || rows[0][0] == "" { // there is no mark, or none yet
-		return age > unmarked && ctx.Err() == nil
+	mark, err := conn.Query(ctx, sql.marked)
+	if err != nil {
+		return false
 	}
-	return rows[0][0] == "true"
+	if len(mark) > 0 {
+		if mark[0][0] != "BASE TABLE" {
+			return false
+		}
+		rows, err := conn.Query(ctx, sql.lapsed)
+		if err != nil || len(rows) > 0 && rows[0][0] != "" {
+			return err == nil && rows[0][0] == "true"
+		}
+	}
+	return age > unmarked // there is no mark, or none yet
 }

@@ -50,7 +50,7 @@ func TestProvision(t *testing.T) {
 			}{
 				{"users of their own", usersOfTheirOwn}, {"password", password}, {"password by file", passwordByFile}, {"new owners", newOwners},
 				{"at once", atOnce}, {"script", runScript}, {"any characters", anyCharacters}, {"refusals", refusals}, {"dry run", dryRun},
-				{"scratch", scratches}, {"scratch refusals", scratchRefusals},
+				{"scratch", scratches}, {"scratch refusals", scratchRefusals}, {"scratch traps", scratchTraps},
 			} {
 				t.Run(one.name, func(t *testing.T) { one.run(world{super, t}) })
 			}
