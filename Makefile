@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 .PHONY: help
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## build the server and start it: development profile, data in ./data
@@ -24,6 +24,10 @@ image: ## build the container image in bin/image, without a container engine (AR
 .PHONY: test
 test: ## every test with the race detector, on SQLite, PostgreSQL and MariaDB (ARGS='./internal/web -run Name' for some)
 	scripts/test $(ARGS)
+
+.PHONY: test-cluster
+test-cluster: ## install the chart in a Kubernetes cluster of one node, whose pods really run: root on Debian (ARGS='-test.run Development')
+	scripts/test-cluster $(ARGS)
 
 .PHONY: quick
 quick: ## the tests without the race detector: while working

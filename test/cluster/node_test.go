@@ -1,0 +1,192 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// Addresses of the sandbox's network.
+const (
+	nodeAddress = "198.18.0.1"
+	apiAddress  = "198.19.0.1" // the Service of the API server: the first of its network
+	dnsAddress  = "198.19.0.10"
+)
+
+// volumes is how many PersistentVolumes there are: the node has no program that makes them when they are asked for.
+const volumes = 12
+
+// startNode starts all parts of the cluster, and returns when its node is ready and its DNS answers.
+func startNode(ctx context.Context) error {
+	for _, d := range []string{"pki", "log", "cni", "kubelet"} {
+		if err := os.MkdirAll(path(d), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(certificates(path("pki")), writeConfigurations(), os.Setenv("KUBECONFIG", path("pki", "admin.kubeconfig")), makeGroups()); err != nil {
+		return err
+	}
+	pki := func(name string) string { return path("pki", name) }
+	start("containerd", "-c", path("containerd.toml"))
+	start("etcd", "--data-dir", path("etcd"), "--listen-client-urls", "http://127.0.0.1:2379", "--advertise-client-urls", "http://127.0.0.1:2379",
+		"--unsafe-no-fsync", "--log-level", "warn")
+	start("kube-apiserver", "--etcd-servers=http://127.0.0.1:2379", "--advertise-address="+nodeAddress, "--service-cluster-ip-range=198.19.0.0/16",
+		"--tls-cert-file="+pki("apiserver.crt"), "--tls-private-key-file="+pki("apiserver.key"), "--client-ca-file="+pki("ca.crt"),
+		"--kubelet-client-certificate="+pki("apiserver-kubelet.crt"), "--kubelet-client-key="+pki("apiserver-kubelet.key"), "--kubelet-certificate-authority="+pki("ca.crt"),
+		"--kubelet-preferred-address-types=InternalIP", // for logs and exec
+		"--requestheader-client-ca-file="+pki("front-ca.crt"), "--requestheader-allowed-names=front-proxy-client", "--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file="+pki("front-client.crt"), "--proxy-client-key-file="+pki("front-client.key"),
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+pki("accounts.pub"), "--service-account-signing-key-file="+pki("accounts.key"),
+		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement")
+	if err := until(ctx, "the API server", func() error { return quiet(ctx, "kubectl", "get", "--raw", "/readyz") }); err != nil {
+		return err
+	}
+	user := func(name string) []string {
+		file := pki(name + ".kubeconfig")
+		return []string{"--kubeconfig=" + file, "--authentication-kubeconfig=" + file, "--authorization-kubeconfig=" + file, "--leader-elect=false", "--bind-address=127.0.0.1"}
+	}
+	start("kube-controller-manager", append(user("controller-manager"), "--use-service-account-credentials=true",
+		"--root-ca-file="+pki("ca.crt"), "--service-account-private-key-file="+pki("accounts.key"))...)
+	start("kube-scheduler", user("scheduler")...)
+	start("kube-proxy", "--config="+path("kube-proxy.yaml"))
+	if err := importImages(ctx); err != nil {
+		return err
+	}
+	start("kubelet", "--config="+path("kubelet.yaml"), "--kubeconfig="+pki("node.kubeconfig"), "--hostname-override=node", "--node-ip="+nodeAddress,
+		"--root-dir="+path("kubelet"), "--cert-dir="+path("kubelet", "pki"))
+	if err := quiet(ctx, "kubectl", "apply", "-f", path("cluster.yaml")); err != nil {
+		return err
+	}
+	if err := until(ctx, "the node", func() error {
+		return quiet(ctx, "kubectl", "wait", "--for=condition=Ready", "node/node", "--timeout=5s")
+	}); err != nil {
+		return err
+	}
+	return quiet(ctx, "kubectl", "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=180s")
+}
+
+func path(elements ...string) string {
+	return filepath.Join(append([]string{directory}, elements...)...)
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// start starts a part of the node, which runs until the sandbox ends.
+func start(name string, args ...string) {
+	log, err := os.Create(path("log", name+".log"))
+	if err != nil {
+		panic(err)
+	}
+	cmd := exec.Command(name, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		panic(err)
+	}
+	go func() {
+		_, _ = fmt.Fprintf(log, "ended: %v\n", cmd.Wait())
+	}()
+}
+
+// quiet runs a program and gives what it printed only when it fails.
+func quiet(ctx context.Context, name string, args ...string) error {
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+func until(ctx context.Context, what string, holds func() error) error {
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if err = holds(); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%s is not ready after %s: %w", what, patience, err)
+}
+
+// makeGroups makes the control group below which all pods' are, in each hierarchy.
+func makeGroups() error {
+	name := filepath.Base(directory)
+	if exists("/sys/fs/cgroup/cgroup.controllers") {
+		return os.MkdirAll("/sys/fs/cgroup/"+name, 0o755)
+	}
+	hierarchies, err := filepath.Glob("/sys/fs/cgroup/*")
+	for _, h := range hierarchies {
+		err = errors.Join(err, os.MkdirAll(filepath.Join(h, name), 0o755))
+		if filepath.Base(h) == "cpuset" { // a new group may use no processor before it is told
+			for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+				value, failed := os.ReadFile(filepath.Join(h, file))
+				err = errors.Join(err, failed, os.WriteFile(filepath.Join(h, name, file), value, 0o644))
+			}
+		}
+	}
+	return err
+}
+
+// importImages gives containerd all images that pods of the tests name.
+func importImages(ctx context.Context) error {
+	if err := until(ctx, "containerd", func() error { return quiet(ctx, "ctr", "version") }); err != nil {
+		return err
+	}
+	for name, file := range map[string]string{"localhost/pause:1": "pause", "localhost/coredns:1": "coredns"} {
+		i := image{name: name, entrypoint: []string{"/" + file}, files: map[string]string{"/" + file: path("bin", file)}, user: "65532:65532"}
+		if file == "coredns" {
+			i.entrypoint = append(i.entrypoint, "-conf", "/etc/coredns/Corefile")
+		}
+		if err := importImage(ctx, directory, i); err != nil {
+			return err
+		}
+	}
+	postgres, err := postgresImage(ctx, bundledImage())
+	if err != nil {
+		return err
+	}
+	if err := importImage(ctx, directory, postgres); err != nil {
+		return err
+	}
+	archive := path("gatehouse.tar")
+	if err := quiet(ctx, "tar", "-C", path("image"), "-cf", archive, "."); err != nil {
+		return err
+	}
+	return importArchive(ctx, archive, "--index-name", gatehouseImage())
+}
+
+// writeConfigurations writes the files of testdata, in which the names of this run are filled in.
+func writeConfigurations() error {
+	files, err := filepath.Glob(filepath.Join("testdata", "node", "*"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		t, err := template.ParseFiles(file)
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		if err := t.Execute(&b, map[string]any{"Directory": directory, "Group": "/" + filepath.Base(directory), "Node": nodeAddress, "DNS": dnsAddress, "Volumes": volumes}); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path(filepath.Base(file)), b.Bytes(), 0o600); err != nil {
+			return err
+		}
+	}
+	for n := range volumes {
+		if err := os.MkdirAll(path("volumes", fmt.Sprint(n)), 0o755); err != nil {
+			return err
+		}
+	}
+	return os.Rename(path("bridge.conflist"), path("cni", "bridge.conflist"))
+}
