@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -40,7 +41,8 @@ const (
 	drillSuffix = ".drill"
 	// maxDrill bounds the file of a drill. Unit: bytes.
 	maxDrill = 16 << 10
-	// drillsRead is how many files of drills are read at a time: those before them are of no interest any more.
+	// drillsRead is how many files of drills are read of a destination at a time: those before them are of no interest any more.
+	// Whoever can write there can hide them behind his own, but not those of another destination.
 	drillsRead = 20
 	// ahead is how far in the future a drill may be, by the clock of who looks: one that is later would hide all that come after it.
 	ahead = time.Hour
@@ -87,19 +89,19 @@ func (b *Backups) Drills(ctx context.Context, after time.Time) ([]Drill, error) 
 		if err != nil {
 			failed[d.Name()] = err
 		}
+		var ids []string
 		for _, name := range names {
 			if id, suffix, ok := taken(name); ok && suffix == drillSuffix && timeOf(id).After(after) && timeOf(id).Before(b.Now().Add(ahead)) {
-				at[id] = append(at[id], d)
+				ids = append(ids, id)
 			}
 		}
+		slices.Sort(ids)
+		for _, id := range ids[max(0, len(ids)-drillsRead):] {
+			at[id] = append(at[id], d)
+		}
 	}
-	var ids []string
-	for id := range at {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
 	var all []Drill
-	for _, id := range ids[max(0, len(ids)-drillsRead):] {
+	for _, id := range slices.Sorted(maps.Keys(at)) {
 		for _, from := range at[id] {
 			d, err := b.drill(ctx, from, id)
 			if err == nil {

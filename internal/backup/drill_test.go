@@ -117,6 +117,24 @@ func TestForeignDrills(t *testing.T) {
 	}
 }
 
+// Whoever can write to one destination hides no drill that another one tells of.
+func TestManyForeignDrills(t *testing.T) {
+	db := testkit.SQLite(t, "management")
+	p, other := newPlace(t), newPlace(t)
+	p.drill(t, backup.Drill{Backup: "one"})
+	other.Backups.Destinations, other.Backups.Ring = p.Backups.Destinations[:1], ring(t, "somebody else's secrets")
+	for i := range 30 {
+		other.Backups.Now = func() time.Time { return p.clock.Now().Add(time.Duration(i+1) * time.Second) }
+		if _, err := other.Record(t.Context(), backup.Drill{Backup: "foreign"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.clock.Advance(time.Minute)
+	if n := p.look(t, db); n != 1 {
+		t.Errorf("%d were noted", n)
+	}
+}
+
 // A destination that takes no drill is named, and the others are told.
 func TestADrillThatReachesOneDestination(t *testing.T) {
 	p := newPlace(t)
