@@ -101,11 +101,11 @@ func (c *Cluster) Ensure(ctx context.Context, wants []Want) error {
 
 func (c *Cluster) ensure(ctx context.Context, w Want) error {
 	for range tries {
-		version, have, err := c.get(ctx, w.Name)
+		there, err := c.get(ctx, w.Name)
 		if err != nil {
 			return err
 		}
-		missing, err := Missing(w, have, c.Now(), c.Random)
+		missing, err := Missing(w, slices.Collect(maps.Keys(there.Data)), c.Now(), c.Random)
 		if err != nil {
 			return err
 		}
@@ -113,7 +113,11 @@ func (c *Cluster) ensure(ctx context.Context, w Want) error {
 			_, err = fmt.Fprintf(c.Out, "Secret %s: nothing is missing\n", w.Name)
 			return err
 		}
-		done, err := c.write(ctx, w.Name, version, missing)
+		if owners := there.Metadata.OwnerReferences; len(owners) > 0 {
+			return fmt.Errorf("it lacks %s and belongs to %s %s, with which the cluster would delete it: remove that, or name another Secret",
+				strings.Join(slices.Sorted(maps.Keys(missing)), ", "), owners[0].Kind, owners[0].Name)
+		}
+		done, err := c.write(ctx, w.Name, there.Metadata.ResourceVersion, missing)
 		if err != nil {
 			return err
 		}
@@ -125,19 +129,25 @@ func (c *Cluster) ensure(ctx context.Context, w Want) error {
 	return errors.New("somebody else keeps writing it: run this again")
 }
 
-// get gives the version of a Secret and its keys; no version where there is no Secret.
-func (c *Cluster) get(ctx context.Context, name string) (version string, keys []string, err error) {
-	var found struct {
-		Metadata struct {
-			ResourceVersion string `json:"resourceVersion"`
-		} `json:"metadata"`
-		Data map[string]json.RawMessage `json:"data"`
-	}
+// held is what the cluster tells of a Secret; nothing where there is none.
+type held struct {
+	Metadata struct {
+		ResourceVersion string `json:"resourceVersion"`
+		OwnerReferences []struct {
+			Kind string `json:"kind"`
+			Name string `json:"name"`
+		} `json:"ownerReferences"`
+	} `json:"metadata"`
+	Data map[string]json.RawMessage `json:"data"`
+}
+
+func (c *Cluster) get(ctx context.Context, name string) (*held, error) {
+	var found held
 	status, err := c.call(ctx, http.MethodGet, name, "", nil, &found)
 	if err != nil || status == http.StatusNotFound {
-		return "", nil, err
+		return &held{}, err
 	}
-	return found.Metadata.ResourceVersion, slices.Collect(maps.Keys(found.Data)), nil
+	return &found, nil
 }
 
 // write adds data to a Secret, or makes it where it has no version yet. It reports false where the Secret is not what it was.

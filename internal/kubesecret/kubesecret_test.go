@@ -85,6 +85,7 @@ type cluster struct {
 	// meanwhile runs once, before the next write.
 	meanwhile func(c *cluster)
 	refuse    int
+	owned     bool // each Secret belongs to something else
 	calls     []string
 }
 
@@ -131,7 +132,11 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.secrets[name] = held
 			c.version++
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"metadata": map[string]string{"resourceVersion": strconv.Itoa(c.version)}, "data": held})
+		metadata := map[string]any{"resourceVersion": strconv.Itoa(c.version)}
+		if c.owned {
+			metadata["ownerReferences"] = []map[string]any{{"apiVersion": "hydra.ory.sh/v1alpha1", "kind": "OAuth2Client", "name": "squatter", "controller": true}}
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"metadata": metadata, "data": held})
 	}
 }
 
@@ -199,6 +204,22 @@ func TestSomebodyElseWrites(t *testing.T) {
 	}
 	if cmp.Diff([]string{"GET a", "PATCH a", "GET a", "PATCH a"}, api.calls) != "" {
 		t.Errorf("calls %v", api.calls)
+	}
+}
+
+// Whoever may make a resource of which a Secret is made could take the name first: with the resource, the cluster would delete the Secret,
+// and all that is sealed would be lost.
+func TestSecretsOfOthersAreLeftAlone(t *testing.T) {
+	api, c, _ := newCluster(t)
+	api.owned, api.secrets["a"] = true, map[string]string{"CLIENT_ID": "YQ=="}
+	want := []Want{{Name: "a", Random: []string{"system"}}}
+	err := c.Ensure(t.Context(), want)
+	if err == nil || !strings.Contains(err.Error(), "it lacks system and belongs to OAuth2Client squatter") || len(api.secrets["a"]) != 1 {
+		t.Errorf("%v, it holds %v", err, slices.Sorted(maps.Keys(api.secrets["a"])))
+	}
+	api.secrets["a"]["system"] = "YQ=="
+	if err := c.Ensure(t.Context(), want); err != nil {
+		t.Error(err)
 	}
 }
 
