@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,6 +68,9 @@ func (c *Config) locate(namespace string, spec *hydra.OAuth2ClientSpec) (place, 
 		return place{}, refuse("hydraAdmin.endpoint %q is not the API of clients: leave it out", asked)
 	}
 	if asked := spec.HydraAdmin.ForwardedProto; asked != "" {
+		if !slices.Contains([]string{"http", "https", forwardedOff}, asked) {
+			return place{}, refuse("hydraAdmin.forwardedProto %q is none of http, https and off", asked)
+		}
 		p.forwarded(asked)
 	}
 	if spec.Tenant != "" {

@@ -70,7 +70,7 @@ func explain(code string, p place, err error) *failure {
 // plain leaves out of a network error what is different each time, so that the status does not change with each attempt.
 func plain(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
-		return op.Op + ": " + op.Err.Error()
+		return cut(op.Op + ": " + op.Err.Error())
 	}
-	return err.Error()
+	return cut(err.Error())
 }

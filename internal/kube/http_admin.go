@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
@@ -23,6 +24,7 @@ const (
 	answerTimeout = 15 * time.Second
 	maxAnswer     = 16 << 20 // a page of 500 clients with much metadata
 	pageSize      = 500
+	mostPages     = 2_000 // a million clients
 )
 
 // remote is what the server says about a client.
@@ -88,7 +90,7 @@ var nextPage = regexp.MustCompile(`<([^>]*)>;\s*rel="next"`)
 // list gives all clients, page by page.
 func (a *admin) list(ctx context.Context, p place, each func(remote)) error {
 	query := url.Values{"page_size": {strconv.Itoa(pageSize)}}
-	for {
+	for range mostPages {
 		var page []remote
 		header, err := a.send(ctx, p, http.MethodGet, "?"+query.Encode(), nil, &page)
 		if err != nil {
@@ -108,6 +110,7 @@ func (a *admin) list(ctx context.Context, p place, each func(remote)) error {
 		}
 		query.Set("page_token", link.Query().Get("page_token"))
 	}
+	return fmt.Errorf("%s has no end of pages", p)
 }
 
 func (a *admin) call(ctx context.Context, p place, method, below string, in, out any) error {
@@ -206,9 +209,15 @@ func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// cut bounds what a server says: it ends up in statuses and events.
+// cut makes one line of bounded length of what a server says: it ends up in statuses and events, which people read in terminals.
 func cut(text string) string {
 	const most = 300
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
 	if len(text) <= most {
 		return text
 	}
