@@ -50,6 +50,8 @@ var floors = []floor{
 		"config gathers the Config type of every feature and knows nothing else about it"},
 	{[]string{"bench"}, []string{"app", "config"},
 		"the benchmark is a client of the server: what it measures goes over HTTP"},
+	{[]string{"api/gateway/v1alpha1"}, []string{"api/gateway/v1beta1"},
+		"an older version of a resource is the newer one under another name"},
 	{[]string{"api/*/*"}, nil,
 		"Kubernetes resources are words that others may import without bringing the server along"},
 	{[]string{"test/*"}, []string{"test/*"},

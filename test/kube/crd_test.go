@@ -24,7 +24,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
-var crds = map[string]string{"oauth2clients": "hydra.ory.sh_oauth2clients.yaml", "rules": "oathkeeper.ory.sh_rules.yaml"}
+var crds = map[string]string{"oauth2clients": "hydra.ory.sh_oauth2clients.yaml", "rules": "oathkeeper.ory.sh_rules.yaml", "apirules": "gateway.kyma-project.io_apirules.yaml"}
 
 // The CRDs are what the Go types say.
 func TestCRDsAreCurrent(t *testing.T) {
@@ -214,8 +214,10 @@ func TestPrinterColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string][]string{
-		"hydra.ory.sh/v1alpha1/oauth2clients": {"Name", "Ready", "Reason", "Client ID", "Secret", "Tenant", "Message", "Age"},
-		"oathkeeper.ory.sh/v1alpha1/rules":    {"Name", "Ready", "Reason", "URL", "Upstream", "Message", "Age"},
+		"hydra.ory.sh/v1alpha1/oauth2clients":       {"Name", "Ready", "Reason", "Client ID", "Secret", "Tenant", "Message", "Age"},
+		"oathkeeper.ory.sh/v1alpha1/rules":          {"Name", "Ready", "Reason", "URL", "Upstream", "Message", "Age"},
+		"gateway.kyma-project.io/v1beta1/apirules":  {"Name", "Status", "Host", "Ready", "Reason", "Message", "Age"},
+		"gateway.kyma-project.io/v1alpha1/apirules": {"Name", "Status", "Host", "Ready", "Reason", "Message", "Age"},
 	} {
 		var body []byte
 		eventually(t, func() (bool, string) { // it may still be opening its storage

@@ -1,0 +1,200 @@
+package apirule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
+)
+
+const (
+	// workers is how many APIRules are reconciled at once.
+	workers    = 8
+	firstRetry = 500 * time.Millisecond
+	lastRetry  = time.Minute
+	// lookPeriod is how often a kind of routes is looked for that the cluster does not have.
+	lookPeriod = 5 * time.Second
+)
+
+// Caches says what of routes is kept in memory: beside the gateway, what is there and nothing else.
+func (o *Options) Caches() map[client.Object]cache.ByObject {
+	all := map[client.Object]cache.ByObject{}
+	for _, kind := range o.Route.kinds() {
+		if beside(kind) {
+			all[empty(kind)] = cache.ByObject{Namespaces: map[string]cache.Config{o.GatewayNamespace(): {}}}
+		}
+	}
+	return all
+}
+
+func empty(kind schema.GroupVersionKind) *unstructured.Unstructured {
+	u := new(unstructured.Unstructured)
+	u.SetGroupVersionKind(kind)
+	return u
+}
+
+// Add has the manager run the controller.
+func (c *Controller) Add(m manager.Manager) error {
+	if err := metrics.Registry.Register(figures{c}); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	made, err := builder.ControllerManagedBy(m).
+		Named("apirule").
+		// What the controller writes into a status is no news to it.
+		For(&gateway.APIRule{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesRawSource(source.Func(c.verdicts.wakes)).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: workers,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		}).
+		Build(c)
+	if err != nil {
+		return err
+	}
+	return m.Add(&finder{Controller: c, manager: m, controller: made})
+}
+
+// watches are the kinds of routes that are watched.
+type watches struct {
+	mu  sync.Mutex
+	are map[schema.GroupVersionKind]bool
+}
+
+func (w *watches) add(kind schema.GroupVersionKind) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.are == nil {
+		w.are = map[schema.GroupVersionKind]bool{}
+	}
+	w.are[kind] = true
+}
+
+func (w *watches) has(kind schema.GroupVersionKind) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.are[kind]
+}
+
+// missing is a kind that the route needs and that is not watched; empty when all are.
+func (w *watches) missing(r Route) string {
+	for _, kind := range r.kinds() {
+		if !w.has(kind) {
+			return kind.Kind + " (" + kind.GroupVersion().String() + ")"
+		}
+	}
+	return ""
+}
+
+// finder watches the kinds of routes as soon as the cluster has them.
+type finder struct {
+	*Controller
+
+	manager    manager.Manager
+	controller controller.Controller
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable: who does not reconcile need not watch.
+func (f *finder) NeedLeaderElection() bool { return true }
+
+// Start implements manager.Runnable.
+func (f *finder) Start(ctx context.Context) error {
+	tick := time.NewTicker(lookPeriod)
+	defer tick.Stop()
+	for told := false; ; {
+		err := f.look()
+		if err == nil {
+			return f.wakeAll(ctx)
+		}
+		if !told || !meta.IsNoMatchError(err) {
+			f.Log.Warn("routes cannot be made yet", "error", err)
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// look begins to watch the kinds that are there.
+func (f *finder) look() error {
+	var missing []error
+	for _, kind := range f.Options.Route.kinds() {
+		if f.watches.has(kind) {
+			continue
+		}
+		if _, err := f.manager.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version); err != nil {
+			missing = append(missing, err)
+			continue
+		}
+		owners := handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, o *unstructured.Unstructured) []reconcile.Request {
+			if key, ok := owner(o); ok {
+				return []reconcile.Request{{NamespacedName: key}}
+			}
+			return nil
+		})
+		if err := f.controller.Watch(source.Kind(f.manager.GetCache(), empty(kind), owners)); err != nil {
+			return err
+		}
+		f.watches.add(kind)
+	}
+	return errors.Join(missing...)
+}
+
+// wakeAll has all APIRules looked at again.
+func (f *finder) wakeAll(ctx context.Context) error {
+	var list gateway.APIRuleList
+	if err := f.Kube.List(ctx, &list); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		f.verdicts.wake(client.ObjectKeyFromObject(&list.Items[i]))
+	}
+	return nil
+}
+
+// figures count the APIRules when they are asked, from the cache.
+type figures struct{ *Controller }
+
+func (f figures) describe() *prometheus.Desc {
+	return prometheus.NewDesc("gatehouse_controller_apirules", "APIRule resources, by their condition Ready.", []string{"ready"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (f figures) Describe(to chan<- *prometheus.Desc) { to <- f.describe() }
+
+// Collect implements prometheus.Collector.
+func (f figures) Collect(to chan<- prometheus.Metric) {
+	var list gateway.APIRuleList
+	if f.Kube.List(context.Background(), &list) != nil {
+		return // the cache is not filled yet
+	}
+	counts := map[metav1.ConditionStatus]float64{metav1.ConditionTrue: 0, metav1.ConditionFalse: 0, metav1.ConditionUnknown: 0}
+	for i := range list.Items {
+		counts[standing(&list.Items[i])]++
+	}
+	for state, n := range counts {
+		to <- prometheus.MustNewConstMetric(f.describe(), prometheus.GaugeValue, n, string(state))
+	}
+}
