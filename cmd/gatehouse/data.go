@@ -35,7 +35,7 @@ func dataCommand() *cobra.Command {
   gatehouse data status --from http://127.0.0.1:4445
   gatehouse data thaw --from-config old.yaml
   gatehouse data shell -c gatehouse.yaml`,
-		copyData(), freezeData(), thawData(), dataStatus(), dataShell())
+		copyData(), freezeData(), thawData(), dataStatus(), dataSecrets(), dataShell())
 	flags := cmd.PersistentFlags()
 	flags.String("from", "", "where the data is: a running server, or a database")
 	flags.StringArray("from-config", nil, "configuration file whose databases have the data; repeat for several, later ones win. Of the environment, GATEHOUSE_DATABASES_… is left out: that is the target's")

@@ -78,6 +78,10 @@ const (
 	DataCopied        Action = "data.copied"
 	DataFrozen        Action = "data.frozen"
 	DataThawed        Action = "data.thawed"
+	// DataExported says that somebody read all that the databases hold, by the admin API.
+	DataExported Action = "data.exported"
+	// SecretsExported says that somebody took the secrets that a server had made for itself.
+	SecretsExported Action = "data.secrets_exported"
 )
 
 // Actions returns every action, in the order of their names.
@@ -90,6 +94,7 @@ func Actions() []Action {
 		RulesChanged, SchemaCreated, SchemaUpdated, SchemaDeleted, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantUpdated, TenantSuspended,
 		TenantResumed, TenantCondemned, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupVerified, BackupRestored,
 		BackupDrilled, BackupDrillFailed, BackupPruned, DataCopied, DataFrozen, DataThawed,
+		DataExported, SecretsExported,
 	}
 	slices.Sort(all)
 	return all

@@ -78,14 +78,14 @@ type BackupOptions struct {
 
 // CreateBackup makes a backup. It may be returned beside an error, where only some destinations have it.
 func CreateBackup(ctx context.Context, cfg *config.Config, o BackupOptions) (*backup.Created, error) {
-	b, _, err := backupsOf(ctx, cfg, o.Version)
+	b, system, err := backupsOf(ctx, cfg, o.Version)
 	if err != nil {
 		return nil, err
 	}
 	how := backup.CreateOptions{Full: o.Full, Progress: o.Progress}
 	if o.From != nil {
-		o.Warn("the server's activity log is not told of this backup, because it was read by its admin API")
-		return b.Create(ctx, DataSource{Server: o.From}.read, how)
+		how.Fits = func(keys []backup.SealKey) error { return fitsBackup(system, keys) }
+		return createFrom(ctx, b, o.From, how)
 	}
 	ctx = atConsole(ctx, "gatehouse backup")
 	var made *backup.Created
@@ -104,6 +104,16 @@ func CreateBackup(ctx context.Context, cfg *config.Config, o BackupOptions) (*ba
 		err = fmt.Errorf("%w\nSQLite files that a running server has open are read by its admin API: name it with --from", err)
 	}
 	return made, err
+}
+
+// createFrom makes a backup of a running server, whose activity log tells who read everything.
+func createFrom(ctx context.Context, b *backup.Backups, from *DataServer, how backup.CreateOptions) (*backup.Created, error) {
+	alone, err := secretsInMemory(ctx, from.origin(), true)
+	if err != nil {
+		return nil, err
+	}
+	made, err := b.Create(ctx, DataSource{Server: from}.read, how)
+	return made, handedOver(err, alone)
 }
 
 // read is a backup.Reading.

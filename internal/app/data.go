@@ -41,10 +41,14 @@ type DataServer struct {
 	Client *http.Client
 }
 
+func (s *DataServer) origin() *dataset.Server {
+	return &dataset.Server{Endpoint: s.Endpoint, Key: secret.String(s.Key), Client: s.Client}
+}
+
 // with opens the source for as long as do runs.
 func (s DataSource) with(ctx context.Context, do func(from dataset.Origin) error) error {
 	if s.Server != nil {
-		return do(&dataset.Server{Endpoint: s.Server.Endpoint, Key: secret.String(s.Server.Key), Client: s.Server.Client})
+		return do(s.Server.origin())
 	}
 	return withDatabases(ctx, &config.Config{Databases: *s.Databases}, func(d *databases) error {
 		return do(dataset.NewOrigin(d.byName, d.feeds["management"]))
@@ -101,19 +105,53 @@ func CopyData(ctx context.Context, source DataSource, to *config.Config, o CopyO
 	}
 	ctx = atConsole(ctx, "gatehouse data")
 	err = source.with(ctx, func(from dataset.Origin) error {
+		alone, err := secretsInMemory(ctx, from, len(to.Secrets.System) > 0)
+		if err != nil {
+			return err
+		}
 		return withDatabases(ctx, to, func(d *databases) error {
 			if err := d.migrate(ctx, true, slog.New(slog.DiscardHandler)); err != nil {
 				return fmt.Errorf("the target: %w", err)
 			}
 			done, err = dataset.Copy(ctx, from, d.byName, dataset.CopyOptions{
 				Feed: d.feeds["management"], Replace: o.Replace, Thaw: o.Thaw,
-				Fits:     func(ctx context.Context) error { return fits(ctx, d, to.Secrets.System) },
+				Fits:     func(ctx context.Context) error { return handedOver(fits(ctx, d, to.Secrets.System), alone) },
 				Progress: func(s dataset.Step) { o.Progress(string(s.Phase), s.Rows, s.Of) },
 			})
 			return err
 		})
 	})
 	return done, err
+}
+
+// ErrSecretsInMemory says that what a running server holds could be opened by nobody else.
+var ErrSecretsInMemory = errors.New("the server made its secrets when it started, and nothing else has them: without them its data is of no use.\n" +
+	"Write them to a file with `gatehouse data secrets`, name that file in the configuration of the servers to come, and name that configuration here")
+
+// secretsInMemory tells whether a server has secrets that nobody else has, and fails where nothing shows that servers on its data will
+// have them.
+func secretsInMemory(ctx context.Context, from dataset.Origin, shown bool) (bool, error) {
+	o, err := from.Overview(ctx)
+	if err != nil {
+		return false, fmt.Errorf("the source: %w", err)
+	}
+	if o.SecretsInMemory && !shown {
+		return true, ErrSecretsInMemory
+	}
+	return o.SecretsInMemory, nil
+}
+
+// handedOver adds what to do to a refusal of secrets that nobody else has.
+func handedOver(err error, alone bool) error {
+	if alone && errors.Is(err, seal.ErrLacks) {
+		return fmt.Errorf("%w\n%w", err, ErrSecretsInMemory)
+	}
+	return err
+}
+
+// ExportSecrets gives the secrets that a running server made for itself and that nothing else has, as a configuration file.
+func ExportSecrets(ctx context.Context, of *DataServer) (secret.String, error) {
+	return of.origin().Secrets(ctx)
 }
 
 // fits makes sure that servers with these secrets can open what was copied.

@@ -1,13 +1,29 @@
 package app
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
+
+// overheard notes answers on their way.
+type overheard struct{ to io.Writer }
+
+// RoundTrip implements http.RoundTripper.
+func (o overheard) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		resp.Body = io.NopCloser(io.TeeReader(resp.Body, o.to))
+	}
+	return resp, err
+}
 
 // asked is one request while writes are refused.
 type asked struct {
@@ -110,7 +126,7 @@ func TestWritesAreRefusedInOneWay(t *testing.T) {
 func TestDataIsForWhoAdministers(t *testing.T) {
 	a := newApp(t, "secrets: {admin: [adminkey-8dJx2mQvT6rWzL4nKp9sYb3f]}\n")
 	c := newCaller(t, a)
-	for _, r := range [][2]string{{http.MethodGet, "/admin/data"}, {http.MethodGet, "/admin/data/export"}, {http.MethodPost, "/admin/data/freeze"}, {http.MethodDelete, "/admin/data/freeze"}} {
+	for _, r := range [][2]string{{http.MethodGet, "/admin/data"}, {http.MethodGet, "/admin/data/export"}, {http.MethodPost, "/admin/data/freeze"}, {http.MethodDelete, "/admin/data/freeze"}, {http.MethodPost, "/admin/data/secrets"}} {
 		if got := c.do(1, r[0], r[1], "", "").StatusCode; got != http.StatusUnauthorized {
 			t.Errorf("%s %s without a key answers %d", r[0], r[1], got)
 		}
@@ -122,5 +138,47 @@ func TestDataIsForWhoAdministers(t *testing.T) {
 	state, err := json.Marshal(c.call(http.MethodGet, "/admin/data", "", http.StatusOK))
 	if err != nil || !strings.Contains(string(state), `"id":`) {
 		t.Errorf("the state is %s", state)
+	}
+	// Nobody reads everything unseen; and what stands in the configuration is not handed out.
+	if got := c.do(1, http.MethodGet, "/admin/data/export", "", "").StatusCode; got != http.StatusOK {
+		t.Errorf("the export answers %d", got)
+	}
+	c.call(http.MethodPost, "/admin/data/secrets", `{"recipient":"AA=="}`, http.StatusConflict)
+	var told int
+	err = a.databases.byName["management"].AllTenants().QueryRow(t.Context(),
+		`SELECT COUNT(*) FROM management_activity_outbox WHERE document LIKE '%"data.exported"%'`).Scan(&told)
+	if err != nil || told != 1 {
+		t.Errorf("%d events tell of one export: %v", told, err)
+	}
+}
+
+// A server that made secrets for itself hands them over to a public key, and says so in its activity log.
+func TestSecretsThatNothingElseHas(t *testing.T) {
+	a := newApp(t, "databases: {dsn: memory}\n")
+	c := newCaller(t, a)
+	if state := c.call(http.MethodGet, "/admin/data", "", http.StatusOK); state["secrets_in_memory"] != true {
+		t.Errorf("the state is %v", state)
+	}
+	for _, recipient := range []string{"", "AA==", strings.Repeat("A", 4000)} {
+		c.call(http.MethodPost, "/admin/data/secrets", `{"recipient":"`+recipient+`"}`, http.StatusBadRequest)
+	}
+	front := httptest.NewServer(a.listeners[1].Handler)
+	defer front.Close()
+	var answer bytes.Buffer
+	client := &http.Client{Transport: overheard{&answer}}
+	file, err := ExportSecrets(t.Context(), &DataServer{Endpoint: front.URL, Client: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []secret.String{a.cfg.Secrets.System[0], a.cfg.Secrets.Cookie[0]} {
+		if !strings.Contains(file.Reveal(), s.Reveal()) || answer.Len() == 0 || strings.Contains(answer.String(), s.Reveal()) {
+			t.Error("not all secrets are handed over, or in the clear")
+		}
+	}
+	var told int
+	err = a.databases.byName["management"].AllTenants().QueryRow(t.Context(),
+		`SELECT COUNT(*) FROM management_activity_outbox WHERE document LIKE '%"data.secrets_exported"%'`).Scan(&told)
+	if err != nil || told != 1 {
+		t.Errorf("%d events tell of it: %v", told, err)
 	}
 }

@@ -27,6 +27,9 @@ type Reading func(ctx context.Context, fn func(ctx context.Context, src dataset.
 type CreateOptions struct {
 	// Full makes a full one where an incremental would do.
 	Full bool
+	// Fits is asked whether restore would accept the seal keys that what was read needs; where it says no, there is no backup. nil where
+	// what is read belongs to this configuration.
+	Fits func(keys []SealKey) error
 	// Progress is told how many of about how many rows were read; nil is nobody.
 	Progress func(rows, of int64)
 }
@@ -224,6 +227,9 @@ func (c *creating) write(ctx context.Context, src dataset.Source) error {
 	c.index = []byte(magicIndex)
 	out := newFan(ctx, prefix+c.m.ID+dataSuffix, c.to)
 	sums, err := c.stream(ctx, out, tap)
+	if err == nil && c.o.Fits != nil {
+		err = c.o.Fits(tap.keys)
+	}
 	if err != nil {
 		maps.Copy(c.failed, out.abort(err))
 		if errors.Is(err, errNowhere) {

@@ -133,6 +133,35 @@ func TestGeneratedSecretsAreKept(t *testing.T) {
 	}
 }
 
+// What nothing else has can be handed over, as a configuration file; what somebody configured, or a file keeps, cannot.
+func TestUnkeptSecrets(t *testing.T) {
+	memory, dir := "databases: {dsn: memory}\n", "GATEHOUSE_DATA_DIR="+t.TempDir()
+	c, err := Load([]string{write(t, "memory.yaml", memory)}, []string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Read([]string{write(t, "secrets.yaml", c.UnkeptSecrets().Reveal())}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(c.Secrets, again.Secrets, revealed); diff != "" {
+		t.Error(diff)
+	}
+	for name, kept := range map[string]string{"configured": memory + "secrets: {system: [q7Zt4LkP9wXc2VbN8mRf], cookie: [Hs5Jd3Gy6Ue1Ao0TiCxK]}\n", "in a file": ""} {
+		c, err := Load([]string{write(t, "kept.yaml", kept)}, []string{dir})
+		if err != nil || c.UnkeptSecrets() != "" {
+			t.Errorf("%s: something is handed over, %v", name, err)
+		}
+	}
+	half, err := Load([]string{write(t, "half.yaml", memory+"secrets: {system: [q7Zt4LkP9wXc2VbN8mRf]}\n")}, []string{dir})
+	if err != nil || strings.Contains(half.UnkeptSecrets().Reveal(), "system") || !strings.Contains(half.UnkeptSecrets().Reveal(), "cookie") {
+		t.Errorf("of a list that was configured and one that was not: %v", err)
+	}
+}
+
+// revealed compares secrets by what they are: their comparable form is always the same.
+var revealed = cmp.Transformer("Reveal", func(s secret.String) []byte { return []byte(s.Reveal()) })
+
 func TestGeneratedSecretsFillOnlyWhatIsMissing(t *testing.T) {
 	dir := t.TempDir()
 	c, err := Load(nil, []string{"GATEHOUSE_DATA_DIR=" + dir, "GATEHOUSE_SECRETS_SYSTEM=configured-by-the-operator"})

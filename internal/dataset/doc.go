@@ -28,6 +28,7 @@
 //	POST   /admin/data/freeze   refuse writes; answered when every server does
 //	DELETE /admin/data/freeze   take writes again
 //	GET    /admin/data/export   everything, in the form below
+//	POST   /admin/data/secrets  the secrets that the server made for itself and that nothing else has, for a public key
 //
 // # The form
 //

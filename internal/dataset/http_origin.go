@@ -3,6 +3,7 @@ package dataset
 import (
 	"bytes"
 	"context"
+	"crypto/hpke"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,6 +62,20 @@ func (s *Server) Read(ctx context.Context, fn func(ctx context.Context, src Sour
 		return err
 	}
 	return fn(ctx, src)
+}
+
+// Secrets gives the secrets that the server made for itself, as a configuration file. They are encrypted on their way, for a key that is
+// made here and forgotten.
+func (s *Server) Secrets(ctx context.Context) (secret.String, error) {
+	key, err := hpke.MLKEM768X25519().GenerateKey()
+	if err != nil {
+		return "", err
+	}
+	var out secretsOut
+	if err := s.ask(ctx, http.MethodPost, routeSecrets, secretsBody{Recipient: key.PublicKey().Bytes()}, &out); err != nil {
+		return "", err
+	}
+	return openWith(key, out.Sealed)
 }
 
 func (s *Server) ask(ctx context.Context, method, path string, body, out any) error {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
@@ -91,6 +92,22 @@ func (g *Gate) Thaw(ctx context.Context) (State, error) {
 		return State{}, err
 	}
 	return g.follow(ctx)
+}
+
+// tell tells the activity log what was done with the data, in the log of the tenant default. It fails with sqldb.ErrFrozen while writes
+// are refused.
+func (g *Gate) tell(ctx context.Context, action activity.Action) error {
+	return activity.Record(tenant.With(ctx, tenant.Default), g.o.Databases["management"], event(action, nil))
+}
+
+// exported tells it that somebody reads everything. While writes are refused the log takes none either: it was told who had them
+// refused.
+func (g *Gate) exported(ctx context.Context) error {
+	err := g.tell(ctx, activity.DataExported)
+	if errors.Is(err, sqldb.ErrFrozen) {
+		return nil
+	}
+	return err
 }
 
 // drainLimit is how long writes that are under way are waited for: a commit is given ten seconds.

@@ -27,6 +27,8 @@ type Overview struct {
 	State
 	// Rows is how many rows there are.
 	Rows int64 `json:"rows"`
+	// SecretsInMemory says that a running server made secrets for itself that nothing else has: without them a copy is of no use.
+	SecretsInMemory bool `json:"secrets_in_memory,omitempty"`
 }
 
 // overview reads the state and counts the rows.

@@ -79,6 +79,75 @@ func TestSwitchOfDatabasesLosesNothing(t *testing.T) {
 	}
 }
 
+// S0-33, S0-34: what is in the memory of a server that made its own secrets cannot be copied, nor put into a backup, without them, and
+// nothing is held still for it. With them everything issued before is good, and a backup of the server is an encrypted export.
+func TestSwitchFromMemoryWithSecretsOfItsOwn(t *testing.T) {
+	const cheap = "limits: {enabled: false}\nhashing: {memory: 8192, time: 1}\n"
+	backups, identity := keeping(t)
+	old := process.Start(t, process.Options{DSN: "memory", Config: cheap})
+	fresh := process.Configure(t, process.Options{DSN: testkit.Postgres(t), Config: switched + backups})
+	s := &switching{T: t, at: old.Public, admin: old.Admin, people: 10}
+	s.make(old)
+	target := filepath.Join(t.TempDir(), "dsn")
+	if err := os.WriteFile(target, []byte(testkit.Postgres(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(out string, code int) {
+		t.Helper()
+		if code != 1 || !strings.Contains(out, "gatehouse data secrets") {
+			t.Errorf("exits with %d:\n%s", code, out)
+		}
+		s.one("client-0") // which reports anything but a token and 503
+		if s.busy.Load() != 0 {
+			t.Fatal("the source was held still for what cannot be of use")
+		}
+	}
+	refused(old.Command("data", "copy", "--from", old.Admin, "--to", "file:"+target))
+	copying := append([]string{"data", "copy", "--from", old.Admin}, fresh.Configuration("--to-config")...)
+	refused(old.Command(copying...))
+	refused(fresh.Command("backup", "create", "--from", old.Admin))
+
+	file := filepath.Join(t.TempDir(), "secrets.yaml")
+	take := []string{"data", "secrets", "--from", old.Admin, "--to", file}
+	if out, code := old.Command(take...); code != 0 {
+		t.Fatal(out)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file of secrets is there as %v, %v", info, err)
+	}
+	if out, code := old.Command(take...); code != 1 || !strings.Contains(out, "exists") {
+		t.Errorf("what is there is written over: %d\n%s", code, out)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh.Override(string(content))
+	restored := process.Configure(t, process.Options{DSN: testkit.MariaDB(t), Config: cheap + backups + string(content)})
+	if out, code := fresh.Command("backup", "create", "--from", old.Admin); code != 0 || strings.Contains(out, "Note") {
+		t.Fatal(out)
+	}
+	copying = append([]string{"data", "copy", "--from", old.Admin, "--replace"}, fresh.Configuration("--to-config")...)
+	if out, code := old.Command(copying...); code != 0 {
+		t.Fatal(out)
+	}
+	fresh.Run()
+	t.Cleanup(fresh.Stop)
+	if _, body := get(t, fresh.Admin+"/admin/activity?page_size=1000&action=data.exported"); !strings.Contains(body, "data.exported") {
+		t.Errorf("the log does not tell who read everything: %s", body)
+	}
+	// A refresh token is good once, so only one of the two gets it.
+	refresh := s.refresh
+	if out, code := restored.Command("backup", "restore", "--identity", identity); code != 0 {
+		t.Fatal(out)
+	}
+	restored.Run()
+	t.Cleanup(restored.Stop)
+	s.check(fresh)
+	s.refresh = refresh
+	s.check(restored)
+}
+
 // killed starts a copy and kills it in the midst: between it and the server stands one that never sends the rest.
 func killed(t *testing.T, old *process.Server, target string) {
 	t.Helper()

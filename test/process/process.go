@@ -127,6 +127,17 @@ func Configure(t testing.TB, o Options) *Server {
 	return s
 }
 
+// Configuration names the server's configuration files with another flag than -c, for commands on more than one server.
+func (s *Server) Configuration(flag string) (args []string) {
+	for _, arg := range s.config {
+		if arg == "-c" {
+			arg = flag
+		}
+		args = append(args, arg)
+	}
+	return args
+}
+
 // Override adds YAML that wins over what was configured before.
 func (s *Server) Override(config string) {
 	s.t.Helper()
