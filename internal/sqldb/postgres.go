@@ -88,6 +88,8 @@ func postgresConfig(d *dsn) (*pgxpool.Config, error) {
 		params["application_name"] = "gatehouse"
 	}
 	params["timezone"] = "UTC"
+	// A server whose databases were made without a language says SQL_ASCII, with which the driver sends no statement that holds arguments.
+	params["client_encoding"] = "UTF8"
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = 10 * time.Second
 	}
