@@ -69,6 +69,7 @@ type APIRuleSpec struct {
 
 	// Rules say who may make which requests. The first whose path and methods fit decides; what fits none is refused.
 	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1000
 	Rules []Rule `json:"rules"`
 
 	// Timeout is how long the mesh or gateway waits for an answer, in seconds. Without it: 180 in a VirtualService, else the gateway's own.
@@ -131,6 +132,7 @@ type Rule struct {
 	// AccessStrategies find out who asks: allow or no_auth (everybody, past the server where the route can say so), or authenticators of
 	// access rules, such as oauth2_introspection, jwt, cookie_session and noop, of which the first that feels responsible decides.
 	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
 	AccessStrategies []Handler `json:"accessStrategies"`
 
 	// Mutators say what the service is told about who asks: header, cookie, id_token, hydrator or noop.
@@ -156,6 +158,7 @@ type Timeout int32
 // Handler is one part of a rule: its kind and its settings.
 type Handler struct {
 	// Handler is the kind, for example jwt or header.
+	// +kubebuilder:validation:MaxLength=63
 	Handler string `json:"handler"`
 
 	// Config are the settings of that kind, over those of the server's configuration. Of jwt also Istio's form is understood
