@@ -172,8 +172,9 @@ func TestEveryAdminRouteSaysWhoMayCallIt(t *testing.T) {
 			who = "everybody"
 		case r.Need.Everywhere:
 			where = " of the installation"
-		case r.Need.Unconfined:
-			where = ", not confined"
+		}
+		if r.Need.Unconfined {
+			where += ", not confined"
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s%s\n", method, path, who, where)
 	}
