@@ -21,7 +21,7 @@ var ground = []string{"fault", "apiclient", "tenant", "actor", "wait", "spell", 
 
 // services may be used by each feature.
 var services = []string{
-	"identity", "session", "oauth/client", "keys", "courier", "hook", "activity", "flow", "limit", "admin", "seal", "dataset", "backup", "harden", "provision", "tenancy", "schema", "trial", "drill",
+	"identity", "session", "oauth/client", "keys", "courier", "hook", "activity", "flow", "limit", "admin", "seal", "dataset", "backup", "harden", "provision", "tenancy", "schema", "trial", "drill", "chart",
 }
 
 // features do what the server is there for.
@@ -104,6 +104,8 @@ var floors = []floor{
 		"whoever changes something writes it into the activity log in the same transaction: services stand on it, and it on none"},
 	{[]string{"backup"}, below(ground, []string{"activity", "dataset"}),
 		"a backup is a dataset that is put away: what the rows are and how databases are filled is known there"},
+	{[]string{"chart"}, []string{"yamldoc"},
+		"what values of other charts are called here is a matter of names"},
 	{[]string{"identity", "oauth/client", "keys", "courier", "hook", "flow", "limit", "admin", "seal", "dataset", "harden", "provision", "tenancy"}, below(ground, []string{"activity"}),
 		"a service stands on the ground alone, so that every feature can use it without bringing another feature along"},
 

@@ -52,7 +52,7 @@ func newRoot() *cobra.Command {
   gatehouse clients create --grant-type client_credentials --scope read
   gatehouse perform client-credentials --client-id ID --scope read`,
 		serveCommand(), provisionCommand(), migrateCommand(), configCommand(), keysCommand(), adminCommand(), dataCommand(), backupCommand(), clientsCommand(), identitiesCommand(), rulesCommand(), tenantsCommand(), activityCommand(), courierCommand(), introspectCommand(),
-		hardenCommand(), performCommand(), versionCommand(), completionCommand())
+		hardenCommand(), chartCommand(), performCommand(), versionCommand(), completionCommand())
 	root.Long = `Gatehouse is identity and access in one server: people sign in, applications get OAuth 2.0 and
 OpenID Connect tokens, requests are let through or turned away.
 

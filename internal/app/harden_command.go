@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/config"
@@ -118,6 +119,7 @@ func manifestFacts(in io.Reader, profile string) ([]*harden.Facts, error) {
 	all := []*harden.Facts{{Subject: "manifests", Read: now(), Cluster: cluster}}
 	for _, d := range cluster.Configurations() {
 		cfg, faults := config.DraftOf(d.Subject, d.Content, profile)
+		faults = slices.DeleteFunc(faults, func(f config.Fault) bool { return f.Path != "" && cluster.Sets(config.Variable(f.Path)) })
 		f := cfg.Facts(now(), d.Subject, faults)
 		f.ElsewhereSecrets()
 		f.Accepted = append(f.Accepted, d.Accepted...)

@@ -150,7 +150,7 @@ func (c *Config) checkSecrets(faults *Faults) {
 	for _, s := range c.secretLists() {
 		if len(s.list) == 0 && c.Production() && s.path != "secrets.admin" {
 			c.fault(faults, s.path, "is missing: make one with `openssl rand -base64 32` and keep it where only the server reads it (%s names a file)",
-				envPrefix+strings.ToUpper(strings.ReplaceAll(s.path, ".", "_"))+fileSuffix)
+				Variable(s.path)+fileSuffix)
 		}
 		for j := range s.list {
 			if wrong := c.wrongSecret(s, j); wrong != "" {

@@ -29,6 +29,11 @@ func isForeign(name, value string) bool {
 	return slices.Contains(foreign, name) || strings.HasPrefix(name, "GATEHOUSE_TEST_") || serviceLink.MatchString(name+"="+value)
 }
 
+// Variable is the name of the environment variable of a key, such as GATEHOUSE_LOG_LEVEL for log.level.
+func Variable(path string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+}
+
 // environment makes a tree of the variables that begin with GATEHOUSE_. A variable that is set to nothing is as good as
 // not set: that is what templates leave behind.
 type environment struct {

@@ -177,7 +177,7 @@ func (k key) environ() string {
 	if !k.fixed || k.form == group {
 		return ""
 	}
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(k.path, ".", "_"))
+	return Variable(k.path)
 }
 
 // hides tells whether values of the key are secrets, itself or as a list or map.

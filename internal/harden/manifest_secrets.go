@@ -16,8 +16,10 @@ var (
 	secretName = regexp.MustCompile(`(?i)(^|[_.-])(secrets?|password|passwort|passphrase|token|private_?key|api_?key|secret_?key|access_?key|license_?key|salt)($|[_.-])`)
 	// ours are the variables and keys of this server that are secrets and whose name does not say so.
 	ours = regexp.MustCompile(`(?i)^(GATEHOUSE_)?(SECRETS[_.](SYSTEM|COOKIE|ADMIN))$`)
-	// harmlessName matches what only leads to a secret.
-	harmlessName = regexp.MustCompile(`(?i)([_.-](file|path|url|endpoint|name|ttl|lifespan|age|length)|^automountServiceAccountToken)$`)
+	// harmlessName matches what only leads to a secret, or says what is done with one.
+	harmlessName = regexp.MustCompile(`(?i)([_.-](file|path|url|endpoint|name|ttl|lifespan|age|length|strategy|type|from)|^automountServiceAccountToken)$`)
+	// harmlessValue matches how long something lasts, and whether something is.
+	harmlessValue = regexp.MustCompile(`^((\d{1,9}(ns|us|ms|s|m|h))+|true|false)$`)
 	// userinfo matches a URL with a password in it.
 	userinfo = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:[^/\s@]+@`)
 	// privateKey matches what PEM files of private keys begin with.
@@ -33,7 +35,7 @@ func holdsSecret(name, value string) string {
 		return "is an address with a password"
 	case privateKey.MatchString(value):
 		return "is a private key"
-	case harmlessName.MatchString(name):
+	case harmlessName.MatchString(name), harmlessValue.MatchString(value):
 		return ""
 	case ours.MatchString(name), secretName.MatchString(name):
 		return "is a secret by its name"

@@ -201,6 +201,20 @@ func (c *Cluster) Configurations() []ConfigDocument {
 	return all
 }
 
+// Sets tells whether a container is given a variable, as a text, from a Secret or from a file.
+func (c *Cluster) Sets(variable string) bool {
+	for _, p := range c.pods {
+		for _, one := range p.containers {
+			for _, e := range one.each("env") {
+				if e.text("name") == variable || e.text("name") == variable+"_FILE" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // tree is a group of a document. What is not there, or is of another kind, reads as empty: what a manifest may hold is the cluster's to
 // say.
 type tree map[string]any

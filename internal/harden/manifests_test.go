@@ -255,3 +255,28 @@ func FuzzReadManifests(f *testing.F) {
 		}
 	})
 }
+
+// What is done with tokens, and how long they last, are no secrets, whatever their names.
+func TestNamesOfSecrets(t *testing.T) {
+	for name, value := range map[string]string{"access_token": "30m", "refresh_token": "1h30m", "access_token_strategy": "jwt", "token": "true", "token_from": "x"} {
+		if why := holdsSecret(name, value); why != "" {
+			t.Errorf("%s: %s %s", name, value, why)
+		}
+	}
+	for name, value := range map[string]string{"access_token": "Zm9vYmFy", "password": "12345678", "salt": "30 m"} {
+		if holdsSecret(name, value) == "" {
+			t.Errorf("%s: %s is no secret", name, value)
+		}
+	}
+}
+
+// A variable is given as a text, by a Secret or by a file.
+func TestVariablesOfContainers(t *testing.T) {
+	c, err := ReadManifests(strings.NewReader(hardened))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Sets("GATEHOUSE_PROFILE") || !c.Sets("GATEHOUSE_SECRETS_SYSTEM") || c.Sets("GATEHOUSE_LOG_LEVEL") {
+		t.Error("the variables of the hardened installation are not known")
+	}
+}

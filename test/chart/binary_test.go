@@ -59,7 +59,7 @@ func program(t *testing.T, name, input string, args ...string) (string, int) {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), filepath.Join(programs, name), args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, &out
-	cmd.Env = []string{"HOME=" + directory, "PATH=/nonexistent", "GATEHOUSE_SECRETS_SYSTEM=q7Zt4LkP9wXc2VbN8mRfYh3G", "GATEHOUSE_SECRETS_COOKIE=Hs5Jd3Gy6Ue1Ao0TiCxKw8Mn"}
+	cmd.Env = []string{"HOME=" + directory, "PATH=/nonexistent", "GATEHOUSE_SECRETS_SYSTEM=q7Zt4LkP9wXc2VbN8mRfYh3G", "GATEHOUSE_SECRETS_COOKIE=Hs5Jd3Gy6Ue1Ao0TiCxKw8Mn", "GATEHOUSE_OAUTH_PAIRWISE_SALT=Wn4Fb7Rk1Qz8Xs2L", "GATEHOUSE_ACCESS_GEOIP_LICENSE_KEY=Yt6Mv3Hc9Bd5Lp1K"}
 	err = cmd.Run()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
