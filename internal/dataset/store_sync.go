@@ -36,6 +36,8 @@ var ErrVersion = errors.New("the source was written by another version of Gateho
 const (
 	batchRows  = 2000
 	batchBytes = 2 << 20
+	// tailRows is after how many rows behind the target's last one the rest is taken for many.
+	tailRows = 10_000
 )
 
 // Sync makes the databases equal to the source: it adds what they lack, changes what differs and removes what the source does
@@ -110,13 +112,22 @@ type syncing struct {
 func (s *syncing) run(ctx context.Context, want iter.Seq2[Row, error]) error {
 	have, stop := iter.Pull2(read(ctx, s.db, s.table))
 	defer stop()
+	next, end := iter.Pull2(want)
+	defer end()
 	there, err, more := have()
 	if err != nil {
 		return err
 	}
-	for row, err := range want {
+	for last := 0; ; last++ { // rows that came after the target's last one
+		if last == tailRows && s.db.Fills() && len(s.late) == 0 {
+			return s.fill(ctx, next)
+		}
+		row, err, ok := next()
 		if err != nil {
 			return err
+		}
+		if !ok {
+			break
 		}
 		for more && compare(there, row, s.table.Columns, s.order) < 0 {
 			s.gone = append(s.gone, there)
@@ -144,6 +155,9 @@ func (s *syncing) run(ctx context.Context, want iter.Seq2[Row, error]) error {
 		if err := s.flush(ctx, batchRows); err != nil {
 			return err
 		}
+		if more {
+			last = -1
+		}
 	}
 	for ; more; there, err, more = have() {
 		if err != nil {
@@ -156,6 +170,34 @@ func (s *syncing) run(ctx context.Context, want iter.Seq2[Row, error]) error {
 		}
 	}
 	return s.end(ctx)
+}
+
+// fill adds all that is left, of which the target has nothing.
+func (s *syncing) fill(ctx context.Context, next func() (Row, error, bool)) error {
+	if err := s.flush(ctx, 0); err != nil {
+		return err
+	}
+	args := make([]any, len(s.table.Columns))
+	_, err := s.db.Fill(ctx, s.table.Name, s.table.names(), func(yield func([]any, error) bool) {
+		for {
+			row, err, ok := next()
+			if !ok {
+				return
+			}
+			if err == nil {
+				s.put(args, row)
+				s.change.Added++
+			}
+			if !yield(args, err) {
+				return
+			}
+			if s.change.Added%batchRows == 0 {
+				s.progress(s.table, s.change)
+			}
+		}
+	})
+	s.progress(s.table, s.change)
+	return err
 }
 
 func (s *syncing) add(row Row) {
@@ -245,8 +287,12 @@ func (s *syncing) remove(ctx context.Context, tx *sqldb.Tx, row Row) error {
 
 func (s *syncing) arguments(row Row) []any {
 	args := make([]any, len(row))
+	s.put(args, row)
+	return args
+}
+
+func (s *syncing) put(args []any, row Row) {
 	for i, v := range row {
 		args[i] = v.argument(s.table.Columns[i].Kind)
 	}
-	return args
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -190,90 +189,6 @@ func (c *core) insertText(table string, columns []string, n int) string {
 type insertKey struct {
 	table, columns string
 	rows           int
-}
-
-// insertArrays sends each column as one array: one text, planned once, serves any number of rows.
-func (c *core) insertArrays(ctx context.Context, table string, columns []string, rows [][]any, run runner) (int64, error) {
-	text, err := c.arrayText(ctx, table, columns, run)
-	if err != nil {
-		return 0, err
-	}
-	bound := make([]any, len(columns))
-	for i := range columns {
-		bound[i] = &column{core: c, rows: rows, i: i}
-	}
-	c.count.Add(1)
-	n, err := run.exec(ctx, text, bound)
-	return n, c.wrap(ctx, "INSERT INTO "+table, err)
-}
-
-func (c *core) arrayText(ctx context.Context, table string, columns []string, run runner) (string, error) {
-	key := insertKey{table: table, columns: strings.Join(columns, ", ")}
-	if text, ok := c.inserts.Load(key); ok {
-		return text.(string), nil
-	}
-	types, err := c.columnTypes(ctx, table, run)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	b.WriteString("INSERT INTO " + table + " (" + key.columns + ") SELECT " + key.columns + " FROM unnest(")
-	for i, name := range columns {
-		if types[name] == "" {
-			return "", &Error{Statement: "INSERT INTO " + table, cause: errors.New("the table has no column " + name)}
-		}
-		comma(&b, i)
-		fmt.Fprintf(&b, "$%d::%s[]", i+1, types[name])
-	}
-	b.WriteString(") AS given (" + key.columns + ")")
-	c.inserts.Store(key, b.String())
-	return b.String(), nil
-}
-
-// columnTypes asks the catalog, once per text.
-func (c *core) columnTypes(ctx context.Context, table string, run runner) (map[string]string, error) {
-	rows, err := run.catalog.Query(ctx, `SELECT attname, atttypid::regtype::text FROM pg_attribute
-		WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`, table)
-	if err != nil {
-		return nil, c.wrap(ctx, "INSERT INTO "+table, err)
-	}
-	defer rows.Close()
-	types := make(map[string]string)
-	for rows.Next() {
-		var name, typ string
-		if err := rows.Scan(&name, &typ); err != nil {
-			return nil, c.wrap(ctx, "INSERT INTO "+table, err)
-		}
-		types[name] = typ
-	}
-	return types, c.wrap(ctx, "INSERT INTO "+table, rows.Err())
-}
-
-// column is one column of many rows, as pgx wants an array.
-type column struct {
-	core *core
-	rows [][]any
-	i    int
-}
-
-var _ pgtype.ArrayGetter = (*column)(nil)
-
-// Dimensions implements pgtype.ArrayGetter.
-func (c *column) Dimensions() []pgtype.ArrayDimension {
-	return []pgtype.ArrayDimension{{Length: int32(len(c.rows)), LowerBound: 1}}
-}
-
-// Index implements pgtype.ArrayGetter.
-func (c *column) Index(i int) any { return c.core.value(c.rows[i][c.i]) }
-
-// IndexType implements pgtype.ArrayGetter.
-func (c *column) IndexType() any {
-	for i := range c.rows {
-		if v := c.Index(i); v != nil {
-			return v
-		}
-	}
-	return nil
 }
 
 // checkRows holds InsertRows to the tenancy rule: each row names the tenant of the context.
