@@ -51,6 +51,7 @@ func (f *flags) declare(s *pflag.FlagSet) {
 	s.BoolVar(&f.insecure, "insecure-skip-verify", false, "not supported: name the authority with --tls-trust-store")
 	s.StringArrayVar(&f.others, "allow-hydra-admin", nil, "another server that resources may name: URL[,admin-key-file=…][,tls-trust-store=…][,client-cert=…][,client-key=…][,endpoint=…][,forwarded-proto=…]; repeatable")
 	s.StringArrayVar(&f.tenants, "tenant", nil, "which namespaces may name a tenant: TENANT=NAMESPACE[,NAMESPACE…], with * as of shell patterns; repeatable")
+	s.StringSliceVar(&f.config.AdminScopes, "admin-scopes", nil, "namespaces whose clients may ask for scopes that open the server's admin API, with * as of shell patterns; repeatable")
 	s.StringSliceVar(&f.config.Namespaces, "namespace", nil, "watch these namespaces; without it all")
 	s.BoolVar(&f.config.RequireExistingSecret, "require-existing-secret", false, "make no Secrets: wait for those that others bring, for every resource")
 	s.DurationVar(&f.config.Resync, "sync-period", 10*time.Minute, "how often each client is compared with what the server has")

@@ -88,6 +88,9 @@ func (c *Clients) advance(ctx context.Context, of *hydra.OAuth2Client) (time.Dur
 		return 0, fail
 	}
 	w := &work{Clients: c, of: of, body: describe(&of.Spec, of.Name+"/"+of.Namespace)}
+	if fail := c.Config.refuseScopes(of.Namespace, w.body.Scope); fail != nil {
+		return 0, fail
+	}
 	digest, err := w.body.digest()
 	if err != nil {
 		return 0, err

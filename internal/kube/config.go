@@ -18,6 +18,8 @@ type Config struct {
 	// Tenants says which namespaces may name which tenants: patterns as of path.Match by tenant. A tenant that is not listed cannot be
 	// named.
 	Tenants map[string][]string
+	// AdminScopes are the namespaces, as patterns of path.Match, whose clients may ask for scopes that open the server's admin API.
+	AdminScopes []string
 	// IDKey and SecretKey are the keys of a Secret under which id and secret are.
 	IDKey, SecretKey string
 	// RequireExistingSecret makes no Secrets: all are brought by others.
@@ -66,6 +68,11 @@ func (c *Config) Validate() error {
 			if _, err := path.Match(pattern, ""); err != nil {
 				faults = append(faults, fmt.Errorf("tenant %s: %q is not a pattern for namespaces, such as team-*", tenant, pattern))
 			}
+		}
+	}
+	for _, pattern := range c.AdminScopes {
+		if _, err := path.Match(pattern, ""); err != nil {
+			faults = append(faults, fmt.Errorf("admin scopes: %q is not a pattern for namespaces, such as team-*", pattern))
 		}
 	}
 	if c.IDKey == "" || c.SecretKey == "" || c.IDKey == c.SecretKey {

@@ -17,6 +17,7 @@ const (
 	reasonAddress       = "ServerRefused"
 	reasonTenantRefused = "TenantRefused"
 	reasonTenantMissing = "TenantNotFound"
+	reasonScopeRefused  = "ScopeRefused"
 	reasonTaken         = "ClientBelongsToAnother"
 	reasonUnreachable   = "ServerUnreachable"
 	reasonDenied        = "AccessDenied"

@@ -308,6 +308,33 @@ func TestTenantOfAnotherNamespace(t *testing.T) {
 	c.remove(t, of)
 }
 
+// Who may make clients in a namespace does not make himself an administrator of the server, though the controller is one.
+func TestScopesThatOpenTheAdminAPI(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace := c.namespace(t)
+	controller := c.control(t, namespace, s.Admin)
+	for i, scope := range []string{"read", "read gatehouse:viewer", "*", "read\t*"} {
+		of := machine(namespace, fmt.Sprintf("climber-%d", i))
+		of.Spec.Scope, of.Spec.ScopeArray = scope, nil
+		if i == 0 {
+			of.Spec.Scope, of.Spec.ScopeArray = "read", []string{"read", "gatehouse:admin"}
+		}
+		c.create(t, of)
+		c.becomes(t, of, "ScopeRefused")
+		if of.Status.ClientID != "" {
+			t.Errorf("%q: it has the client %s", scope, of.Status.ClientID)
+		}
+		c.remove(t, of)
+	}
+	controller.stop()
+	c.control(t, namespace, s.Admin, "--admin-scopes", "other-*,"+namespace)
+	of := machine(namespace, "robot")
+	of.Spec.Scope, of.Spec.ScopeArray = "gatehouse:viewer", nil
+	c.create(t, of)
+	c.becomes(t, of, "Registered")
+	c.remove(t, of)
+}
+
 // An admin key from a file opens the server, also one that takes its place: the key that docs/kubernetes.md has made, which may no more than it needs.
 func TestAdminKeyFromFile(t *testing.T) {
 	c := open(t)
