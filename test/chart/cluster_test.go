@@ -98,18 +98,7 @@ func TestAPIServerTakesTheExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cases := map[string]values{}
-	for _, name := range exampleNames(t) {
-		cases[name] = example(t, name)
-	}
-	for mode := range servers {
-		for profile := range profiles {
-			if profile+mode != "productionmemory" {
-				cases[profile+" "+mode] = read(t, minimal(profile, mode))
-			}
-		}
-	}
-	for name, given := range cases {
+	for name, given := range everything(t) {
 		t.Run(name, func(t *testing.T) {
 			for _, o := range mustRender(t, given).objects {
 				if slices.Contains(elsewhere, o.kind()) {

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -401,5 +402,79 @@ func TestNotes(t *testing.T) {
 		if strings.Contains(notes, tc.lacks) {
 			t.Errorf("%s: %q in\n%s", name, tc.lacks, notes)
 		}
+	}
+}
+
+// rulesOf gives what an object allows, line by line: a group, a resource, a name of one or none, and a verb.
+func rulesOf(o object) []string {
+	var all []string
+	rules, _ := o.at("rules").([]any)
+	for _, r := range rules {
+		r := object(r.(map[string]any))
+		list := func(name string) []string {
+			items, _ := r.at(name).([]any)
+			var texts []string
+			for _, item := range items {
+				texts = append(texts, fmt.Sprint(item))
+			}
+			return texts
+		}
+		names := list("resourceNames")
+		if len(names) == 0 {
+			names = []string{"*"}
+		}
+		for _, group := range list("apiGroups") {
+			for _, resource := range list("resources") {
+				for _, name := range names {
+					for _, verb := range list("verbs") {
+						all = append(all, strings.Join([]string{group, resource, name, verb}, " "))
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// The controller may the same whether the chart installs it or the manifests in deploy/controller do: everywhere, or in each namespace that
+// it watches, and beside that with its lease.
+func TestControllersRightsAreTheSame(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(repository, "deploy/controller/account.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := decode(string(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byHand := &rendered{objects: objects}
+	const name = "gatehouse-controller"
+	everywhere, lease := rulesOf(byHand.find("ClusterRole", name)), rulesOf(byHand.find("Role", name+"-leader"))
+	if len(everywhere) < 8 || len(lease) < 4 {
+		t.Fatalf("deploy/controller allows %v and %v", everywhere, lease)
+	}
+	compare := func(what string, got, want []string) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s:\nthe chart             %s\ndeploy/controller has %s", what, strings.Join(got, "; "), strings.Join(want, "; "))
+		}
+	}
+	r := mustRender(t, read(t, "controller: {enabled: true}"))
+	compare("everywhere", rulesOf(r.find("ClusterRole", name+"-"+namespace)), everywhere)
+	compare("the lease", rulesOf(r.find("Role", name)), lease)
+	r = mustRender(t, read(t, "controller: {enabled: true, watchNamespaces: [shop, billing]}"))
+	if r.find("ClusterRole", name+"-"+namespace) != nil {
+		t.Error("a ClusterRole is there though namespaces are named")
+	}
+	seen := 0
+	for _, role := range r.ofKind("Role") {
+		if ns := role.text("metadata", "namespace"); slices.Contains([]string{"shop", "billing"}, ns) {
+			seen++
+			compare("in "+ns, rulesOf(role), everywhere)
+		}
+	}
+	if seen != 2 {
+		t.Errorf("%d of two namespaces have a Role", seen)
 	}
 }

@@ -20,6 +20,25 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
 
+{{/* (dict "root" $ "component" "server"): over which places pods are spread. Where one is short of nodes they run all the same. */}}
+{{- define "gatehouse.spread" -}}
+{{- if not (kindIs "invalid" .root.Values.topologySpreadConstraints) -}}
+{{- with .root.Values.topologySpreadConstraints -}}
+topologySpreadConstraints: {{ toJson . }}
+{{- end -}}
+{{- else if include "gatehouse.production" .root -}}
+topologySpreadConstraints:
+  {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "gatehouse.selector" $ | nindent 8 }}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
 {{/* The image and what a container of ours may. */}}
 {{- define "gatehouse.containerCommon" -}}
 image: {{ include "gatehouse.image" . }}
