@@ -126,6 +126,20 @@ func TestPodsAreRestricted(t *testing.T) {
 	}
 }
 
+// The controller sends its key over TLS alone, in development too.
+func TestControllerTrustsTheAdminListener(t *testing.T) {
+	for profile := range profiles {
+		given := read(t, minimal(profile, "bundled"))
+		given["controller"] = values{"enabled": true}
+		args := mustRender(t, given).find("Deployment", release+"-controller").text("spec", "template", "spec", "containers", 0, "args")
+		for _, want := range []string{"--hydra-url=https://gatehouse-admin.iam.svc:4445", "--tls-trust-store=/run/secrets/admin-ca/ca.crt", "--admin-key-file=/run/secrets/admin-key/key"} {
+			if !strings.Contains(args, want) {
+				t.Errorf("%s: no %s among %s", profile, want, args)
+			}
+		}
+	}
+}
+
 // labelsMatch tells whether a selector that has nothing but labels, and lists of them, selects labels.
 func labelsMatch(selector, labels object) bool {
 	wanted, _ := selector.at("matchLabels").(map[string]any)

@@ -126,6 +126,7 @@ func TestFaults(t *testing.T) {
 		"metrics without a key":                {production + "metrics: {serviceMonitor: {enabled: true}}", []string{"metrics.serviceMonitor.keySecret is required"}},
 		"a proxy without an address":           {production + "doors: {proxy: {enabled: true}}", []string{"doors.proxy.url is required"}},
 		"a gateway without a parent":           {"gateway: {enabled: true}", []string{"url and gateway.parentRefs are required"}},
+		"a controller and a mesh":              {"controller: {enabled: true}\nadmin: {tlsTerminatedBy: [10.0.0.0/8]}", []string{"controller.enabled and admin.tlsTerminatedBy exclude each other"}},
 		"a controller without a key":           {"controller: {enabled: true}\nadmin: {key: {generate: false}}", []string{"controller.enabled needs a key"}},
 		"a copy into memory":                   {"database: {copyFrom: 'http://old:4445'}", []string{"database.copyFrom has no meaning"}},
 		"a copy with secrets not there before": {minimal("development", "postgres")[len(profiles["development"])+len(ownSecrets):] + "  copyFrom: http://old:4445\nsecrets: {system: 0123456789abcdefgh, cookie: 123456789abcdefghi}", []string{"database.copyFrom needs secrets that are there before"}},

@@ -133,9 +133,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- include "gatehouse.certificateSecret" (dict "root" . "of" .Values.certificate "suffix" "tls") -}}
 {{- end -}}
 
-{{/* "true" where a Job makes the admin listener's certificate. */}}
+{{/* "true" where a Job makes the admin listener's certificate. The controller sends its key to no other pod without TLS. */}}
 {{- define "gatehouse.adminTLSMade" -}}
-{{- if and (include "gatehouse.production" .) (not .Values.admin.tlsTerminatedBy)
+{{- if and (or (include "gatehouse.production" .) .Values.controller.enabled) (not .Values.admin.tlsTerminatedBy)
   (not (include "gatehouse.certificateSecret" (dict "root" . "of" .Values.admin.certificate "suffix" "admin-tls"))) -}}true{{- end -}}
 {{- end -}}
 

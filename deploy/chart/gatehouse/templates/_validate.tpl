@@ -258,6 +258,9 @@
 {{- end -}}
 
 {{- /* The controller. */ -}}
+{{- if and $v.controller.enabled $v.admin.tlsTerminatedBy -}}
+{{- $f = append $f "controller.enabled and admin.tlsTerminatedBy exclude each other: the controller sends its key to the admin listener itself, and with TLS alone; take admin.tlsTerminatedBy out" -}}
+{{- end -}}
 {{- if and $v.controller.enabled (not (include "gatehouse.adminKeySecret" .)) -}}
 {{- $f = append $f "controller.enabled needs a key of the admin API: set admin.key.existingSecret, or leave admin.key.generate empty" -}}
 {{- end -}}
