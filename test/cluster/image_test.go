@@ -28,6 +28,8 @@ type image struct {
 	directories []string
 	entrypoint  []string
 	user        string
+	// stop is the signal with which it is asked to end; "" means TERM.
+	stop string
 }
 
 // importImage packs an image as `docker save` would and gives it to containerd: no registry has it.
@@ -39,7 +41,7 @@ func importImage(ctx context.Context, directory string, i image) error {
 	}
 	config := map[string]any{
 		"os": "linux", "architecture": runtime.GOARCH, "rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + digest}},
-		"config": map[string]any{"Entrypoint": i.entrypoint, "User": i.user, "Env": []string{"PATH=/usr/bin:/bin"}},
+		"config": map[string]any{"Entrypoint": i.entrypoint, "User": i.user, "StopSignal": i.stop, "Env": []string{"PATH=/usr/bin:/bin"}},
 	}
 	manifest := []map[string]any{{"Config": "config.json", "RepoTags": []string{i.name}, "Layers": []string{"layer.tar"}}}
 	archive := filepath.Join(directory, "image.tar")
@@ -163,10 +165,10 @@ func postgresImage(ctx context.Context, name string) (image, error) {
 	home := filepath.Dir(filepath.Dir(found[len(found)-1]))
 	version := filepath.Base(home)
 	i := image{
-		name: name, user: "70:70", entrypoint: []string{"/usr/bin/start"}, directories: []string{"/tmp", "/var/run/postgresql"},
+		name: name, user: "70:70", stop: "SIGINT", entrypoint: []string{"/usr/bin/start"}, directories: []string{"/tmp", "/var/run/postgresql"},
 		texts: map[string]string{
 			"/etc/passwd": "root:x:0:0::/:/bin/sh\npostgres:x:70:70::/var/lib/postgresql:/bin/sh\n", "/etc/group": "root:x:0:\npostgres:x:70:\n",
-			"/usr/bin/start": startPostgres,
+			"/usr/bin/start": startScript,
 		},
 		files: map[string]string{home + "/lib": home + "/lib", "/usr/share/postgresql/" + version: "/usr/share/postgresql/" + version, "/usr/share/zoneinfo": "/usr/share/zoneinfo"},
 	}
@@ -192,7 +194,7 @@ func postgresImage(ctx context.Context, name string) (image, error) {
 	return i, nil
 }
 
-const startPostgres = `#!/bin/bash
+const startScript = `#!/bin/bash
 set -e
 mkdir -p "$PGDATA"
 chmod 700 "$PGDATA"

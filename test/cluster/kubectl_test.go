@@ -181,7 +181,7 @@ func (s *space) helm(args ...string) string {
 func (s *space) install(args ...string) string {
 	s.Helper()
 	begun := time.Now()
-	out := s.helm(append([]string{"upgrade", "--install", "gatehouse", chartPath, "--wait", "--timeout", "5m"}, args...)...)
+	out := s.helm(append([]string{"upgrade", "--install", "gatehouse", chartPath, "--wait", "--timeout", patience.String()}, args...)...)
 	s.Logf("helm upgrade --install %s: ready after %.0f s", strings.Join(args, " "), time.Since(begun).Seconds())
 	return out
 }
