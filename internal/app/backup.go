@@ -49,13 +49,18 @@ func newSchedule(a *App, s shared) (*backup.Schedule, error) {
 	schedule := &backup.Schedule{
 		Store: backup.NewStore(a.databases.byName["management"]), Read: a.databases.read, Tell: a.databases.tellBackup, Holder: s.seals.Server,
 	}
+	pruned := newPrunedCounts()
+	schedule.Pruned = func(ctx context.Context, done []backup.Pruned, fault error) error {
+		pruned.count(done, fault)
+		return a.databases.tellPruned(ctx, done)
+	}
 	if len(a.cfg.Backup.Destinations) == 0 {
 		return schedule, nil
 	}
 	var err error
 	schedule.Backups, err = newBackups(a.cfg, s.system, a.version, a.log)
 	if err == nil {
-		a.metrics.Registry.MustRegister(&backupState{
+		a.metrics.Registry.MustRegister(pruned.removed, pruned.failures, &backupState{
 			job: polled[backup.Job]{ask: schedule.Store.Last}, drill: polled[backup.Job]{ask: schedule.Store.LastDrill},
 		})
 	}
@@ -161,6 +166,22 @@ func (d *databases) tellBackup(ctx context.Context, made *backup.Created, fault 
 	return d.record(ctx, e)
 }
 
+// tellPruned tells it how many backups were removed from each destination.
+func (d *databases) tellPruned(ctx context.Context, done []backup.Pruned) error {
+	if len(done) == 0 {
+		return nil
+	}
+	of := map[string]int{}
+	for _, one := range done {
+		of[one.Destination]++
+	}
+	e := activity.Event{Action: activity.BackupPruned, Subject: activity.Party{Kind: "backup"}, Detail: map[string]string{"removed": strconv.Itoa(len(done))}}
+	for name, n := range of {
+		e.Detail["destination "+name] = strconv.Itoa(n)
+	}
+	return d.record(ctx, e)
+}
+
 // record writes an event that belongs to no change in a database.
 func (d *databases) record(ctx context.Context, e activity.Event) error {
 	return activity.Record(tenant.With(ctx, tenant.Default), d.byName["management"], e)
@@ -198,9 +219,7 @@ func PruneBackups(ctx context.Context, cfg *config.Config, dry bool, warn func(w
 		if err := d.servable(ctx); err != nil {
 			return err
 		}
-		return d.record(atConsole(ctx, "gatehouse backup"), activity.Event{
-			Action: activity.BackupPruned, Subject: activity.Party{Kind: "backup"}, Detail: map[string]string{"removed": strconv.Itoa(len(done))},
-		})
+		return d.tellPruned(atConsole(ctx, "gatehouse backup"), done)
 	})
 	if e != nil {
 		warn("the activity log could not be told: " + e.Error())

@@ -20,6 +20,28 @@ var (
 	drillDuration   = prometheus.NewDesc("gatehouse_backup_last_drill_duration_seconds", "How long the last good drill took until what was restored served.", nil, nil)
 )
 
+// prunedCounts count what this server removed after scheduled backups.
+type prunedCounts struct {
+	removed  *prometheus.CounterVec
+	failures prometheus.Counter
+}
+
+func newPrunedCounts() prunedCounts {
+	return prunedCounts{
+		removed:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatehouse_backup_pruned_total", Help: "Backups that this server removed after scheduled ones, by destination."}, []string{"destination"}),
+		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "gatehouse_backup_prune_failures_total", Help: "Attempts of that which failed, at one destination or at all."}),
+	}
+}
+
+func (c prunedCounts) count(done []backup.Pruned, fault error) {
+	for _, one := range done {
+		c.removed.WithLabelValues(one.Destination).Inc()
+	}
+	if fault != nil {
+		c.failures.Inc()
+	}
+}
+
 // Describe implements prometheus.Collector.
 func (*backupState) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{backupSucceeded, backupFailures, backupDuration, backupSize, drillEnded, drillDuration} {

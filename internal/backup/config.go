@@ -30,7 +30,10 @@ type Config struct {
 	// Schedule is when a server makes a backup, as a cron expression in UTC: minute, hour, day of the month, month, day of the week.
 	// Of several servers on the same databases one makes it. Default: none; `gatehouse backup create` is called from outside.
 	Schedule string `yaml:"schedule"`
-	// Keep says which backups `gatehouse backup prune` leaves. What a kept one builds on stays with it.
+	// Prune has the server that made a scheduled backup, and wrote it to every destination, remove those that keep does not name any more.
+	// Default: false; `gatehouse backup prune` is called from outside, where servers shall not be able to delete backups.
+	Prune bool `yaml:"prune"`
+	// Keep says which backups pruning leaves. What a kept one builds on stays with it.
 	Keep KeepConfig `yaml:"keep"`
 }
 
@@ -106,6 +109,9 @@ func (c Config) Validate() (faults []error) {
 		if len(c.Destinations) == 0 {
 			bad("schedule: there are no destinations for what it makes")
 		}
+	}
+	if c.Prune && c.Schedule == "" {
+		bad("prune: follows a scheduled backup, and there is no schedule: set backup.schedule, or call `gatehouse backup prune`")
 	}
 	for _, err := range c.Keep.validate() {
 		bad("keep.%w", err)

@@ -18,6 +18,8 @@ type Schedule struct {
 	Holder string
 	// Tell is told how each backup went, for the activity log.
 	Tell func(ctx context.Context, made *Created, fault error) error
+	// Pruned is told what was removed after a backup, and what was wrong with that, for the activity log and the metrics.
+	Pruned func(ctx context.Context, done []Pruned, fault error) error
 }
 
 const (
@@ -44,8 +46,8 @@ func (s *Schedule) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Once makes the backup that is due, if no other server does or has, and tells whether it made one. How that went is noted and logged;
-// the error is of the noting.
+// Once makes the backup that is due, if no other server does or has, and tells whether it made one. Where the configuration says so, it
+// removes old ones behind one that went well. How that went is noted and logged; the error is of the noting.
 func (s *Schedule) Once(ctx context.Context) (ran bool, err error) {
 	b := s.Backups
 	schedule, err := parseCron(b.Config.Schedule)
@@ -57,7 +59,15 @@ func (s *Schedule) Once(ctx context.Context) (ran bool, err error) {
 	if err != nil || !mine {
 		return false, err
 	}
-	made, fault := s.create(ctx)
+	var made *Created
+	var removed []Pruned
+	var unpruned error
+	fault := s.holding(ctx, func(ctx context.Context) (err error) {
+		if made, err = b.Create(ctx, s.Read, CreateOptions{}); err == nil && b.Config.Prune {
+			removed, unpruned = b.Prune(ctx, false)
+		}
+		return err
+	})
 	ctx = context.WithoutCancel(ctx) // a server that stops says so, and does not leave the others waiting
 	if fault != nil {
 		b.Log.ErrorContext(ctx, "a backup failed", "error", fault)
@@ -66,11 +76,18 @@ func (s *Schedule) Once(ctx context.Context) (ran bool, err error) {
 		b.Log.InfoContext(ctx, "a backup was made", "backup", made.ID, "kind", string(made.Kind), "bytes", made.Data.Size)
 		err = s.Store.succeed(ctx, s.Holder, b.Now(), made.Millis, made.Data.Size)
 	}
-	return true, errors.Join(err, s.Tell(ctx, made, fault))
+	err = errors.Join(err, s.Tell(ctx, made, fault))
+	if unpruned != nil {
+		b.Log.ErrorContext(ctx, "old backups could not be removed everywhere", "error", unpruned)
+	}
+	if len(removed) > 0 || unpruned != nil {
+		err = errors.Join(err, s.Pruned(ctx, removed, unpruned))
+	}
+	return true, err
 }
 
-// create makes a backup for as long as the claim is this server's.
-func (s *Schedule) create(ctx context.Context) (*Created, error) {
+// holding does something for as long as the claim is this server's.
+func (s *Schedule) holding(ctx context.Context, do func(ctx context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	held := make(chan struct{})
 	go func() {
@@ -82,11 +99,11 @@ func (s *Schedule) create(ctx context.Context) (*Created, error) {
 			}
 		}
 	}()
-	made, err := s.Backups.Create(ctx, s.Read, CreateOptions{})
+	err := do(ctx)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
 	cancel(nil)
 	<-held
-	return made, err
+	return err
 }

@@ -19,12 +19,20 @@ func TestServersTakeTurns(t *testing.T) {
 	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
 		p := newPlace(t)
 		p.Config.Schedule = "0 * * * *"
+		p.Config.Prune, p.Config.FullEvery, p.Config.Keep = true, 0, backup.KeepConfig{Last: 2}
 		add(t, db, "first", 20)
-		var told atomic.Int64
+		var told, pruned, unpruned atomic.Int64
 		server := func(name string) *backup.Schedule {
 			return &backup.Schedule{
 				Backups: p.Backups, Store: backup.NewStore(db), Read: reading(db), Holder: name,
 				Tell: func(context.Context, *backup.Created, error) error { told.Add(1); return nil },
+				Pruned: func(_ context.Context, done []backup.Pruned, fault error) error {
+					pruned.Add(int64(len(done)))
+					if fault != nil {
+						unpruned.Add(1)
+					}
+					return nil
+				},
 			}
 		}
 		all := func(want int64) {
@@ -65,8 +73,15 @@ func TestServersTakeTurns(t *testing.T) {
 			t.Fatal(err)
 		}
 		all(0)
+		if pruned.Load() != 0 {
+			t.Errorf("%d were removed while there were two", pruned.Load())
+		}
 		p.clock.Advance(2 * time.Minute)
 		all(1)
+		// The third has the first one go, from each destination.
+		if list, err := p.List(t.Context()); err != nil || len(list) != 2 || pruned.Load() != int64(len(p.dirs)) {
+			t.Errorf("%d backups are left, %d were removed, %v", len(list), pruned.Load(), err)
+		}
 		// Where nothing can be written, that is known.
 		p.clock.Advance(time.Hour)
 		for _, dir := range p.dirs {
@@ -75,6 +90,9 @@ func TestServersTakeTurns(t *testing.T) {
 			}
 		}
 		all(1)
+		if pruned.Load() != int64(len(p.dirs)) || unpruned.Load() != 0 {
+			t.Error("something was removed after a backup that failed")
+		}
 		if last, err := backup.NewStore(db).Last(t.Context()); err != nil || last.Failures != 1 || last.Fault == "" || last.FailedAt.Before(last.SucceededAt) {
 			t.Errorf("%+v %v", last, err)
 		}
