@@ -12,6 +12,8 @@ type Fault struct {
 	Tenant tenant.ID `json:"tenant,omitempty"`
 	// Rule is the rule's id; empty where it has none.
 	Rule string `json:"rule,omitempty"`
+	// Other is the id of the other rule of the same tenant, where two do not go together.
+	Other string `json:"other,omitempty"`
 	// Source is where the rule was read.
 	Source string `json:"source,omitempty"`
 	// Path is the place in the rule, such as "authenticators[0].config.jwks_urls"; of a rule without an id it begins with

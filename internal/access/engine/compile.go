@@ -188,17 +188,23 @@ func (c *compiler) fault(path, format string, a ...any) {
 
 // compile makes the rule's part of everything.
 func (c *compiler) compile(one *compiled, place int) {
+	c.entries = append(c.entries, c.shape(one, place)...)
+	one.stages = c.sharedStages()
+}
+
+// shape makes what a rule is without its handlers, and gives its patterns.
+func (c *compiler) shape(one *compiled, place int) (patterns []entry) {
 	r := c.rule
 	one.rule, one.place, one.priority, one.tenant = r, place, r.Priority, tenantOf(r)
 	one.methods = c.sharedMethods()
 	for _, p := range c.read() {
-		c.entries = append(c.entries, entry{rule: one, Pattern: p.Pattern, reading: p})
+		patterns = append(patterns, entry{rule: one, Pattern: p.Pattern, reading: p})
 	}
 	one.conditions = c.patterns.Conditions(r.Match.Headers, r.Match.Query, func(path string, err error) { c.fault("match."+path, "%s", err) })
 	if list := one.conditions; list != nil {
 		c.boundConditions("match.headers", list.Headers)
 		c.boundConditions("match.query", list.Query)
 	}
-	one.stages = c.sharedStages()
 	one.upstream = c.upstream()
+	return patterns
 }

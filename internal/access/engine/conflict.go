@@ -181,8 +181,10 @@ func (c *conflicts) faults() access.Faults {
 		if b.rule.Source != a.rule.Source {
 			other += " of " + b.rule.Source
 		}
-		faults = append(faults, a.fault("match", fmt.Sprintf(
-			"matches the same requests as the rule %s, for example %s: make one of the patterns narrower, or give one of the rules a higher priority", other, one.request)))
+		fault := a.fault("match", fmt.Sprintf(
+			"matches the same requests as the rule %s, for example %s: make one of the patterns narrower, or give one of the rules a higher priority", other, one.request))
+		fault.Other = b.rule.ID
+		faults = append(faults, fault)
 	}
 	if len(faults) >= maxConflicts {
 		faults = append(faults, access.Fault{Message: fmt.Sprintf("there may be more such pairs: only the first %d are named", maxConflicts)})

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -102,6 +103,11 @@ func (e *Engine) Check(ctx context.Context, lists ...[]access.Rule) (*Report, er
 
 // Patience is how long a decision may take.
 func (e *Engine) Patience() time.Duration { return e.options.Config.patience() }
+
+// MatchingStrategy is how the patterns of rules are read: regexp or glob.
+func (e *Engine) MatchingStrategy() string {
+	return cmp.Or(e.options.Config.MatchingStrategy, "regexp")
+}
 
 // Reach says where the proxy connects.
 func (e *Engine) Reach() Reach { return e.options.reach() }

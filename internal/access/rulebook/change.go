@@ -63,21 +63,12 @@ func (b *Book) Replace(ctx context.Context, set string, rules []access.Rule, p P
 		if !p.holds(etagOf(old), len(old) > 0) {
 			return nil, nil, ErrStale
 		}
+		if err := have.foreign(set, rules); err != nil {
+			return nil, nil, err
+		}
 		c, done := &change{}, &Change{Set: set, Rules: len(rules)}
-		for i, r := range rules {
-			next := storedRule{rule: r, set: set, position: int64(i), document: documentOf(r)}
-			if err := have.put(next, c, done); err != nil {
-				return nil, nil, err
-			}
-		}
-		given := map[string]bool{}
-		for _, r := range rules {
-			given[r.ID] = true
-		}
-		for _, o := range old {
-			if !given[o.rule.ID] {
-				have.drop(o.rule.ID, c, done)
-			}
+		if err := have.replace(old, set, rules, c, done); err != nil {
+			return nil, nil, err
 		}
 		done.ETag = etagOf(have.set(set))
 		return c, done, nil
@@ -143,11 +134,11 @@ func (b *Book) Try(ctx context.Context, set string, rules []access.Rule) (*engin
 		return nil, err
 	}
 	have := snap.of(ctx)
+	if err := have.foreign(set, rules); err != nil {
+		return nil, err
+	}
 	maps.DeleteFunc(have.rules, func(_ string, r storedRule) bool { return r.set == set })
 	for i, r := range rules {
-		if old := have.get(r.ID); old != nil {
-			return nil, inOtherSet(old)
-		}
 		have.rules[r.ID] = storedRule{rule: r, set: set, position: int64(i)}
 	}
 	return b.compile(ctx, have.all())

@@ -44,7 +44,7 @@ var (
 //	POST   /admin/rules/test     what would become of a request, step by step
 //	GET    /admin/rule-sources   where rules come from, and what is wrong there
 //
-// Bodies with rules are JSON or YAML. Whatever changes rules answers when they are in force in this server; the others follow
+// Lists say in Gatehouse-Matching-Strategy how the patterns of rules are read. Bodies with rules are JSON or YAML. Whatever changes rules answers when they are in force in this server; the others follow
 // within a second.
 type Admin struct {
 	// Book has the rules.
@@ -86,7 +86,7 @@ func (a *Admin) list(ctx context.Context, in listRulesIn) (web.Reply[[]access.Ru
 	if limit < 0 || limit > maxRuleLimit || in.Offset < 0 {
 		return none, errLimit
 	}
-	header := http.Header{}
+	header := http.Header{"Gatehouse-Matching-Strategy": {a.Engine.MatchingStrategy()}}
 	all, err := a.rules(ctx, in.Set, header)
 	if err != nil {
 		return none, err

@@ -3,6 +3,7 @@ package rulebook
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -93,8 +94,47 @@ func (t *tenantRules) put(next storedRule, c *change, done *Change) error {
 	return nil
 }
 
+// replace writes the rules of a set in their order, and removes those of the old ones that are not among them. A rule stays at its
+// position where that is behind those before it, so that what comes or goes in front of it does not have it written anew.
+func (t *tenantRules) replace(old []storedRule, set string, rules []access.Rule, c *change, done *Change) error {
+	given, at := make(map[string]bool, len(rules)), int64(-1)
+	for _, r := range rules {
+		given[r.ID] = true
+		next := storedRule{rule: r, set: set, position: at + 1, document: documentOf(r)}
+		if was := t.get(r.ID); was != nil {
+			next.position = max(next.position, was.position)
+		}
+		at = next.position
+		if err := t.put(next, c, done); err != nil {
+			return err
+		}
+	}
+	for _, o := range old {
+		if !given[o.rule.ID] {
+			t.drop(o.rule.ID, c, done)
+		}
+	}
+	return nil
+}
+
+const inOtherSetWords = "The id %q belongs to a rule of the set %q: delete that one first, or write it there."
+
 func inOtherSet(old *storedRule) error {
-	return ErrExists.Withf("The id %q belongs to a rule of the set %q: delete that one first, or write it there.", old.rule.ID, old.set)
+	return ErrExists.Withf(inOtherSetWords, old.rule.ID, old.set)
+}
+
+// foreign refuses rules for a set whose ids are those of rules of other sets: it names each.
+func (t *tenantRules) foreign(set string, rules []access.Rule) error {
+	var faults access.Faults
+	for _, r := range rules {
+		if old, there := t.rules[r.ID]; there && old.set != set {
+			faults = append(faults, access.Fault{Tenant: r.Tenant, Rule: r.ID, Source: r.Source, Path: "id", Message: fmt.Sprintf(inOtherSetWords, r.ID, old.set)})
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return ErrExists.With(faults[0].Message).WithDetail("faults", faults)
 }
 
 // drop removes a rule.

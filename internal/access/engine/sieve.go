@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+)
+
+// Sieve goes through the rules of one tenant one by one and keeps those that can be in force together: for who has rules of many
+// hands, where one that is faulty may not keep the others from being in force. It judges what rules say by themselves, as rules of the
+// admin API. Whether a server has the handlers that they name, takes their settings, and has other rules that match the same requests,
+// only that server's Check knows.
+//
+// The zero value is not ready to use: make it with NewSieve. It is for one goroutine.
+type Sieve struct {
+	compiler *compiler
+	index    *index
+	found    *conflicts
+	kept     int
+}
+
+// NewSieve makes one for rules whose patterns are read by a matching strategy: regexp or glob. It stops looking for rules that match
+// the same requests when the context ends.
+func NewSieve(ctx context.Context, strategy string) *Sieve {
+	o := &Options{Config: Config{MatchingStrategy: strategy}, API: APIConfig{Backtracking: true}}
+	x := newIndex()
+	return &Sieve{
+		compiler: newCompiler(o, nil), index: x,
+		found: &conflicts{index: x, ended: ctx.Err, looked: make(map[[2]*compiled]bool), work: make(map[tenant.ID]int)},
+	}
+}
+
+// Grain is one rule that was read.
+type Grain struct {
+	// Faults are what is wrong with the rule by itself.
+	Faults access.Faults
+	// Hosts are those of the requests that it may match, in the form of match.hosts: names, **.example.com, and ** for any. They are
+	// never fewer than those that it does match.
+	Hosts []string
+	// Warnings say why the rule may not do what it was written for.
+	Warnings []string
+
+	one     *compiled
+	entries []entry
+}
+
+// Read reads a rule. Nobody may change it any more.
+func (s *Sieve) Read(r *access.Rule) *Grain {
+	c := s.compiler
+	c.rule, c.faults = r, nil
+	g := &Grain{one: &compiled{}}
+	g.entries = c.shape(g.one, 0)
+	c.boundHandlers()
+	g.Faults = c.faults
+	g.Warnings = reportOf(g.one, g.entries).Warnings
+	for i := range g.entries {
+		if host := hostOf(g.entries[i].reading); !slices.Contains(g.Hosts, host) {
+			g.Hosts = append(g.Hosts, host)
+		}
+	}
+	return g
+}
+
+// hostOf gives the hosts of a pattern.
+func hostOf(p *pattern.Reading) string {
+	switch k := p.Key; {
+	case k.Scanned || k.HostKind == pattern.HostAny:
+		return "**"
+	case k.HostKind == pattern.HostEnds:
+		return "**." + k.Host
+	default:
+		return k.Host
+	}
+}
+
+// boundHandlers refuses handlers that are named as no server takes them.
+func (c *compiler) boundHandlers() {
+	r := c.rule
+	if len(r.Authenticators) == 0 {
+		c.fault("authenticators", "is missing: name at least one authenticator; noop lets everybody on to the authorizer")
+	}
+	check := func(path string, ref access.HandlerRef) {
+		if ref.Handler == "" {
+			c.fault(path+".handler", "is missing")
+		}
+		if _, err := access.NewSettings(nil, ref.Config); err != nil {
+			c.fault(path+".config", "%s", err)
+		}
+		c.boundSettings(path+".config", ref.Config)
+	}
+	check("authorizer", r.Authorizer)
+	for name, list := range map[string][]access.HandlerRef{"authenticators": r.Authenticators, "mutators": r.Mutators, "errors": r.Errors} {
+		for i, ref := range list {
+			check(fmt.Sprintf("%s[%d]", name, i), ref)
+		}
+	}
+}
+
+// Rivalry is an earlier rule that was kept and matches a request that another matches too.
+type Rivalry struct {
+	// Other is the earlier rule.
+	Other *access.Rule
+	// Request is one that both match, such as "GET https://example.com/a".
+	Request string
+}
+
+// Keep keeps a rule that has no faults, unless it matches the same requests as one that was kept before: then it says which, the
+// earliest one. Rules of different priority do not get in each other's way.
+func (s *Sieve) Keep(g *Grain) *Rivalry {
+	s.kept++
+	g.one.place = -s.kept // the search looks from a rule to those of higher places
+	s.found.found, s.found.undecided = nil, nil
+	for i := range g.entries {
+		if g.entries[i].reading.Never == "" {
+			s.found.near(&g.entries[i])
+		}
+	}
+	if rivals := s.found.found; len(rivals) > 0 {
+		first := slices.MaxFunc(rivals, func(a, b conflict) int { return cmp.Compare(a.b.rule.place, b.b.rule.place) })
+		return &Rivalry{Other: first.b.rule.rule, Request: first.request}
+	}
+	s.index.addAll(g.entries)
+	return nil
+}
