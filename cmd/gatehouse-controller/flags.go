@@ -14,12 +14,16 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gatehouse-iam/gatehouse/internal/kube"
+	"github.com/gatehouse-iam/gatehouse/internal/kube/ruleset"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 )
 
 // flags are what the command line says. Those that hydra-maester has too keep their names.
 type flags struct {
 	config   kube.Config
+	rules    ruleset.Config
+	noRules  bool
+	hosts    []string
 	log      telemetry.LogConfig
 	port     int
 	insecure bool
@@ -54,9 +58,14 @@ func (f *flags) declare(s *pflag.FlagSet) {
 	s.StringSliceVar(&f.config.AdminScopes, "admin-scopes", nil, "namespaces whose clients may ask for scopes that open the server's admin API, with * as of shell patterns; repeatable")
 	s.StringSliceVar(&f.config.Namespaces, "namespace", nil, "watch these namespaces; without it all")
 	s.BoolVar(&f.config.RequireExistingSecret, "require-existing-secret", false, "make no Secrets: wait for those that others bring, for every resource")
-	s.DurationVar(&f.config.Resync, "sync-period", 10*time.Minute, "how often each client is compared with what the server has")
+	s.DurationVar(&f.config.Resync, "sync-period", 10*time.Minute, "how often each client is compared with what the server has, and a rule tried again that it refused")
 	s.DurationVar(&f.config.RemoveWithin, "removal-timeout", 5*time.Minute, "how long a deleted resource waits for its client to be removed, before it goes without")
 	s.DurationVar(&f.config.Orphans, "orphan-period", time.Hour, "how often clients are looked for whose resource is gone; 0 is never")
+	s.BoolVar(&f.noRules, "no-rules", false, "leave Rule resources alone")
+	s.StringVar(&f.rules.Set, "rule-set", "", "set of access rules on the server that is this controller's alone; without it kubernetes, or kubernetes-NAMESPACE with --namespace")
+	s.StringArrayVar(&f.hosts, "host", nil, "which namespaces may claim a host in rules: HOST=NAMESPACE[,NAMESPACE…], with *.example.com for all hosts below it, * for every host, and * in namespaces as of shell patterns; repeatable")
+	s.StringVar(&f.rules.HostsFile, "hosts-file", "", "file with more of --host, as YAML: a list of namespaces below each host; read anew when it changes")
+	s.StringVar(&f.rules.Unlisted, "unlisted-hosts", ruleset.FirstCome, "who may claim a host that is not listed: first-come is the namespace of the oldest rule for it, refuse is nobody, any is everybody")
 	s.BoolVar(&f.elect, "enable-leader-election", false, "let one of several controllers work, the others stand by")
 	s.StringVar(&f.electNamespace, "leader-elector-namespace", "", "where the lease is; without it the pod's namespace")
 	s.DurationVar(&f.electionTimings.lease, "leader-lease", 15*time.Second, "how long a leader counts as alive that does not renew its lease")
@@ -95,11 +104,34 @@ func (f *flags) check() error {
 		}
 		f.config.Tenants[tenant] = append(f.config.Tenants[tenant], strings.Split(namespaces, ",")...)
 	}
+	faults = append(faults, f.checkRules())
 	if t := f.electionTimings; t.lease <= t.renew || t.renew <= t.retry || t.retry <= 0 {
 		faults = append(faults, errors.New("--leader-lease must be longer than --leader-renew-deadline, and that longer than --leader-retry-period"))
 	}
 	faults = append(faults, f.log.Validate()...)
 	return errors.Join(append(faults, f.config.Validate())...)
+}
+
+// checkRules completes the part about rules.
+func (f *flags) checkRules() error {
+	var faults []error
+	f.rules.Hosts = map[string][]string{}
+	for _, text := range f.hosts {
+		host, namespaces, ok := strings.Cut(text, "=")
+		if !ok || host == "" || namespaces == "" {
+			faults = append(faults, fmt.Errorf("--host %s: write HOST=NAMESPACE, as *.shop.example.com=shop,shop-*", text))
+			continue
+		}
+		f.rules.Hosts[host] = append(f.rules.Hosts[host], strings.Split(namespaces, ",")...)
+	}
+	if f.noRules {
+		return errors.Join(faults...)
+	}
+	f.rules.Namespaces, f.rules.Resync = f.config.Namespaces, f.config.Resync
+	if e := strings.TrimSuffix(f.config.Server.Endpoint, "/"); e != "" && !strings.HasSuffix(e, "/clients") {
+		faults = append(faults, fmt.Errorf("--endpoint %s: where rules are is known only from a path that ends with /clients; else --no-rules", e))
+	}
+	return errors.Join(append(faults, f.rules.Validate())...)
 }
 
 // withPort adds the port to an address that has none.

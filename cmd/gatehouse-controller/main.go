@@ -44,13 +44,15 @@ func command() *cobra.Command {
 	var f flags
 	c := &cobra.Command{
 		Use:   "gatehouse-controller --hydra-url URL",
-		Short: "Makes OAuth2Client resources true on a Gatehouse server",
+		Short: "Makes OAuth2Client and Rule resources true on a Gatehouse server",
 		Long: `Watches OAuth2Client resources (hydra.ory.sh/v1alpha1) and keeps for each a client on a Gatehouse server, by its
-admin API, and a Secret with the client's id and secret. Flags have the names that hydra-maester gives them.
+admin API, and a Secret with the client's id and secret. Watches Rule resources (oathkeeper.ory.sh/v1alpha1) and keeps those
+that can be in force together as one set of access rules there. Flags have the names that hydra-maester gives them.
 
 "secrets ensure" and "try" are what the chart's Jobs run.`,
 		Example: `  gatehouse-controller --hydra-url https://gatehouse-admin.iam.svc --admin-key-file /etc/gatehouse/admin.key --enable-leader-election
-  gatehouse-controller --hydra-url http://127.0.0.1 --kubeconfig ~/.kube/config --namespace shop`,
+  gatehouse-controller --hydra-url http://127.0.0.1 --kubeconfig ~/.kube/config --namespace shop
+  gatehouse-controller --hydra-url https://gatehouse-admin.iam.svc --host '*.shop.example.com=shop,shop-*' --host '*=platform'`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

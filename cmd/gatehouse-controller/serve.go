@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/gatehouse-iam/gatehouse/internal/kube"
+	"github.com/gatehouse-iam/gatehouse/internal/kube/ruleset"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 )
 
@@ -49,11 +51,33 @@ func (f *flags) serve(ctx context.Context, errs io.Writer) error {
 	if err := clients.Add(ctx, m); err != nil {
 		return err
 	}
+	if !f.noRules {
+		if err := f.addRules(m, clients, log); err != nil {
+			return err
+		}
+	}
 	if err := errors.Join(m.AddHealthzCheck("alive", healthz.Ping), m.AddReadyzCheck("alive", healthz.Ping)); err != nil {
 		return err
 	}
-	log.Info("watching OAuth2Client resources", "server", f.config.Server.URL, "namespaces", f.config.Namespaces, "version", version)
+	log.Info("watching resources", "rules", !f.noRules, "server", f.config.Server.URL, "namespaces", f.config.Namespaces, "version", version)
 	return m.Start(ctx)
+}
+
+// addRules has the manager run the controller of access rules, of all kinds of resources that yield some.
+func (f *flags) addRules(m manager.Manager, clients *kube.Clients, log *slog.Logger) error {
+	serves, err := ruleset.Served(m)
+	if err != nil {
+		return err
+	}
+	rules := &ruleset.Rules{Kube: m.GetClient(), Events: m.GetEventRecorder("gatehouse-controller"), Log: log, Now: time.Now}
+	sets := &ruleset.Sets{
+		Config: &f.rules, Kube: &f.config, Sources: []ruleset.Source{rules}, Serves: serves, Log: log, Now: time.Now,
+	}
+	if err := sets.Add(m); err != nil {
+		return err
+	}
+	sets.API = clients.RuleSets(f.rules.Set)
+	return nil
 }
 
 func (f *flags) restConfig() (*rest.Config, error) {

@@ -74,7 +74,7 @@ func (c *Config) locate(namespace string, spec *hydra.OAuth2ClientSpec) (place, 
 		p.forwarded(asked)
 	}
 	if spec.Tenant != "" {
-		if !c.mayName(namespace, spec.Tenant) {
+		if !c.MayName(namespace, spec.Tenant) {
 			return place{}, &failure{reason: reasonTenantRefused, code: codeAddress, message: fmt.Sprintf(
 				"namespace %s may not use tenant %s: whoever runs the controller can allow it with --tenant %[2]s=%[1]s", namespace, spec.Tenant)}
 		}
@@ -173,7 +173,8 @@ func canonical(endpoint string) string {
 	return endpoint
 }
 
-func (c *Config) mayName(namespace, tenant string) bool {
+// MayName reports whether a namespace may use a tenant.
+func (c *Config) MayName(namespace, tenant string) bool {
 	for _, pattern := range c.Tenants[tenant] {
 		if ok, err := path.Match(pattern, namespace); err == nil && ok {
 			return true

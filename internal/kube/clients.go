@@ -155,7 +155,7 @@ func (c *Clients) declare(of *hydra.OAuth2Client, fail *failure) {
 		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, fail.reason, fail.message
 		of.Status.ReconciliationError = hydra.ReconciliationError{StatusCode: fail.code, Description: fail.message}
 	}
-	if !setCondition(&of.Status.Conditions, ready, c.Now()) {
+	if !SetCondition(&of.Status.Conditions, ready, c.Now()) {
 		return
 	}
 	kind := core.EventTypeNormal
@@ -165,8 +165,8 @@ func (c *Clients) declare(of *hydra.OAuth2Client, fail *failure) {
 	c.Events.Eventf(of, nil, kind, ready.Reason, "Reconcile", "%s", ready.Message)
 }
 
-// setCondition puts a condition into the list and reports whether it says something new. One that hydra-maester wrote has fewer fields.
-func setCondition(list *[]metav1.Condition, next metav1.Condition, now time.Time) bool {
+// SetCondition puts a condition into the list and reports whether it says something new. One that hydra-maester wrote has fewer fields.
+func SetCondition(list *[]metav1.Condition, next metav1.Condition, now time.Time) bool {
 	next.LastTransitionTime = metav1.NewTime(now)
 	var kept []metav1.Condition
 	news := true

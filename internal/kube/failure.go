@@ -22,6 +22,8 @@ const (
 	reasonUnreachable   = "ServerUnreachable"
 	reasonDenied        = "AccessDenied"
 	reasonRejected      = "ClientRejected"
+	reasonRulesRejected = "RuleRejected"
+	reasonRulesTooLarge = "SetTooLarge"
 )
 
 // Codes of reconciliationError, as hydra-maester has them.

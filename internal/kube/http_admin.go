@@ -121,11 +121,16 @@ func (a *admin) call(ctx context.Context, p place, method, below string, in, out
 func (a *admin) send(ctx context.Context, p place, method, below string, in, out any) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
+	return a.exchange(ctx, p, apiclient.Call{Method: method, Path: below, Body: in}, out)
+}
+
+// exchange makes a call that takes no longer than the context.
+func (a *admin) exchange(ctx context.Context, p place, call apiclient.Call, out any) (http.Header, error) {
 	server, err := a.server(p)
 	if err != nil {
 		return nil, err
 	}
-	header, err := server.Do(ctx, apiclient.Call{Method: method, Path: below, Body: in}, out)
+	header, err := server.Do(ctx, call, out)
 	if none, ok := errors.AsType[*apiclient.Unreached](err); ok {
 		return nil, none.Err // the caller names the server
 	}
@@ -181,7 +186,6 @@ func (a *admin) client(s *Server) (*http.Client, error) {
 		}
 	}
 	c := &http.Client{
-		Timeout:   answerTimeout,
 		Transport: counted{&http.Transport{TLSClientConfig: settings, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: workers, IdleConnTimeout: time.Minute}, a.count},
 	}
 	if a.clients == nil {

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	hydra "github.com/gatehouse-iam/gatehouse/api/hydra/v1alpha1"
+	oathkeeper "github.com/gatehouse-iam/gatehouse/api/oathkeeper/v1alpha1"
 )
 
 const (
@@ -29,10 +31,7 @@ const (
 // Scheme knows the resources that the controller reads and writes.
 func Scheme() (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
-	if err := hydra.AddToScheme(s); err != nil {
-		return nil, err
-	}
-	return s, core.AddToScheme(s)
+	return s, errors.Join(hydra.AddToScheme(s), oathkeeper.AddToScheme(s), core.AddToScheme(s))
 }
 
 // Add has the manager run the clients' controller, and the search for orphans.

@@ -120,14 +120,14 @@ func TestConditionsOfMaester(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	list := []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue}, {Type: "Other", Status: metav1.ConditionTrue}}
 	next := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Registered", Message: "m"}
-	if !setCondition(&list, next, now) || len(list) != 1 || !list[0].LastTransitionTime.Time.Equal(now) {
+	if !SetCondition(&list, next, now) || len(list) != 1 || !list[0].LastTransitionTime.Time.Equal(now) {
 		t.Errorf("%+v", list)
 	}
-	if setCondition(&list, next, now.Add(time.Hour)) || !list[0].LastTransitionTime.Time.Equal(now) {
+	if SetCondition(&list, next, now.Add(time.Hour)) || !list[0].LastTransitionTime.Time.Equal(now) {
 		t.Errorf("the same again is news: %+v", list)
 	}
 	next.Status = metav1.ConditionFalse
-	if !setCondition(&list, next, now.Add(time.Hour)) || list[0].LastTransitionTime.Time.Equal(now) {
+	if !SetCondition(&list, next, now.Add(time.Hour)) || list[0].LastTransitionTime.Time.Equal(now) {
 		t.Errorf("a change is none: %+v", list)
 	}
 }

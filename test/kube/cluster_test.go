@@ -159,6 +159,9 @@ func (c *cluster) namespace(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if err := c.DeleteAllOf(context.Background(), &oathkeeper.Rule{}, client.InNamespace(n.Name)); err != nil {
+			t.Error(err)
+		}
 		var list hydra.OAuth2ClientList
 		if err := c.List(context.Background(), &list, client.InNamespace(n.Name)); err != nil {
 			t.Error(err)

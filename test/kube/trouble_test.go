@@ -353,13 +353,17 @@ func TestAdminKeyFromFile(t *testing.T) {
 	c.create(t, of)
 	c.becomes(t, of, "AccessDenied")
 	made, status := s.CommandEnv([]string{"GATEHOUSE_ADMIN_KEY=an-admin-key-of-thirty-two-characters"},
-		"admin", "keys", "create", "--endpoint", s.Admin, "--name", "kubernetes", "--role", "operator", "--only", "clients", "--tenant", "*", "--expires", "never")
+		"admin", "keys", "create", "--endpoint", s.Admin, "--name", "kubernetes", "--role", "operator", "--only", "clients,rules", "--tenant", "*", "--expires", "never")
 	key := regexp.MustCompile(`gh_admin_\S+`).FindString(made)
 	if status != 0 || key == "" {
 		t.Fatal(made)
 	}
 	write(key + "\n")
 	c.becomes(t, of, "Registered")
+	rule := new(doorway).rule(namespace, "keyed", "http://keyed.example.com/<.*>")
+	rule.Spec.Upstream = nil
+	c.create(t, rule)
+	c.judged(t, rule, "InForce")
 	process.NoSecrets(t, k.output.String(), key, "of-another-server-which-opens-nothing-here")
 }
 

@@ -99,7 +99,8 @@ type Upstream struct {
 
 // Match says which requests a rule is about.
 type Match struct {
-	// URL is what the request's URL looks like, scheme and host included; what stands between < and > is a pattern.
+	// URL is what the request's URL looks like, scheme and host included; what stands between < and > is a pattern. Which namespaces may
+	// claim which hosts is the controller's configuration.
 	URL string `json:"url"`
 
 	// Methods are the HTTP methods.
@@ -125,7 +126,7 @@ type RuleStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// Conditions has one, Ready: the server decides by this rule, or why not.
+	// Conditions has one, Ready: the server decides by this rule, or why not, and what to do.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

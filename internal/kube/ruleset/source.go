@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 )
@@ -21,6 +22,12 @@ type Source interface {
 	// Tell says what became of each of the tenant's offers, in the order of Offers. It must not wait for the API server: statuses are
 	// written by somebody else.
 	Tell(ctx context.Context, tenant string, verdicts []Verdict)
+}
+
+// Runner is a Source that has work of its own, such as writing statuses. Add is called by the leader, once the cluster has
+// the kind of the source.
+type Runner interface {
+	Add(m manager.Manager) error
 }
 
 // Offer is one rule that an object describes. An object may offer several.

@@ -1,0 +1,315 @@
+package ruleset
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	oathkeeper "github.com/gatehouse-iam/gatehouse/api/oathkeeper/v1alpha1"
+	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
+)
+
+// serverOf is a server's API of rules.
+type serverOf struct {
+	sets   map[string][]string // ids by tenant
+	etag   int
+	looks  int
+	puts   int
+	away   error
+	refuse func(ids []string) []kube.RuleFault
+	idle   bool // it stores and does not decide by it
+}
+
+func (s *serverOf) state(tenant string) kube.RuleSet {
+	return kube.RuleSet{ETag: fmt.Sprint(s.etag), Rules: len(s.sets[tenant]), Strategy: "regexp"}
+}
+
+func (s *serverOf) Look(_ context.Context, tenant string) (kube.RuleSet, error) {
+	s.looks++
+	return s.state(tenant), s.away
+}
+
+func (s *serverOf) Put(_ context.Context, tenant string, was kube.RuleSet, body json.RawMessage) (now kube.RuleSet, inForce bool, notes []string, err error) {
+	s.puts++
+	rules, err := access.ParseRules(body, "")
+	switch {
+	case s.away != nil:
+		return now, false, nil, s.away
+	case err != nil:
+		return now, false, nil, err
+	case was.ETag != fmt.Sprint(s.etag):
+		return now, false, nil, kube.ErrRulesChanged
+	}
+	var ids []string
+	for _, r := range rules {
+		ids = append(ids, r.ID)
+	}
+	if s.refuse != nil {
+		if faults := s.refuse(ids); len(faults) > 0 {
+			return now, false, nil, &kube.ErrRulesRefused{Faults: faults}
+		}
+	}
+	s.etag++
+	s.sets[tenant] = ids
+	return s.state(tenant), !s.idle, []string{"another source is waited for"}, nil
+}
+
+// offering is a source, as its cluster has it.
+type offering struct {
+	objects []*oathkeeper.Rule
+	wrong   error
+	told    map[string]Verdict
+}
+
+func (o *offering) Kind() client.Object              { return &oathkeeper.Rule{} }
+func (o *offering) TenantOf(of client.Object) string { return (&Rules{}).TenantOf(of) }
+func (o *offering) Offers(_ context.Context, tenant string) (list []Offer, err error) {
+	for _, of := range o.objects {
+		if of.Spec.Tenant == tenant {
+			list = append(list, Offer{Owner: of, Rule: Translate(of)})
+		}
+	}
+	return list, o.wrong
+}
+
+func (o *offering) Tell(_ context.Context, _ string, verdicts []Verdict) {
+	o.told = map[string]Verdict{}
+	for _, v := range verdicts {
+		o.told[v.Offer.Rule.ID] = v
+	}
+}
+
+// world is a controller with what is around it.
+type world struct {
+	*Sets
+	*offering
+	server *serverOf
+	now    time.Time
+	gone   error // why the cluster does not have the resource
+	t      *testing.T
+}
+
+func newWorld(t *testing.T, objects ...*oathkeeper.Rule) *world {
+	w := &world{t: t, offering: &offering{objects: objects}, server: &serverOf{sets: map[string][]string{}}, now: time.Unix(1_800_000_000, 0)}
+	figures, err := newFigures(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Sets = &Sets{
+		API: w.server, Config: &Config{Set: "k", Unlisted: FirstCome, Resync: 10 * time.Minute}, Kube: &kube.Config{Tenants: map[string][]string{"acme": {"shop*"}}},
+		Sources: []Source{w.offering}, Serves: func(context.Context, client.Object) error { return w.gone }, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return w.now }, figures: figures, listed: map[int]bool{0: true},
+	}
+	return w
+}
+
+func (w *world) reconcile(tenant string) (time.Duration, error) {
+	result, err := w.Reconcile(w.t.Context(), requestOf(tenant))
+	return result.RequeueAfter, err
+}
+
+// makes reconciles, and compares what the server has then and how often it was asked.
+func (w *world) makes(looks, puts int, ids ...string) {
+	w.t.Helper()
+	w.server.looks, w.server.puts = 0, 0
+	if _, err := w.reconcile(""); err != nil {
+		w.t.Fatal(err)
+	}
+	if !slices.Equal(w.server.sets[""], ids) || w.server.looks != looks || w.server.puts != puts {
+		w.t.Errorf("the server has %v after %d looks and %d sets that were sent, and not %v after %d and %d", w.server.sets[""], w.server.looks, w.server.puts, ids, looks, puts)
+	}
+}
+
+func (w *world) says(id string, reason Reason, text string) {
+	w.t.Helper()
+	if v := w.told[id]; v.Reason != reason || !strings.Contains(v.Message, text) {
+		w.t.Errorf("%s is told %s (%s), and not %s (…%s…)", id, v.Reason, v.Message, reason, text)
+	}
+}
+
+var birth = time.Unix(1_700_000_000, 0)
+
+// resource is a rule that is so many seconds younger than the oldest.
+func resource(namespace, name, url string, younger int) *oathkeeper.Rule {
+	return &oathkeeper.Rule{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: metav1.NewTime(birth.Add(time.Duration(younger) * time.Second))},
+		Spec:       oathkeeper.RuleSpec{Match: oathkeeper.Match{URL: url, Methods: []string{"GET"}}},
+	}
+}
+
+// The server is asked once at the start, told once of each change, and otherwise left alone.
+func TestCallsOfTheServer(t *testing.T) {
+	w := newWorld(t, resource("shop", "b", "http://b.example.com/", 1), resource("shop", "a", "http://a.example.com/", 0))
+	w.makes(1, 1, "a.shop", "b.shop")
+	w.says("a.shop", InForce, "decides")
+	w.makes(0, 0, "a.shop", "b.shop")
+	w.objects = append(w.objects, resource("shop", "c", "http://c.example.com", 2))
+	w.makes(0, 1, "a.shop", "b.shop", "c.shop")
+	w.says("c.shop", InForce, "it has no path")
+	w.now = w.now.Add(2 * lookEvery)
+	w.makes(1, 0, "a.shop", "b.shop", "c.shop")
+	w.objects = nil
+	w.makes(0, 1)
+	w.makes(0, 0)
+}
+
+// What somebody changed is put right, whether it is seen at a look or when something is sent.
+func TestChangedByOthers(t *testing.T) {
+	w := newWorld(t, resource("shop", "a", "http://a.example.com/", 0))
+	w.makes(1, 1, "a.shop")
+	w.server.sets[""], w.server.etag = []string{"theirs"}, 77
+	w.makes(0, 0, "theirs")
+	w.now = w.now.Add(2 * lookEvery)
+	w.makes(1, 1, "a.shop")
+
+	w.server.sets[""], w.server.etag = nil, 99
+	w.objects = append(w.objects, resource("shop", "b", "http://b.example.com/", 0))
+	w.makes(1, 2, "a.shop", "b.shop")
+}
+
+// Nothing is taken away because resources cannot be listed, or because their kind goes.
+func TestNothingTakenAway(t *testing.T) {
+	w := newWorld(t, resource("shop", "a", "http://a.example.com/", 0), resource("shop", "b", "http://b.example.com/", 1))
+	w.makes(1, 1, "a.shop", "b.shop")
+	all := w.objects
+
+	w.objects, w.wrong = nil, errors.New("the API server is away")
+	if _, err := w.reconcile(""); err == nil || len(w.server.sets[""]) != 2 {
+		t.Errorf("rules that cannot be listed: %v, %v", err, w.server.sets[""])
+	}
+	w.wrong = nil
+
+	w.gone = errors.New("its definition is being deleted")
+	for _, left := range [][]*oathkeeper.Rule{all[:1], {}} {
+		w.objects = left
+		w.makes(0, 0, "a.shop", "b.shop")
+	}
+	w.objects = append(slices.Clone(all), resource("shop", "c", "http://c.example.com/", 2))
+	w.makes(0, 1, "a.shop", "b.shop", "c.shop") // what takes nothing away may be sent
+
+	again := newWorld(t) // another process, which starts when the definition goes
+	again.server.sets[""], again.gone = []string{"a.shop"}, w.gone
+	again.makes(1, 0, "a.shop")
+	again.listed = nil
+	again.makes(0, 0, "a.shop") // or is gone
+	again.gone = nil
+	again.makes(0, 0, "a.shop") // or is back and not listed yet
+	again.listed = map[int]bool{0: true}
+	again.makes(0, 1)
+}
+
+// What the server refuses is left out and remembered until it says something else, or the server had time to change its mind.
+func TestRefusedByTheServer(t *testing.T) {
+	w := newWorld(t, resource("shop", "a", "http://a.example.com/", 0), resource("shop", "b", "http://b.example.com/", 1), resource("shop", "c", "http://c.example.com/", 2))
+	bad := map[string]kube.RuleFault{"b.shop": {Rule: "b.shop", Path: "authenticators[0].handler", Message: "is no authenticator"}}
+	w.server.refuse = func(ids []string) (faults []kube.RuleFault) {
+		for _, id := range ids {
+			if f, is := bad[id]; is {
+				faults = append(faults, f)
+			}
+		}
+		return faults
+	}
+	w.makes(1, 2, "a.shop", "c.shop")
+	w.says("b.shop", RuleRejected, "authenticators[0].handler: is no authenticator")
+	w.says("c.shop", InForce, "")
+	w.makes(0, 0, "a.shop", "c.shop")
+	w.says("b.shop", RuleRejected, "is no authenticator")
+
+	delete(bad, "b.shop")
+	w.objects[1].Spec.Match.Methods = []string{"POST"} // says something else
+	w.makes(0, 1, "a.shop", "b.shop", "c.shop")
+
+	bad["a.shop"] = kube.RuleFault{Rule: "of-a-file", Other: "a.shop", Path: "match", Message: "matches the same requests as the rule a.shop"}
+	w.objects[1].Spec.Match.Methods = []string{"PUT"}
+	w.makes(0, 2, "b.shop", "c.shop")
+	w.says("a.shop", RuleRejected, "the server's rule of-a-file")
+	delete(bad, "a.shop")
+	w.now = w.now.Add(w.Sets.Config.Resync + time.Second)
+	w.makes(1, 1, "a.shop", "b.shop", "c.shop")
+
+	// Of two of ours that only the server finds to meet, the older one stays.
+	bad["c.shop"] = kube.RuleFault{Rule: "a.shop", Other: "c.shop", Path: "match", Message: "matches the same requests as the rule c.shop"}
+	w.objects[1].Spec.Match.Methods = []string{"GET"}
+	w.makes(0, 2, "a.shop", "b.shop")
+	w.says("c.shop", RuleRejected, "")
+
+	// One that is nobody's fault here takes nothing away.
+	delete(bad, "c.shop")
+	w.server.refuse = func([]string) []kube.RuleFault { return []kube.RuleFault{{Rule: "of-a-file", Message: "is no rule"}} }
+	w.objects = append(w.objects, resource("shop", "d", "http://d.example.com/", 3))
+	if _, err := w.reconcile(""); err == nil || !slices.Equal(w.server.sets[""], []string{"a.shop", "b.shop"}) {
+		t.Errorf("%v, and the server has %v", err, w.server.sets[""])
+	}
+	w.says("a.shop", InForce, "")
+	w.says("d.shop", RuleRejected, "")
+}
+
+// While the server is away, what it had is said to be in force as it was, and what is new waits.
+func TestServerAway(t *testing.T) {
+	w := newWorld(t, resource("shop", "a", "http://a.example.com/", 0))
+	w.server.away = errors.New("connection refused")
+	if _, err := w.reconcile(""); err == nil {
+		t.Error("it is not tried again")
+	}
+	w.says("a.shop", ServerUnreachable, "connection refused")
+	w.server.away = nil
+	w.makes(1, 1, "a.shop")
+	w.server.away = errors.New("connection refused")
+	w.objects = append(w.objects, resource("shop", "b", "http://b.example.com/", 1), resource("shop", "c", "http://c.example.com/<[>", 2))
+	if _, err := w.reconcile(""); err == nil {
+		t.Error("it is not tried again")
+	}
+	w.says("a.shop", InForce, "")
+	w.says("b.shop", ServerUnreachable, "")
+	w.says("c.shop", InvalidRule, "match.url")
+	w.server.away = nil
+	w.makes(1, 1, "a.shop", "b.shop")
+	w.server.idle = true
+	w.objects = w.objects[:1]
+	w.makes(0, 1, "a.shop")
+	w.says("a.shop", NotInForce, "another source")
+	w.server.idle = false
+	w.makes(0, 1, "a.shop")
+	w.says("a.shop", InForce, "")
+}
+
+// Each tenant has a set of its own; who may not name it is in none, and a tenant that nobody may name is not asked about.
+func TestTenants(t *testing.T) {
+	objects := []*oathkeeper.Rule{
+		resource("shop", "own", "http://own.example.com/", 0), resource("shop", "acme", "http://acme.example.com/", 1), resource("other", "not", "http://not.example.com/", 2),
+		resource("shop", "nobody", "http://nobody.example.com/", 3),
+	}
+	objects[1].Spec.Tenant, objects[2].Spec.Tenant, objects[3].Spec.Tenant = "acme", "acme", "nobody"
+	w := newWorld(t, objects...)
+	for _, tenant := range []string{"", "acme"} {
+		if _, err := w.reconcile(tenant); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.says("not.other", TenantRefused, "--tenant acme=other")
+	w.server.looks = 0
+	if _, err := w.reconcile("nobody"); err != nil || w.server.looks+len(w.server.sets["nobody"]) != 0 {
+		t.Errorf("a tenant that nobody may name: %v after %d looks", err, w.server.looks)
+	}
+	w.says("nobody.shop", TenantRefused, "")
+	if d := cmp.Diff(map[string][]string{"": {"own.shop"}, "acme": {"acme.shop"}}, w.server.sets); d != "" {
+		t.Error(d)
+	}
+	// A host is one namespace's, whichever tenants there are.
+	w.objects = append(w.objects, resource("other", "late", "http://acme.example.com/x", 9))
+	w.makes(0, 0, "own.shop")
+	w.says("late.other", HostTaken, "namespace shop")
+}

@@ -1,0 +1,198 @@
+package ruleset
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	oathkeeper "github.com/gatehouse-iam/gatehouse/api/oathkeeper/v1alpha1"
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
+)
+
+const (
+	// maestersFinalizer is what oathkeeper-maester leaves on resources. Ours has nothing to do before one goes.
+	maestersFinalizer = "finalizer.oathkeeper.ory.sh"
+	// writers is how many statuses are written at once; how many in a second is the business of --kube-api-qps.
+	writers = 16
+)
+
+// Rules is the Source of Rule resources, and writes their statuses.
+type Rules struct {
+	// Kube writes, and reads from its cache.
+	Kube client.Client
+	// Events tells people what was done.
+	Events events.EventRecorder
+	// Log is for the operator, Now the clock.
+	Log *slog.Logger
+	Now func() time.Time
+
+	wake chan event.GenericEvent
+
+	mu       sync.Mutex
+	verdicts map[client.ObjectKey]told
+}
+
+// told is the last verdict on a resource, and the generation that it is about.
+type told struct {
+	Verdict
+	generation int64
+}
+
+// Kind implements Source.
+func (*Rules) Kind() client.Object { return &oathkeeper.Rule{} }
+
+// TenantOf implements Source.
+func (*Rules) TenantOf(o client.Object) string {
+	if r, ok := o.(*oathkeeper.Rule); ok {
+		return r.Spec.Tenant
+	}
+	return ""
+}
+
+// Offers implements Source.
+func (r *Rules) Offers(ctx context.Context, tenant string) ([]Offer, error) {
+	var list oathkeeper.RuleList
+	// Nobody changes what is listed, and to copy ten thousand takes longer than to judge them.
+	if err := r.Kube.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	var offers []Offer
+	for n := range list.Items {
+		of := &list.Items[n]
+		if of.Spec.Tenant == tenant && of.DeletionTimestamp == nil {
+			offers = append(offers, Offer{Owner: of, Rule: Translate(of)})
+		}
+	}
+	return offers, nil
+}
+
+// Tell implements Source: those whose status says something else are written.
+func (r *Rules) Tell(ctx context.Context, _ string, verdicts []Verdict) {
+	for _, v := range verdicts {
+		of, ok := v.Offer.Owner.(*oathkeeper.Rule)
+		if !ok || !news(of, v) {
+			continue
+		}
+		r.mu.Lock()
+		r.verdicts[client.ObjectKeyFromObject(of)] = told{v, of.Generation}
+		r.mu.Unlock()
+		select {
+		case r.wake <- event.GenericEvent{Object: of}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// news reports whether a verdict is not what the status says.
+func news(of *oathkeeper.Rule, v Verdict) bool {
+	now := meta.FindStatusCondition(of.Status.Conditions, oathkeeper.Ready)
+	if now == nil || now.ObservedGeneration != of.Generation || of.Status.Validation == nil {
+		return true
+	}
+	if v.Reason == ServerUnreachable && now.Reason == string(InForce) {
+		return false // whoever led before has sent it
+	}
+	return now.Reason != string(v.Reason) || now.Message != v.Message
+}
+
+// Add implements Runner: statuses are written.
+func (r *Rules) Add(m manager.Manager) error {
+	r.wake, r.verdicts = make(chan event.GenericEvent), map[client.ObjectKey]told{}
+	goes := predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetDeletionTimestamp() != nil })
+	return builder.ControllerManagedBy(m).Named("rule").
+		For(&oathkeeper.Rule{}, builder.WithPredicates(goes)).
+		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: writers,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+			CacheSyncTimeout:        math.MaxInt64,
+		}).
+		Complete(r)
+}
+
+// Reconcile implements reconcile.Reconciler: it writes the last verdict into a status.
+func (r *Rules) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	of := new(oathkeeper.Rule)
+	if err := r.Kube.Get(ctx, req.NamespacedName, of); err != nil {
+		r.forget(req.NamespacedName, nil)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if of.DeletionTimestamp != nil {
+		return ctrl.Result{}, r.release(ctx, of)
+	}
+	r.mu.Lock()
+	v, ok := r.verdicts[req.NamespacedName]
+	r.mu.Unlock()
+	if !ok || v.generation != of.Generation { // what it says now is being judged
+		return ctrl.Result{}, nil
+	}
+	if err := r.write(ctx, of, v.Verdict); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	r.forget(req.NamespacedName, &v)
+	return ctrl.Result{}, nil
+}
+
+// forget lets go of a verdict; where one is given, of no other.
+func (r *Rules) forget(key client.ObjectKey, v *told) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.verdicts[key]; v == nil || now.generation == v.generation && now.Reason == v.Reason && now.Message == v.Message {
+		delete(r.verdicts, key)
+	}
+}
+
+// release lets a resource go that oathkeeper-maester holds: it may be gone itself, and then nothing ever would.
+func (r *Rules) release(ctx context.Context, of *oathkeeper.Rule) error {
+	before := of.DeepCopy()
+	if !controllerutil.RemoveFinalizer(of, maestersFinalizer) {
+		return nil
+	}
+	return client.IgnoreNotFound(r.Kube.Patch(ctx, of, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
+}
+
+// write writes a verdict, and tells of it where somebody should know.
+func (r *Rules) write(ctx context.Context, of *oathkeeper.Rule, v Verdict) error {
+	before, valid := of.DeepCopy(), v.Reason == InForce
+	ready := metav1.Condition{Type: oathkeeper.Ready, Status: metav1.ConditionTrue, Reason: string(v.Reason), Message: v.Message, ObservedGeneration: of.Generation}
+	of.Status.ObservedGeneration, of.Status.Validation = of.Generation, &oathkeeper.Validation{Valid: &valid}
+	if !valid {
+		ready.Status, of.Status.Validation.Error = metav1.ConditionFalse, &v.Message
+	}
+	first := len(before.Status.Conditions) == 0
+	changed := kube.SetCondition(&of.Status.Conditions, ready, r.Now())
+	if equality.Semantic.DeepEqual(of.Status, before.Status) {
+		return nil
+	}
+	if err := r.Kube.Status().Patch(ctx, of, client.MergeFrom(before)); err != nil {
+		return err
+	}
+	switch {
+	case changed && !valid:
+		r.Events.Eventf(of, nil, core.EventTypeWarning, ready.Reason, "Judge", "%s", ready.Message)
+	case changed && !first: // ten thousand that are well from the start are no news
+		r.Events.Eventf(of, nil, core.EventTypeNormal, ready.Reason, "Judge", "%s", ready.Message)
+	}
+	return nil
+}
