@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,8 +96,9 @@ again. The public listener is spoken to under the name by which it is known outs
 				if err != nil {
 					return err
 				}
-				line, _, _ := strings.Cut(string(key), "\n")
-				t.Admin.Key = secret.String(line)
+				if t.Admin.Key, err = secret.FirstLine(key); err != nil {
+					return fmt.Errorf("--admin-key-file %s: %w", keyFile, err)
+				}
 			}
 			if traits != "" && json.Unmarshal([]byte(traits), &t.Traits) != nil {
 				return fmt.Errorf("%w: --traits is no JSON object", errUsage)

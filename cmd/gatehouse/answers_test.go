@@ -142,6 +142,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Setenv(clientSecretVariable, "secret")
 	at := answering(t, http.StatusTemporaryRedirect, http.Header{"Location": {other.URL}}, "")
 	fails(t, call(t, "", "perform", "client-credentials", "--client-id", "a", "--auth-method", "client_secret_post", "--issuer", at), 1, "HTTP 307")
+	fails(t, call(t, "", "clients", "list", "--endpoint", at), 1, "HTTP 307")
+	fails(t, call(t, "", "data", "status", "--from", at), 1, "answered 307")
+	fails(t, call(t, "", "data", "freeze", "--from", at), 1, "answered 307")
 	if reached {
 		t.Error("the secret was sent on")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 var clientColumns = []column{
@@ -115,8 +116,8 @@ func clientFromFlags(cmd *cobra.Command) (document, error) {
 	if secretFile == "" {
 		return client, nil
 	}
-	secret, err := firstLine(cmd, "--secret-file", secretFile)
-	client["client_secret"] = secret
+	var err error
+	client["client_secret"], err = firstLine(cmd, "--secret-file", secretFile)
 	return client, err
 }
 
@@ -126,11 +127,11 @@ func firstLine(cmd *cobra.Command, flag, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", flag, err)
 	}
-	line, _, _ := strings.Cut(string(content), "\n")
-	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return "", fmt.Errorf("%s %s: the first line is empty", flag, name)
+	line, err := secret.FirstLine(content)
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w", flag, name, err)
 	}
-	return line, nil
+	return line.Reveal(), nil
 }
 
 // inputLimit bounds what is read of a pipe. Unit: bytes.

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/app"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 // dataHelp is what all of these commands have in common.
@@ -245,7 +246,7 @@ func dataSource(cmd *cobra.Command) (s app.DataSource, err error) {
 }
 
 // dataServer is a running server's admin API. An export takes as long as it takes.
-func dataServer(cmd *cobra.Command, endpoint string) (*app.DataServer, error) {
+func dataServer(cmd *cobra.Command, endpoint string) (*apiclient.Server, error) {
 	client, err := httpClient(cmd)
 	if err != nil {
 		return nil, err
@@ -255,7 +256,7 @@ func dataServer(cmd *cobra.Command, endpoint string) (*app.DataServer, error) {
 		return nil, err
 	}
 	key, err := adminKey(cmd)
-	return &app.DataServer{Endpoint: endpoint, Key: key, Client: client}, err
+	return &apiclient.Server{URL: endpoint, Key: secret.String(key), HTTP: client}, err
 }
 
 // dataTarget reads --to and --to-config.

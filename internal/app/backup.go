@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/backup"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/dataset"
@@ -72,7 +73,7 @@ type BackupOptions struct {
 	// Full makes a full one where an incremental would do.
 	Full bool
 	// From is a running server to read from; nil: the databases of the configuration.
-	From *DataServer
+	From *apiclient.Server
 	// Version is this program's.
 	Version string
 	// Progress is told how many of about how many rows were read.
@@ -112,8 +113,8 @@ func CreateBackup(ctx context.Context, cfg *config.Config, o BackupOptions) (*ba
 }
 
 // createFrom makes a backup of a running server, whose activity log tells who read everything.
-func createFrom(ctx context.Context, b *backup.Backups, from *DataServer, how backup.CreateOptions) (*backup.Created, error) {
-	alone, err := secretsInMemory(ctx, from.origin(), true)
+func createFrom(ctx context.Context, b *backup.Backups, from *apiclient.Server, how backup.CreateOptions) (*backup.Created, error) {
+	alone, err := secretsInMemory(ctx, (&dataset.Server{API: from}), true)
 	if err != nil {
 		return nil, err
 	}

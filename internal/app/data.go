@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/dataset"
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
@@ -30,25 +30,13 @@ type DataSource struct {
 	// Databases are addressed as in a configuration.
 	Databases *config.Databases
 	// Server is a running server's admin API.
-	Server *DataServer
-}
-
-// DataServer is a running server's admin API.
-type DataServer struct {
-	// Endpoint is its address, without a slash at the end; Key an admin key, or "".
-	Endpoint, Key string
-	// Client follows no redirect and has no limit of time.
-	Client *http.Client
-}
-
-func (s *DataServer) origin() *dataset.Server {
-	return &dataset.Server{Endpoint: s.Endpoint, Key: secret.String(s.Key), Client: s.Client}
+	Server *apiclient.Server
 }
 
 // with opens the source for as long as do runs.
 func (s DataSource) with(ctx context.Context, do func(from dataset.Origin) error) error {
 	if s.Server != nil {
-		return do(s.Server.origin())
+		return do(&dataset.Server{API: s.Server})
 	}
 	return withDatabases(ctx, &config.Config{Databases: *s.Databases}, func(d *databases) error {
 		return do(dataset.NewOrigin(d.byName, d.feeds["management"]))
@@ -150,8 +138,8 @@ func handedOver(err error, alone bool) error {
 }
 
 // ExportSecrets gives the secrets that a running server made for itself and that nothing else has, as a configuration file.
-func ExportSecrets(ctx context.Context, of *DataServer) (secret.String, error) {
-	return of.origin().Secrets(ctx)
+func ExportSecrets(ctx context.Context, of *apiclient.Server) (secret.String, error) {
+	return (&dataset.Server{API: of}).Secrets(ctx)
 }
 
 // fits makes sure that servers with these secrets can open what was copied.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
@@ -166,7 +167,7 @@ func TestSecretsThatNothingElseHas(t *testing.T) {
 	defer front.Close()
 	var answer bytes.Buffer
 	client := &http.Client{Transport: overheard{&answer}}
-	file, err := ExportSecrets(t.Context(), &DataServer{Endpoint: front.URL, Client: client})
+	file, err := ExportSecrets(t.Context(), &apiclient.Server{URL: front.URL, HTTP: client})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"crypto/hpke"
-	"errors"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
@@ -10,8 +9,6 @@ import (
 // handedOver is how secrets go over a line that others may read: for a key that the asker made for this one answer (RFC 9180, single-shot
 // base mode).
 const handedOver = "gatehouse secrets 1"
-
-var errHandedOver = errors.New("the server answered something that is not this API's: is the address its admin API?")
 
 func sealFor(recipient []byte, s secret.String) ([]byte, error) {
 	to, err := hpke.MLKEM768X25519().NewPublicKey(recipient)
@@ -24,7 +21,7 @@ func sealFor(recipient []byte, s secret.String) ([]byte, error) {
 func openWith(key hpke.PrivateKey, sealed []byte) (secret.String, error) {
 	text, err := hpke.Open(key, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(handedOver), sealed)
 	if err != nil {
-		return "", errHandedOver
+		return "", errForeign
 	}
 	return secret.String(text), nil
 }

@@ -1,41 +1,33 @@
 package dataset
 
 import (
-	"bytes"
 	"context"
 	"crypto/hpke"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 // Server is the Origin that a running server is, by its admin API.
 type Server struct {
-	// Endpoint is the admin API's address, without a slash at the end.
-	Endpoint string
-	// Key is an admin key; empty where the server asks for none, or knows the client by its certificate.
-	Key secret.String
-	// Client must follow no redirect, and have no limit of time for a whole answer: an export takes as long as it takes.
-	Client *http.Client
+	// API is its admin listener. What reaches it must have no limit of time for a whole answer: an export takes as long as it takes.
+	API *apiclient.Server
 }
 
 // askLimit is how long anything but an export may take. Freezing waits for other servers, and for writes that had begun.
 const askLimit = time.Minute
 
-// answerLimit bounds what is read of an answer that is no export.
-const answerLimit = 1 << 20
+var errForeign = errors.New("the server answered something that is not this API's: is the address its admin API?")
 
 // Overview implements Origin.
 func (s *Server) Overview(ctx context.Context) (o Overview, err error) {
 	err = s.ask(ctx, http.MethodGet, route, nil, &o)
 	if err == nil && o.ID == "" {
-		err = errors.New("the server answered something that is not this API's: is the address its admin API?")
+		err = errForeign
 	}
 	return o, err
 }
@@ -52,9 +44,9 @@ func (s *Server) Thaw(ctx context.Context) error {
 
 // Read implements Origin.
 func (s *Server) Read(ctx context.Context, fn func(ctx context.Context, src Source) error) error {
-	resp, err := s.send(ctx, http.MethodGet, routeExport, nil)
+	resp, err := s.API.Open(ctx, apiclient.Call{Method: http.MethodGet, Path: routeExport})
 	if err != nil {
-		return err
+		return advised(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	src, err := NewReader(resp.Body)
@@ -78,78 +70,31 @@ func (s *Server) Secrets(ctx context.Context) (secret.String, error) {
 	return openWith(key, out.Sealed)
 }
 
-func (s *Server) ask(ctx context.Context, method, path string, body, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+func (s *Server) ask(ctx context.Context, method, path string, in, out any) error {
+	limited, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	resp, err := s.send(ctx, method, path, body)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
-	if err != nil || out == nil {
-		return err
-	}
-	if json.Unmarshal(answer, out) != nil {
-		return errors.New("the server answered something that is not this API's: is the address its admin API?")
-	}
-	return nil
+	_, err := s.API.Do(limited, apiclient.Call{Method: method, Path: path, Body: in}, out)
+	return advised(ctx, err)
 }
 
-// send returns an answer that is 200, to be closed.
-func (s *Server) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
-	var content io.Reader
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		content = bytes.NewReader(encoded)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, s.Endpoint+path, content)
-	if err != nil {
-		return nil, errors.New("the server's address cannot be read")
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if s.Key != "" {
-		req.Header.Set("Authorization", "Bearer "+s.Key.Reveal())
-	}
-	resp, err := s.Client.Do(req)
-	if err != nil {
-		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err
-		}
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, fmt.Errorf("ended before the server answered: %w", err)
-		}
-		return nil, fmt.Errorf("the server cannot be reached: %w", err)
-	}
-	if resp.StatusCode == http.StatusOK {
-		return resp, nil
-	}
-	defer func() { _ = resp.Body.Close() }()
-	return nil, refused(resp)
-}
-
-// refused says what to do.
-func refused(resp *http.Response) error {
-	var told struct {
-		Error struct {
-			Reason string `json:"reason"`
-		} `json:"error"`
-	}
-	content, _ := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
-	_ = json.Unmarshal(content, &told)
+// advised says what to do about an error of a call.
+func advised(ctx context.Context, err error) error {
+	no, refused := errors.AsType[*apiclient.Refusal](err)
+	_, unreached := errors.AsType[*apiclient.Unreached](err)
 	switch {
-	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("the server answered %d: it wants another credential", resp.StatusCode)
-	case resp.StatusCode == http.StatusNotFound:
+	case errors.Is(err, apiclient.ErrForeign):
+		return errForeign
+	case unreached && errors.Is(ctx.Err(), context.Canceled):
+		return fmt.Errorf("ended before the server answered: %w", err)
+	case !refused:
+		return err
+	case no.Status == http.StatusUnauthorized || no.Status == http.StatusForbidden:
+		return fmt.Errorf("the server answered %d: it wants another credential", no.Status)
+	case no.Status == http.StatusNotFound:
 		return errors.New("the server answered 404: this is not its admin API, or it is of an older version")
-	case told.Error.Reason != "":
-		return fmt.Errorf("the server answered %d: %q", resp.StatusCode, told.Error.Reason)
+	case no.Reason != "":
+		return fmt.Errorf("the server answered %d: %q", no.Status, no.Reason)
 	default:
-		return fmt.Errorf("the server answered %d", resp.StatusCode)
+		return fmt.Errorf("the server answered %d", no.Status)
 	}
 }

@@ -157,7 +157,9 @@ func (a *admin) server(p place) (*apiclient.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the controller's credential: %w", err)
 	}
-	s.Key = secret.String(strings.TrimSpace(string(credential)))
+	if s.Key, err = secret.FirstLine(credential); err != nil {
+		return nil, fmt.Errorf("the controller's credential: %s: %w", p.server.CredentialFile, err)
+	}
 	return s, nil
 }
 

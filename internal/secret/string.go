@@ -1,6 +1,8 @@
 package secret
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +15,15 @@ const Redacted = "[redacted]"
 // It decodes like an ordinary string. Only Reveal gives the value. Do not make it the key of a map: encoding/json
 // writes keys of string kinds without asking them.
 type String string
+
+// FirstLine is the secret in a file that has it on its first line, whatever ends that line. Error: the line is empty.
+func FirstLine(content []byte) (String, error) {
+	line, _, _ := bytes.Cut(content, []byte("\n"))
+	if line = bytes.TrimSuffix(line, []byte("\r")); len(line) == 0 {
+		return "", errors.New("the first line is empty")
+	}
+	return String(line), nil
+}
 
 // Reveal gives the value. Call it where the value is used, not where it is passed on.
 func (s String) Reveal() string { return string(s) }

@@ -56,6 +56,19 @@ func TestStringNeverPrints(t *testing.T) {
 	}
 }
 
+func TestFirstLine(t *testing.T) {
+	for content, want := range map[string]string{"a": "a", "a\n": "a", "a\r\nb": "a", " a \n\n": " a "} {
+		if got, err := secret.FirstLine([]byte(content)); err != nil || got.Reveal() != want {
+			t.Errorf("%q: %q %v", content, got.Reveal(), err)
+		}
+	}
+	for _, content := range []string{"", "\n", "\r\na"} {
+		if got, err := secret.FirstLine([]byte(content)); err == nil {
+			t.Errorf("%q: %q", content, got.Reveal())
+		}
+	}
+}
+
 func TestStringDecodesLikeText(t *testing.T) {
 	var got struct{ Secret secret.String }
 	if err := json.Unmarshal([]byte(`{"Secret":"abc"}`), &got); err != nil || got.Secret.Reveal() != "abc" {

@@ -137,7 +137,7 @@ func TestDrillOnServersOfDatabases(t *testing.T) {
 			drill = append(drill, "env:SCRATCH_DSN")
 			var dead []string
 			for len(dead) == 0 { // until one was killed before its end
-				s.CommandSignalled(syscall.SIGKILL, func() bool { return len(names()) > 0 && lapse(names()[0]) }, drill...)
+				s.CommandSignalled(syscall.SIGKILL, func() bool { there := names(); return len(there) > 0 && lapse(there[0]) }, drill...)
 				dead = names()
 			}
 			lapse(dead[0]) // it may have been renewed since

@@ -246,7 +246,7 @@ rules:
 	}
 	for want, got := range map[string]json.RawMessage{
 		`{"jwks_urls":["https://id.example.com/keys"],"trusted_issuers":["https://id.example.com/"],"required_scope":["a","b"],"target_audience":["c"],"token_from":{"header":"X-Token"}}`: outcome.Rules[0].Authenticators[0].Config,
-		`{"headers":{"X-Auth":"{{ .MatchContext.Header.Get \"Authorization\" }}","X-Data":"text"}}`:                                                                                      outcome.Rules[0].Mutators[0].Config,
+		`{"headers":{"X-Auth":"{{ .MatchContext.Header.Get \"Authorization\" }}","X-Data":"text"}}`:                                                                                        outcome.Rules[0].Mutators[0].Config,
 	} {
 		if string(got) != want {
 			t.Errorf("%s\nand not\n%s", got, want)
