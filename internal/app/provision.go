@@ -132,8 +132,12 @@ func administrator(cfg *config.Config, o ProvisionOptions, first sqldb.Address) 
 	return first.As(user, password, database), err
 }
 
-// unreachable tells whether waiting may help: nobody answers at all, rather than says no.
+// unreachable tells whether waiting may help: nobody answers at all, rather than says no. Nor has a name to be there yet: that of a database
+// in a cluster comes when its pod is ready.
 func unreachable(err error) bool {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return true
+	}
 	dial, ok := errors.AsType[*net.OpError](err)
 	return ok && dial.Op == "dial"
 }
