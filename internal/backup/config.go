@@ -3,6 +3,8 @@ package backup
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,8 +67,10 @@ type S3Config struct {
 	// AccessKeyID is the id of the key. It must be allowed to list, get, put and delete objects. Default: the keys that Amazon's own
 	// tools would use: AWS_ACCESS_KEY_ID and its like, the credentials file, the machine's role.
 	AccessKeyID string `yaml:"access_key_id"`
-	// SecretAccessKey is the key.
+	// SecretAccessKey is the key. Better name a file.
 	SecretAccessKey secret.String `yaml:"secret_access_key"`
+	// SecretAccessKeyFile is the file that holds the key. It is read when the server, or a command, starts. Default: none.
+	SecretAccessKeyFile string `yaml:"secret_access_key_file"`
 	// SessionToken goes with a key that expires. Default: none.
 	SessionToken secret.String `yaml:"session_token"`
 }
@@ -146,10 +150,41 @@ func (c S3Config) validate() (faults []error) {
 	if strings.ContainsAny(endpoint, "/@?#") {
 		faults = append(faults, errors.New("endpoint: must be a host, such as minio.example.com:9000"))
 	}
-	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
-		faults = append(faults, errors.New("secret_access_key: access_key_id and secret_access_key go together"))
+	switch given := c.SecretAccessKey != "" || c.SecretAccessKeyFile != ""; {
+	case c.SecretAccessKey != "" && c.SecretAccessKeyFile != "":
+		faults = append(faults, errors.New("secret_access_key_file: stands beside secret_access_key: write one of the two"))
+	case given != (c.AccessKeyID != ""):
+		faults = append(faults, errors.New("secret_access_key: access_key_id goes together with secret_access_key or secret_access_key_file"))
 	}
 	return faults
+}
+
+// maxKeyFile bounds what a mistaken path can make us read.
+const maxKeyFile = 4 << 10
+
+// key gives the secret access key, wherever it is.
+func (c S3Config) key() (secret.String, error) {
+	if c.SecretAccessKeyFile == "" {
+		return c.SecretAccessKey, nil
+	}
+	file, err := os.Open(c.SecretAccessKeyFile)
+	if err != nil {
+		return "", fmt.Errorf("secret_access_key_file: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	content, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
+	key := strings.TrimSpace(string(content))
+	switch {
+	case err != nil:
+	case len(content) > maxKeyFile:
+		err = errors.New("it is larger than 4 KiB")
+	case key == "" || strings.ContainsAny(key, "\r\n"):
+		err = errors.New("it is not one line with a key")
+	}
+	if err != nil {
+		return "", fmt.Errorf("secret_access_key_file %s: %w", c.SecretAccessKeyFile, err)
+	}
+	return secret.String(key), nil
 }
 
 func isName(s string) bool {

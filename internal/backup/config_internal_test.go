@@ -1,6 +1,8 @@
 package backup
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,6 +21,43 @@ func TestRecipients(t *testing.T) {
 		}
 	}
 	if _, err := parseRecipient(hybrid.String()); err == nil || strings.Contains(err.Error(), hybrid.String()[20:40]) {
+		t.Error(err)
+	}
+}
+
+// The key of an object store comes from a file as well, whose content no message repeats.
+func TestKeyFile(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct{ content, want, fault string }{
+		"one line":   {"the-key\n", "the-key", ""},
+		"empty":      {"\n", "", "one line"},
+		"several":    {"hidden-1\nhidden-2\n", "", "one line"},
+		"very large": {strings.Repeat("hidden-", 1000), "", "4 KiB"},
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		to := S3Config{Bucket: "kept", AccessKeyID: "keeper", SecretAccessKeyFile: path}
+		if faults := to.validate(); len(faults) > 0 {
+			t.Error(faults)
+		}
+		key, err := to.key()
+		if key.Reveal() != c.want || (err == nil) != (c.fault == "") || err != nil && (!strings.Contains(err.Error(), c.fault) || strings.Contains(err.Error(), "hidden")) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, c := range map[string]S3Config{
+		"both":           {Bucket: "kept", AccessKeyID: "keeper", SecretAccessKey: "key", SecretAccessKeyFile: "/file"},
+		"without its id": {Bucket: "kept", SecretAccessKeyFile: "/file"},
+		"an id alone":    {Bucket: "kept", AccessKeyID: "keeper"},
+	} {
+		if faults := c.validate(); len(faults) != 1 {
+			t.Errorf("%s: %v", name, faults)
+		}
+	}
+	if _, err := openBucket(DestinationConfig{Name: "far", S3: S3Config{Bucket: "kept", AccessKeyID: "keeper", SecretAccessKeyFile: filepath.Join(dir, "none")}}); err == nil ||
+		!strings.Contains(err.Error(), "far") || !strings.Contains(err.Error(), "secret_access_key_file") {
 		t.Error(err)
 	}
 }

@@ -27,9 +27,13 @@ func openBucket(c DestinationConfig) (*bucket, error) {
 	if endpoint == "" {
 		endpoint = "s3.amazonaws.com"
 	}
+	key, err := c.S3.key()
+	if err != nil {
+		return nil, fmt.Errorf("destination %s: %w", c.Name, err)
+	}
 	store, err := fetch.ObjectStore{
 		Host: endpoint, Plain: plain, Region: c.S3.Region, PathStyle: c.S3.PathStyle,
-		AccessKeyID: c.S3.AccessKeyID, SecretAccessKey: c.S3.SecretAccessKey, SessionToken: c.S3.SessionToken, Tries: 3,
+		AccessKeyID: c.S3.AccessKeyID, SecretAccessKey: key, SessionToken: c.S3.SessionToken, Tries: 3,
 	}.Open()
 	if err != nil {
 		return nil, fmt.Errorf("destination %s: %w", c.Name, err)

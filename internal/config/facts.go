@@ -107,6 +107,11 @@ func (c *Config) secretFacts() []harden.Secret {
 			all = append(all, harden.Secret{Path: g.path + ".password", File: c.inTheOpen(g.path + ".password")})
 		}
 	}
+	for i, d := range c.Backup.Destinations {
+		if path := fmt.Sprintf("backup.destinations[%d].s3.secret_access_key", i); d.S3.SecretAccessKey != "" {
+			all = append(all, harden.Secret{Path: path, File: c.inTheOpen(path)})
+		}
+	}
 	return all
 }
 

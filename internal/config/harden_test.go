@@ -150,6 +150,18 @@ func TestChecksOfConfigurations(t *testing.T) {
 	}
 }
 
+// The key of an object store is found where it stands among other settings, and not where a file or the environment has it.
+func TestKeyOfAnObjectStoreInAFile(t *testing.T) {
+	const far = "backup: {destinations: [{name: near, directory: /mnt/near}, {name: far, s3: {bucket: b, access_key_id: keeper, KEY}}]}"
+	const path = "backup.destinations[1].s3.secret_access_key"
+	for over, want := range map[string]bool{"secret_access_key: the-key-of-the-store": true, "secret_access_key_file: /run/secrets/key": false} {
+		draft, faults := Draft([]string{write(t, "hard.yaml", hard), write(t, "over.yaml", strings.Replace(far, "KEY", over, 1))}, nil)
+		if got := found(t, draft, faults)["secret-in-file"]; slices.Contains(got, path) != want {
+			t.Errorf("%s: it finds %v, %v", over, got, faults)
+		}
+	}
+}
+
 // withCertificate makes the certificates that a configuration calls CERT(host,authority,hours); the authority self is the host.
 func withCertificate(t *testing.T, over string) string {
 	t.Helper()

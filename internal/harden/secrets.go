@@ -57,8 +57,8 @@ func secretChecks() []Check {
 		{
 			ID: "secret-in-file", Severity: Medium, Title: "A secret stands in the configuration file",
 			Why:      "The file is copied, reviewed and kept in places where secrets must not be.",
-			How:      "Give secrets.system, secrets.cookie, secrets.admin and databases.dsn by environment variables, better by those that end in _FILE; passwords of databases by password_file.",
-			Settings: []string{"secrets.system", "secrets.cookie", "secrets.admin", "databases.dsn"}, Reference: "CWE-260",
+			How:      "Give secrets.system, secrets.cookie, secrets.admin and databases.dsn by environment variables, better by those that end in _FILE; passwords of databases by password_file, the keys of object stores by backup.destinations[].s3.secret_access_key_file.",
+			Settings: []string{"secrets.system", "secrets.cookie", "secrets.admin", "databases.dsn", "backup.destinations[].s3.secret_access_key"}, Reference: "CWE-260",
 			find: func(f *Facts) (v verdict) {
 				for _, s := range f.Secrets {
 					if s.File != "" {
