@@ -108,9 +108,13 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Trusts is web.Options.Trusts.
+// Trusts is web.Options.Trusts. A wrong credential counts here as it does elsewhere, though nobody is turned away: what is open to
+// everybody must be no place to try them unseen.
 func (g *Guard) Trusts(r *http.Request) bool {
 	who, err := g.authenticate(r)
+	if d, ok := errors.AsType[*denied](err); ok && d.answer != errNoCredential {
+		_ = g.count(r.Context(), d) // the answer is the same
+	}
 	return err == nil && who.who.Everywhere && len(who.only) == 0
 }
 
@@ -245,23 +249,28 @@ func (g *Guard) turnAway(w http.ResponseWriter, r *http.Request, err error) erro
 	if !ok {
 		return err // nobody could find out: nobody is let in
 	}
-	ctx := r.Context()
+	if err := g.count(r.Context(), d); err != nil {
+		return err
+	}
+	if d.answer == errNoCredential {
+		w.Header().Set("WWW-Authenticate", challenge) // RFC 6750 §3.1: who showed nothing is told the scheme, not an error
+		return d.answer
+	}
+	w.Header().Set("WWW-Authenticate", challenge+`, error="invalid_token"`)
+	return d.answer
+}
+
+// count tells the activity log who could not be let in, and fails where an address has shown too many wrong credentials.
+func (g *Guard) count(ctx context.Context, d *denied) error {
 	e := activity.Event{Detail: map[string]string{"reason": d.reason}}
 	if d.key != nil {
 		e.Subject = activity.Party{Kind: string(actor.AdminKey), ID: d.key.ID, Name: d.key.Name}
 	}
 	g.refused(ctx, e)
-	if d.answer == errNoCredential {
-		w.Header().Set("WWW-Authenticate", challenge) // RFC 6750 §3.1: who showed nothing is told the scheme, not an error
-		return d.answer
+	if d.answer == errNoCredential || g.o.Slow == nil {
+		return nil
 	}
-	if g.o.Slow != nil {
-		if err := g.o.Slow(ctx, web.ClientIP(ctx).String()); err != nil {
-			return err
-		}
-	}
-	w.Header().Set("WWW-Authenticate", challenge+`, error="invalid_token"`)
-	return d.answer
+	return g.o.Slow(ctx, web.ClientIP(ctx).String())
 }
 
 // refused tells the activity log of a refusal: of each kind, address and actor once a minute at most, and of sixty in all, for anybody

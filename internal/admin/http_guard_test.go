@@ -215,9 +215,12 @@ func TestActors(t *testing.T) {
 	}
 }
 
-// What concerns the whole installation is told to whom it concerns, and nobody is turned away for asking.
+// What concerns the whole installation is told to whom it concerns, and nobody is turned away for asking; but who asks with a wrong
+// credential is counted and told of, as everywhere.
 func TestWhoIsTrustedWithTheInstallation(t *testing.T) {
 	f := newFixture(t, testkit.SQLite(t, "management"))
+	counted := 0
+	f.guard.Slow = func(context.Context, string) error { counted++; return nil }
 	guard := admin.NewGuard(f.guard)
 	for name, c := range map[string]struct {
 		authorization string
@@ -236,8 +239,8 @@ func TestWhoIsTrustedWithTheInstallation(t *testing.T) {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
-	if n := f.told(t, activity.AdminRefused); n != 0 {
-		t.Errorf("%d refusals are told", n)
+	if n := f.told(t, activity.AdminRefused); n != 1 || counted != 1 {
+		t.Errorf("%d refusals are told, %d counted, of the one wrong credential", n, counted)
 	}
 	f.guard.Open = true
 	if r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://acme.test/health/ready", nil); !admin.NewGuard(f.guard).Trusts(r) {
