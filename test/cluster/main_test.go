@@ -13,7 +13,7 @@ import (
 var directory = os.Getenv("GATEHOUSE_CLUSTER")
 
 // patience is how long something is waited for that takes a few seconds on an idle machine.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 func TestMain(m *testing.M) {
 	if directory == "" {
