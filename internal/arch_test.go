@@ -147,7 +147,7 @@ var floors = []floor{
 		"a server is tried by its APIs, as by anybody's program"},
 	{[]string{"drill"}, []string{"apiclient", "secret", "trial"},
 		"a server is tried by its APIs, as by anybody's program"},
-	{[]string{"kube"}, []string{"api/hydra/*", "api/oathkeeper/*", "apiclient", "secret"},
+	{[]string{"kube"}, []string{"api/*/*", "apiclient", "secret"},
 		"the controller reaches the server by its admin API alone, from another process"},
 	{[]string{"kube/*"}, below([]string{"api/*/*", "kube", "kube/ruleset", "access", "access/engine", "apiclient", "secret", "tenant"}),
 		"rules are judged by the server's own compiler before they are sent to it; nothing else of the server is linked"},

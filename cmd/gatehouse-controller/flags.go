@@ -24,6 +24,7 @@ type flags struct {
 	rules    ruleset.Config
 	noRules  bool
 	hosts    []string
+	apiRules apiRules
 	log      telemetry.LogConfig
 	port     int
 	insecure bool
@@ -66,6 +67,7 @@ func (f *flags) declare(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.hosts, "host", nil, "which namespaces may claim a host in rules: HOST=NAMESPACE[,NAMESPACE…], with *.example.com for all hosts below it, * for every host, and * in namespaces as of shell patterns; repeatable")
 	s.StringVar(&f.rules.HostsFile, "hosts-file", "", "file with more of --host, as YAML: a list of namespaces below each host; read anew when it changes")
 	s.StringVar(&f.rules.Unlisted, "unlisted-hosts", ruleset.FirstCome, "who may claim a host that is not listed: first-come is the namespace of the oldest rule for it, refuse is nobody, any is everybody")
+	f.apiRules.declare(s)
 	s.BoolVar(&f.elect, "enable-leader-election", false, "let one of several controllers work, the others stand by")
 	s.StringVar(&f.electNamespace, "leader-elector-namespace", "", "where the lease is; without it the pod's namespace")
 	s.DurationVar(&f.electionTimings.lease, "leader-lease", 15*time.Second, "how long a leader counts as alive that does not renew its lease")
@@ -124,7 +126,8 @@ func (f *flags) checkRules() error {
 		}
 		f.rules.Hosts[host] = append(f.rules.Hosts[host], strings.Split(namespaces, ",")...)
 	}
-	if f.noRules {
+	faults = append(faults, f.apiRules.check())
+	if f.noRules && !f.apiRules.wanted() {
 		return errors.Join(faults...)
 	}
 	f.rules.Namespaces, f.rules.Resync = f.config.Namespaces, f.config.Resync

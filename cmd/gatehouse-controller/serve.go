@@ -51,27 +51,34 @@ func (f *flags) serve(ctx context.Context, errs io.Writer) error {
 	if err := clients.Add(ctx, m); err != nil {
 		return err
 	}
-	if !f.noRules {
-		if err := f.addRules(m, clients, log); err != nil {
-			return err
-		}
+	if err := f.addRules(m, clients, log); err != nil {
+		return err
 	}
 	if err := errors.Join(m.AddHealthzCheck("alive", healthz.Ping), m.AddReadyzCheck("alive", healthz.Ping)); err != nil {
 		return err
 	}
-	log.Info("watching resources", "rules", !f.noRules, "server", f.config.Server.URL, "namespaces", f.config.Namespaces, "version", version)
+	log.Info("watching resources", "rules", !f.noRules, "apirules", f.apiRules.wanted(), "server", f.config.Server.URL, "namespaces", f.config.Namespaces, "version", version)
 	return m.Start(ctx)
 }
 
 // addRules has the manager run the controller of access rules, of all kinds of resources that yield some.
 func (f *flags) addRules(m manager.Manager, clients *kube.Clients, log *slog.Logger) error {
+	var sources []ruleset.Source
+	if !f.noRules {
+		sources = append(sources, &ruleset.Rules{Kube: m.GetClient(), Events: m.GetEventRecorder("gatehouse-controller"), Log: log, Now: time.Now})
+	}
+	if f.apiRules.wanted() {
+		sources = append(sources, f.apiRules.source(m, log, f.config.Resync))
+	}
+	if len(sources) == 0 {
+		return nil
+	}
 	serves, err := ruleset.Served(m)
 	if err != nil {
 		return err
 	}
-	rules := &ruleset.Rules{Kube: m.GetClient(), Events: m.GetEventRecorder("gatehouse-controller"), Log: log, Now: time.Now}
 	sets := &ruleset.Sets{
-		Config: &f.rules, Kube: &f.config, Sources: []ruleset.Source{rules}, Serves: serves, Log: log, Now: time.Now,
+		Config: &f.rules, Kube: &f.config, Sources: sources, Serves: serves, Log: log, Now: time.Now,
 	}
 	if err := sets.Add(m); err != nil {
 		return err
@@ -99,6 +106,9 @@ func (f *flags) options(o manager.Options) manager.Options {
 	o.LeaderElectionReleaseOnCancel = true // the next one begins at once
 	o.Metrics = server.Options{BindAddress: f.metricsAddress}
 	o.HealthProbeBindAddress = f.healthAddress
+	if f.apiRules.wanted() {
+		o.Cache.ByObject = f.apiRules.options.Caches()
+	}
 	timeout := shutdownTime
 	o.GracefulShutdownTimeout = &timeout
 	if len(f.config.Namespaces) > 0 {

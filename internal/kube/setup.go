@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
 	hydra "github.com/gatehouse-iam/gatehouse/api/hydra/v1alpha1"
 	oathkeeper "github.com/gatehouse-iam/gatehouse/api/oathkeeper/v1alpha1"
 )
@@ -31,7 +32,7 @@ const (
 // Scheme knows the resources that the controller reads and writes.
 func Scheme() (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
-	return s, errors.Join(hydra.AddToScheme(s), oathkeeper.AddToScheme(s), core.AddToScheme(s))
+	return s, errors.Join(hydra.AddToScheme(s), oathkeeper.AddToScheme(s), gateway.AddToScheme(s), core.AddToScheme(s))
 }
 
 // Add has the manager run the clients' controller, and the search for orphans.

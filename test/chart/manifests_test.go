@@ -427,3 +427,28 @@ func TestControllersRightsAreTheSame(t *testing.T) {
 		t.Errorf("%d of two namespaces have a Role", seen)
 	}
 }
+
+// For APIRules the controller gets the rights on the kind of route that is chosen, and on no other.
+func TestRightsOnRoutes(t *testing.T) {
+	kinds := []string{"apirules", "virtualservices", "httproutes", "referencegrants", "ingresses"}
+	for route, want := range map[string][]string{
+		"": nil, "none": {"apirules"}, "virtualservice": {"apirules", "virtualservices"}, "httproute": {"apirules", "httproutes", "referencegrants"}, "ingress": {"apirules", "ingresses"},
+	} {
+		r := mustRender(t, read(t, "doors: {proxy: {enabled: true}}\ncontroller: {enabled: true, apiRules: {route: '"+route+"', defaultDomain: example.com}}"))
+		var got []string
+		for _, role := range append(r.ofKind("ClusterRole"), r.ofKind("Role")...) {
+			for _, right := range rulesOf(role) {
+				if resource := strings.Fields(right)[1]; slices.Contains(kinds, resource) && !slices.Contains(got, resource) {
+					got = append(got, resource)
+				}
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("route %q: rights on %v", route, got)
+		}
+		if asked := strings.Contains(r.manifests, "--apirule-route="+route) && strings.Contains(r.manifests, "--default-domain-name=example.com"); asked != (route != "") {
+			t.Errorf("route %q: the controller is asked for it: %v", route, asked)
+		}
+	}
+}

@@ -128,6 +128,8 @@ func TestFaults(t *testing.T) {
 		"a gateway without a parent":           {"gateway: {enabled: true}", []string{"url and gateway.parentRefs are required"}},
 		"a controller and a mesh":              {"controller: {enabled: true}\nadmin: {tlsTerminatedBy: [10.0.0.0/8]}", []string{"controller.enabled and admin.tlsTerminatedBy exclude each other"}},
 		"a controller without a key":           {"controller: {enabled: true}\nadmin: {key: {generate: false}}", []string{"controller.enabled needs a key"}},
+		"routes that lead nowhere":             {"controller: {apiRules: {route: httproute}}", []string{"needs controller.enabled", "needs doors.proxy.enabled"}},
+		"other origins at an Ingress":          {"controller: {enabled: true, apiRules: {route: ingress, corsOrigins: ['regex:.*']}}\ndoors: {proxy: {enabled: true}}", []string{"has no place in an Ingress"}},
 		"a copy into memory":                   {"database: {copyFrom: 'http://old:4445'}", []string{"database.copyFrom has no meaning"}},
 		"a copy with secrets not there before": {minimal("development", "postgres")[len(profiles["development"])+len(ownSecrets):] + "  copyFrom: http://old:4445\nsecrets: {system: 0123456789abcdefgh, cookie: 123456789abcdefghi}", []string{"database.copyFrom needs secrets that are there before"}},
 		"users without Secrets":                {minimal("development", "postgres") + "  users: {flow: {user: x}}", []string{"database.users.flow needs user and existingSecret"}},

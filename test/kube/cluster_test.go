@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
 	hydra "github.com/gatehouse-iam/gatehouse/api/hydra/v1alpha1"
 	oathkeeper "github.com/gatehouse-iam/gatehouse/api/oathkeeper/v1alpha1"
 	"github.com/gatehouse-iam/gatehouse/test/process"
@@ -73,7 +74,7 @@ var shared = sync.OnceValues(func() (*cluster, error) {
 		return nil, fmt.Errorf("building the API server: %w", err)
 	}
 	scheme := runtime.NewScheme()
-	if err := errors.Join(hydra.AddToScheme(scheme), oathkeeper.AddToScheme(scheme), core.AddToScheme(scheme), rbac.AddToScheme(scheme), coordination.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(hydra.AddToScheme(scheme), oathkeeper.AddToScheme(scheme), gateway.AddToScheme(scheme), core.AddToScheme(scheme), rbac.AddToScheme(scheme), coordination.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	env := &envtest.Environment{

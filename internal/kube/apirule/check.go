@@ -83,8 +83,11 @@ func (o *Options) pattern(text, at string, f *faults) string {
 	if !strings.HasPrefix(text, "/") {
 		f.add("%s.path %q must begin with a slash: write /(a|b) and not (/a|/b)", at, text)
 	}
-	if alternatives(text) {
+	switch literal, _ := literalStart(text); {
+	case alternatives(text):
 		f.add("%s.path %q must put its alternatives into brackets: write /(a|b) and not /a|/b", at, text)
+	case strings.HasPrefix(text, "/") && literal == "":
+		f.add("%s.path %q must begin with a slash that has to be there", at, text)
 	}
 	if strings.ContainsAny(text, "<>") {
 		f.add("%s.path %q must not have < or >", at, text)

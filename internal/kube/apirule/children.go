@@ -3,6 +3,7 @@ package apirule
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -110,8 +111,7 @@ func (c *Controller) make(ctx context.Context, of *gateway.APIRule, outcome Outc
 	case err == nil && belongs(there, client.ObjectKeyFromObject(of)):
 		return c.repair(ctx, of, there, want)
 	case err == nil:
-		return &failure{reason: reasonRouteFailed, again: retryOccupied, message: fmt.Sprintf(
-			"%s exists and is not of this APIRule: remove it, or name the APIRule otherwise", title(want))}
+		return &failure{reason: reasonRouteFailed, again: retryOccupied, message: title(want) + " exists and is not of this APIRule: remove it, or name the APIRule otherwise"}
 	case !apierrors.IsNotFound(err):
 		return explain(want, err)
 	}
@@ -141,18 +141,15 @@ func (c *Controller) repair(ctx context.Context, of *gateway.APIRule, there, wan
 		return explain(want, err)
 	}
 	if next.GetResourceVersion() != there.GetResourceVersion() {
-		c.say(of, "RouteChanged", "Repair", "%s is as described again", title(want))
+		c.say(of, "RouteChanged", "Repair", "%s is as described", title(want))
 	}
 	return nil
 }
 
 func over(there, want map[string]string) map[string]string {
 	all := map[string]string{}
-	for _, some := range []map[string]string{there, want} {
-		for k, v := range some {
-			all[k] = v
-		}
-	}
+	maps.Copy(all, there)
+	maps.Copy(all, want)
 	return all
 }
 

@@ -129,17 +129,17 @@ const (
 )
 
 // means says what is done with routes. A host that is not the namespace's must not lead anywhere. A rule that cannot be in force leaves the
-// route as it is: the gateway refuses what no rule fits.
+// route as it is: the gateway refuses what no rule fits. So does a server that does not answer, since nobody has judged the hosts then.
 func (s *state) means() means {
 	if s.faults != nil {
 		return leave
 	}
 	switch s.verdict.reason {
-	case ruleset.InForce, ruleset.NotInForce, ruleset.ServerUnreachable:
+	case ruleset.InForce, ruleset.NotInForce:
 		return build
 	case ruleset.TenantRefused, ruleset.HostRefused, ruleset.HostTaken:
 		return remove
-	case ruleset.InvalidRule, ruleset.RuleConflict, ruleset.RuleRejected:
+	case ruleset.InvalidRule, ruleset.RuleConflict, ruleset.RuleRejected, ruleset.ServerUnreachable:
 	}
 	return leave
 }

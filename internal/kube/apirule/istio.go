@@ -35,6 +35,7 @@ type jwtSettings struct {
 	JWKSURLs       []string          `json:"jwks_urls"`
 	TrustedIssuers []string          `json:"trusted_issuers"`
 	RequiredScope  []string          `json:"required_scope,omitempty"`
+	ScopeStrategy  string            `json:"scope_strategy,omitempty"`
 	TargetAudience []string          `json:"target_audience,omitempty"`
 	TokenFrom      map[string]string `json:"token_from,omitempty"`
 }
@@ -66,6 +67,9 @@ func authenticator(h *gateway.Handler, at string, f *faults) access.HandlerRef {
 		f.add("%s: several authorizations, of which one is enough, cannot be said by one access rule: leave one, or write a rule for each path", at)
 	} else if len(istio.Authorizations) == 1 {
 		s.RequiredScope, s.TargetAudience = istio.Authorizations[0].RequiredScopes, istio.Authorizations[0].Audiences
+		if len(s.RequiredScope) > 0 {
+			s.ScopeStrategy = "exact"
+		}
 	}
 	raw, err := json.Marshal(s)
 	if err != nil {

@@ -102,3 +102,20 @@ func (o *Options) Validate() error {
 	}
 	return errors.Join(faults...)
 }
+
+// AllowOrigins sets the policy of APIRules that have none: origins as kind:text, with one of the kinds exact, prefix and regex. None is no
+// policy.
+func (o *Options) AllowOrigins(origins, methods, headers []string) error {
+	if len(origins) == 0 {
+		return nil
+	}
+	o.CORS = &gateway.CorsPolicy{AllowMethods: methods, AllowHeaders: headers}
+	for _, origin := range origins {
+		kind, text, ok := strings.Cut(origin, ":")
+		if !ok || kind != "exact" && kind != "prefix" && kind != "regex" {
+			return fmt.Errorf("%s: write exact:https://shop.example.com, prefix:… or regex:…", origin)
+		}
+		o.CORS.AllowOrigins = append(o.CORS.AllowOrigins, map[string]string{kind: text})
+	}
+	return nil
+}

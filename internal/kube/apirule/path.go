@@ -1,6 +1,7 @@
 package apirule
 
 import (
+	"slices"
 	"strings"
 
 	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
@@ -92,10 +93,8 @@ func (r reach) apart(other reach) bool { return !r.covers(other) && !other.cover
 // share reports whether two rules have a method in common.
 func share(a, b *gateway.Rule) bool {
 	for _, m := range a.Methods {
-		for _, n := range b.Methods {
-			if m == n {
-				return true
-			}
+		if slices.Contains(b.Methods, m) {
+			return true
 		}
 	}
 	return false

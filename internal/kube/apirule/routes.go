@@ -2,6 +2,7 @@ package apirule
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -109,9 +110,7 @@ func (o *Options) ingress(p *plan, f *faults) []*unstructured.Unstructured {
 	}
 	u := object(ingressKind, namespace, p.of, spec)
 	annotations := u.GetAnnotations()
-	for k, v := range o.IngressAnnotations {
-		annotations[k] = v
-	}
+	maps.Copy(annotations, o.IngressAnnotations)
 	u.SetAnnotations(annotations)
 	return []*unstructured.Unstructured{u}
 }

@@ -88,7 +88,7 @@ func (p *plan) accessRule(i int, d door, at string, f *faults) access.Rule {
 	r := access.Rule{
 		ID:          fmt.Sprintf("apirule:%s.%s:%d", p.of.Name, p.of.Namespace, i),
 		Description: "of APIRule " + p.of.Namespace + "/" + p.of.Name,
-		Match:       access.Match{URL: fmt.Sprintf("<http|https>://%s<%s>", p.host, d.pattern)},
+		Match:       access.Match{URL: "<http|https>://" + p.host + d.written()},
 		Authorizer:  access.HandlerRef{Handler: "allow"},
 		Upstream:    access.Upstream{URL: fmt.Sprintf("http://%s.%s.svc.cluster.local:%d", d.service.Name, d.service.Namespace, d.service.Port)},
 	}
@@ -109,6 +109,16 @@ func (p *plan) accessRule(i int, d door, at string, f *faults) access.Rule {
 		r.Mutators = []access.HandlerRef{{Handler: "noop"}}
 	}
 	return r
+}
+
+// written is the door's paths in the form of rules. What is plain text stays outside of the expression, which would hide from the server
+// where the host ends, and so whose it is and where to look the rule up.
+func (d *door) written() string {
+	literal, rest := literalStart(d.pattern)
+	if rest == "" {
+		return literal
+	}
+	return literal + "<" + rest + ">"
 }
 
 // priority puts a rule above all later ones that may match the same requests, as far down as that permits, so that rules of other objects

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -53,7 +54,7 @@ func empty(kind schema.GroupVersionKind) *unstructured.Unstructured {
 	return u
 }
 
-// Add has the manager run the controller.
+// Add implements ruleset.Runner: it has the manager run the controller.
 func (c *Controller) Add(m manager.Manager) error {
 	if err := metrics.Registry.Register(figures{c}); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
@@ -66,6 +67,7 @@ func (c *Controller) Add(m manager.Manager) error {
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+			CacheSyncTimeout:        math.MaxInt64, // to be kept from reading is no reason to end what else the process does
 		}).
 		Build(c)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,7 +17,10 @@ import (
 	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
 )
 
-var _ ruleset.Source = (*Controller)(nil)
+var (
+	_ ruleset.Source = (*Controller)(nil)
+	_ ruleset.Runner = (*Controller)(nil)
+)
 
 // Kind implements ruleset.Source.
 func (c *Controller) Kind() client.Object { return &gateway.APIRule{} }
@@ -32,7 +36,8 @@ func (c *Controller) TenantOf(o client.Object) string {
 // Offers implements ruleset.Source.
 func (c *Controller) Offers(ctx context.Context, tenant string) ([]ruleset.Offer, error) {
 	var list gateway.APIRuleList
-	if err := c.Kube.List(ctx, &list); err != nil {
+	// Nobody changes what is listed.
+	if err := c.Kube.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
 	var offers []ruleset.Offer
@@ -148,7 +153,11 @@ func (v *verdicts) of(of *gateway.APIRule) verdict {
 	defer v.mu.Unlock()
 	found := v.by[types.NamespacedName{Namespace: of.Namespace, Name: of.Name}]
 	if found.uid != of.UID || found.generation != of.Generation {
-		return verdict{}
+		found = verdict{}
+	}
+	last := meta.FindStatusCondition(of.Status.Conditions, gateway.Ready)
+	if found.reason == ruleset.ServerUnreachable && last != nil && last.Reason == string(ruleset.InForce) && last.ObservedGeneration == of.Generation {
+		found.reason, found.message = ruleset.InForce, "" // whoever led before has sent the rules
 	}
 	return found
 }

@@ -76,12 +76,12 @@ func TestRules(t *testing.T) {
 	}
 	const noop = `[{"handler":"noop"}]`
 	want := []brief{
-		{"apirule:orders.shop:0", "<http|https>://orders.example.com</orders/.*>", "GET", "http://orders.shop.svc.cluster.local:8080",
+		{"apirule:orders.shop:0", "<http|https>://orders.example.com/orders/<.*>", "GET", "http://orders.shop.svc.cluster.local:8080",
 			`[{"handler":"oauth2_introspection","config":{"required_scope":["read"]}}]`, noop, 1},
-		{"apirule:orders.shop:1", "<http|https>://orders.example.com</orders/.*>", "POST", "http://writer.back.svc.cluster.local:81",
+		{"apirule:orders.shop:1", "<http|https>://orders.example.com/orders/<.*>", "POST", "http://writer.back.svc.cluster.local:81",
 			`[{"handler":"oauth2_introspection","config":{"required_scope":["write"]}}]`, noop, 0},
-		{"apirule:orders.shop:2", "<http|https>://orders.example.com</health>", "GET,HEAD", "http://orders.shop.svc.cluster.local:8080", noop, noop, 1},
-		{"apirule:orders.shop:3", "<http|https>://orders.example.com</.*>", "GET", "http://orders.shop.svc.cluster.local:8080", noop,
+		{"apirule:orders.shop:2", "<http|https>://orders.example.com/health", "GET,HEAD", "http://orders.shop.svc.cluster.local:8080", noop, noop, 1},
+		{"apirule:orders.shop:3", "<http|https>://orders.example.com/<.*>", "GET", "http://orders.shop.svc.cluster.local:8080", noop,
 			`[{"handler":"header","config":{"headers":{"X-Via":"gatehouse"}}}]`, 0},
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -198,6 +198,7 @@ func TestFaults(t *testing.T) {
 		{restricted, with("host: a.example.com", open+open), []string{"rules[1] has path /a with method GET, which rules[0] has"}},
 		{restricted, with("host: a.example.com", rule("a")), []string{"begin with a slash"}},
 		{restricted, with("host: a.example.com", rule("/a|/b")), []string{"brackets"}},
+		{restricted, with("host: a.example.com", rule("/?a")), []string{"has to be there"}},
 		{restricted, with("host: a.example.com", rule("/a<.*>")), []string{"must not have <"}},
 		{restricted, with("host: a.example.com", rule("/a(")), []string{"no regular expression"}},
 		{restricted, with("host: a.example.com", rule("/(?!a).*")), []string{"no regular expression that Istio knows"}},
@@ -245,8 +246,8 @@ rules:
 		t.Fatal(err)
 	}
 	for want, got := range map[string]json.RawMessage{
-		`{"jwks_urls":["https://id.example.com/keys"],"trusted_issuers":["https://id.example.com/"],"required_scope":["a","b"],"target_audience":["c"],"token_from":{"header":"X-Token"}}`: outcome.Rules[0].Authenticators[0].Config,
-		`{"headers":{"X-Auth":"{{ .MatchContext.Header.Get \"Authorization\" }}","X-Data":"text"}}`:                                                                                        outcome.Rules[0].Mutators[0].Config,
+		`{"jwks_urls":["https://id.example.com/keys"],"trusted_issuers":["https://id.example.com/"],"required_scope":["a","b"],"scope_strategy":"exact","target_audience":["c"],"token_from":{"header":"X-Token"}}`: outcome.Rules[0].Authenticators[0].Config,
+		`{"headers":{"X-Auth":"{{ .MatchContext.Header.Get \"Authorization\" }}","X-Data":"text"}}`:                                                                                                                 outcome.Rules[0].Mutators[0].Config,
 	} {
 		if string(got) != want {
 			t.Errorf("%s\nand not\n%s", got, want)

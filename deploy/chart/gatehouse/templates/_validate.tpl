@@ -264,6 +264,16 @@
 {{- if and $v.controller.enabled (not (include "gatehouse.adminKeySecret" .)) -}}
 {{- $f = append $f "controller.enabled needs a key of the admin API: set admin.key.existingSecret, or leave admin.key.generate empty" -}}
 {{- end -}}
+{{- $route := $v.controller.apiRules.route -}}
+{{- if and $route (not $v.controller.enabled) -}}
+{{- $f = append $f (printf "controller.apiRules.route %s needs controller.enabled: the controller makes APIRules true" $route) -}}
+{{- end -}}
+{{- if and $route (ne $route "none") (not $v.doors.proxy.enabled) -}}
+{{- $f = append $f (printf "controller.apiRules.route %s needs doors.proxy.enabled: that is where routes lead" $route) -}}
+{{- end -}}
+{{- if and (eq $route "ingress") $v.controller.apiRules.corsOrigins -}}
+{{- $f = append $f "controller.apiRules.corsOrigins has no place in an Ingress: take it out, or set controller.apiRules.route to virtualservice or httproute" -}}
+{{- end -}}
 
 {{- if $f -}}
 {{- fail (printf "\n\nThese values cannot be installed (profile %s, database.mode %s):\n  - %s\n" $v.profile $mode (join "\n  - " $f)) -}}
