@@ -76,7 +76,7 @@ func (f *flags) declare(s *pflag.FlagSet) {
 	s.StringVar(&f.metricsAddress, "metrics-addr", ":8080", "where Prometheus reads metrics (/metrics); 0 is nowhere")
 	s.StringVar(&f.healthAddress, "health-addr", ":8081", "where /healthz and /readyz answer; 0 is nowhere")
 	s.StringVar(&f.kubeconfig, "kubeconfig", "", "how to reach the API server; without it the pod's service account, or KUBECONFIG")
-	s.Float32Var(&f.kubeQPS, "kube-api-qps", 100, "requests per second to the API server")
+	s.Float32Var(&f.kubeQPS, "kube-api-qps", 300, "requests per second to the API server, which is how fast the statuses of many resources are written")
 	s.StringVar(&f.log.Level, "log-level", "info", "trace, debug, info, warn or error")
 	s.StringVar(&f.log.Format, "log-format", "json", "json or text")
 }

@@ -151,8 +151,12 @@ func (p *place) forwarded(proto string) {
 	}
 }
 
-// of is the same place for a tenant.
+// of is the same place for a tenant, whichever it was for.
 func (p place) of(tenant string) place {
+	if rest, own := strings.CutPrefix(p.path, "/t/"); own {
+		_, rest, _ = strings.Cut(rest, "/")
+		p.path = "/" + rest
+	}
 	p.path = "/t/" + tenant + p.path
 	return p
 }

@@ -107,3 +107,18 @@ func TestRememberedPlaces(t *testing.T) {
 		}
 	}
 }
+
+// A tenant takes the place of the one in the endpoint, for clients and for rules.
+func TestPlacesOfTenants(t *testing.T) {
+	for endpoint, want := range map[string][2]string{
+		"":                         {"https://admin:443/admin/rules", "https://admin:443/t/acme/admin/rules"},
+		"/t/default/admin/clients": {"https://admin:443/t/default/admin/rules", "https://admin:443/t/acme/admin/rules"},
+	} {
+		r := (&Clients{Config: &Config{Server: Server{URL: "https://admin", Endpoint: endpoint}}}).RuleSets("set")
+		for n, tenant := range []string{"", "acme"} {
+			if p, err := r.place(tenant); err != nil || p.String() != want[n] {
+				t.Errorf("%q of %q: %s %v", tenant, endpoint, p, err)
+			}
+		}
+	}
+}

@@ -16,7 +16,7 @@ const (
 	reasonSecretFailed  = "SecretNotWritten"
 	reasonAddress       = "ServerRefused"
 	reasonTenantRefused = "TenantRefused"
-	reasonTenantMissing = "TenantNotFound"
+	reasonTenantMissing = TenantNotFound
 	reasonScopeRefused  = "ScopeRefused"
 	reasonTaken         = "ClientBelongsToAnother"
 	reasonUnreachable   = "ServerUnreachable"
@@ -25,6 +25,9 @@ const (
 	reasonRulesRejected = "RuleRejected"
 	reasonRulesTooLarge = "SetTooLarge"
 )
+
+// TenantNotFound is the reason where the server has no tenant of the name.
+const TenantNotFound = "TenantNotFound"
 
 // Codes of reconciliationError, as hydra-maester has them.
 const (

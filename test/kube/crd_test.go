@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	hydra "github.com/gatehouse-iam/gatehouse/api/hydra/v1alpha1"
@@ -167,8 +168,11 @@ func TestSamples(t *testing.T) {
 	}
 	c.becomes(t, at("external"), "SecretMissing")
 	var rules oathkeeper.RuleList
-	if err := c.List(t.Context(), &rules); err != nil || len(rules.Items) != 2 {
+	if err := c.List(t.Context(), &rules, client.InNamespace(namespace)); err != nil || len(rules.Items) != 2 {
 		t.Errorf("%d rules: %v", len(rules.Items), err)
+	}
+	for i := range rules.Items {
+		c.judged(t, &rules.Items[i], "InForce")
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -276,7 +277,9 @@ func TestFaultyRules(t *testing.T) {
 		{faulty("kind", func(r *oathkeeper.Rule) { r.Spec.Authenticators[0].Handler = "no_such" }), "RuleRejected", "no_such"},
 		{faulty("settings", func(r *oathkeeper.Rule) { r.Spec.Authenticators = config("jwt", `{"jwks_urls": 7}`) }), "RuleRejected", "jwks_urls"},
 		{faulty("bomb", func(r *oathkeeper.Rule) { r.Spec.Match.URL = "http://bomb.example.com/<((a{1,100}){1,100}){1,10}>" }), "RuleRejected", "match.url"},
-		{faulty("steps", func(r *oathkeeper.Rule) { r.Spec.Match.URL = "http://steps.example.com/<[a-z]{900}[b-y]{900}[c-x]{900}[d-w]{900}>" }), "InvalidRule", "match.url"},
+		{faulty("steps", func(r *oathkeeper.Rule) {
+			r.Spec.Match.URL = "http://steps.example.com/<[a-z]{900}[b-y]{900}[c-x]{900}[d-w]{900}>"
+		}), "InvalidRule", "match.url"},
 		{faulty("backtracks", func(r *oathkeeper.Rule) { r.Spec.Match.URL = "http://backtracks.example.com/<(?!x)(a+)+>" }), "RuleRejected", "backtracking"},
 		{faulty("file", func(r *oathkeeper.Rule) {
 			r.Spec.Authenticators = config("jwt", `{"jwks_urls": ["file:///etc/passwd"]}`)
@@ -396,7 +399,7 @@ func TestHostPolicy(t *testing.T) {
 func TestRulesOfTenants(t *testing.T) {
 	c, d := open(t), startDoorway(t, "tenants: [{id: default}, {id: acme, hosts: [acme.example.com]}]\n")
 	may, mayNot := c.namespace(t), c.namespace(t)
-	c.control(t, may, d.Admin, "--namespace", mayNot, "--tenant", "acme="+may, "--rule-set", "k")
+	c.control(t, may, d.Admin, "--namespace", mayNot, "--tenant", "acme="+may, "--rule-set", "k", "--endpoint", "/t/default/admin/clients")
 	allowed, refused := d.rule(may, "allowed", "http://acme.example.com/<.*>"), d.rule(mayNot, "refused", "http://not.example.com/<.*>")
 	unknown := d.rule(may, "unknown", "http://unknown.example.com/<.*>")
 	allowed.Spec.Tenant, refused.Spec.Tenant, unknown.Spec.Tenant = "acme", "acme", "nobody"
@@ -415,7 +418,9 @@ func TestRulesOfTenants(t *testing.T) {
 	}
 	c.amend(t, allowed, func(r *oathkeeper.Rule) { r.Spec.Tenant = "" }) // moves
 	c.judged(t, allowed, "InForce")
-	d.has(t, "k", "allowed."+may)
+	if got := set("/t/default"); !strings.Contains(got, "allowed."+may) {
+		t.Errorf("the set of the controller's own tenant: %s", got)
+	}
 	eventually(t, func() (bool, string) { got := set("/t/acme"); return !strings.Contains(got, "allowed"), got })
 }
 
@@ -540,4 +545,57 @@ func TestRuleDeletionNeverHangs(t *testing.T) {
 	c.drop(t, of)
 	d.Run()
 	d.has(t, "kubernetes-"+namespace)
+}
+
+// Who deletes the definition of the resource deletes all rules of the cluster with it. The server goes on with them.
+func TestDefinitionGone(t *testing.T) {
+	c, d := open(t), startDoorway(t, "")
+	namespace := c.namespace(t)
+	set := "kubernetes-" + namespace
+	k := c.control(t, namespace, d.Admin)
+	var of *oathkeeper.Rule
+	var ids []string
+	for i := range 30 {
+		of = d.rule(namespace, fmt.Sprintf("kept-%d", i), fmt.Sprintf("http://kept-%d.example.com/<.*>", i))
+		c.create(t, of)
+		ids = append(ids, of.Name+"."+namespace)
+	}
+	d.has(t, set, ids...)
+	c.judged(t, of, "InForce")
+
+	definition := &unstructured.Unstructured{}
+	definition.SetAPIVersion("apiextensions.k8s.io/v1")
+	definition.SetKind("CustomResourceDefinition")
+	definition.SetName("rules.oathkeeper.ory.sh")
+	if err := c.Delete(t.Context(), definition); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() (bool, string) {
+		err := c.Get(t.Context(), client.ObjectKeyFromObject(definition), definition.DeepCopy())
+		return apierrors.IsNotFound(err), fmt.Sprint(err)
+	})
+	eventually(t, func() (bool, string) {
+		printed := k.output.String()
+		return strings.Contains(printed, "access rules are left as they are"), printed
+	})
+	k.kill()
+	k.run() // which finds no resource of that kind
+	eventually(t, func() (bool, string) {
+		printed := k.output.String()
+		return strings.Contains(printed, "access rules wait for their resource"), printed
+	})
+	if got := ruleIDs(t, d.Server, set); len(got) != len(ids) {
+		t.Errorf("%d of %d rules are left", len(got), len(ids))
+	}
+
+	if err := c.apply("", repository("deploy", "crds", "oathkeeper.ory.sh_rules.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	again := d.rule(namespace, "again", "http://again.example.com/<.*>")
+	eventually(t, func() (bool, string) {
+		err := c.Create(t.Context(), again)
+		return err == nil, fmt.Sprint(err)
+	})
+	c.judged(t, again, "InForce")
+	d.has(t, set, "again."+namespace)
 }

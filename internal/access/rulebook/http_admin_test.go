@@ -275,3 +275,64 @@ func TestTheTestedSessionStandsInItsCookie(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// Ids that rules of other sets have are all named, so that whoever keeps a set can do without them.
+func TestIDsOfOtherSetsAreNamed(t *testing.T) {
+	a := newAdmin(t)
+	a.want(http.StatusOK, http.MethodPut, "/admin/rules?set=one", rulesText("a", "b"))
+	for _, request := range [][2]string{{http.MethodPut, "/admin/rules?set=two"}, {http.MethodPost, "/admin/rules/check?set=two"}} {
+		answer, _ := a.want(http.StatusConflict, request[0], request[1], rulesText("a", "b", "c"))
+		text, err := json.Marshal(answer["error"])
+		if err != nil || strings.Count(string(text), `belongs to a rule of the set`) != 3 || !strings.Contains(string(text), `"rule":"b"`) { // once in the reason
+			t.Errorf("%s", text)
+		}
+	}
+}
+
+// Two rules that match the same requests are both named where programs look.
+func TestBothRulesOfAConflictAreNamed(t *testing.T) {
+	a := newAdmin(t)
+	answer, _ := a.want(http.StatusBadRequest, http.MethodPut, "/admin/rules", "["+ruleText("a", "/x")+","+ruleText("b", "/<.>")+"]")
+	if text, _ := json.Marshal(answer["error"]); !strings.Contains(string(text), `"rule":"a"`) || !strings.Contains(string(text), `"other":"b"`) {
+		t.Errorf("%s", text)
+	}
+	if list := a.call(http.MethodGet, "/admin/rules", ""); list.Header().Get("Gatehouse-Matching-Strategy") != "regexp" {
+		t.Errorf("the list does not say how patterns are read: %v", list.Header())
+	}
+}
+
+// What comes or goes in front of other rules of a set has none of them written anew; what changes places does.
+func TestRulesKeepTheirPlaces(t *testing.T) {
+	was := []storedRule{}
+	for i, id := range []string{"a", "b", "c", "d"} {
+		r := access.Rule{ID: id}
+		was = append(was, storedRule{rule: r, set: "s", position: int64(i), document: documentOf(r)})
+	}
+	for _, test := range []struct{ order, written, removed string }{
+		{"abcd", "", ""}, {"bcd", "", "a"}, {"abd", "", "c"}, {"abcde", "e", ""}, {"bcde", "e", "a"}, {"", "", "abcd"},
+		{"acbd", "bd", ""}, {"eabcd", "eabcd", ""},
+	} {
+		have := &tenantRules{rules: map[string]storedRule{}}
+		for _, r := range was {
+			have.rules[r.rule.ID] = r
+		}
+		var rules []access.Rule
+		for _, id := range test.order {
+			rules = append(rules, access.Rule{ID: string(id)})
+		}
+		c, done := &change{}, &Change{}
+		if err := have.replace(was, "s", rules, c, done); err != nil {
+			t.Fatal(err)
+		}
+		written, order := "", ""
+		for _, r := range c.write {
+			written += r.rule.ID
+		}
+		for _, r := range have.set("s") {
+			order += r.rule.ID
+		}
+		if written != test.written || strings.Join(done.Removed, "") != test.removed || order != test.order {
+			t.Errorf("%s: written %s, removed %v, and then they are %s", test.order, written, done.Removed, order)
+		}
+	}
+}

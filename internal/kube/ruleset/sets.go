@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -98,6 +99,9 @@ func (s *Sets) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, er
 	if ctx.Err() == nil {
 		s.tell(ctx, tenant, own)
 	}
+	if reason, _ := kube.ReasonOf(err); reason == kube.TenantNotFound && len(own) == 0 {
+		return ctrl.Result{RequeueAfter: min(lookEvery, s.Config.Resync)}, nil // where every rule names a tenant, the controller needs none
+	}
 	return ctrl.Result{RequeueAfter: wake}, err
 }
 
@@ -170,48 +174,51 @@ func (s *Sets) make(ctx context.Context, tenant string, h *held, all []*item) (t
 	if now.Sub(h.rejectedAt) > s.Config.Resync {
 		h.rejected, h.rejectedAt = nil, now // the server's settings may be others now
 	}
-	var err error
 	judged := &judge{policy: s.rules(), mayName: s.Kube.MayName, source: "api:" + s.Config.Set}
 	if tenant != "" && s.Kube.Tenants[tenant] == nil { // a tenant that only a resource names: nobody may
 		judged.strategy = defaultStrategy
-		_, err = judged.decide(ctx, all, tenant)
+		_, err := judged.decide(ctx, all, tenant)
 		return 0, err
 	}
-	var kept []*item
-	var failed error
 	for range mostSends {
-		if err := s.look(ctx, tenant, h); err != nil && h.strategy == "" {
-			unsent(h, all, err)
-			return 0, err
-		} else if err != nil {
-			failed = err
+		if wake, again, err := s.round(ctx, tenant, h, all, judged); !again {
+			return wake, err
 		}
-		judged.strategy, judged.rejected = h.strategy, h.rejected
-		if kept, err = judged.decide(ctx, all, tenant); err != nil {
-			return 0, err
-		}
-		if failed != nil {
-			break
-		}
-		if err := s.mayShrink(ctx, h, kept); err != nil {
-			s.Log.Warn("access rules are left as they are", "tenant", tenant, "reason", err)
-			unsent(h, kept, errHeld.because(err))
-			return holdFor, nil
-		}
-		again, err := s.send(ctx, tenant, h, kept)
-		if err != nil {
-			failed = err
-			break
-		}
-		if !again {
-			return s.sent(h, kept), nil
-		}
+	}
+	err := errors.New("the server refuses more rules each time that it is sent those which it did not")
+	unsent(h, slices.DeleteFunc(slices.Clone(all), (*item).decided), err)
+	return 0, err
+}
+
+// round judges and sends once. again tells that something was learned that leads to another set.
+func (s *Sets) round(ctx context.Context, tenant string, h *held, all []*item, judged *judge) (wake time.Duration, again bool, err error) {
+	failed := s.look(ctx, tenant, h)
+	if failed != nil && h.strategy == "" {
+		unsent(h, all, failed)
+		return 0, false, failed
+	}
+	judged.strategy, judged.rejected = h.strategy, h.rejected
+	kept, err := judged.decide(ctx, all, tenant)
+	if err != nil {
+		return 0, false, err
 	}
 	if failed == nil {
-		failed = errors.New("the server refuses more rules each time that it is sent those which it did not")
+		failed = s.mayShrink(ctx, h, kept)
 	}
-	unsent(h, kept, failed)
-	return 0, failed
+	if failed == nil {
+		again, failed = s.send(ctx, tenant, h, kept)
+	}
+	if failed != nil {
+		unsent(h, kept, failed)
+	}
+	switch _, held := errors.AsType[heldError](failed); {
+	case held:
+		s.Log.Warn("access rules are left as they are", "tenant", tenant, "reason", failed)
+		return holdFor, false, nil
+	case failed != nil || again:
+		return 0, again, failed
+	}
+	return s.sent(h, kept), false, nil
 }
 
 // sent gives the verdicts on what the server has, and says when to look again.
@@ -276,10 +283,10 @@ func (s *Sets) mayShrink(ctx context.Context, h *held, kept []*item) error {
 	for n, source := range s.Sources {
 		if gone[n] || h.sent == nil && h.seen.Rules > len(kept) {
 			if err := s.Serves(ctx, source.Kind()); err != nil {
-				return err
+				return heldError{err}
 			}
 			if !s.active(n) {
-				return errBegins
+				return heldError{errBegins}
 			}
 		}
 	}
@@ -370,13 +377,10 @@ func (i *item) accept(h *held) {
 	}
 }
 
-// errHeld is why a set is not sent now.
-var errHeld = heldError{}
-
+// heldError is why a set may not be sent now.
 type heldError struct{ cause error }
 
-func (heldError) because(err error) error { return heldError{err} }
-func (e heldError) Error() string         { return "no rules are sent now: " + e.cause.Error() }
+func (e heldError) Error() string { return "no rules are sent now: " + e.cause.Error() }
 
 // unsent gives verdicts where the server was not told: what it was told before stays in force as it was.
 func unsent(h *held, items []*item, err error) {
