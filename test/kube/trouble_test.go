@@ -353,7 +353,7 @@ func TestAdminKeyFromFile(t *testing.T) {
 	c.create(t, of)
 	c.becomes(t, of, "AccessDenied")
 	made, status := s.CommandEnv([]string{"GATEHOUSE_ADMIN_KEY=an-admin-key-of-thirty-two-characters"},
-		"admin", "keys", "create", "--endpoint", s.Admin, "--name", "kubernetes", "--role", "operator", "--only", "clients,rules", "--tenant", "*", "--expires", "never")
+		"admin", "keys", "create", "--endpoint", s.Admin, "--name", "kubernetes", "--role", "operator", "--only", "clients", "--only", "rules", "--tenant", "*", "--expires", "never")
 	key := regexp.MustCompile(`gh_admin_\S+`).FindString(made)
 	if status != 0 || key == "" {
 		t.Fatal(made)
