@@ -10,7 +10,7 @@ import (
 // refuseScopes keeps out scopes by which a client's tokens could open the admin API, unless the namespace may have them. The server
 // permits such a client to administrators alone; the controller is one, and who makes resources need not be.
 func (c *Config) refuseScopes(namespace, scopes string) *failure {
-	for _, scope := range strings.Fields(scopes) {
+	for scope := range strings.FieldsSeq(scopes) {
 		if !opensAdmin(scope) || slices.ContainsFunc(c.AdminScopes, func(pattern string) bool {
 			ok, err := path.Match(pattern, namespace)
 			return ok && err == nil

@@ -82,11 +82,11 @@ func (o *Options) httpRoute(p *plan, f *faults) []*unstructured.Unstructured {
 	})}
 }
 
-// direct reports whether a door's requests go to the service: when it is open to everybody, an HTTPRoute can say exactly its paths, and no
-// earlier rule could mean one of them. Where a policy for other origins is added, what browsers ask beforehand must find a route too.
+// direct reports whether a door's requests go to the service: when they may go past the gateway, an HTTPRoute can say exactly its paths, and
+// no earlier rule could mean one of them. Where a policy for other origins is added, what browsers ask beforehand must find a route too.
 func (p *plan) direct(i int) bool {
 	d := &p.doors[i]
-	if !d.open || !d.same || p.cors != nil {
+	if !p.past(i) || !d.same || p.cors != nil {
 		return false
 	}
 	for j := range i {

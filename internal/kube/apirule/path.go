@@ -48,6 +48,9 @@ func literalStart(pattern string) (literal, rest string) {
 		} else if strings.IndexByte(special, c) >= 0 {
 			return b.String(), pattern[i:]
 		}
+		if !plain(c) {
+			return b.String(), pattern[i:]
+		}
 		if next < len(pattern) && strings.IndexByte(optional, pattern[next]) >= 0 {
 			return b.String(), pattern[i:]
 		}
@@ -55,6 +58,12 @@ func literalStart(pattern string) (literal, rest string) {
 		i = next
 	}
 	return b.String(), ""
+}
+
+// plain reports whether a character means itself to everything that reads routes, some of which write configurations of other programs out
+// of them: those of RFC 3986 §2.3, the slash, and what Kyma's paths have besides.
+func plain(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("/-._~", c) >= 0
 }
 
 // alternatives reports whether a pattern may be several, of which each begins anew.

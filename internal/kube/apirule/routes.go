@@ -35,17 +35,26 @@ func (o *Options) virtualService(p *plan, f *faults) []*unstructured.Unstructure
 	}
 	var entries []any
 	for i := range p.doors {
-		entries = append(entries, o.virtualServiceEntry(p, &p.doors[i], cors))
+		entries = append(entries, o.virtualServiceEntry(p, i, cors))
 	}
 	return []*unstructured.Unstructured{object(virtualServiceKind, p.of.Namespace, p.of, map[string]any{
 		"hosts": []any{p.host}, "gateways": []any{p.of.Spec.Gateway}, "http": entries,
 	})}
 }
 
+// past reports whether a door's requests may go to the service past the gateway: when it is open to everybody, and no other reading of one
+// of its paths is a path that is not. A mesh compares paths as they were sent, so /a/secr%65t is none of /a/secret and one of /a/.*, and
+// the service reads it as the former; the gateway reads it once.
+func (p *plan) past(i int) bool {
+	d := &p.doors[i]
+	return d.open && (d.reach.exact || !slices.ContainsFunc(p.doors, func(other door) bool { return !other.open && !other.reach.apart(d.reach) }))
+}
+
 // virtualServiceEntry sends one rule's requests.
-func (o *Options) virtualServiceEntry(p *plan, d *door, cors map[string]any) map[string]any {
+func (o *Options) virtualServiceEntry(p *plan, i int, cors map[string]any) map[string]any {
+	d := &p.doors[i]
 	host, port := o.Proxy, int64(o.ProxyPort)
-	if d.open {
+	if p.past(i) {
 		host, port = fmt.Sprintf("%s.%s.svc.cluster.local", d.service.Name, d.service.Namespace), int64(d.service.Port)
 	}
 	uri := map[string]any{"regex": d.pattern}

@@ -137,6 +137,29 @@ rules:
 	}
 }
 
+// A VirtualService compares paths as they were sent: what is open around a closed part goes by the gateway, which reads them once.
+func TestOtherReadingsDoNotLeadPastTheGateway(t *testing.T) {
+	of := described(t, `
+host: shop.example.com
+gateway: mesh/gateway
+service: {name: shop, port: 80}
+rules:
+- {path: /admin/.*, methods: [GET], accessStrategies: [{handler: oauth2_introspection}]}
+- {path: /.*, methods: [GET], accessStrategies: [{handler: no_auth}]}
+`)
+	outcome, err := options(VirtualService).Translate(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(outcome.Routes[0].Object["spec"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(raw), "shop.shop.svc") || !strings.Contains(string(raw), "gatehouse.iam.svc") {
+		t.Errorf("/%%61dmin/x reaches the service: %s", raw)
+	}
+}
+
 // Open paths lead past the gateway only where no earlier rule could mean them.
 func TestPastTheGateway(t *testing.T) {
 	for _, test := range []struct {
@@ -146,7 +169,9 @@ func TestPastTheGateway(t *testing.T) {
 		{"the whole host", "O /.* GET", []bool{true}},
 		{"one path", "O /a GET", []bool{true}},
 		{"a path that an HTTPRoute cannot say", "O /a/.* GET", []bool{false}},
-		{"behind a closed part", "S /admin/.* GET,O /.* GET", []bool{false, true}},
+		{"behind a closed part, of which /%61dmin is another reading", "S /admin/.* GET,O /.* GET", []bool{false, false}},
+		{"beside a closed part", "S /admin/.* GET,O /public(/.*)? GET", []bool{false, true}},
+		{"before a closed part that it is in", "O /a/public(/.*)? GET,S /a/.* GET", []bool{false, false}},
 		{"inside of a closed part", "S /admin/.* GET,O /admin/public GET", []bool{false, false}},
 		{"before the closed part", "O /admin/public GET,S /admin/.* GET", []bool{true, false}},
 		{"a closed pattern that reaches it", "S /a.*b GET,O /admin(/.*)? GET", []bool{false, false}},
