@@ -17,7 +17,7 @@ type floor struct {
 }
 
 // ground is what every service and feature may stand on. testkit belongs to tests and has a rule of its own.
-var ground = []string{"fault", "apiclient", "tenant", "actor", "wait", "spell", "sprig", "yamldoc", "patch", "secret", "transit", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
+var ground = []string{"fault", "precondition", "apiclient", "tenant", "actor", "wait", "spell", "sprig", "yamldoc", "patch", "secret", "transit", "telemetry", "web", "page", "fetch", "sqldb", "migrations", "cache", "oauth", "ui"}
 
 // services may be used by each feature.
 var services = []string{
@@ -60,6 +60,8 @@ var floors = []floor{
 	// Ground, lowest first.
 	{[]string{"fault", "tenant", "actor"}, nil,
 		"everything speaks errors, tenants and who acts, so these can stand on nothing"},
+	{[]string{"precondition"}, nil,
+		"what a request demands of a thing hangs on the thing's tag alone"},
 	{[]string{"wait"}, nil,
 		"everything waits, so what bounds a wait can stand on nothing"},
 	{[]string{"yamldoc"}, nil,

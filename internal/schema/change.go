@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/precondition"
 )
 
 // attempts is how often a change begins anew because others were faster.
@@ -42,7 +43,7 @@ func (l *Library) change(ctx context.Context, decide func(list []Stored) (*write
 }
 
 // Put writes a schema of the context's tenant. created tells that there was none of this id.
-func (l *Library) Put(ctx context.Context, id string, d Draft, expects Precondition) (created bool, err error) {
+func (l *Library) Put(ctx context.Context, id string, d Draft, expects precondition.Func) (created bool, err error) {
 	if err := check(id, d.Schema); err != nil {
 		return false, err
 	}
@@ -118,18 +119,19 @@ func fits(list []Stored, next *Stored, added bool) error {
 	return nil
 }
 
-func expected(s *Stored, expects Precondition) error {
-	if expects == nil {
-		return nil
+func expected(s *Stored, expects precondition.Func) error {
+	tag := ""
+	if s != nil && s.Removed == nil {
+		tag = s.etag()
 	}
-	if s != nil && s.Removed != nil {
-		s = nil
+	if !expects.Met(tag) {
+		return ErrStale
 	}
-	return expects(s)
+	return nil
 }
 
 // Remove takes a schema that nobody follows from the context's tenant. With the last one it has the installation's again.
-func (l *Library) Remove(ctx context.Context, id string, expects Precondition) error {
+func (l *Library) Remove(ctx context.Context, id string, expects precondition.Func) error {
 	if err := l.purge(ctx); err != nil {
 		return err
 	}

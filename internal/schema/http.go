@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
+	"github.com/gatehouse-iam/gatehouse/internal/precondition"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -127,7 +127,7 @@ type putBody struct {
 
 func (h *Handler) put(ctx context.Context, in putIn) (web.Reply[document], error) {
 	d := Draft{Schema: in.Body.Schema, Selectable: in.Body.Selectable, Default: in.Body.Default}
-	created, err := h.Library.Put(ctx, in.ID, d, expectation(in.IfMatch, in.IfNoneMatch))
+	created, err := h.Library.Put(ctx, in.ID, d, precondition.Of(in.IfMatch, in.IfNoneMatch))
 	if err != nil {
 		return web.Reply[document]{}, err
 	}
@@ -144,29 +144,5 @@ type removeIn struct {
 }
 
 func (h *Handler) remove(ctx context.Context, in removeIn) (web.NoContent, error) {
-	return web.NoContent{}, h.Library.Remove(ctx, in.ID, expectation(in.IfMatch, ""))
-}
-
-// expectation is what the headers If-Match and If-None-Match expect (RFC 9110 §13.1.1, §13.1.2).
-func expectation(match, noneMatch string) Precondition {
-	if match == "" && noneMatch == "" {
-		return nil
-	}
-	has := func(header string, s *Stored) bool {
-		if s == nil {
-			return false
-		}
-		for tag := range strings.SplitSeq(header, ",") {
-			if tag = strings.TrimSpace(tag); tag == "*" || tag == s.etag() {
-				return true
-			}
-		}
-		return false
-	}
-	return func(s *Stored) error {
-		if match != "" && !has(match, s) || noneMatch != "" && has(noneMatch, s) {
-			return ErrStale
-		}
-		return nil
-	}
+	return web.NoContent{}, h.Library.Remove(ctx, in.ID, precondition.Of(in.IfMatch, ""))
 }

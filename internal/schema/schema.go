@@ -99,6 +99,3 @@ func find(list []Stored, id string) *Stored {
 	}
 	return nil
 }
-
-// Precondition is what a caller expects a schema to be; it gets nil where there is none. A nil one expects nothing.
-type Precondition func(s *Stored) error

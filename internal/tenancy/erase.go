@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
+	"github.com/gatehouse-iam/gatehouse/internal/precondition"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // Delete begins to delete a tenant with all that is its own; Erase does it. Of withActivity, its activity log goes too; that of
 // tenant.Default stays, for it is the installation's.
-func (r *Registry) Delete(ctx context.Context, id tenant.ID, withActivity bool, expects Precondition) (*tenant.Tenant, error) {
+func (r *Registry) Delete(ctx context.Context, id tenant.ID, withActivity bool, expects precondition.Func) (*tenant.Tenant, error) {
 	err := r.alter(ctx, Erasure{Activity: withActivity}, func(list *tenant.List) (*tenant.Tenant, activity.Event, error) {
 		e := activity.Event{Action: activity.TenantCondemned}
 		t, err := own(list, id, expects)

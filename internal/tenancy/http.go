@@ -6,11 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/precondition"
 	"github.com/gatehouse-iam/gatehouse/internal/spell"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
@@ -90,21 +90,6 @@ func (h *Handler) reply(status int, t *tenant.Tenant, err error) (web.Reply[docu
 }
 
 func etag(t *tenant.Tenant) string { return `"` + strconv.FormatInt(t.Version, 10) + `"` }
-
-// matches is what an If-Match header expects (RFC 9110 §13.1.1).
-func matches(header string) Precondition {
-	if header == "" || header == "*" {
-		return nil
-	}
-	return func(t *tenant.Tenant) error {
-		for tag := range strings.SplitSeq(header, ",") {
-			if strings.TrimSpace(tag) == etag(t) {
-				return nil
-			}
-		}
-		return ErrStale
-	}
-}
 
 type listIn struct {
 	PageSize  int    `query:"page_size"`
@@ -198,7 +183,7 @@ func (h *Handler) update(ctx context.Context, in updateIn) (web.Reply[document],
 	if !web.IsJSON(in.ContentType) {
 		return web.Reply[document]{}, errMedia
 	}
-	t, err := h.Registry.Update(ctx, tenant.ID(in.ID), in.Body, matches(in.IfMatch))
+	t, err := h.Registry.Update(ctx, tenant.ID(in.ID), in.Body, precondition.Of(in.IfMatch, ""))
 	return h.reply(http.StatusOK, t, err)
 }
 
@@ -216,7 +201,7 @@ func (h *Handler) suspend(ctx context.Context, in stateIn) (web.Reply[document],
 	if !spell.Line(in.Body.Reason, maxReason) {
 		return web.Reply[document]{}, errReason
 	}
-	t, err := h.Registry.Suspend(ctx, tenant.ID(in.ID), in.Body.Reason, matches(in.IfMatch))
+	t, err := h.Registry.Suspend(ctx, tenant.ID(in.ID), in.Body.Reason, precondition.Of(in.IfMatch, ""))
 	return h.reply(http.StatusOK, t, err)
 }
 
@@ -226,7 +211,7 @@ type resumeIn struct {
 }
 
 func (h *Handler) resume(ctx context.Context, in resumeIn) (web.Reply[document], error) {
-	t, err := h.Registry.Resume(ctx, tenant.ID(in.ID), matches(in.IfMatch))
+	t, err := h.Registry.Resume(ctx, tenant.ID(in.ID), precondition.Of(in.IfMatch, ""))
 	return h.reply(http.StatusOK, t, err)
 }
 
@@ -247,6 +232,6 @@ func (h *Handler) remove(ctx context.Context, in removeIn) (web.Reply[document],
 	case in.Activity != "" && in.Activity != "keep" && in.Activity != "delete":
 		return web.Reply[document]{}, errActivity
 	}
-	t, err := h.Registry.Delete(ctx, tenant.ID(in.ID), in.Activity == "delete", matches(in.IfMatch))
+	t, err := h.Registry.Delete(ctx, tenant.ID(in.ID), in.Activity == "delete", precondition.Of(in.IfMatch, ""))
 	return h.reply(http.StatusAccepted, t, err)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
+	"github.com/gatehouse-iam/gatehouse/internal/precondition"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
@@ -128,9 +129,6 @@ func (r *Registry) follow(ctx context.Context) (*stored, error) {
 // attempts is how often a change begins anew because others were faster.
 const attempts = 50
 
-// Precondition is what a caller expects a tenant to be; nil expects nothing.
-type Precondition func(t *tenant.Tenant) error
-
 // alter changes tenants by decide, which gets all of them as they are and returns one as it shall be, with what to tell the log;
 // nil for no change. It may be called several times. erased is stored with it.
 func (r *Registry) alter(ctx context.Context, erased Erasure, decide func(list *tenant.List) (*tenant.Tenant, activity.Event, error)) error {
@@ -234,7 +232,7 @@ func (r *Registry) Get(id tenant.ID) (*tenant.Tenant, error) {
 }
 
 // own returns a tenant of which the API may change something.
-func own(list *tenant.List, id tenant.ID, expects Precondition) (*tenant.Tenant, error) {
+func own(list *tenant.List, id tenant.ID, expects precondition.Func) (*tenant.Tenant, error) {
 	t := list.Get(id)
 	switch {
 	case t == nil:
@@ -242,16 +240,14 @@ func own(list *tenant.List, id tenant.ID, expects Precondition) (*tenant.Tenant,
 	case t.Source == tenant.Configured:
 		return nil, ErrConfigured
 	}
-	if expects != nil {
-		if err := expects(t); err != nil {
-			return nil, err
-		}
+	if !expects.Met(etag(t)) {
+		return nil, ErrStale
 	}
 	return t, nil
 }
 
 // Update changes a tenant by a merge patch of its draft.
-func (r *Registry) Update(ctx context.Context, id tenant.ID, patch []byte, expects Precondition) (*tenant.Tenant, error) {
+func (r *Registry) Update(ctx context.Context, id tenant.ID, patch []byte, expects precondition.Func) (*tenant.Tenant, error) {
 	err := r.alter(ctx, Erasure{}, func(list *tenant.List) (*tenant.Tenant, activity.Event, error) {
 		t, err := own(list, id, expects)
 		if err != nil {
@@ -282,7 +278,7 @@ func (r *Registry) Update(ctx context.Context, id tenant.ID, patch []byte, expec
 }
 
 // move brings a tenant into a state from one of those given; one that is in it already is left as it is.
-func (r *Registry) move(ctx context.Context, id tenant.ID, to tenant.State, e activity.Event, expects Precondition, from ...tenant.State) (*tenant.Tenant, error) {
+func (r *Registry) move(ctx context.Context, id tenant.ID, to tenant.State, e activity.Event, expects precondition.Func, from ...tenant.State) (*tenant.Tenant, error) {
 	err := r.alter(ctx, Erasure{}, func(list *tenant.List) (*tenant.Tenant, activity.Event, error) {
 		t, err := own(list, id, expects)
 		switch {
@@ -304,7 +300,7 @@ func (r *Registry) move(ctx context.Context, id tenant.ID, to tenant.State, e ac
 }
 
 // Suspend has nothing of a tenant served any more, in this server before it returns.
-func (r *Registry) Suspend(ctx context.Context, id tenant.ID, reason string, expects Precondition) (*tenant.Tenant, error) {
+func (r *Registry) Suspend(ctx context.Context, id tenant.ID, reason string, expects precondition.Func) (*tenant.Tenant, error) {
 	e := activity.Event{Action: activity.TenantSuspended}
 	if reason != "" {
 		e.Detail = map[string]string{"reason": reason}
@@ -313,6 +309,6 @@ func (r *Registry) Suspend(ctx context.Context, id tenant.ID, reason string, exp
 }
 
 // Resume has a tenant served again.
-func (r *Registry) Resume(ctx context.Context, id tenant.ID, expects Precondition) (*tenant.Tenant, error) {
+func (r *Registry) Resume(ctx context.Context, id tenant.ID, expects precondition.Func) (*tenant.Tenant, error) {
 	return r.move(ctx, id, tenant.Active, activity.Event{Action: activity.TenantResumed}, expects, tenant.Suspended)
 }

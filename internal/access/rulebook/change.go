@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/precondition"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -51,7 +52,7 @@ type Change struct {
 const maxAttempts = 8
 
 // Replace puts rules in the place of those of a set of the context's tenant.
-func (b *Book) Replace(ctx context.Context, set string, rules []access.Rule, p Precondition) (*Change, error) {
+func (b *Book) Replace(ctx context.Context, set string, rules []access.Rule, p precondition.Func) (*Change, error) {
 	if !tenant.ID(set).Valid() {
 		return nil, ErrSetName
 	}
@@ -60,7 +61,7 @@ func (b *Book) Replace(ctx context.Context, set string, rules []access.Rule, p P
 	}
 	return b.change(ctx, func(have *tenantRules) (*change, *Change, error) {
 		old := have.set(set)
-		if !p.holds(etagOf(old), len(old) > 0) {
+		if !p.Met(setTag(old)) {
 			return nil, nil, ErrStale
 		}
 		if err := have.foreign(set, rules); err != nil {
@@ -76,7 +77,7 @@ func (b *Book) Replace(ctx context.Context, set string, rules []access.Rule, p P
 }
 
 // Put writes one rule: in the place of the one with its id, else at the end of the set. With fresh, it must be a new one.
-func (b *Book) Put(ctx context.Context, set string, rule access.Rule, fresh bool, p Precondition) (*Change, error) {
+func (b *Book) Put(ctx context.Context, set string, rule access.Rule, fresh bool, p precondition.Func) (*Change, error) {
 	if !tenant.ID(set).Valid() {
 		return nil, ErrSetName
 	}
@@ -90,7 +91,7 @@ func (b *Book) Put(ctx context.Context, set string, rule access.Rule, fresh bool
 		switch {
 		case old != nil && fresh:
 			return nil, nil, ErrExists
-		case !p.holds(old.etag(), old != nil):
+		case !p.Met(old.etag()):
 			return nil, nil, ErrStale
 		case old != nil:
 			next.set, next.position, next.rule.Source = old.set, old.position, old.rule.Source
@@ -105,13 +106,13 @@ func (b *Book) Put(ctx context.Context, set string, rule access.Rule, fresh bool
 }
 
 // Remove deletes one rule of the context's tenant.
-func (b *Book) Remove(ctx context.Context, id string, p Precondition) (*Change, error) {
+func (b *Book) Remove(ctx context.Context, id string, p precondition.Func) (*Change, error) {
 	return b.change(ctx, func(have *tenantRules) (*change, *Change, error) {
 		old := have.get(id)
 		if old == nil {
 			return nil, nil, ErrUnknown
 		}
-		if !p.holds(old.etag(), true) {
+		if !p.Met(old.etag()) {
 			return nil, nil, ErrStale
 		}
 		c, done := &change{}, &Change{Set: old.set}

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/precondition"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -155,8 +156,8 @@ func (in writeIn) set() string {
 	return in.Set
 }
 
-func (in writeIn) precondition() Precondition {
-	return Precondition{Match: in.IfMatch, None: in.IfNoneMatch}
+func (in writeIn) demands() precondition.Func {
+	return precondition.Of(in.IfMatch, in.IfNoneMatch)
 }
 
 // rules reads the body.
@@ -195,7 +196,7 @@ func (a *Admin) replace(ctx context.Context, in writeIn) (web.Reply[*Change], er
 	if err != nil {
 		return web.Reply[*Change]{}, err
 	}
-	return changed(a.Book.Replace(ctx, in.set(), rules, in.precondition()))
+	return changed(a.Book.Replace(ctx, in.set(), rules, in.demands()))
 }
 
 func (a *Admin) add(ctx context.Context, in writeIn) (web.Reply[*Change], error) {
@@ -203,7 +204,7 @@ func (a *Admin) add(ctx context.Context, in writeIn) (web.Reply[*Change], error)
 	if err != nil {
 		return web.Reply[*Change]{}, err
 	}
-	return changed(a.Book.Put(ctx, in.set(), rule, true, Precondition{}))
+	return changed(a.Book.Put(ctx, in.set(), rule, true, nil))
 }
 
 func (a *Admin) put(ctx context.Context, in writeIn) (web.Reply[*Change], error) {
@@ -211,7 +212,7 @@ func (a *Admin) put(ctx context.Context, in writeIn) (web.Reply[*Change], error)
 	if err != nil {
 		return web.Reply[*Change]{}, err
 	}
-	return changed(a.Book.Put(ctx, in.set(), rule, false, in.precondition()))
+	return changed(a.Book.Put(ctx, in.set(), rule, false, in.demands()))
 }
 
 // changed answers a change with the tag of what is there now.
@@ -232,7 +233,7 @@ type removeIn struct {
 }
 
 func (a *Admin) remove(ctx context.Context, in removeIn) (web.NoContent, error) {
-	_, err := a.Book.Remove(ctx, in.ID, Precondition{Match: in.IfMatch})
+	_, err := a.Book.Remove(ctx, in.ID, precondition.Of(in.IfMatch, ""))
 	return web.NoContent{}, err
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
+	"github.com/gatehouse-iam/gatehouse/internal/precondition"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -69,7 +70,7 @@ func TestASetIsReplacedAsAWhole(t *testing.T) {
 		if one.book.Ready() != nil {
 			t.Fatalf("%+v", one.book.Status())
 		}
-		done, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a", "b", "c")), Precondition{})
+		done, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a", "b", "c")), nil)
 		if err != nil || cmp.Diff([]string{"a", "b", "c"}, done.Added) != "" || done.Rules != 3 || ids(one.engine) != "a b c" {
 			t.Fatalf("%+v, %v; in force are %q", done, err, ids(one.engine))
 		}
@@ -78,7 +79,7 @@ func TestASetIsReplacedAsAWhole(t *testing.T) {
 			t.Errorf("%d rules with %s, %v", len(stored), etag, err)
 		}
 		changed := strings.Replace(rulesText("c", "b", "d"), `"id":"b"`, `"id":"b","description":"new"`, 1)
-		done, err = one.book.Replace(ctx, "team", rulesOf(t, changed), Precondition{Match: etag})
+		done, err = one.book.Replace(ctx, "team", rulesOf(t, changed), precondition.Of(etag, ""))
 		want := &Change{Set: "team", Rules: 3, Added: []string{"d"}, Changed: []string{"b"}, Removed: []string{"a"}, InForce: true}
 		if err != nil {
 			t.Fatal(err)
@@ -87,10 +88,10 @@ func TestASetIsReplacedAsAWhole(t *testing.T) {
 		if diff := cmp.Diff(want, done, cmp.AllowUnexported(Change{})); diff != "" || ids(one.engine) != "c b d" {
 			t.Errorf("in force are %q (-want +got):\n%s", ids(one.engine), diff)
 		}
-		if _, err := one.book.Replace(ctx, "team", nil, Precondition{Match: etag}); !errors.Is(err, ErrStale) {
+		if _, err := one.book.Replace(ctx, "team", nil, precondition.Of(etag, "")); !errors.Is(err, ErrStale) {
 			t.Errorf("a set that has changed is replaced: %v", err)
 		}
-		if done, err = one.book.Replace(ctx, "team", nil, Precondition{Match: "*"}); err != nil || len(done.Removed) != 3 || ids(one.engine) != "" {
+		if done, err = one.book.Replace(ctx, "team", nil, precondition.Of("*", "")); err != nil || len(done.Removed) != 3 || ids(one.engine) != "" {
 			t.Errorf("%+v, %v; in force are %q", done, err, ids(one.engine))
 		}
 	})
@@ -124,23 +125,23 @@ func TestStatementsOfAChange(t *testing.T) {
 		// Read revision and rules; raise the one, write the others (in three pieces, but on PostgreSQL), tell the activity log
 		// and the feed; read again.
 		costs("a new set of a hundred rules", 11, func() error {
-			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many...)), Precondition{})
+			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many...)), nil)
 			return err
 		})
 		costs("the same set again", 2, func() error {
-			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many...)), Precondition{})
+			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many...)), nil)
 			return err
 		})
 		costs("a changed set, all of whose rules move up", 13, func() error {
-			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many[1:]...)), Precondition{})
+			_, err := book.Replace(ctx, "many", rulesOf(t, rulesText(many[1:]...)), nil)
 			return err
 		})
 		costs("another rule", 9, func() error {
-			_, err := book.Put(ctx, "many", rulesOf(t, ruleText("one", "/one"))[0], true, Precondition{})
+			_, err := book.Put(ctx, "many", rulesOf(t, ruleText("one", "/one"))[0], true, nil)
 			return err
 		})
 		costs("a removed rule", 9, func() error {
-			_, err := book.Remove(ctx, "one", Precondition{})
+			_, err := book.Remove(ctx, "one", nil)
 			return err
 		})
 	})
@@ -154,7 +155,7 @@ func TestOtherReplicasFollowWithinASecond(t *testing.T) {
 		for i := range 3 {
 			testkit.Within(t, time.Second, "the other one follows", func(round int) func() bool {
 				want := fmt.Sprint("rule-", i, "-", round)
-				if _, err := all[i%2].book.Replace(ctx, "team", rulesOf(t, rulesText(want)), Precondition{}); err != nil {
+				if _, err := all[i%2].book.Replace(ctx, "team", rulesOf(t, rulesText(want)), nil); err != nil {
 					t.Fatal(err)
 				}
 				if got := ids(all[i%2].engine); got != want {
@@ -171,28 +172,28 @@ func TestOneRuleIsWritten(t *testing.T) {
 		one := replicas(t, db, 1)[0]
 		ctx := testkit.Context(t)
 		a := rulesOf(t, ruleText("a", "/a"))[0]
-		made, err := one.book.Put(ctx, "default", a, true, Precondition{})
+		made, err := one.book.Put(ctx, "default", a, true, nil)
 		if err != nil || !made.created {
 			t.Fatalf("%+v, %v", made, err)
 		}
-		if _, err := one.book.Put(ctx, "default", a, true, Precondition{}); !errors.Is(err, ErrExists) {
+		if _, err := one.book.Put(ctx, "default", a, true, nil); !errors.Is(err, ErrExists) {
 			t.Errorf("it is made twice: %v", err)
 		}
-		if _, err := one.book.Put(ctx, "default", a, false, Precondition{None: "*"}); !errors.Is(err, ErrStale) {
+		if _, err := one.book.Put(ctx, "default", a, false, precondition.Of("", "*")); !errors.Is(err, ErrStale) {
 			t.Errorf("If-None-Match: *: %v", err)
 		}
 		a.Description = "changed"
-		next, err := one.book.Put(ctx, "elsewhere", a, false, Precondition{Match: made.ETag})
+		next, err := one.book.Put(ctx, "elsewhere", a, false, precondition.Of(made.ETag, ""))
 		if err != nil || next.created || next.Set != "default" || len(next.Changed) != 1 || one.engine.Rules()[0].Description != "changed" {
 			t.Errorf("%+v, %v", next, err)
 		}
-		if _, err := one.book.Remove(ctx, "a", Precondition{Match: made.ETag}); !errors.Is(err, ErrStale) {
+		if _, err := one.book.Remove(ctx, "a", precondition.Of(made.ETag, "")); !errors.Is(err, ErrStale) {
 			t.Errorf("a rule that has changed is removed: %v", err)
 		}
-		if _, err := one.book.Remove(ctx, "a", Precondition{Match: next.ETag}); err != nil || ids(one.engine) != "" {
+		if _, err := one.book.Remove(ctx, "a", precondition.Of(next.ETag, "")); err != nil || ids(one.engine) != "" {
 			t.Errorf("%v; in force are %q", err, ids(one.engine))
 		}
-		if _, err := one.book.Remove(ctx, "a", Precondition{}); !errors.Is(err, ErrUnknown) {
+		if _, err := one.book.Remove(ctx, "a", nil); !errors.Is(err, ErrUnknown) {
 			t.Errorf("it is removed twice: %v", err)
 		}
 	})
@@ -201,7 +202,7 @@ func TestOneRuleIsWritten(t *testing.T) {
 func TestARefusedChangeChangesNothing(t *testing.T) {
 	one := replicas(t, testkit.SQLite(t, "management"), 1, inline(rulesText("file")))[0]
 	ctx := testkit.Context(t)
-	if _, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a")), Precondition{}); err != nil {
+	if _, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a")), nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
@@ -217,7 +218,7 @@ func TestARefusedChangeChangesNothing(t *testing.T) {
 		if text == "" {
 			set, text = "Other Set", "[]"
 		}
-		done, err := one.book.Replace(ctx, set, rulesOf(t, text), Precondition{})
+		done, err := one.book.Replace(ctx, set, rulesOf(t, text), nil)
 		if err == nil {
 			t.Errorf("%s is taken: %+v", name, done)
 		}
@@ -238,20 +239,20 @@ func TestTenantsDoNotSeeEachOthersRules(t *testing.T) {
 		one := replicas(t, db, 1)[0]
 		ours, theirs := testkit.Context(t), tenant.With(t.Context(), "acme")
 		for ctx, path := range map[context.Context]string{ours: "/ours", theirs: "/theirs"} {
-			if _, err := one.book.Replace(ctx, "team", rulesOf(t, "["+ruleText("a", path)+"]"), Precondition{}); err != nil {
+			if _, err := one.book.Replace(ctx, "team", rulesOf(t, "["+ruleText("a", path)+"]"), nil); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if ids(one.engine) != "a a" {
 			t.Fatalf("in force are %q", ids(one.engine))
 		}
-		if _, err := one.book.Replace(ours, "team", nil, Precondition{}); err != nil {
+		if _, err := one.book.Replace(ours, "team", nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		if r := one.engine.Rules(); len(r) != 1 || r[0].Tenant != "acme" {
 			t.Errorf("%+v", r)
 		}
-		if _, err := one.book.Remove(ours, "a", Precondition{}); !errors.Is(err, ErrUnknown) {
+		if _, err := one.book.Remove(ours, "a", nil); !errors.Is(err, ErrUnknown) {
 			t.Errorf("another tenant's rule is removed: %v", err)
 		}
 	})
@@ -269,7 +270,7 @@ func TestOfTwoWritersThatConflictOneWins(t *testing.T) {
 			for i := range 4 {
 				rules := rulesOf(t, rulesText(id))
 				writers.Go(func() {
-					_, err := all[i%2].book.Replace(ctx, fmt.Sprint("set-", round, "-", i), rules, Precondition{})
+					_, err := all[i%2].book.Replace(ctx, fmt.Sprint("set-", round, "-", i), rules, nil)
 					switch {
 					case err == nil:
 						won.Add(1)
@@ -301,9 +302,9 @@ func TestOfWritersWithOneTagOneWins(t *testing.T) {
 			for i := range 4 {
 				rules := rulesOf(t, rulesText(fmt.Sprint("rule-", round, "-", i)))
 				writers.Go(func() {
-					p := Precondition{Match: tag}
+					p := precondition.Of(tag, "")
 					if tag == "" {
-						p = Precondition{None: "*"}
+						p = precondition.Of("", "*")
 					}
 					done, err := all[i%2].book.Replace(ctx, "team", rules, p)
 					switch {
@@ -335,7 +336,7 @@ func TestWritersOfSeveralSetsAllWin(t *testing.T) {
 		for i := range 4 {
 			rules := rulesOf(t, rulesText(fmt.Sprint("rule-", i)))
 			writers.Go(func() {
-				if _, err := all[i%2].book.Replace(ctx, fmt.Sprint("set-", i), rules, Precondition{}); err != nil {
+				if _, err := all[i%2].book.Replace(ctx, fmt.Sprint("set-", i), rules, nil); err != nil {
 					t.Errorf("%v", err)
 				}
 			})
@@ -352,7 +353,7 @@ func TestARuleComesOutAsItWentIn(t *testing.T) {
 		one := replicas(t, db, 1)[0]
 		in := rulesOf(t, `{"id":"ünï/cödé","description":"<&> \" ' 🙂","match":{"url":"https://app.example.com/<.*>","methods":["GET"]},
 			"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[{"handler":"tell"}],"upstream":{"url":"https://b.example.com"}}`)
-		if _, err := one.book.Replace(testkit.Context(t), "team", in, Precondition{}); err != nil {
+		if _, err := one.book.Replace(testkit.Context(t), "team", in, nil); err != nil {
 			t.Fatal(err)
 		}
 		want, _ := json.Marshal(in[0])
@@ -367,7 +368,7 @@ func TestStoredRulesAreSealed(t *testing.T) {
 	db := testkit.SQLite(t, "management")
 	one := replicas(t, db, 1)[0]
 	ctx := testkit.Context(t)
-	if _, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a", "b")), Precondition{}); err != nil {
+	if _, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a", "b")), nil); err != nil {
 		t.Fatal(err)
 	}
 	var document string
@@ -405,7 +406,7 @@ func TestRulesAndCopiesAreSealedAnew(t *testing.T) {
 			return b
 		}
 		for _, id := range []tenant.ID{tenant.Default, "acme"} {
-			if _, err := server(ring(before)).Replace(tenant.With(t.Context(), id), "team", rulesOf(t, "["+ruleText("a", "/"+string(id))+"]"), Precondition{}); err != nil {
+			if _, err := server(ring(before)).Replace(tenant.With(t.Context(), id), "team", rulesOf(t, "["+ruleText("a", "/"+string(id))+"]"), nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -474,7 +475,7 @@ func TestStoredRulesThatBreakTheSettings(t *testing.T) {
 	here := tenant.With(t.Context(), tenant.Default)
 	good := strings.ReplaceAll(ruleText("good", "/good"), "backend.example.com", "other.example.org")
 	text := strings.TrimSuffix(rulesText("a", "b"), "]") + "," + good + "]"
-	if _, err := server(engine.APIConfig{}).Replace(here, "team", rulesOf(t, text), Precondition{}); err != nil {
+	if _, err := server(engine.APIConfig{}).Replace(here, "team", rulesOf(t, text), nil); err != nil {
 		t.Fatal(err)
 	}
 	b := server(engine.APIConfig{UpstreamHosts: []string{"*.example.org"}})
@@ -485,36 +486,19 @@ func TestStoredRulesThatBreakTheSettings(t *testing.T) {
 	if w := b.Warnings(); len(w) != 1 || !strings.Contains(w[0], "rule a: upstream.url") {
 		t.Error(w)
 	}
-	if _, err := b.Put(here, "team", rulesOf(t, strings.ReplaceAll(good, "good", "new"))[0], false, Precondition{}); !errors.Is(err, ErrRefused) {
+	if _, err := b.Put(here, "team", rulesOf(t, strings.ReplaceAll(good, "good", "new"))[0], false, nil); !errors.Is(err, ErrRefused) {
 		t.Error(err)
 	}
 	for _, id := range []string{"a", "b"} {
 		if b.Ready() == nil {
 			t.Errorf("ready with the rule %s", id)
 		}
-		if _, err := b.Remove(here, id, Precondition{}); err != nil {
+		if _, err := b.Remove(here, id, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if b.Ready() != nil || ids(b.engine) != "good" {
 		t.Errorf("%v, %s in force", b.Ready(), ids(b.engine))
-	}
-}
-
-func TestPrecondition(t *testing.T) {
-	for _, c := range []struct {
-		p      Precondition
-		exists bool
-		want   bool
-	}{
-		{Precondition{}, true, true}, {Precondition{}, false, true},
-		{Precondition{Match: `"a"`}, true, true}, {Precondition{Match: `"b"`}, true, false}, {Precondition{Match: `"b", "a"`}, true, true},
-		{Precondition{Match: `W/"a"`}, true, false}, {Precondition{Match: "*"}, true, true}, {Precondition{Match: "*"}, false, false},
-		{Precondition{Match: `"a"`}, false, false}, {Precondition{None: "*"}, true, false}, {Precondition{None: "*"}, false, true},
-	} {
-		if got := c.p.holds(`"a"`, c.exists); got != c.want {
-			t.Errorf("%+v, exists %v: %v", c.p, c.exists, got)
-		}
 	}
 }
 
@@ -525,13 +509,13 @@ func TestStoredAndNotInForce(t *testing.T) {
 		site.answer(500, "")
 		one := replicas(t, db, 1, site.URL)[0]
 		ctx := testkit.Context(t)
-		done, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a")), Precondition{})
+		done, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a")), nil)
 		if err != nil || done.InForce || len(done.Notes) != 1 || !strings.Contains(done.Notes[0], site.URL) || ids(one.engine) != "" {
 			t.Errorf("%+v, %v", done, err)
 		}
 		site.answer(200, rulesText("b"))
 		testkit.Eventually(t, "both are in force", func() bool { return ids(one.engine) == "b a" })
-		if done, err = one.book.Replace(ctx, "team", rulesOf(t, rulesText("a")), Precondition{}); err != nil || !done.InForce || len(done.Notes) > 0 {
+		if done, err = one.book.Replace(ctx, "team", rulesOf(t, rulesText("a")), nil); err != nil || !done.InForce || len(done.Notes) > 0 {
 			t.Errorf("%+v, %v", done, err)
 		}
 	})

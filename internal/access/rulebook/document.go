@@ -4,35 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 )
-
-// Precondition is what a change demands of what is there (RFC 9110 §13.1).
-type Precondition struct {
-	// Match is the field If-Match, None the field If-None-Match, of which only "*" is known.
-	Match, None string
-}
-
-// holds reports whether a thing with the tag is what the change was made for.
-func (p Precondition) holds(etag string, exists bool) bool {
-	if p.None == "*" && exists {
-		return false
-	}
-	if p.Match == "" {
-		return true
-	}
-	if !exists {
-		return false
-	}
-	for tag := range strings.SplitSeq(p.Match, ",") {
-		if tag = strings.TrimSpace(tag); tag == "*" || tag == etag {
-			return true
-		}
-	}
-	return false
-}
 
 // documentOf is a rule as it is stored and compared.
 func documentOf(r access.Rule) string {
@@ -48,6 +22,14 @@ func (r *storedRule) etag() string {
 		return ""
 	}
 	return etagOf([]storedRule{*r})
+}
+
+// setTag is the entity tag of a set, and "" where there is none.
+func setTag(rules []storedRule) string {
+	if len(rules) == 0 {
+		return ""
+	}
+	return etagOf(rules)
 }
 
 // etagOf is an entity tag of what the rules say (RFC 9110 §8.8.3).
