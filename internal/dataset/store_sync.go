@@ -159,6 +159,11 @@ func (s *syncing) run(ctx context.Context, want iter.Seq2[Row, error]) error {
 			last = -1
 		}
 	}
+	return s.surplus(ctx, there, more, have)
+}
+
+// surplus removes what the target has behind the source's last row.
+func (s *syncing) surplus(ctx context.Context, there Row, more bool, have func() (Row, error, bool)) (err error) {
 	for ; more; there, err, more = have() {
 		if err != nil {
 			return err
