@@ -269,7 +269,7 @@ func dataTarget(cmd *cobra.Command) (*config.Config, error) {
 	case place != "":
 		return placed(cmd, "--to", place)
 	default:
-		return config.Read(files, os.Environ())
+		return config.ReadData(files, os.Environ())
 	}
 }
 

@@ -51,11 +51,20 @@ func Read(files, environ []string) (*Config, error) {
 // migrates databases need not be given the server's secrets. A group that nobody knows is refused all the same: it may be a
 // misspelt profile.
 func ReadDatabases(files, environ []string) (*Config, error) {
-	return readBut(files, environ, func(f Fault) bool {
+	return readBut(files, environ, outside("version", "profile", "data_dir", "databases"))
+}
+
+// ReadData is ReadDatabases for who also opens or hands over what is sealed in them: the server's secrets have to be right.
+func ReadData(files, environ []string) (*Config, error) {
+	return readBut(files, environ, outside("version", "profile", "data_dir", "databases", "secrets"))
+}
+
+// outside holds for the faults of all groups but these.
+func outside(groups ...string) func(Fault) bool {
+	return func(f Fault) bool {
 		group, _, _ := strings.Cut(f.Path, ".")
-		return !slices.Contains([]string{"version", "profile", "data_dir", "databases"}, group) &&
-			slices.ContainsFunc(keysOf(reflect.TypeFor[Config]()), func(k key) bool { return k.path == group })
-	})
+		return !slices.Contains(groups, group) && slices.ContainsFunc(keysOf(reflect.TypeFor[Config]()), func(k key) bool { return k.path == group })
+	}
 }
 
 // ReadTransit is Read for who makes a secret: it wants secrets.transit to be right, and nothing of what that secret is for.
