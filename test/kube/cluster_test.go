@@ -27,6 +27,7 @@ import (
 	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
 	hydra "github.com/gatehouse-iam/gatehouse/api/hydra/v1alpha1"
 	oathkeeper "github.com/gatehouse-iam/gatehouse/api/oathkeeper/v1alpha1"
+	"github.com/gatehouse-iam/gatehouse/test/mortal"
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
@@ -37,6 +38,7 @@ const patience = 2 * time.Minute
 const account = "system:serviceaccount:gatehouse:gatehouse-controller"
 
 func TestMain(m *testing.M) {
+	mortal.Main()
 	process.Main(m, stopCluster, func() {
 		if path, err := controllerBinary(); err == nil {
 			_ = os.RemoveAll(filepath.Dir(path))
@@ -55,7 +57,8 @@ type cluster struct {
 // started is the one API server of this package's tests, if any test asked for it.
 var started struct {
 	sync.Mutex
-	env *envtest.Environment
+	env      *envtest.Environment
+	programs string // to be removed
 }
 
 func stopCluster() {
@@ -63,6 +66,7 @@ func stopCluster() {
 	defer started.Unlock()
 	if started.env != nil {
 		_ = started.env.Stop() // the API server first, then etcd
+		_ = os.RemoveAll(started.programs)
 	}
 }
 
@@ -73,13 +77,17 @@ var shared = sync.OnceValues(func() (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the API server: %w", err)
 	}
+	programs, err := mortal.Directory(strings.TrimSpace(string(assets)), "etcd", "kube-apiserver")
+	if err != nil {
+		return nil, err
+	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(hydra.AddToScheme(scheme), oathkeeper.AddToScheme(scheme), gateway.AddToScheme(scheme), core.AddToScheme(scheme), rbac.AddToScheme(scheme), coordination.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	env := &envtest.Environment{
 		Scheme:                   scheme,
-		BinaryAssetsDirectory:    strings.TrimSpace(string(assets)),
+		BinaryAssetsDirectory:    programs,
 		CRDDirectoryPaths:        []string{repository("deploy", "crds")},
 		ErrorIfCRDPathMissing:    true,
 		ControlPlaneStartTimeout: patience,
@@ -87,7 +95,7 @@ var shared = sync.OnceValues(func() (*cluster, error) {
 	}
 	env.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
 	started.Lock()
-	started.env = env
+	started.env, started.programs = env, programs
 	started.Unlock()
 	api, err := env.Start()
 	if err != nil {
