@@ -35,6 +35,7 @@ type flags struct {
 	metricsAddress  string
 	healthAddress   string
 	elect           bool
+	electName       string
 	electNamespace  string
 	kubeQPS         float32
 	electionTimings timings
@@ -69,6 +70,7 @@ func (f *flags) declare(s *pflag.FlagSet) {
 	s.StringVar(&f.rules.Unlisted, "unlisted-hosts", ruleset.FirstCome, "who may claim a host that is not listed: first-come is the namespace of the oldest rule for it, refuse is nobody, any is everybody")
 	f.apiRules.declare(s)
 	s.BoolVar(&f.elect, "enable-leader-election", false, "let one of several controllers work, the others stand by")
+	s.StringVar(&f.electName, "leader-lease-name", "gatehouse-controller", "the lease's name: controllers of one installation share it, and those of no other")
 	s.StringVar(&f.electNamespace, "leader-elector-namespace", "", "where the lease is; without it the pod's namespace")
 	s.DurationVar(&f.electionTimings.lease, "leader-lease", 15*time.Second, "how long a leader counts as alive that does not renew its lease")
 	s.DurationVar(&f.electionTimings.renew, "leader-renew-deadline", 10*time.Second, "a leader that could not renew its lease for so long stops")

@@ -23,10 +23,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 )
 
-const (
-	leaseName    = "gatehouse-controller"
-	shutdownTime = 20 * time.Second // a reconciliation waits 15 s at most for an answer
-)
+const shutdownTime = 20 * time.Second // a reconciliation waits 15 s at most for an answer
 
 // serve runs the controller until the context ends, or its lease is lost.
 func (f *flags) serve(ctx context.Context, errs io.Writer) error {
@@ -101,7 +98,7 @@ func (f *flags) restConfig() (*rest.Config, error) {
 }
 
 func (f *flags) options(o manager.Options) manager.Options {
-	o.LeaderElection, o.LeaderElectionID, o.LeaderElectionNamespace = f.elect, leaseName, f.electNamespace
+	o.LeaderElection, o.LeaderElectionID, o.LeaderElectionNamespace = f.elect, f.electName, f.electNamespace
 	o.LeaseDuration, o.RenewDeadline, o.RetryPeriod = &f.electionTimings.lease, &f.electionTimings.renew, &f.electionTimings.retry
 	o.LeaderElectionReleaseOnCancel = true // the next one begins at once
 	o.Metrics = server.Options{BindAddress: f.metricsAddress}
