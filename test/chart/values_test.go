@@ -295,3 +295,80 @@ secretConfig: {create: false, name: own, version: "1"}
 		t.Error("the key n of a Secret is not quoted")
 	}
 }
+
+// textsOf gives the paths of values that are texts.
+func textsOf(path []string, v any) [][]string {
+	var all [][]string
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			all = append(all, textsOf(append(slices.Clone(path), key), v[key])...)
+		}
+	case string:
+		all = append(all, path)
+	}
+	return all
+}
+
+// No text among the values becomes anything but a text: it ends no line, begins no object, and is no boolean or number.
+func TestTextsInjectNothing(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(chartPath, "values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const hostile = "x\"'\n---\nkind: Injected\nmetadata: {name: injected}\n#: {{ }} }] \\"
+	for _, path := range textsOf(nil, read(t, string(content))) {
+		for _, text := range []string{hostile, "on"} {
+			for _, base := range []string{"production-hardened.yaml", "production-cloudsql.yaml"} {
+				given := example(t, base)
+				at := given
+				for _, key := range path[:len(path)-1] {
+					below, ok := at[key].(map[string]any)
+					if !ok {
+						below = map[string]any{}
+						at[key] = below
+					}
+					at = below
+				}
+				at[path[len(path)-1]] = text
+				r, err := render(given, false)
+				if err != nil {
+					if !strings.Contains(err.Error(), "cannot be installed") && !strings.Contains(err.Error(), "don't meet the specifications") {
+						t.Errorf("%v = %q with %s: %v", path, text, base, err)
+					}
+					continue
+				}
+				for _, o := range r.objects {
+					if o.kind() == "Injected" || misread(o, text) {
+						t.Errorf("%v = %q with %s: it is no text in %s %s", path, text, base, o.kind(), o.name())
+					}
+				}
+			}
+		}
+	}
+}
+
+// named are fields of objects that are texts, always.
+var named = []string{"name", "namespace", "secretName", "storageClassName", "ingressClassName", "image", "host", "priorityClassName", "timeZone", "serviceAccountName", "claimName", "key"}
+
+// misread tells whether such a field holds something else.
+func misread(v any, text string) bool {
+	switch v := v.(type) {
+	case object:
+		return misread(map[string]any(v), text)
+	case map[string]any:
+		for key, below := range v {
+			if _, isText := below.(string); slices.Contains(named, key) && !isText {
+				if _, isMap := below.(map[string]any); !isMap {
+					return true
+				}
+			}
+			if misread(below, text) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, func(one any) bool { return misread(one, text) })
+	}
+	return false
+}

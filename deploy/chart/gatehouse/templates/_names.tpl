@@ -17,7 +17,7 @@
 {{/* (dict "root" $ "component" "server") */}}
 {{- define "gatehouse.selector" -}}
 app.kubernetes.io/name: {{ include "gatehouse.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 

@@ -71,7 +71,7 @@
 - podSelector:
     matchLabels:
       app.kubernetes.io/name: {{ include "gatehouse.name" .root }}
-      app.kubernetes.io/instance: {{ .root.Release.Name }}
+      app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
     matchExpressions:
       - {key: app.kubernetes.io/component, operator: In, values: {{ toJson .components }}}
 {{- end -}}

@@ -16,7 +16,7 @@ nodeSelector: {{ toJson . }}
 tolerations: {{ toJson . }}
 {{- end }}
 {{- with .root.Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
@@ -41,7 +41,7 @@ topologySpreadConstraints:
 
 {{/* The image and what a container of ours may. */}}
 {{- define "gatehouse.containerCommon" -}}
-image: {{ include "gatehouse.image" . }}
+image: {{ include "gatehouse.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   {{- toYaml .Values.securityContext | nindent 2 }}
@@ -80,28 +80,28 @@ limits: {cpu: {{ mul (index .cpu 1) $times }}m, memory: {{ mul (index .memory 1)
 {{- if not (include "gatehouse.embedded" .) }}
 - name: database
   secret:
-    secretName: {{ include "gatehouse.databaseSecret" . }}
+    secretName: {{ include "gatehouse.databaseSecret" . | quote }}
     items: [{key: {{ ternary "password" $db.passwordKey (eq (include "gatehouse.mode" .) "bundled") | quote }}, path: password}]
 {{- range $name, $u := $db.users }}
 - name: database-{{ $name }}
   secret:
-    secretName: {{ $u.existingSecret }}
+    secretName: {{ $u.existingSecret | quote }}
     items: [{key: {{ $u.passwordKey | default "password" | quote }}, path: password}]
 {{- end }}
 {{- if eq (include "gatehouse.mode" .) "bundled" }}
 - name: database-ca
   secret:
-    secretName: {{ include "gatehouse.databaseSecret" . }}
+    secretName: {{ include "gatehouse.databaseSecret" . | quote }}
     items: [{key: ca.crt, path: ca.crt}]
 {{- else if and $db.tls.caSecret (include "gatehouse.external" .) }}
 - name: database-ca
   secret:
-    secretName: {{ $db.tls.caSecret }}
+    secretName: {{ $db.tls.caSecret | quote }}
     items: [{key: {{ $db.tls.caKey | quote }}, path: ca.crt}]
 {{- end }}
 {{- if and $db.tls.clientSecret (include "gatehouse.external" .) }}
 - name: database-client
-  secret: {secretName: {{ $db.tls.clientSecret }}, defaultMode: 0440}
+  secret: {secretName: {{ $db.tls.clientSecret | quote }}, defaultMode: 0440}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -124,7 +124,7 @@ limits: {cpu: {{ mul (index .cpu 1) $times }}m, memory: {{ mul (index .memory 1)
 {{- define "gatehouse.secretVolumes" -}}
 - name: secrets
   secret:
-    secretName: {{ include "gatehouse.secrets" . }}
+    secretName: {{ include "gatehouse.secrets" . | quote }}
     items: [{key: system, path: system}, {key: cookie, path: cookie}]
 {{- end -}}
 
@@ -133,13 +133,13 @@ limits: {cpu: {{ mul (index .cpu 1) $times }}m, memory: {{ mul (index .memory 1)
 {{- with include "gatehouse.adminKeySecret" . }}
 - name: admin-key
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     items: [{key: {{ include "gatehouse.adminKeyName" $ | quote }}, path: key}]
 {{- end }}
 {{- with include "gatehouse.adminCA" . }}
 - name: admin-ca
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     items: [{key: ca.crt, path: ca.crt}]
 {{- end }}
 {{- end -}}
