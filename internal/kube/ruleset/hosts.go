@@ -2,6 +2,7 @@ package ruleset
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -78,11 +79,28 @@ func (p *policy) may(namespace, entry string) bool {
 	})
 }
 
+// within finds an entry for some of the hosts that a wide one stands for which does not name the namespace: who may claim many hosts takes
+// none of those that are given to others. It is empty where there is none.
+func (p *policy) within(namespace, host string) string {
+	for _, name := range slices.Sorted(maps.Keys(p.entries)) {
+		if name != everyHost && name != host && (host == everyHost || strings.HasSuffix(name, host[1:])) && !p.may(namespace, name) {
+			return name
+		}
+	}
+	return ""
+}
+
 // owners are the hosts that were given to who came first, with the rule that did.
 type owners map[string]*item
 
 // claim says why an offer may not claim a host; the reason is empty where it may.
 func (p *policy) claim(namespace, host string, given owners) (Reason, string) {
+	if wide(host) {
+		if other := p.within(namespace, host); other != "" {
+			return HostRefused, fmt.Sprintf("the pattern is for %s, and namespace %s may not claim %s among them: write hosts out, or have whoever runs the controller allow it with --host '%s=%[2]s'",
+				hostWords(host), namespace, hostWords(other), other)
+		}
+	}
 	if name, listed := p.entry(host); listed {
 		if p.may(namespace, name) {
 			return "", ""

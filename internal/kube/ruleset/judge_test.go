@@ -93,7 +93,7 @@ func TestHostPolicy(t *testing.T) {
 	}{
 		{listed, "team-a", "a.team.example.com", ""},
 		{listed, "team-a", "a.b.team.example.com", ""},
-		{listed, "team-a", "*.team.example.com", ""},
+		{listed, "team-a", "*.team.example.com", HostRefused}, // pay has one of them
 		{listed, "team-a", "*.b.team.example.com", ""},
 		{listed, "team-a", "team.example.com", ""}, // itself is not listed, and the first who comes has it
 		{listed, "other", "a.team.example.com", HostRefused},
@@ -107,8 +107,9 @@ func TestHostPolicy(t *testing.T) {
 		{listed, "team-b", "filed.example.com", HostRefused},
 		{listed, "team-a", "*.example.com", HostRefused},
 		{listed, "team-a", "*", HostRefused},
-		{listed, "platform", "*", ""},
-		{listed, "platform", "*.example.com", ""},
+		{listed, "platform", "*", HostRefused},
+		{listed, "platform", "*.example.com", HostRefused},
+		{listed, "platform", "*.example.org", ""},
 		{listed, "platform", "anything.example.org", ""},
 		{listed, "other", "anything.example.org", ""},
 		{refuse, "other", "anything.example.org", HostRefused},
