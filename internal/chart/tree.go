@@ -41,6 +41,9 @@ func lookup(tree map[string]any, path string) any {
 
 // remove takes a value out, and what is empty then.
 func remove(tree map[string]any, path []string) {
+	if len(path) == 0 {
+		return
+	}
 	key, rest := path[0], path[1:]
 	if below, ok := tree[key].(map[string]any); ok && len(rest) > 0 {
 		if remove(below, rest); len(below) > 0 {

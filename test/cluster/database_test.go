@@ -31,7 +31,8 @@ func startPostgres(t *testing.T) *postgres {
 	}
 	uid, _ := strconv.Atoi(account.Uid)
 	gid, _ := strconv.Atoi(account.Gid)
-	p := &postgres{programs: found[len(found)-1], owner: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}} //nolint:gosec // numbers of an account
+	p := &postgres{programs: found[len(found)-1], owner: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	//nolint:usetesting // the path of a socket has to be short, and the directory goes with the node when the test is killed
 	if p.directory, err = os.MkdirTemp(directory, "postgres"); err != nil {
 		t.Fatal(err)
 	}
@@ -48,14 +49,14 @@ func startPostgres(t *testing.T) *postgres {
 		}
 	}
 	for _, path := range []string{directory, p.directory} {
-		if err := os.Chmod(path, 0o755); err != nil { //nolint:gosec // the server's user has to get there
+		if err := os.Chmod(path, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	data := filepath.Join(p.directory, "data")
 	p.run(t, "initdb", "-D", data, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	hba := filepath.Join(p.directory, "hba.conf")
-	if err := os.WriteFile(hba, []byte("local all all trust\nhostssl all all all scram-sha-256\n"), 0o644); err != nil { //nolint:gosec // no secret
+	if err := os.WriteFile(hba, []byte("local all all trust\nhostssl all all all scram-sha-256\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	options := fmt.Sprintf("-c listen_addresses=%s -c unix_socket_directories=%s -c hba_file=%s -c ssl=on -c ssl_cert_file=%s -c ssl_key_file=%s -c fsync=off",

@@ -86,8 +86,8 @@ const ownTenant = "-"
 func (s *Sets) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	tenant := strings.TrimPrefix(req.Name, ownTenant)
 	h := s.held(tenant)
-	if begins, err := s.begins(ctx); err != nil || begins {
-		return ctrl.Result{RequeueAfter: time.Second}, err
+	if s.begins(ctx) {
+		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
 	all, own, err := s.offers(ctx, tenant)
 	if err != nil {
@@ -119,18 +119,18 @@ func (s *Sets) held(tenant string) *held {
 
 // begins reports whether a source is about to be listed: as long as it is not, nothing may be left out of a set because it was not
 // offered. A source whose resource the cluster does not have offers nothing; if there is no other, there is nothing to do.
-func (s *Sets) begins(ctx context.Context) (bool, error) {
+func (s *Sets) begins(ctx context.Context) bool {
 	absent := 0
 	for n, source := range s.Sources {
 		if s.active(n) {
 			continue
 		}
 		if s.Serves(ctx, source.Kind()) == nil {
-			return true, nil
+			return true
 		}
 		absent++
 	}
-	return absent == len(s.Sources), nil
+	return absent == len(s.Sources)
 }
 
 func (s *Sets) active(source int) bool {
@@ -331,7 +331,7 @@ func (s *Sets) send(ctx context.Context, tenant string, h *held, kept []*item) (
 }
 
 // reject remembers which of the rules the server refused; false says that it named none of them.
-func (h *held) reject(kept []*item, faults []kube.RuleFault) (any bool) {
+func (h *held) reject(kept []*item, faults []kube.RuleFault) (some bool) {
 	place := make(map[string]int, len(kept))
 	for n, i := range kept {
 		place[i.Rule.ID] = n
@@ -359,10 +359,10 @@ func (h *held) reject(kept []*item, faults []kube.RuleFault) (any bool) {
 		if before := rejected[kept[n].sum]; before != "" {
 			text = before + "; " + text
 		}
-		rejected[kept[n].sum], any = shortened(text), true
+		rejected[kept[n].sum], some = shortened(text), true
 	}
 	h.rejected = rejected
-	return any
+	return some
 }
 
 // accept gives the verdict on an item that the server has.
