@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,8 +132,8 @@ func (s sealing) disturb(ctx context.Context, ids []string, rounds []int, unsure
 	}
 }
 
-// Sealing anew is killed in the middle, again and again, while people's passwords change; running it again finishes it, and
-// nobody is locked out.
+// Sealing anew is killed in the middle, the server again and again while people's passwords change, and the command; running it again
+// finishes it, and nobody is locked out.
 func TestKilledWhileSealingAnew(t *testing.T) {
 	for name, dsn := range map[string]func(*testing.T) string{
 		"sqlite":   func(*testing.T) string { return "" },
@@ -160,6 +163,7 @@ func TestKilledWhileSealingAnew(t *testing.T) {
 			if slices.Max(rounds) == 0 {
 				t.Fatal("no password was changed meanwhile")
 			}
+			s.killTheCommand(half)
 			if output, status := s.Command("keys", "seal", "reseal", "--endpoint", s.Admin); status != 0 || !strings.Contains(output, "100 %") {
 				t.Fatalf("sealing anew exits with %d: %s", status, output)
 			}
@@ -185,6 +189,44 @@ func TestKilledWhileSealingAnew(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// killTheCommand kills `gatehouse keys seal reseal` in the midst, while the server goes on: it asks for one value at a time, and when one
+// was sealed anew it waits for the next until it is dead.
+func (s sealing) killTheCommand(before float64) {
+	s.t.Helper()
+	var sealed, waiting atomic.Bool
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in map[string]any
+		text, err := io.ReadAll(r.Body)
+		if r.Method == http.MethodPost && err == nil {
+			if sealed.Load() {
+				waiting.Store(true)
+				<-r.Context().Done()
+				return
+			}
+			_ = json.Unmarshal(text, &in)
+			in["limit"] = 1
+			text, _ = json.Marshal(in)
+		}
+		code, out, err := s.ask(r.Context(), r.Method, r.URL.RequestURI(), string(text))
+		if err != nil {
+			code, out = http.StatusBadGateway, nil
+		}
+		if n, ok := out["resealed"].(float64); ok && n > 0 {
+			sealed.Store(true)
+		}
+		w.WriteHeader(code)
+		_ = json.NewEncoder(w).Encode(out)
+	}))
+	defer front.Close()
+	output, state := s.CommandSignalled(syscall.SIGKILL, waiting.Load, "keys", "seal", "reseal", "--endpoint", front.URL)
+	if state.Exited() {
+		s.t.Fatalf("it ended by itself: %s", output)
+	}
+	if left := s.stale(); left == 0 || left >= before {
+		s.t.Fatalf("%v values were left before, %v afterwards", before, left)
 	}
 }
 

@@ -483,7 +483,7 @@ func TestRulesAndLeaders(t *testing.T) {
 	c, d := open(t), startDoorway(t, "")
 	namespace := c.namespace(t)
 	arguments := []string{
-		"--enable-leader-election", "--leader-elector-namespace", "gatehouse", "--leader-lease", "3s", "--leader-renew-deadline", "2s", "--leader-retry-period", "500ms", "--sync-period", "1h",
+		"--enable-leader-election", "--leader-elector-namespace", "gatehouse", "--leader-lease", "15s", "--leader-renew-deadline", "12s", "--leader-retry-period", "1s", "--sync-period", "1h",
 	}
 	gates := [2]*between{newBetween(t, d.Server), newBetween(t, d.Server)}
 	var controllers [2]*controller

@@ -115,7 +115,7 @@ func TestLeaderElection(t *testing.T) {
 	c, s := open(t), process.Start(t, process.Options{})
 	namespace := c.namespace(t)
 	arguments := []string{
-		"--enable-leader-election", "--leader-elector-namespace", "gatehouse", "--leader-lease", "3s", "--leader-renew-deadline", "2s", "--leader-retry-period", "500ms",
+		"--enable-leader-election", "--leader-elector-namespace", "gatehouse", "--leader-lease", "15s", "--leader-renew-deadline", "12s", "--leader-retry-period", "1s",
 	}
 	gates := [2]*between{newBetween(t, s), newBetween(t, s)}
 	var controllers [2]*controller

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -118,10 +119,15 @@ func (c *Controller) declare(of *gateway.APIRule, s *state) {
 	c.Events.Eventf(of, nil, kind, ready.Reason, "Reconcile", "%s", ready.Message)
 }
 
-// longestMessage is how long a condition's message may be, by its schema.
+// longestMessage is how long a condition's message may be, by its schema. Unit: characters, of which there are never more than bytes.
 const longestMessage = 32768
 
-func cut(text string) string { return text[:min(len(text), longestMessage)] }
+func cut(text string) string {
+	if len(text) <= longestMessage {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longestMessage], "")
+}
 
 func (c *Controller) save(ctx context.Context, of, before *gateway.APIRule) error {
 	if equality.Semantic.DeepEqual(of.Status, before.Status) {
