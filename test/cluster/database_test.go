@@ -32,8 +32,9 @@ func startPostgres(t *testing.T) *postgres {
 	uid, _ := strconv.Atoi(account.Uid)
 	gid, _ := strconv.Atoi(account.Gid)
 	p := &postgres{programs: found[len(found)-1], owner: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-	//nolint:usetesting // the path of a socket has to be short, and the directory goes with the node when the test is killed
-	if p.directory, err = os.MkdirTemp(directory, "postgres"); err != nil {
+	// Beside what else is the node's, so that it goes with that also when the test is killed.
+	p.directory = filepath.Join(directory, t.Name())
+	if err := os.Mkdir(p.directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	authority, err := newAuthority(p.directory, "authority")

@@ -471,7 +471,7 @@ func TestFromAPIRuleToAnswers(t *testing.T) {
 	reader := machine(namespace, "orders-reader")
 	c.becomes(t, reader, "Registered")
 	id, secret := idAndSecret(c.secretOf(t, reader))
-	token := tokenFor(t, s.Public, id, secret, "read")
+	token := token(t, s.Public, id, secret, "read")
 	for _, test := range []struct {
 		method, path, token string
 		want                int
@@ -511,28 +511,4 @@ func TestFromAPIRuleToAnswers(t *testing.T) {
 		code, body := s.Try("http://" + proxy + "/health")
 		return code == http.StatusNotFound, body
 	})
-}
-
-// tokenFor gets a token for a client and a scope.
-func tokenFor(t *testing.T, base, id, secret, scope string) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/oauth2/token",
-		strings.NewReader(url.Values{"grant_type": {"client_credentials"}, "scope": {scope}}.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var answer struct {
-		Token string `json:"access_token"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Token == "" {
-		t.Fatalf("no token: %d %v", resp.StatusCode, err)
-	}
-	return answer.Token
 }

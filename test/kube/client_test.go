@@ -35,7 +35,7 @@ func (c *cluster) create(t *testing.T, o client.Object) {
 }
 
 // change changes a resource, again where the controller was first.
-func (c *cluster) change(t *testing.T, of *hydra.OAuth2Client, how func(*hydra.OAuth2Client)) {
+func change[O client.Object](t *testing.T, c *cluster, of O, how func(O)) {
 	t.Helper()
 	eventually(t, func() (bool, string) {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(of), of); err != nil {
@@ -122,7 +122,7 @@ func TestClientLifecycle(t *testing.T) {
 		t.Errorf("the client's owner is %v", owner)
 	}
 
-	c.change(t, of, func(of *hydra.OAuth2Client) { of.Spec.ScopeArray = []string{"read", "write"} })
+	change(t, c, of, func(of *hydra.OAuth2Client) { of.Spec.ScopeArray = []string{"read", "write"} })
 	c.becomes(t, of, "Registered")
 	if scope := registered(t, s, id)["scope"]; scope != "read write" {
 		t.Errorf("the scope is %v after the resource was changed", scope)
@@ -152,12 +152,12 @@ func TestClientsWithoutSecret(t *testing.T) {
 	if id, secret := idAndSecret(c.secretOf(t, of)); id != of.Status.ClientID || secret != "" {
 		t.Fatalf("a public client has id %q and a secret of %d bytes", id, len(secret))
 	}
-	c.change(t, of, func(of *hydra.OAuth2Client) { of.Spec.TokenEndpointAuthMethod = hydra.AuthSecretBasic })
+	change(t, c, of, func(of *hydra.OAuth2Client) { of.Spec.TokenEndpointAuthMethod = hydra.AuthSecretBasic })
 	c.becomes(t, of, "Registered")
 	if id, secret := idAndSecret(c.secretOf(t, of)); !opens(t, s.Public, id, secret) {
 		t.Error("a client that got a secret does not open with what is in the Secret")
 	}
-	c.change(t, of, func(of *hydra.OAuth2Client) { of.Spec.TokenEndpointAuthMethod = hydra.AuthNone })
+	change(t, c, of, func(of *hydra.OAuth2Client) { of.Spec.TokenEndpointAuthMethod = hydra.AuthNone })
 	c.becomes(t, of, "Registered")
 	if id, secret := idAndSecret(c.secretOf(t, of)); opens(t, s.Public, id, secret) {
 		t.Error("a client that is public now opens with its old secret")
@@ -318,7 +318,7 @@ func TestSecretRotation(t *testing.T) {
 	c.becomes(t, of, "Registered")
 	id, first := idAndSecret(c.secretOf(t, of))
 
-	c.change(t, of, func(of *hydra.OAuth2Client) {
+	change(t, c, of, func(of *hydra.OAuth2Client) {
 		of.Spec.SecretRotation = &hydra.SecretRotation{Request: "today", Overlap: &metav1.Duration{Duration: time.Hour}}
 	})
 	c.becomes(t, of, "Registered")
@@ -331,7 +331,7 @@ func TestSecretRotation(t *testing.T) {
 	}
 
 	// The same request is fulfilled once; another one, with an overlap that is over at once, ends what was before.
-	c.change(t, of, func(of *hydra.OAuth2Client) {
+	change(t, c, of, func(of *hydra.OAuth2Client) {
 		of.Spec.SecretRotation.Request, of.Spec.SecretRotation.Overlap = "tomorrow", &metav1.Duration{Duration: time.Second}
 	})
 	c.becomes(t, of, "Registered")

@@ -65,7 +65,7 @@ func TestManyRules(t *testing.T) {
 	of := d.rule(namespace, "rule-00077", "")
 	for i := range changes {
 		path := "/changed-" + strconv.Itoa(i)
-		c.amend(t, of, func(r *oathkeeper.Rule) { r.Spec.Match.URL = "<https?>://host-77.example.com" + path })
+		change(t, c, of, func(r *oathkeeper.Rule) { r.Spec.Match.URL = "<https?>://host-77.example.com" + path })
 		begun := time.Now()
 		d.answers(t, "host-77.example.com", path, http.StatusOK)
 		took = append(took, time.Since(begun))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,30 +75,6 @@ func (d *doorway) answers(t *testing.T, host, path string, status int) {
 	})
 }
 
-// token gets an access token for a client.
-func token(t *testing.T, base, id, secret, scope string) string {
-	t.Helper()
-	form := url.Values{"grant_type": {"client_credentials"}, "scope": {scope}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/oauth2/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(id, secret)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var answer struct {
-		Token string `json:"access_token"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Token == "" {
-		t.Fatalf("no token: %d %v", resp.StatusCode, err)
-	}
-	return answer.Token
-}
-
 // rule is one that lets everybody to the application.
 func (d *doorway) rule(namespace, name, match string) *oathkeeper.Rule {
 	return &oathkeeper.Rule{
@@ -131,22 +106,6 @@ func (c *cluster) judged(t *testing.T, of *oathkeeper.Rule, reason string) *meta
 		t.Fatalf("reason %s has status %s and in oathkeeper-maester's words %+v", reason, ready.Status, valid)
 	}
 	return ready
-}
-
-// amend changes a rule, again where somebody was first.
-func (c *cluster) amend(t *testing.T, of *oathkeeper.Rule, how func(*oathkeeper.Rule)) {
-	t.Helper()
-	eventually(t, func() (bool, string) {
-		if err := c.Get(t.Context(), client.ObjectKeyFromObject(of), of); err != nil {
-			t.Fatal(err)
-		}
-		how(of)
-		err := c.Update(t.Context(), of)
-		if err != nil && !apierrors.IsConflict(err) {
-			t.Fatal(err)
-		}
-		return err == nil, fmt.Sprint(err)
-	})
 }
 
 func (c *cluster) drop(t *testing.T, of *oathkeeper.Rule) {
@@ -301,10 +260,10 @@ func TestFaultyRules(t *testing.T) {
 	d.has(t, "kubernetes-"+namespace, "well."+namespace)
 
 	mended := &oathkeeper.Rule{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "kind"}}
-	c.amend(t, mended, func(r *oathkeeper.Rule) { r.Spec.Authenticators[0].Handler = "noop" })
+	change(t, c, mended, func(r *oathkeeper.Rule) { r.Spec.Authenticators[0].Handler = "noop" })
 	c.judged(t, mended, "InForce")
 	d.has(t, "kubernetes-"+namespace, "kind."+namespace, "well."+namespace)
-	c.amend(t, mended, func(r *oathkeeper.Rule) { r.Spec.Match.URL = "http://kind.example.com/<[>" }) // out again
+	change(t, c, mended, func(r *oathkeeper.Rule) { r.Spec.Match.URL = "http://kind.example.com/<[>" }) // out again
 	c.judged(t, mended, "InvalidRule")
 	d.has(t, "kubernetes-"+namespace, "well."+namespace)
 }
@@ -416,7 +375,7 @@ func TestRulesOfTenants(t *testing.T) {
 	if got := set("/t/acme"); !strings.Contains(got, "allowed."+may) || strings.Contains(got, "refused") {
 		t.Errorf("the tenant's set: %s", got)
 	}
-	c.amend(t, allowed, func(r *oathkeeper.Rule) { r.Spec.Tenant = "" }) // moves
+	change(t, c, allowed, func(r *oathkeeper.Rule) { r.Spec.Tenant = "" }) // moves
 	c.judged(t, allowed, "InForce")
 	if got := set("/t/default"); !strings.Contains(got, "allowed."+may) {
 		t.Errorf("the set of the controller's own tenant: %s", got)

@@ -3,15 +3,14 @@ package kube
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
@@ -65,20 +64,33 @@ func clientsOf(t *testing.T, s *process.Server, owner string) (ids []string) {
 // opens reports whether id and secret get a token.
 func opens(t *testing.T, base, id, secret string) bool {
 	t.Helper()
-	form := url.Values{"grant_type": {"client_credentials"}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/oauth2/token", strings.NewReader(form.Encode()))
-	if err != nil {
+	_, err := grant(t, base, id, secret, url.Values{})
+	if err != nil && apiclient.Status(err) == 0 {
 		t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
+	return err == nil
+}
+
+// token gets an access token for a client.
+func token(t *testing.T, base, id, secret, scope string) string {
+	t.Helper()
+	token, err := grant(t, base, id, secret, url.Values{"scope": {scope}})
+	if err != nil || token == "" {
+		t.Fatalf("no token: %v", err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode == http.StatusOK
+	return token
+}
+
+func grant(t *testing.T, base, id, secret string, form url.Values) (token string, err error) {
+	t.Helper()
+	form.Set("grant_type", "client_credentials")
+	var answer struct {
+		Token string `json:"access_token"`
+	}
+	server := apiclient.Server{URL: base, HTTP: http.DefaultClient}
+	c := apiclient.Call{Method: http.MethodPost, Path: "/oauth2/token", Body: form, Header: apiclient.Basic(id, secret)}
+	_, err = server.Do(t.Context(), c, &answer)
+	return answer.Token, err
 }
 
 // between stands between the controller and the server. Once, when the server has answered what is asked for, the answer is not

@@ -60,7 +60,7 @@ func TestKilledInTheMidst(t *testing.T) {
 		c.becomes(t, of, "Registered")
 		id, before := idAndSecret(c.secretOf(t, of))
 		b.once(rotates, func() { k.kill() })
-		c.change(t, of, func(of *hydra.OAuth2Client) { of.Spec.SecretRotation = &hydra.SecretRotation{Request: "now"} })
+		change(t, c, of, func(of *hydra.OAuth2Client) { of.Spec.SecretRotation = &hydra.SecretRotation{Request: "now"} })
 		k.ended()
 		if _, now := idAndSecret(c.secretOf(t, of)); now != before || !opens(t, s.Public, id, before) {
 			t.Fatal("what applications have does not open while the controller is away")
@@ -89,7 +89,7 @@ func TestSecretThatCannotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	id, secret := idAndSecret(frozen)
-	c.change(t, of, func(of *hydra.OAuth2Client) {
+	change(t, c, of, func(of *hydra.OAuth2Client) {
 		of.Spec.SecretRotation = &hydra.SecretRotation{Request: "now", Overlap: &metav1.Duration{Duration: time.Nanosecond}}
 	})
 	c.becomes(t, of, "SecretNotWritten")
@@ -180,7 +180,7 @@ func TestRejectedUntilMended(t *testing.T) {
 	if ready := c.becomes(t, of, "ClientRejected"); !strings.Contains(ready.Message, "audience") {
 		t.Errorf("the condition does not say what is wrong: %s", ready.Message)
 	}
-	c.change(t, of, func(of *hydra.OAuth2Client) { of.Spec.Audience = []string{"one"} })
+	change(t, c, of, func(of *hydra.OAuth2Client) { of.Spec.Audience = []string{"one"} })
 	c.becomes(t, of, "Registered")
 }
 
