@@ -269,7 +269,8 @@ func (c *creating) stream(ctx context.Context, out io.Writer, src *tapped) ([]da
 	if err != nil {
 		return nil, err
 	}
-	sums, err := dataset.Write(ctx, packed, src, dataset.WriteOptions{
+	ahead := newHandoff(packed)
+	sums, err := dataset.Write(ctx, ahead, src, dataset.WriteOptions{
 		Key: c.key, Note: said,
 		Has: func(d dataset.Digest) bool {
 			if c.has[d] {
@@ -284,7 +285,7 @@ func (c *creating) stream(ctx context.Context, out io.Writer, src *tapped) ([]da
 		},
 		Progress: counting(about, c.o.Progress),
 	})
-	return sums, errors.Join(err, packed.Close(), sealed.Close())
+	return sums, errors.Join(err, ahead.Close(), packed.Close(), sealed.Close())
 }
 
 // window is what the compressor looks back. A reader needs as much memory for each backup that it reads at the same time.

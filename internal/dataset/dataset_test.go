@@ -255,6 +255,35 @@ func TestOneState(t *testing.T) {
 	})
 }
 
+// TestEnough: rows are read ahead, and who wants no more of them can ask for the next table all the same.
+func TestEnough(t *testing.T) {
+	testkit.EachDB(t, "oauth", func(t *testing.T, db *sqldb.DB) {
+		dbs := dataset.Databases{"oauth": db}
+		fill(t, rand.New(rand.NewPCG(11, 12)), "oauth", db, 12_000, "oauth_token")
+		err := dataset.Snapshot(t.Context(), dbs, func(ctx context.Context, src dataset.Source) error {
+			began := 0
+			err := src.Each(ctx, func(_ context.Context, table dataset.Table, rows iter.Seq2[dataset.Row, error]) error {
+				for row, err := range rows {
+					if err != nil || len(row) != len(table.Columns) {
+						t.Errorf("%s: a row of %d, %v", table.Name, len(row), err)
+					}
+					began++
+					break
+				}
+				return nil
+			})
+			if want := len(summary(t, dbs)); began != want || err != nil {
+				t.Errorf("%d tables of %d were begun: %v", began, want, err)
+			}
+			_, err = dataset.Summarize(ctx, src)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestMemory(t *testing.T) {
 	memory, err := sqldb.Open(t.Context(), "memory", sqldb.Options{Name: "oauth", Now: func() time.Time { return time.UnixMicro(0).UTC() }})
 	if err != nil {

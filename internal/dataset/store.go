@@ -124,31 +124,69 @@ func read(ctx context.Context, q queryer, t Table) iter.Seq2[Row, error] {
 	}
 }
 
-// scan gives the rows as the database sorts them.
+// scan gives the rows as the database sorts them. They are read ahead, so that the database and whoever works on them need not wait for
+// each other.
 func scan(ctx context.Context, q queryer, t Table) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		rows, err := q.Query(ctx, `SELECT `+strings.Join(t.names(), ", ")+` FROM `+t.Name+` ORDER BY `+strings.Join(t.sorted(), ", "))
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer func() { _ = rows.Close() }()
-		b := newBlock(t.Columns)
-		for rows.Next() {
-			if err := b.add(rows); err != nil {
-				yield(nil, err)
-				return
-			}
-			if b.full() && !b.give(yield) {
-				return
+		ahead := &reading{blocks: make(chan []Row, aheadBlocks), enough: make(chan struct{})}
+		go ahead.read(ctx, q, t)
+		defer ahead.end()
+		for rows := range ahead.blocks {
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
 			}
 		}
-		if !b.give(yield) {
+		if ahead.err != nil {
+			yield(nil, ahead.err)
+		}
+	}
+}
+
+// aheadBlocks is how many blocks wait at the most for whoever works on them.
+const aheadBlocks = 32
+
+// reading is one scan.
+type reading struct {
+	blocks chan []Row
+	enough chan struct{} // closed when no more are wanted
+	err    error         // once blocks is closed
+}
+
+// end waits until the database is read no more: what asks it next has the same connection.
+func (r *reading) end() {
+	close(r.enough)
+	for range r.blocks {
+	}
+}
+
+func (r *reading) read(ctx context.Context, q queryer, t Table) {
+	defer close(r.blocks)
+	rows, err := q.Query(ctx, `SELECT `+strings.Join(t.names(), ", ")+` FROM `+t.Name+` ORDER BY `+strings.Join(t.sorted(), ", "))
+	if err != nil {
+		r.err = err
+		return
+	}
+	defer func() { _ = rows.Close() }()
+	b := newBlock(t.Columns)
+	for rows.Next() {
+		if r.err = b.add(rows); r.err != nil || b.full() && !r.give(b) {
 			return
 		}
-		if err := rows.Err(); err != nil {
-			yield(nil, err)
-		}
+	}
+	if r.give(b) {
+		r.err = rows.Err()
+	}
+}
+
+// give hands a block over, and tells whether more are wanted.
+func (r *reading) give(b *block) bool {
+	select {
+	case r.blocks <- b.cut():
+		return true
+	case <-r.enough:
+		return false
 	}
 }
 
@@ -165,13 +203,13 @@ func (t Table) names() []string {
 type block struct {
 	cells  []sqldb.Cell
 	values []Value
-	text   []byte
+	text   strings.Builder
 }
 
-// What a block holds: a row that is kept keeps all of it.
+// What a block holds, more or less: a row that is kept keeps all of it.
 const (
-	blockRows  = 128
-	blockBytes = 32 << 10
+	blockValues = 1 << 10
+	blockBytes  = 32 << 10
 )
 
 func newBlock(columns []migrations.Column) *block {
@@ -183,7 +221,7 @@ func newBlock(columns []migrations.Column) *block {
 }
 
 func (b *block) full() bool {
-	return len(b.text) >= blockBytes || len(b.values) >= blockRows*len(b.cells)
+	return b.text.Len() >= blockBytes || len(b.values)+len(b.cells) > blockValues
 }
 
 // add reads a row. Where its texts are in the block's is put down once all are there.
@@ -192,34 +230,35 @@ func (b *block) add(rows *sqldb.Rows) error {
 		return err
 	}
 	if b.values == nil {
-		b.values = make([]Value, 0, blockRows*len(b.cells))
+		b.values = make([]Value, 0, max(blockValues, len(b.cells)))
 	}
 	for i := range b.cells {
 		c := &b.cells[i]
 		v := Value{Null: c.Null, Number: c.Number}
 		if c.Textual {
 			v.Number = int64(len(c.Bytes))
-			b.text = append(b.text, c.Bytes...)
+			b.text.Write(c.Bytes)
 		}
 		b.values = append(b.values, v)
 	}
 	return nil
 }
 
-// give yields the rows, tells whether more are wanted, and begins anew.
-func (b *block) give(yield func(Row, error) bool) bool {
-	values, text, n := b.values, string(b.text), len(b.cells)
-	b.values, b.text = nil, b.text[:0]
+// cut returns the rows and begins anew.
+func (b *block) cut() []Row {
+	values, text, n := b.values, b.text.String(), len(b.cells)
+	b.values = nil
+	b.text.Reset()
+	b.text.Grow(len(text) + len(text)/8) // most blocks are like the one before
 	for i := range values {
 		if b.cells[i%n].Textual {
 			v := &values[i]
 			v.Text, text, v.Number = text[:v.Number], text[v.Number:], 0
 		}
 	}
+	rows := make([]Row, 0, len(values)/n)
 	for ; len(values) > 0; values = values[n:] {
-		if !yield(values[:n:n], nil) {
-			return false
-		}
+		rows = append(rows, values[:n:n])
 	}
-	return true
+	return rows
 }
