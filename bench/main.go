@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -217,35 +216,6 @@ func (o options) serve(ctx context.Context, d database, v variant) (*target, fun
 	return t, stop, nil
 }
 
-func table(ctx context.Context, o options, t targets, conns int) error {
-	yardstick := workload{name: "bare net/http handler", prepare: bare}
-	base, err := o.full(ctx, yardstick, t.bare, conns)
-	if err != nil {
-		return err
-	}
-	rows, err := commits(ctx, t.usual.database, conns, o.duration)
-	if err != nil {
-		return err
-	}
-	single := measured{result: rows}
-	fmt.Printf("\n%s, %d connections, %s each\n\n", t.usual.database.name, conns, o.duration)
-	fmt.Println("| workload | per second | p50 | p99 | p99 at half load | errors | statements each | server CPU each | of bare handler | of single-row commits |")
-	fmt.Println("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-	row(yardstick.name, base, "", base, single)
-	row("single-row commits", single, "", base, single)
-	for _, w := range workloads {
-		if !strings.Contains(w.name, o.only) {
-			continue
-		}
-		if err := o.line(ctx, w, t.of(w), conns, base, single); err != nil {
-			return err
-		}
-	}
-	// At the end, and at half load too: what the machine and the generator give without a server of ours.
-	yardstick.name += ", once more"
-	return o.line(ctx, yardstick, t.bare, conns, base, single)
-}
-
 // serveDoors starts a server for each number of access rules that the chosen workloads need; the function ends all of them, also
 // where one did not start.
 // They are on SQLite: decisions ask no database, and the connections of three more servers would be missing to the others.
@@ -266,90 +236,4 @@ func (o options) serveDoors(ctx context.Context, d database) (open map[int]*targ
 		open[n], stops = t, append(stops, end)
 	}
 	return open, stop, nil
-}
-
-// of is the server on which a workload runs.
-func (t targets) of(w workload) *target {
-	switch {
-	case w.cheap:
-		return t.cheap
-	case w.rules > 0:
-		return t.open[w.rules]
-	default:
-		return t.usual
-	}
-}
-
-// line measures a workload at full and at half load and prints its row.
-func (o options) line(ctx context.Context, w workload, t *target, conns int, base, single measured) error {
-	full, err := o.full(ctx, w, t, conns)
-	if err != nil {
-		return err
-	}
-	jobs, err := w.prepare(ctx, t, conns)
-	if err != nil {
-		return err
-	}
-	half, err := tail(ctx, w.name+" at half load", jobs, full.PerSecond/2, o.duration)
-	if err != nil {
-		return err
-	}
-	row(w.name, full, half.Round(10*time.Microsecond).String(), base, single)
-	return nil
-}
-
-// tail is the median p99 of three measurements at a fixed rate. A hundredth is a matter of milliseconds, which is the time that the
-// kernel lets one process wait for another on a shared core: one measurement can be twice as long as the next.
-func tail(ctx context.Context, name string, jobs []job, perSecond float64, d time.Duration) (time.Duration, error) {
-	p99 := make([]time.Duration, 3)
-	for i := range p99 {
-		r := openLoop(ctx, jobs, perSecond, d)
-		if err := r.check(name); err != nil {
-			return 0, err
-		}
-		p99[i] = r.P99
-	}
-	slices.Sort(p99)
-	return p99[1], nil
-}
-
-// full warms a workload up and measures it with every connection busy.
-func (o options) full(ctx context.Context, w workload, t *target, conns int) (measured, error) {
-	jobs, err := w.prepare(ctx, t, conns)
-	if err != nil {
-		return measured{}, fmt.Errorf("%s: %w", w.name, err)
-	}
-	closedLoop(ctx, jobs, o.warmup)
-	if err := t.database.settle(ctx); err != nil {
-		return measured{}, err
-	}
-	before, err := t.usage()
-	if err != nil {
-		return measured{}, err
-	}
-	r := closedLoop(ctx, jobs, o.duration)
-	after, err := t.usage()
-	if err != nil {
-		return measured{}, err
-	}
-	return measured{r, after.minus(before)}, cmp.Or(ctx.Err(), r.check(w.name))
-}
-
-// measured is a result with what it took.
-type measured struct {
-	result
-	usage
-}
-
-func row(name string, r measured, half string, base, single measured) {
-	statements, processor := "", ""
-	if r.statements > 0 || half != "" {
-		statements = fmt.Sprintf("%.2f", r.statements/float64(r.Done))
-	}
-	if r.processor > 0 {
-		processor = fmt.Sprintf("%d µs", (r.processor / time.Duration(r.Done)).Microseconds())
-	}
-	fmt.Printf("| %s | %.0f | %s | %s | %s | %d | %s | %s | %.1f %% | %.2f× |\n", name, r.PerSecond,
-		r.P50.Round(10*time.Microsecond), r.P99.Round(10*time.Microsecond), half, r.Errors, statements, processor,
-		100*r.PerSecond/base.PerSecond, r.PerSecond/single.PerSecond)
 }

@@ -21,6 +21,16 @@ func collectLess() {
 	}
 }
 
+// ballast counts as live and is never touched, so it takes no memory: with it a server of a few megabytes fills some 80 more before
+// the heap is collected. A collection takes a core for about ten milliseconds, and whoever asks meanwhile waits for one: one and
+// a half of them a second reach into the slowest hundredth of all answers, one in two seconds does not.
+func ballast() []byte {
+	if os.Getenv("GOGC") != "" {
+		return nil
+	}
+	return make([]byte, 16<<20)
+}
+
 // settleAfter is how long the start lasts once there are keys to sign with. The ones that come next are made meanwhile, and
 // the first sweep ends.
 const settleAfter = 3 * time.Second
