@@ -102,6 +102,12 @@ type HeaderSetter interface {
 	SetsHeaders() []string
 }
 
+// Warner is a handler whose settings are accepted though they may not do what they were written for.
+type Warner interface {
+	// Warnings say why, in words for whoever wrote the settings.
+	Warnings() []string
+}
+
 // CookieSetter is a mutator that knows which cookies it may set for the upstream.
 type CookieSetter interface {
 	// SetsCookies gives the cookies' names.
@@ -129,6 +135,7 @@ var (
 	ErrForbidden      = fault.New(fault.Forbidden, "forbidden", "Access credentials are not sufficient to access this resource.")
 	ErrNoRule         = fault.New(fault.NotFound, "not_found", "Requested url does not match any rules.")
 	ErrManyRules      = fault.New(fault.Internal, "many_rules", "Expected exactly one rule but found multiple rules.")
+	ErrScopeStrategy  = fault.New(fault.Internal, "rule_feature_disabled", "The rule asks for scopes and does not say how they are compared: its scope_strategy is none.")
 	ErrUnavailable    = fault.New(fault.Unavailable, "unavailable", "Access cannot be decided at the moment.")
 	ErrUnreadable     = fault.New(fault.Invalid, "unreadable_body", "The request's body could not be read.")
 	ErrBodyTooLarge   = fault.New(fault.TooLarge, "body_too_large", "The request's body is too large to be checked.")

@@ -1,7 +1,7 @@
 package access
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -32,6 +32,7 @@ type compactor struct {
 	lists map[string][]string
 	refs  map[string][]HandlerRef
 	page  strings.Builder
+	key   []byte // what a list says, for the time of a look
 }
 
 // pageSize is how much memory texts are put into at once, in bytes.
@@ -57,9 +58,13 @@ func (c *compactor) list(of []string) []string {
 	if of == nil {
 		return nil
 	}
-	key := fmt.Sprintf("%q", of)
-	known, ok := c.lists[key]
+	c.key = c.key[:0]
+	for _, s := range of {
+		c.key = strconv.AppendQuote(c.key, s)
+	}
+	known, ok := c.lists[string(c.key)]
 	if !ok {
+		key := string(c.key)
 		known = make([]string, len(of))
 		for i, s := range of {
 			known[i] = c.text(s)
@@ -73,9 +78,14 @@ func (c *compactor) handlers(of []HandlerRef) []HandlerRef {
 	if of == nil {
 		return nil
 	}
-	key := fmt.Sprintf("%q", of)
-	known, ok := c.refs[key]
+	c.key = c.key[:0]
+	for _, ref := range of {
+		c.key = strconv.AppendInt(strconv.AppendQuote(c.key, ref.Handler), int64(len(ref.Config)), 10)
+		c.key = append(append(c.key, ' '), ref.Config...)
+	}
+	known, ok := c.refs[string(c.key)]
 	if !ok {
+		key := string(c.key)
 		known = make([]HandlerRef, len(of))
 		for i, ref := range of {
 			known[i] = HandlerRef{c.text(ref.Handler), ref.Config}

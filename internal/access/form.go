@@ -12,32 +12,53 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
-// checkForm compares a tree of JSON values with the type that it will be read into, and reports unknown keys and values of
-// another kind by their paths. Types that read themselves are taken as they are.
-func checkForm(path string, value any, t reflect.Type, fault func(path, message string)) {
+// forms compares trees of JSON values with the types that they will be read into. What it found out about a type it remembers, so that
+// ten thousand rules ask once.
+type forms map[reflect.Type]form
+
+// form is what is asked about a type.
+type form struct {
+	fields      map[string]reflect.Type // of a struct
+	readsItself bool                    // and is taken as it is
+}
+
+func (f forms) of(t reflect.Type) form {
+	one, known := f[t]
+	if !known {
+		one.readsItself = readsItself(t)
+		if t.Kind() == reflect.Struct {
+			one.fields = fieldsOf(t)
+		}
+		f[t] = one
+	}
+	return one
+}
+
+// check compares a value with its type. Unknown keys and values of another kind are reported by their paths.
+func (f forms) check(at *trail, value any, t reflect.Type, fault func(path, message string)) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if value == nil || readsItself(t) {
+	if value == nil || f.of(t).readsItself {
 		return
 	}
 	switch t.Kind() {
 	case reflect.Struct:
 		if object, ok := value.(map[string]any); ok {
-			checkObject(path, object, t, fault)
+			f.checkObject(at, object, f.of(t).fields, fault)
 			return
 		}
 	case reflect.Map:
 		if object, ok := value.(map[string]any); ok {
 			for _, key := range slices.Sorted(maps.Keys(object)) {
-				checkForm(below(path, key), object[key], t.Elem(), fault)
+				f.check(&trail{up: at, key: key}, object[key], t.Elem(), fault)
 			}
 			return
 		}
 	case reflect.Slice:
 		if list, ok := value.([]any); ok {
 			for i, one := range list {
-				checkForm(fmt.Sprintf("%s[%d]", path, i), one, t.Elem(), fault)
+				f.check(&trail{up: at, index: i, inList: true}, one, t.Elem(), fault)
 			}
 			return
 		}
@@ -46,18 +67,40 @@ func checkForm(path string, value any, t reflect.Type, fault func(path, message 
 			return
 		}
 	}
-	fault(path, fmt.Sprintf("must be %s, not %s", kindWords(t.Kind()), valueWords(value)))
+	fault(at.String(), fmt.Sprintf("must be %s, not %s", kindWords(t.Kind()), valueWords(value)))
 }
 
-func checkObject(path string, object map[string]any, t reflect.Type, fault func(path, message string)) {
-	fields := fieldsOf(t)
+func (f forms) checkObject(at *trail, object map[string]any, fields map[string]reflect.Type, fault func(path, message string)) {
 	for _, key := range slices.Sorted(maps.Keys(object)) {
+		below := &trail{up: at, key: key}
 		if field, known := fields[key]; known {
-			checkForm(below(path, key), object[key], field, fault)
+			f.check(below, object[key], field, fault)
 			continue
 		}
-		fault(below(path, key), "is not known"+spell.Meant(key, slices.Sorted(maps.Keys(fields))))
+		fault(below.String(), "is not known"+spell.Meant(key, slices.Sorted(maps.Keys(fields))))
 	}
+}
+
+// trail is a place in a tree: a key of the place above it, or an index in a list. It is written out only where something is wrong there. Nil
+// is the root.
+type trail struct {
+	up     *trail
+	key    string
+	index  int
+	inList bool
+}
+
+// String writes it as authenticators[0].config.
+func (t *trail) String() string {
+	switch {
+	case t == nil:
+		return ""
+	case t.inList:
+		return fmt.Sprintf("%s[%d]", t.up.String(), t.index)
+	case t.up == nil:
+		return t.key
+	}
+	return t.up.String() + "." + t.key
 }
 
 // fieldsOf gives the types of a struct's members by their names in JSON.
@@ -133,11 +176,4 @@ func valueWords(value any) string {
 		return "a group of keys"
 	}
 	return "a number"
-}
-
-func below(path, key string) string {
-	if path == "" {
-		return key
-	}
-	return path + "." + key
 }

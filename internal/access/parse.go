@@ -37,8 +37,9 @@ func ParseRules(data []byte, source string) ([]Rule, error) {
 	}
 	rules := make([]Rule, 0, len(list))
 	var faults Faults
+	known := forms{}
 	for i, one := range list {
-		r, wrong := readRule(one)
+		r, wrong := readRule(one, known)
 		for _, f := range wrong {
 			f.Source, f.Rule = source, r.ID
 			if r.ID == "" && isList {
@@ -56,7 +57,7 @@ func ParseRules(data []byte, source string) ([]Rule, error) {
 }
 
 // readRule reads one rule; of one that is wrong it gives what could be read of its id.
-func readRule(tree any) (Rule, Faults) {
+func readRule(tree any, known forms) (Rule, Faults) {
 	object, ok := tree.(map[string]any)
 	if !ok {
 		return Rule{}, Faults{{Message: "must be a rule, a group of keys"}}
@@ -67,7 +68,7 @@ func readRule(tree any) (Rule, Faults) {
 	if err := migrate(object); err != nil {
 		note("version", err.Error())
 	}
-	checkForm("", object, reflect.TypeFor[Rule](), note)
+	known.check(nil, object, reflect.TypeFor[Rule](), note)
 	if len(faults) > 0 {
 		return Rule{ID: id}, faults
 	}
@@ -112,7 +113,7 @@ const maxDepth = 200
 func readJSON(data []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	tree, err := readValue(d, "", 0)
+	tree, err := readValue(d, nil, 0)
 	if err != nil {
 		return nil, jsonError(err, data)
 	}
@@ -122,7 +123,7 @@ func readJSON(data []byte) (any, error) {
 	return tree, nil
 }
 
-func readValue(d *json.Decoder, path string, depth int) (any, error) {
+func readValue(d *json.Decoder, at *trail, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, errors.New("has too many lists and groups in each other")
 	}
@@ -134,7 +135,7 @@ func readValue(d *json.Decoder, path string, depth int) (any, error) {
 	case json.Delim('['):
 		list := []any{}
 		for d.More() {
-			one, err := readValue(d, fmt.Sprintf("%s[%d]", path, len(list)), depth+1)
+			one, err := readValue(d, &trail{up: at, index: len(list), inList: true}, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -150,10 +151,11 @@ func readValue(d *json.Decoder, path string, depth int) (any, error) {
 				return nil, err
 			}
 			name, _ := key.(string)
+			below := &trail{up: at, key: name}
 			if _, twice := object[name]; twice {
-				return nil, fmt.Errorf("%s: is there twice", below(path, name))
+				return nil, fmt.Errorf("%s: is there twice", below.String())
 			}
-			if object[name], err = readValue(d, below(path, name), depth+1); err != nil {
+			if object[name], err = readValue(d, below, depth+1); err != nil {
 				return nil, err
 			}
 		}
@@ -188,15 +190,15 @@ func readYAML(data []byte) (any, error) {
 	if _, err := d.Next(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("has more than one YAML document: write all rules into one list")
 	}
-	return plain(tree, "")
+	return plain(tree, nil)
 }
 
 // plain turns what YAML knows into what JSON knows.
-func plain(value any, path string) (any, error) {
+func plain(value any, at *trail) (any, error) {
 	switch v := value.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			one, err := plain(v[key], below(path, key))
+			one, err := plain(v[key], &trail{up: at, key: key})
 			if err != nil {
 				return nil, err
 			}
@@ -205,7 +207,7 @@ func plain(value any, path string) (any, error) {
 		return v, nil
 	case []any:
 		for i := range v {
-			one, err := plain(v[i], fmt.Sprintf("%s[%d]", path, i))
+			one, err := plain(v[i], &trail{up: at, index: i, inList: true})
 			if err != nil {
 				return nil, err
 			}
@@ -217,11 +219,11 @@ func plain(value any, path string) (any, error) {
 	case int, int64, uint64, float64:
 		text, err := json.Marshal(v)
 		if err != nil {
-			return nil, fmt.Errorf("%s: is a number that JSON does not have", path)
+			return nil, fmt.Errorf("%s: is a number that JSON does not have", at.String())
 		}
 		return json.Number(text), nil
 	case map[any]any:
-		return nil, fmt.Errorf("%s: has a key that is not text: put it in quotes", path)
+		return nil, fmt.Errorf("%s: has a key that is not text: put it in quotes", at.String())
 	}
-	return nil, fmt.Errorf("%s: has a date or something else that JSON does not have: put it in quotes", path)
+	return nil, fmt.Errorf("%s: has a date or something else that JSON does not have: put it in quotes", at.String())
 }

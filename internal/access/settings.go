@@ -70,7 +70,7 @@ func (s Settings) Decode(v any) error {
 		return err
 	}
 	var faults Faults
-	checkForm("", tree, reflect.TypeOf(v).Elem(), func(path, message string) {
+	forms{}.check(nil, tree, reflect.TypeOf(v).Elem(), func(path, message string) {
 		faults = append(faults, Fault{Path: path, Message: message})
 	})
 	if err := faults.ErrOrNil(); err != nil {
@@ -125,6 +125,12 @@ func (r *RawSettings) SetTree(tree any) error {
 	raw, err := json.Marshal(tree)
 	r.raw = raw
 	return err
+}
+
+// Tree gives the settings as JSON's values, for who looks for secrets among them; nil where there are none.
+func (r RawSettings) Tree() map[string]any {
+	tree, _ := object(r.raw) // they were an object when they were set
+	return tree
 }
 
 // Written reports whether there are any.

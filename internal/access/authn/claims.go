@@ -134,6 +134,8 @@ type demands struct {
 	issuers   []string
 	strategy  oauth.ScopeStrategy
 	unchecked bool // the scopes were left to who issued the token
+	// incomparable tells that there are scopes, and nothing says how they are compared.
+	incomparable bool
 }
 
 // none is the word of scope_strategy for no strategy.
@@ -182,8 +184,11 @@ func (d *demands) meant(issuer string, audience []string) error {
 }
 
 func (d *demands) granted(granted []string) error {
-	if d.unchecked {
+	switch {
+	case d.unchecked:
 		return nil
+	case d.incomparable:
+		return access.ErrScopeStrategy
 	}
 	if lacking, refused := d.strategy.Refused(granted, d.scopes); refused {
 		return access.ErrForbidden.Because(fmt.Errorf("the scope %q was not granted", lacking))

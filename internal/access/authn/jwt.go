@@ -33,7 +33,8 @@ type JWTSettings struct {
 	TargetAudience []string `json:"target_audience"`
 	// RequiredScope are scopes that must be granted, all of them.
 	RequiredScope []string `json:"required_scope"`
-	// ScopeStrategy is exact, hierarchic or wildcard.
+	// ScopeStrategy is exact, hierarchic or wildcard. Without it, as with none, nothing meets a RequiredScope; JWTs of this server are
+	// compared as its clients' scopes are.
 	ScopeStrategy string `json:"scope_strategy"`
 	// TokenFrom says where the token is. Default: Authorization.
 	TokenFrom *TokenFrom `json:"token_from"`
@@ -88,9 +89,7 @@ func (j *jwts) make(from access.Settings) (access.Authenticator, error) {
 		}
 		return j.own(where, want, settings.AllowedAlgorithms)
 	}
-	if len(want.scopes) > 0 && !found {
-		return nil, errors.New("scope_strategy: is missing; required_scope is checked by exact, hierarchic or wildcard")
-	}
+	want.incomparable = len(want.scopes) > 0 && !found
 	return j.foreign(where, want, &settings)
 }
 
@@ -146,6 +145,14 @@ type foreignJWT struct {
 	sets       []*keySet
 	ttl, wait  time.Duration
 	scope      scopeKey // what makes a verified token good for this handler: keys and algorithms
+}
+
+// Warnings implements access.Warner.
+func (a *foreignJWT) Warnings() []string {
+	if a.want.incomparable {
+		return []string{"scope_strategy: is none, and required_scope is there: every token is answered with 500, as Oathkeeper does; write exact, hierarchic or wildcard"}
+	}
+	return nil
 }
 
 // scopeKey keeps apart in one cache what was verified under different conditions.

@@ -97,6 +97,24 @@ func TestJWT(t *testing.T) {
 	w.pass(a, bearer(key.sign(t, w.claims().with("exp", now+1).with("nbf", now+5).with("iat", now+5))))
 }
 
+// As Oathkeeper has it, settings that ask for scopes and do not say how they are compared are accepted, and nobody meets them.
+func TestJWTWithoutScopeStrategy(t *testing.T) {
+	key := newKey(t, "k1")
+	w, i := begin(t), newIssuer(t, key)
+	for _, strategy := range []string{"", `,"scope_strategy":"none"`} {
+		a := w.jwt(i, `"target_audience":["orders"],"required_scope":["a"]`+strategy)
+		if warner, ok := a.(access.Warner); !ok || len(warner.Warnings()) != 1 || !strings.HasPrefix(warner.Warnings()[0], "scope_strategy: ") {
+			t.Errorf("nobody is warned: %v", ok)
+		}
+		w.refuse(a, bearer(key.sign(t, w.claims())), access.ErrScopeStrategy)
+		w.refuse(a, bearer(key.sign(t, w.claims().with("aud", "others"))), access.ErrUnauthorized)
+	}
+	if a, ok := w.jwt(i, `"required_scope":["a"],"scope_strategy":"exact"`).(access.Warner); ok && len(a.Warnings()) > 0 {
+		t.Errorf("warned of what is well: %v", a.Warnings())
+	}
+	w.pass(w.jwt(i, `"scope_strategy":"none"`), bearer(key.sign(t, w.claims())))
+}
+
 func TestJWTAlgorithms(t *testing.T) {
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

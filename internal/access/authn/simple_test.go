@@ -58,7 +58,6 @@ func TestSettingsAreRefused(t *testing.T) {
 		{"jwt", `{"jwks_urls":["http://x"],"allowed_algorithms":["RS256","none"]}`, "allowed_algorithms[1]: "},
 		{"jwt", `{"jwks_urls":["http://x"],"jwks_ttl":"0s"}`, "jwks_ttl: "},
 		{"jwt", `{"jwks_urls":["http://x"],"jwks_max_wait":"soon"}`, "jwks_max_wait: "},
-		{"jwt", `{"jwks_urls":["http://x"],"required_scope":["a"]}`, "scope_strategy: is missing"},
 	} {
 		if _, err := w.try(tc.kind, tc.settings); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s %s: %v, want %q", tc.kind, tc.settings, err, tc.want)

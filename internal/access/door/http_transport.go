@@ -2,19 +2,18 @@ package door
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/trust"
 	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
@@ -60,11 +59,11 @@ func (c UpstreamConfig) Validate() (faults []error) {
 // transport connects to upstreams as far as it may: connections for rules of the admin API are their own, so that none is used
 // that another rule's reach has made.
 func (c UpstreamConfig) transport(reach engine.Reach) (http.RoundTripper, error) {
-	trust, err := c.tls()
+	settings, err := c.tls()
 	if err != nil {
 		return nil, err
 	}
-	return &reaching{files: c.upstreams(trust, reach.Files), api: c.upstreams(trust.Clone(), reach.API)}, nil
+	return &reaching{files: c.upstreams(settings, reach.Files), api: c.upstreams(settings.Clone(), reach.API)}, nil
 }
 
 // reaching sends requests by the source of their rule.
@@ -79,10 +78,10 @@ func (t *reaching) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // upstreams connects by http, https with HTTP/2 where both can, and h2c for HTTP/2 in the clear, as gRPC wants it.
-func (c UpstreamConfig) upstreams(trust *tls.Config, bounds fetch.Bounds) *upstreams {
+func (c UpstreamConfig) upstreams(settings *tls.Config, bounds fetch.Bounds) *upstreams {
 	dialer := &net.Dialer{Timeout: c.ConnectTimeout, KeepAlive: 30 * time.Second, Control: bounds.Control}
 	t := &http.Transport{
-		DialContext: dialer.DialContext, TLSClientConfig: trust, TLSHandshakeTimeout: c.ConnectTimeout, ForceAttemptHTTP2: true,
+		DialContext: dialer.DialContext, TLSClientConfig: settings, TLSHandshakeTimeout: c.ConnectTimeout, ForceAttemptHTTP2: true,
 		ResponseHeaderTimeout: c.ResponseTimeout, MaxIdleConnsPerHost: c.IdleConnections, IdleConnTimeout: 90 * time.Second,
 		// The client's Accept-Encoding is passed on, and its answer as it is.
 		DisableCompression: true,
@@ -99,13 +98,9 @@ func (c UpstreamConfig) upstreams(trust *tls.Config, bounds fetch.Bounds) *upstr
 func (c UpstreamConfig) tls() (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
+		var err error
+		if t.RootCAs, err = trust.Only(c.CAFile); err != nil {
 			return nil, fmt.Errorf("access.upstream.ca_file: %w", err)
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("access.upstream.ca_file: %s holds no certificate in PEM", c.CAFile)
 		}
 	}
 	if c.CertFile != "" {

@@ -14,8 +14,8 @@ import (
 type compiled struct {
 	*stages
 	rule *access.Rule
-	// place is the rule's among all.
-	place    int
+	// order is which of all rules it is, counted from 0.
+	order    int
 	priority int
 	tenant   tenant.ID
 	methods  []string
@@ -32,6 +32,7 @@ type stages struct {
 	errors         *access.ErrorHandlers
 	strip          []string
 	stripCookies   []string
+	warnings       []string
 }
 
 // named is a handler with its name.
@@ -128,6 +129,7 @@ func (c *compiler) all(ctx context.Context, lists [][]access.Rule) ([]compiled, 
 		from := len(c.entries)
 		c.compile(&all[i], i)
 		reports[i] = reportOf(&all[i], c.entries[from:])
+		reports[i].Warnings = append(reports[i].Warnings, all[i].warnings...)
 	}
 	return all, reports
 }
@@ -187,15 +189,15 @@ func (c *compiler) fault(path, format string, a ...any) {
 }
 
 // compile makes the rule's part of everything.
-func (c *compiler) compile(one *compiled, place int) {
-	c.entries = append(c.entries, c.shape(one, place)...)
+func (c *compiler) compile(one *compiled, order int) {
+	c.entries = append(c.entries, c.shape(one, order)...)
 	one.stages = c.sharedStages()
 }
 
 // shape makes what a rule is without its handlers, and gives its patterns.
-func (c *compiler) shape(one *compiled, place int) (patterns []entry) {
+func (c *compiler) shape(one *compiled, order int) (patterns []entry) {
 	r := c.rule
-	one.rule, one.place, one.priority, one.tenant = r, place, r.Priority, tenantOf(r)
+	one.rule, one.order, one.priority, one.tenant = r, order, r.Priority, tenantOf(r)
 	one.methods = c.sharedMethods()
 	for _, p := range c.read() {
 		patterns = append(patterns, entry{rule: one, Pattern: p.Pattern, reading: p})

@@ -71,7 +71,7 @@ func (c *conflicts) all(entries []entry) {
 func (c *conflicts) rivals(e, f *entry) bool {
 	a, b := e.rule, f.rule
 	switch {
-	case b.place <= a.place || c.between != (a.tenant != b.tenant):
+	case b.order <= a.order || c.between != (a.tenant != b.tenant):
 		return false
 	case !c.between && a.priority != b.priority:
 		return false

@@ -65,17 +65,27 @@ func New(o Options) *Engine {
 // error is a Faults with all that is wrong; the rules that were there stay. The lists are put together in their order, and nobody may
 // change them any more: the engine has no rules of its own.
 func (e *Engine) Load(ctx context.Context, lists ...[]access.Rule) (*Report, error) {
+	return e.Enforce(ctx, nil, lists...)
+}
+
+// Enforce is Load for who has prepared what is to be loaded: where p is of these very lists, and nothing was loaded since it was made,
+// there is nothing left to compile. Where it is not, or is nil, Enforce is nothing but Load.
+func (e *Engine) Enforce(ctx context.Context, p *Prepared, lists ...[]access.Rule) (*Report, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	before := e.loaded.Load()
-	set, report, err := compile(context.WithoutCancel(ctx), &e.options, lists, before.handlers) // half a load would be a refusal
-	if err != nil {
-		return nil, err
+	if !p.fits(before, lists) {
+		var err error
+		if p, err = e.prepare(context.WithoutCancel(ctx), before, lists); err != nil { // half a load would be a refusal
+			return nil, err
+		}
 	}
-	e.loaded.Store(set)
-	before.handlers.closeWithout(set.handlers)
-	e.options.Log.Log(ctx, NewsOf(len(before.rules), len(set.rules)), "access rules are in force", "rules", len(set.rules), "conflicts", len(report.Conflicts), "undecided", len(report.Undecided))
-	return report, nil
+	e.loaded.Store(p.set)
+	before.handlers.closeWithout(p.set.handlers)
+	e.options.Log.Log(ctx, NewsOf(len(before.rules), len(p.set.rules)), "access rules are in force",
+		"rules", len(p.set.rules), "conflicts", len(p.Report.Conflicts), "undecided", len(p.Report.Undecided))
+	p.set = nil
+	return p.Report, nil
 }
 
 // NewsOf is how much it matters that so many rules took the place of others: that there are none still, as on servers that have no
@@ -90,15 +100,12 @@ func NewsOf(before, after int) slog.Level {
 // Check says what Load would say, and changes nothing. It ends with the context's error soon after the context does: among many
 // rules, to look for some that match one request can take seconds.
 func (e *Engine) Check(ctx context.Context, lists ...[]access.Rule) (*Report, error) {
-	e.loading.Lock()
-	defer e.loading.Unlock()
-	now := e.loaded.Load()
-	set, report, err := compile(ctx, &e.options, lists, now.handlers)
+	p, err := e.Prepare(ctx, lists...)
 	if err != nil {
 		return nil, err
 	}
-	set.handlers.closeWithout(now.handlers)
-	return report, nil
+	p.Close()
+	return p.Report, nil
 }
 
 // Patience is how long a decision may take.

@@ -253,7 +253,7 @@ func TestExplainSaysWhy(t *testing.T) {
 		{access.ErrUnavailable.Because(errors.New("dial db.internal:5432: refused")), access.Failed, "Access cannot be decided at the moment: dial db.internal:5432: refused."},
 		{fmt.Errorf("ask: %w", access.ErrUnavailable.Because(errors.New("https://a.example.com/?token=hush said 500"))), access.Failed,
 			"Access cannot be decided at the moment: ask: unavailable: Access cannot be decided at the moment.: https://a.example.com/?token=[redacted] said 500."},
-		{access.ErrUnavailable.Because(errors.New(strings.Repeat("so long ", 1000))), access.Failed, "Access cannot be decided at the moment: " + strings.Repeat("so long ", 1000)[:500] + " …."},
+		{access.ErrUnavailable.Because(errors.New(strings.Repeat("so long ", 1000))), access.Failed, "Access cannot be decided at the moment: " + strings.Repeat("so long ", 1000)[:500] + "…."},
 	} {
 		k := coreKinds()
 		k.Authorizers["because"] = kindOf[access.Authorizer](because{c.err})
@@ -300,6 +300,28 @@ func TestHandlersRunForTheRulesTenant(t *testing.T) {
 		d := e.Decide(ctx, requestFor(t, "GET", "http://"+host+"/"))
 		if d.Err == nil || d.Err.Message != want || string(d.Tenant) != strings.Fields(want)[0] {
 			t.Errorf("%s: %v", host, d.Err)
+		}
+	}
+}
+
+// anxious is an authenticator whose settings may not be meant.
+type anxious struct{ fixedAuthenticator }
+
+func (anxious) Warnings() []string { return []string{"subject: is everybody"} }
+
+func TestHandlersWarn(t *testing.T) {
+	k := coreKinds()
+	k.Authenticators["anxious"] = kindOf[access.Authenticator](anxious{})
+	e := New(Options{Kinds: k, Config: DefaultConfig()})
+	var rules []access.Rule
+	for _, id := range []string{"a", "b"} {
+		r := openRule(id, access.Match{URL: "http://h/" + id})
+		r.Authenticators = append(r.Authenticators, access.HandlerRef{Handler: "anxious"})
+		rules = append(rules, r)
+	}
+	for _, r := range loadRules(t, e, rules...).Rules {
+		if !slices.Equal(r.Warnings, []string{"authenticators[1].config.subject: is everybody"}) {
+			t.Errorf("%s: %v", r.ID, r.Warnings)
 		}
 	}
 }

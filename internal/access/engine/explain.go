@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 )
 
@@ -58,11 +59,7 @@ const longestCause = 500
 
 // told is a cause in one line. Handlers write causes without the credential; what others wrote is filtered as it is for the log.
 func told(cause error) string {
-	text := telemetry.Redact(strings.ReplaceAll(cause.Error(), "\n", ": "))
-	if len(text) > longestCause {
-		text = strings.ToValidUTF8(text[:longestCause], "") + " …"
-	}
-	return strings.TrimSuffix(text, ".")
+	return strings.TrimSuffix(spell.Short(telemetry.Redact(strings.ReplaceAll(cause.Error(), "\n", ": ")), longestCause), ".")
 }
 
 // maxCandidates bounds how many rules that did not match are named.

@@ -44,17 +44,20 @@ func (c *compiler) makeStages() *stages {
 		if h, ok := handlerOf(c, "authenticator", path, ref, o.Kinds.Authenticators, o.Config.Authenticators); ok {
 			s.authenticators = append(s.authenticators, h)
 			s.sets(h.handler)
+			s.warns(path, h.handler)
 		}
 	}
 	if h, ok := handlerOf(c, "authorizer", "authorizer", r.Authorizer, o.Kinds.Authorizers, o.Config.Authorizers); ok {
 		s.authorizer = h
 		s.sets(h.handler)
+		s.warns("authorizer", h.handler)
 	}
 	for i, ref := range r.Mutators {
 		path := fmt.Sprintf("mutators[%d]", i)
 		if h, ok := handlerOf(c, "mutator", path, ref, o.Kinds.Mutators, o.Config.Mutators); ok {
 			s.mutators = append(s.mutators, h)
 			s.sets(h.handler)
+			s.warns(path, h.handler)
 		}
 	}
 	s.strip = sortedOnce(append(s.strip, o.Config.Stripped()...))
@@ -78,6 +81,15 @@ func (s *stages) sets(handler any) {
 	}
 	if h, ok := handler.(access.CookieSetter); ok {
 		s.stripCookies = append(s.stripCookies, h.SetsCookies()...)
+	}
+}
+
+// warns notes what a handler has to say of its settings.
+func (s *stages) warns(path string, handler any) {
+	if h, ok := handler.(access.Warner); ok {
+		for _, warning := range h.Warnings() {
+			s.warnings = append(s.warnings, path+".config."+warning)
+		}
 	}
 }
 

@@ -11,52 +11,52 @@ import (
 type entry struct {
 	rule *compiled
 	pattern.Pattern
-	// next is another entry at the same place of the index.
+	// next is another entry at the same node.
 	next *entry
 	// reading is all that is known of the pattern; nil once rules are loaded.
 	reading *pattern.Reading
 }
 
-// index finds the rules that can match a request. It is made once and only read then. There are as many places as rules, so they
-// stand in few pieces of memory, in which the garbage collector has little to look for.
+// index finds the rules that can match a request: a tree by the segments of paths. It is made once and only read then. There are as
+// many nodes as rules, so they stand in few pieces of memory, in which the garbage collector has little to look for.
 type index struct {
-	// hosts are the places of rules for one host; ends those of rules for hosts below another, by that other; anyHost is for rules
+	// hosts are the nodes of rules for one host; ends those of rules for hosts below another, by that other; anyHost is for rules
 	// that do not say which host.
-	hosts   map[string]place
-	ends    map[string]place
-	anyHost place
+	hosts   map[string]nodeID
+	ends    map[string]nodeID
+	anyHost nodeID
 	// scanned are rules that nothing can be looked up of.
 	scanned *entry
 
 	nodes []node
-	// literals are the places behind a segment of text, but for the first one of each place.
-	literals map[step]place
-	// rests are rules for whatever follows a place, by the text with which it begins; lengths are those of these texts, by place.
-	rests   map[step]*entry
-	lengths map[place][]int
+	// literals are the nodes behind a segment of text, but for the first one of each node.
+	literals map[edge]nodeID
+	// rests are rules for whatever follows a node, by the text with which it begins; lengths are those of these texts, by node.
+	rests   map[edge]*entry
+	lengths map[nodeID][]int
 
-	// below are the literal segments behind each place, begun the texts of its rests, for who goes through all; nil once rules are
+	// below are the literal segments behind each node, begun the texts of its rests, for who goes through all; nil once rules are
 	// loaded.
-	below, begun map[place][]step
+	below, begun map[nodeID][]edge
 }
 
-// place is a place in a path, behind a slash, by its number; 0 is none.
-type place uint32
+// nodeID is the number of a node; 0 is none.
+type nodeID uint32
 
-// step is a text at a place.
-type step struct {
-	at   place
+// edge leads from a node by a text: a segment, or what the rest of a path begins with.
+type edge struct {
+	from nodeID
 	text string
 }
 
-// node is what is at a place.
+// node is a place in a path, behind a slash.
 type node struct {
-	// text is a literal segment behind which is the place next; 0 where there is none. more tells of further ones in literals.
+	// text is a literal segment behind which is the node next, which is 0 where there is none. more tells of further ones in literals.
 	text string
-	next place
-	// open is the place behind a segment of rules that do not say which.
-	open place
-	// here are rules that end with the segment before this place.
+	next nodeID
+	// open is the node behind a segment of rules that do not say which.
+	open nodeID
+	// here are rules that end with the segment before this node.
 	here *entry
 	// rest are rules for whatever follows; some tells that rules for certain ones are in rests.
 	rest       *entry
@@ -65,20 +65,20 @@ type node struct {
 
 func newIndex() *index {
 	x := &index{
-		hosts: make(map[string]place), ends: make(map[string]place), nodes: make([]node, 1), literals: make(map[step]place),
-		rests: make(map[step]*entry), lengths: make(map[place][]int), below: make(map[place][]step), begun: make(map[place][]step),
+		hosts: make(map[string]nodeID), ends: make(map[string]nodeID), nodes: make([]node, 1), literals: make(map[edge]nodeID),
+		rests: make(map[edge]*entry), lengths: make(map[nodeID][]int), below: make(map[nodeID][]edge), begun: make(map[nodeID][]edge),
 	}
 	x.anyHost = x.grow()
 	return x
 }
 
-// grow makes a place.
-func (x *index) grow() place {
+// grow makes a node.
+func (x *index) grow() nodeID {
 	x.nodes = append(x.nodes, node{})
-	return place(len(x.nodes) - 1)
+	return nodeID(len(x.nodes) - 1)
 }
 
-// addAll takes entries of rules; what is at one place stays in their order.
+// addAll takes entries of rules; what is at one node stays in their order.
 func (x *index) addAll(entries []entry) {
 	for i := range slices.Backward(entries) {
 		if entries[i].reading.Never == "" {
@@ -104,7 +104,7 @@ func (x *index) add(e *entry) {
 		if s.Open {
 			at = x.behindOpen(at)
 		} else {
-			at = x.behind(step{at, s.Text})
+			at = x.behind(edge{at, s.Text})
 		}
 	}
 	switch n := &x.nodes[at]; {
@@ -114,21 +114,21 @@ func (x *index) add(e *entry) {
 		push(&n.rest, e)
 	default:
 		n.some = true
-		x.addRest(step{at, k.Prefix}, e)
+		x.addRest(edge{at, k.Prefix}, e)
 	}
 }
 
 // push puts an entry before those of a list.
 func push(list **entry, e *entry) { e.next, *list = *list, e }
 
-func (x *index) host(of map[string]place, name string) place {
+func (x *index) host(of map[string]nodeID, name string) nodeID {
 	if of[name] == 0 {
 		of[name] = x.grow()
 	}
 	return of[name]
 }
 
-func (x *index) behindOpen(at place) place {
+func (x *index) behindOpen(at nodeID) nodeID {
 	if x.nodes[at].open == 0 {
 		behind := x.grow() // which may move the nodes
 		x.nodes[at].open = behind
@@ -136,24 +136,24 @@ func (x *index) behindOpen(at place) place {
 	return x.nodes[at].open
 }
 
-func (x *index) behind(s step) place {
+func (x *index) behind(s edge) nodeID {
 	if behind := x.literal(s); behind != 0 {
 		return behind
 	}
 	behind := x.grow()
-	if n := &x.nodes[s.at]; n.next == 0 {
+	if n := &x.nodes[s.from]; n.next == 0 {
 		n.text, n.next = s.text, behind
 	} else {
 		n.more = true
 		x.literals[s] = behind
 	}
-	x.below[s.at] = append(x.below[s.at], s)
+	x.below[s.from] = append(x.below[s.from], s)
 	return behind
 }
 
-// literal gives the place behind a segment of text.
-func (x *index) literal(s step) place {
-	n := &x.nodes[s.at]
+// literal gives the node behind a segment of text.
+func (x *index) literal(s edge) nodeID {
+	n := &x.nodes[s.from]
 	switch {
 	case n.next != 0 && n.text == s.text:
 		return n.next
@@ -163,18 +163,18 @@ func (x *index) literal(s step) place {
 	return 0
 }
 
-func (x *index) addRest(s step, e *entry) {
+func (x *index) addRest(s edge, e *entry) {
 	list, begun := x.rests[s]
 	push(&list, e)
 	x.rests[s] = list
 	if begun {
 		return
 	}
-	x.begun[s.at] = append(x.begun[s.at], s)
-	if lengths := x.lengths[s.at]; !slices.Contains(lengths, len(s.text)) {
+	x.begun[s.from] = append(x.begun[s.from], s)
+	if lengths := x.lengths[s.from]; !slices.Contains(lengths, len(s.text)) {
 		lengths = append(lengths, len(s.text))
 		slices.Sort(lengths)
-		x.lengths[s.at] = lengths
+		x.lengths[s.from] = lengths
 	}
 }
 
@@ -208,8 +208,8 @@ func (x *index) find(s *search) {
 	s.offer(x.scanned)
 }
 
-// walk offers the rules of the place and of the places below. more tells that a segment follows, which may be empty.
-func (x *index) walk(s *search, at place, path string, more bool) {
+// walk offers the rules of the node and of the nodes below. more tells that a segment follows, which may be empty.
+func (x *index) walk(s *search, at nodeID, path string, more bool) {
 	n := &x.nodes[at]
 	if !more {
 		s.offer(n.here)
@@ -221,14 +221,14 @@ func (x *index) walk(s *search, at place, path string, more bool) {
 			if length > len(path) {
 				break
 			}
-			s.offer(x.rests[step{at, path[:length]}])
+			s.offer(x.rests[edge{at, path[:length]}])
 		}
 	}
 	if n.next == 0 && n.open == 0 {
 		return
 	}
 	segment, behind, more := strings.Cut(path, "/")
-	if below := x.literal(step{at, segment}); below != 0 {
+	if below := x.literal(edge{at, segment}); below != 0 {
 		x.walk(s, below, behind, more)
 	}
 	if n.open != 0 {

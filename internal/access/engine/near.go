@@ -6,14 +6,14 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
 )
 
-// nearHosts gives the places of hosts that can be the key's.
-func (x *index) nearHosts(k *pattern.Key) []place {
-	places := []place{x.anyHost}
+// nearHosts gives the nodes of hosts that can be the key's.
+func (x *index) nearHosts(k *pattern.Key) []nodeID {
+	nodes := []nodeID{x.anyHost}
 	below := func(host, end string) bool { return strings.HasSuffix(host, "."+end) }
-	add := func(of map[string]place, fits func(name string) bool) {
+	add := func(of map[string]nodeID, fits func(name string) bool) {
 		for name, at := range of {
 			if fits(name) {
-				places = append(places, at)
+				nodes = append(nodes, at)
 			}
 		}
 	}
@@ -23,19 +23,19 @@ func (x *index) nearHosts(k *pattern.Key) []place {
 		add(x.ends, func(string) bool { return true })
 	case k.HostKind == pattern.HostIs:
 		if at := x.hosts[k.Host]; at != 0 {
-			places = append(places, at)
+			nodes = append(nodes, at)
 		}
 		add(x.ends, func(end string) bool { return below(k.Host, end) })
 	default:
 		add(x.hosts, func(host string) bool { return below(host, k.Host) })
 		add(x.ends, func(end string) bool { return end == k.Host || below(end, k.Host) || below(k.Host, end) })
 	}
-	return places
+	return nodes
 }
 
-// near calls each for the entries at and below the place that the key does not rule out. segments are the key's from here
+// near calls each for the entries at and below the node that the key does not rule out. segments are the key's from here
 // on.
-func (x *index) near(at place, segments []pattern.Segment, k *pattern.Key, each func(list *entry)) {
+func (x *index) near(at nodeID, segments []pattern.Segment, k *pattern.Key, each func(list *entry)) {
 	n := &x.nodes[at]
 	switch {
 	case at == 0:
@@ -68,13 +68,13 @@ func (x *index) near(at place, segments []pattern.Segment, k *pattern.Key, each 
 			x.near(x.literal(s), segments[1:], k, each)
 		}
 	default:
-		x.near(x.literal(step{at, segments[0].Text}), segments[1:], k, each)
+		x.near(x.literal(edge{at, segments[0].Text}), segments[1:], k, each)
 	}
 	x.near(n.open, segments[1:], k, each)
 }
 
-// all calls each for the entries at and below the place.
-func (x *index) all(at place, each func(list *entry)) {
+// all calls each for the entries at and below the node.
+func (x *index) all(at nodeID, each func(list *entry)) {
 	if at == 0 {
 		return
 	}

@@ -75,7 +75,7 @@ func reportOf(c *compiled, entries []entry) RuleReport {
 // sortConflicts puts pairs in the order of the rules.
 func sortConflicts(list []conflict) {
 	slices.SortFunc(list, func(x, y conflict) int {
-		return cmp.Or(cmp.Compare(x.a.rule.place, y.a.rule.place), cmp.Compare(x.b.rule.place, y.b.rule.place))
+		return cmp.Or(cmp.Compare(x.a.rule.order, y.a.rule.order), cmp.Compare(x.b.rule.order, y.b.rule.order))
 	})
 }
 

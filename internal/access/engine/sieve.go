@@ -113,7 +113,7 @@ type Rivalry struct {
 // earliest one. Rules of different priority do not get in each other's way.
 func (s *Sieve) Keep(g *Grain) *Rivalry {
 	s.kept++
-	g.one.place = -s.kept // the search looks from a rule to those of higher places
+	g.one.order = -s.kept // the search looks from a rule to those that come later
 	s.found.found, s.found.undecided = nil, nil
 	for i := range g.entries {
 		if g.entries[i].reading.Never == "" {
@@ -121,7 +121,7 @@ func (s *Sieve) Keep(g *Grain) *Rivalry {
 		}
 	}
 	if rivals := s.found.found; len(rivals) > 0 {
-		first := slices.MaxFunc(rivals, func(a, b conflict) int { return cmp.Compare(a.b.rule.place, b.b.rule.place) })
+		first := slices.MaxFunc(rivals, func(a, b conflict) int { return cmp.Compare(a.b.rule.order, b.b.rule.order) })
 		return &Rivalry{Other: first.b.rule.rule, Request: first.request}
 	}
 	s.index.addAll(g.entries)

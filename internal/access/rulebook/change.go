@@ -86,7 +86,7 @@ func (b *Book) Put(ctx context.Context, set string, rule access.Rule, fresh bool
 		return nil, err
 	}
 	return b.change(ctx, func(have *tenantRules) (*change, *Change, error) {
-		next := storedRule{rule: rules[0], set: set, position: have.end(set), document: documentOf(rules[0])}
+		next := &storedRule{rule: rules[0], set: set, position: have.end(set), document: documentOf(rules[0])}
 		old := have.get(rule.ID)
 		switch {
 		case old != nil && fresh:
@@ -138,11 +138,16 @@ func (b *Book) Try(ctx context.Context, set string, rules []access.Rule) (*engin
 	if err := have.foreign(set, rules); err != nil {
 		return nil, err
 	}
-	maps.DeleteFunc(have.rules, func(_ string, r storedRule) bool { return r.set == set })
+	maps.DeleteFunc(have.rules, func(_ string, r *storedRule) bool { return r.set == set })
 	for i, r := range rules {
-		have.rules[r.ID] = storedRule{rule: r, set: set, position: int64(i)}
+		have.rules[r.ID] = &storedRule{rule: r, set: set, position: int64(i)}
 	}
-	return b.compile(ctx, have.all())
+	prepared, err := b.compile(ctx, have.all())
+	if err != nil {
+		return nil, err
+	}
+	prepared.Close()
+	return prepared.Report, nil
 }
 
 // change plans on what the database holds, has the engine check what would come of it, and writes it if nobody else has
@@ -163,23 +168,35 @@ func (b *Book) change(ctx context.Context, plan func(*tenantRules) (*change, *Ch
 			b.checkForce(done)
 			return done, nil
 		}
-		report, err := b.compile(ctx, have.all())
-		if err != nil && !(len(c.write) == 0 && (errors.Is(err, ErrRefused) || errors.Is(err, errOthers))) {
-			return nil, err // what is wrong when rules have gone was wrong before: whoever removes one is on the way to mend that
-		}
 		c.was = was
-		written, err := b.store.apply(ctx, snap.revision, *c)
-		if err != nil {
-			return nil, err
-		}
-		if written {
-			done.Notes = notes(ctx, report, done)
-			b.check(ctx, b.api)
-			b.checkForce(done)
-			return done, nil
+		if written, err := b.write(ctx, snap.revision, *c, have, done); written || err != nil {
+			return done, err
 		}
 	}
 	return nil, ErrBusy
+}
+
+// write checks what would come of a change, makes it, and brings it into force. False says that somebody was faster: nothing was done.
+func (b *Book) write(ctx context.Context, revision int64, c change, have *tenantRules, done *Change) (written bool, err error) {
+	all := access.Compact(have.all())
+	prepared, err := b.compile(ctx, all)
+	if err != nil && !(len(c.write) == 0 && (errors.Is(err, ErrRefused) || errors.Is(err, errOthers))) {
+		return false, err // what is wrong when rules have gone was wrong before: whoever removes one is on the way to mend that
+	}
+	if prepared != nil {
+		defer prepared.Close()
+	}
+	b.api.reading.Lock() // who hears of the change waits until it is in force, and need not read it then
+	defer b.api.reading.Unlock()
+	if written, err = b.store.apply(ctx, revision, c); err != nil || !written {
+		return false, err
+	}
+	b.stored.has(revision + 1)
+	b.take(ctx, b.api, all, prepared)
+	b.others(ctx, b.api)
+	done.Notes = notes(ctx, prepared, done)
+	b.checkForce(done)
+	return true, nil
 }
 
 // checkForce notes whether what is stored is in force here. It is not where another source was not read since the server started:

@@ -14,19 +14,22 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
-// compile checks the admin API's rules together with those of all other sources.
-func (b *Book) compile(ctx context.Context, rules []access.Rule) (*engine.Report, error) {
-	all := [][]access.Rule{rules}
+// compile checks the admin API's rules together with those of all other sources, in their order. Nobody may change the rules any more.
+func (b *Book) compile(ctx context.Context, rules []access.Rule) (*engine.Prepared, error) {
+	var all [][]access.Rule
 	b.mu.Lock()
 	for _, s := range b.sources {
-		if s != b.api && s.inForce {
+		switch {
+		case s == b.api:
+			all = append(all, rules)
+		case s.inForce:
 			all = append(all, s.accepted)
-		} else if s != b.api {
+		default:
 			all = append(all, s.offered)
 		}
 	}
 	b.mu.Unlock()
-	report, err := b.engine.Check(ctx, all...)
+	prepared, err := b.engine.Prepare(ctx, all...)
 	if faults, ok := errors.AsType[access.Faults](err); ok {
 		id, _ := tenant.From(ctx)
 		if own := faults.By(id); len(own) > 0 {
@@ -34,7 +37,7 @@ func (b *Book) compile(ctx context.Context, rules []access.Rule) (*engine.Report
 		}
 		return nil, errOthers.Because(faults)
 	}
-	return report, err
+	return prepared, err
 }
 
 // errOthers is what a tenant hears whose rules are well.
@@ -75,12 +78,12 @@ func validRuleID(id string) bool {
 }
 
 // notes says what an operator should know of the rules of a change; nothing where they are refused.
-func notes(ctx context.Context, r *engine.Report, done *Change) (list []string) {
-	if r == nil {
+func notes(ctx context.Context, p *engine.Prepared, done *Change) (list []string) {
+	if p == nil {
 		return nil
 	}
 	id, _ := tenant.From(ctx)
-	for _, one := range r.Rules {
+	for _, one := range p.Report.Rules {
 		if one.Tenant != id || one.Source != sourceOfSet(done.Set) {
 			continue
 		}
@@ -91,7 +94,7 @@ func notes(ctx context.Context, r *engine.Report, done *Change) (list []string) 
 			list = append(list, "rule "+one.ID+": "+warning)
 		}
 	}
-	for _, pair := range r.Undecided {
+	for _, pair := range p.Report.Undecided {
 		if pair.Tenant == id {
 			list = append(list, fmt.Sprintf("rules %s and %s: whether a request can match both could not be found out; one that does is answered with 500", pair.A, pair.B))
 		}

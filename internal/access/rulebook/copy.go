@@ -13,8 +13,8 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
-// backup is what was kept of a source, of which nothing is in force yet.
-type backup struct {
+// fallback is what was kept of a source, of which nothing is in force yet.
+type fallback struct {
 	rules []access.Rule
 	read  time.Time
 }
@@ -66,16 +66,16 @@ func (b *Book) recall(ctx context.Context, s *tracked) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s.backup = &backup{access.Compact(rules), d.Read}
-	b.load(ctx, s)
+	s.fallback = &fallback{access.Compact(rules), d.Read}
+	b.load(ctx, s, nil)
 }
 
 // resume notes that what was kept of a source is in force.
 func (b *Book) resume(ctx context.Context, s *tracked) {
-	if s.inForce || s.backup == nil {
+	if s.inForce || s.fallback == nil {
 		return
 	}
-	s.accepted, s.inForce, s.changed, s.keptAt, s.backup = s.backup.rules, true, b.now(), s.backup.read, nil
+	s.accepted, s.inForce, s.changed, s.keptAt, s.fallback = s.fallback.rules, true, b.now(), s.fallback.read, nil
 	b.log.WarnContext(ctx, "access rules are those that were kept when their source was read last", "source", s.name, "rules", len(s.accepted), "read_at", s.keptAt)
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 )
@@ -21,11 +22,11 @@ func (r *storedRule) etag() string {
 	if r == nil {
 		return ""
 	}
-	return etagOf([]storedRule{*r})
+	return etagOf([]*storedRule{r})
 }
 
 // setTag is the entity tag of a set, and "" where there is none.
-func setTag(rules []storedRule) string {
+func setTag(rules []*storedRule) string {
 	if len(rules) == 0 {
 		return ""
 	}
@@ -33,10 +34,10 @@ func setTag(rules []storedRule) string {
 }
 
 // etagOf is an entity tag of what the rules say (RFC 9110 §8.8.3).
-func etagOf(rules []storedRule) string {
+func etagOf(rules []*storedRule) string {
 	sum := sha256.New()
 	for _, r := range rules {
-		_, _ = sum.Write([]byte(r.document + "\n")) // a hash takes everything
+		_, _ = io.WriteString(sum, r.document+"\n") // a hash takes everything
 	}
 	return `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18]) + `"`
 }

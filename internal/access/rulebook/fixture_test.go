@@ -1,7 +1,6 @@
 package rulebook
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -71,28 +70,10 @@ func ids(e *engine.Engine) string {
 	return strings.Join(list, " ")
 }
 
-// logBuffer keeps what is logged; many may write.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // bookOf starts a Book without a store and follows its sources for the length of the test.
-func bookOf(t *testing.T, c Config) (*Book, *engine.Engine, *logBuffer) {
+func bookOf(t *testing.T, c Config) (*Book, *engine.Engine, *testkit.Log) {
 	t.Helper()
-	e, log := sourceEngine(), &logBuffer{}
+	e, log := sourceEngine(), &testkit.Log{}
 	b, err := New(Options{Engine: e, Config: c, Now: (&testkit.Clock{}).Now, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +83,7 @@ func bookOf(t *testing.T, c Config) (*Book, *engine.Engine, *logBuffer) {
 	return b, e, log
 }
 
-func run(t *testing.T, b *Book) {
+func run(t testing.TB, b *Book) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -303,16 +303,16 @@ func TestBothRulesOfAConflictAreNamed(t *testing.T) {
 
 // What comes or goes in front of other rules of a set has none of them written anew; what changes places does.
 func TestRulesKeepTheirPlaces(t *testing.T) {
-	was := []storedRule{}
+	was := []*storedRule{}
 	for i, id := range []string{"a", "b", "c", "d"} {
 		r := access.Rule{ID: id}
-		was = append(was, storedRule{rule: r, set: "s", position: int64(i), document: documentOf(r)})
+		was = append(was, &storedRule{rule: r, set: "s", position: int64(i), document: documentOf(r)})
 	}
 	for _, test := range []struct{ order, written, removed string }{
 		{"abcd", "", ""}, {"bcd", "", "a"}, {"abd", "", "c"}, {"abcde", "e", ""}, {"bcde", "e", "a"}, {"", "", "abcd"},
 		{"acbd", "bd", ""}, {"eabcd", "eabcd", ""},
 	} {
-		have := &tenantRules{rules: map[string]storedRule{}}
+		have := &tenantRules{rules: map[string]*storedRule{}}
 		for _, r := range was {
 			have.rules[r.rule.ID] = r
 		}

@@ -11,13 +11,14 @@ import (
 )
 
 // load brings what the sources have into force: all that is new if that is possible, else what s has, and then what the others
-// have, each if it fits to what is in force. The lock is held.
-func (b *Book) load(ctx context.Context, s *tracked) {
+// have, each if it fits to what is in force. What was prepared for that is
+// not compiled anew; it may be nil. The lock is held.
+func (b *Book) load(ctx context.Context, s *tracked, p *engine.Prepared) {
 	everything, complete := b.compose(func(*tracked) bool { return true })
 	if !complete {
 		return // rules are only good together: one that refuses may be in what is missing
 	}
-	_, err := b.engine.Load(ctx, everything...)
+	_, err := b.engine.Enforce(ctx, p, everything...)
 	if err == nil {
 		b.settle(ctx, func(*tracked) bool { return true })
 		return
@@ -27,7 +28,7 @@ func (b *Book) load(ctx context.Context, s *tracked) {
 		if !complete {
 			break // the first time, it is all or nothing
 		}
-		_, wrong := b.engine.Load(ctx, alone...)
+		_, wrong := b.engine.Enforce(ctx, p, alone...)
 		switch {
 		case wrong == nil:
 			b.settle(ctx, func(other *tracked) bool { return other == one })
@@ -37,7 +38,7 @@ func (b *Book) load(ctx context.Context, s *tracked) {
 			b.refuse(ctx, one, wrong)
 		}
 	}
-	if !s.inForce && s.backup != nil {
+	if !s.inForce && s.fallback != nil {
 		others := func(other *tracked) bool { return other != s }
 		if rest, complete := b.compose(others); complete {
 			if _, wrong := b.engine.Load(ctx, rest...); wrong == nil {
@@ -84,8 +85,8 @@ func (b *Book) compose(newest func(*tracked) bool) (lists [][]access.Rule, compl
 			lists = append(lists, s.offered)
 		case s.inForce:
 			lists = append(lists, s.accepted)
-		case s.backup != nil:
-			lists = append(lists, s.backup.rules)
+		case s.fallback != nil:
+			lists = append(lists, s.fallback.rules)
 		default:
 			return nil, false
 		}
@@ -100,7 +101,7 @@ func (b *Book) accept(ctx context.Context, s *tracked) {
 	}
 	before := len(s.accepted)
 	s.accepted, s.inForce, s.offered, s.fresh, s.wrong, s.changed = s.offered, true, nil, false, nil, b.now()
-	s.unkept, s.said, s.backup, s.keptAt = s.said, nil, nil, time.Time{}
+	s.unkept, s.said, s.fallback, s.keptAt = s.said, nil, nil, time.Time{}
 	b.log.Log(ctx, engine.NewsOf(before, len(s.accepted)), "access rules loaded", "source", s.name, "rules", len(s.accepted))
 }
 

@@ -46,7 +46,7 @@ type tracked struct {
 	said     *source.Document // what offered was read from
 	unkept   *source.Document // is in force, and not written down yet
 	recalled bool             // the database was asked for the copy
-	backup   *backup
+	fallback *fallback
 	keptAt   time.Time // when the rules in force were read, where they are those of the copy; else zero
 }
 
@@ -63,7 +63,8 @@ type Book struct {
 
 	mu      sync.Mutex // guards the sources' state and the order of loads
 	sources []*tracked
-	api     *tracked // one of them; nil without a store
+	api     *tracked     // one of them; nil without a store
+	stored  *storeReader // the api's reader
 }
 
 // Options are what a Book needs.
@@ -102,7 +103,8 @@ func New(o Options) (*Book, error) {
 		b.sources = append(b.sources, s)
 	}
 	if o.Store != nil {
-		b.api = &tracked{kind: kindAPI, name: kindAPI, reader: &storeReader{store: o.Store}, every: apiPoll, most: apiPoll, limit: o.Config.Timeout}
+		b.stored = &storeReader{store: o.Store}
+		b.api = &tracked{kind: kindAPI, name: kindAPI, reader: b.stored, every: apiPoll, most: apiPoll, limit: o.Config.Timeout}
 		b.sources = append(b.sources, b.api)
 	}
 	for _, s := range b.sources {
@@ -217,21 +219,51 @@ func (b *Book) check(ctx context.Context, s *tracked) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	could := b.take(ctx, s, rules, err)
+	if err == nil {
+		if s.tenant != "" {
+			for i := range rules {
+				rules[i].Tenant = s.tenant
+			}
+		}
+		b.take(ctx, s, access.Compact(rules), nil)
+	}
+	could := b.listen(ctx, s, err)
 	if b.lacks(s) {
 		b.recall(ctx, s)
 	}
+	b.others(ctx, s)
+	return could
+}
+
+// others sees to the other sources when one has said something new.
+func (b *Book) others(ctx context.Context, s *tracked) {
 	for _, one := range b.sources { // what s has may have shown that another's rules cannot be
 		if one != s && b.lacks(one) {
 			one.nudge()
 		}
 	}
 	b.keep(ctx)
-	return could
 }
 
-// take loads what a source was read to have, where that is something new. False says that it could not be read.
-func (b *Book) take(ctx context.Context, s *tracked, rules []access.Rule, err error) bool {
+// take loads the rules that a source has now. They may be prepared for that; else nil. The source's reading lock is held.
+func (b *Book) take(ctx context.Context, s *tracked, rules []access.Rule, p *engine.Prepared) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.checked = b.now()
+	b.hear(ctx, s)
+	s.offered, s.fresh, s.wrong, s.said = rules, true, errWaits, nil
+	if r, ok := s.reader.(source.Remembering); ok {
+		s.said = r.Said()
+		s.said.Read = s.checked
+	}
+	b.load(ctx, s, p)
+}
+
+// listen notes what came of reading a source, where it was not rules. False says that it could not be read.
+func (b *Book) listen(ctx context.Context, s *tracked, err error) bool {
+	if err == nil {
+		return true
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s.checked = b.now()
@@ -246,22 +278,9 @@ func (b *Book) take(ctx context.Context, s *tracked, rules []access.Rule, err er
 		b.hear(ctx, s)
 		s.offered, s.fresh = nil, false // what was read before is not there any more
 		b.refuse(ctx, s, faults)
-	case err != nil:
+	default:
 		b.miss(ctx, s, err)
 		return false
-	default:
-		b.hear(ctx, s)
-		if s.tenant != "" {
-			for i := range rules {
-				rules[i].Tenant = s.tenant
-			}
-		}
-		s.offered, s.fresh, s.wrong, s.said = access.Compact(rules), true, errWaits, nil
-		if r, ok := s.reader.(source.Remembering); ok {
-			s.said = r.Said()
-			s.said.Read = s.checked
-		}
-		b.load(ctx, s)
 	}
 	return true
 }

@@ -14,14 +14,14 @@ import (
 
 // tenantRules are the stored rules of one tenant by id, with those of the others behind them.
 type tenantRules struct {
-	rules  map[string]storedRule
-	others []storedRule
+	rules  map[string]*storedRule
+	others []*storedRule
 }
 
 // of takes out the rules of the context's tenant.
 func (s *snapshot) of(ctx context.Context) *tenantRules {
 	id, _ := tenant.From(ctx)
-	t := &tenantRules{rules: map[string]storedRule{}}
+	t := &tenantRules{rules: make(map[string]*storedRule, len(s.rules))}
 	for _, r := range s.rules {
 		if r.rule.Tenant == id {
 			t.rules[r.rule.ID] = r
@@ -34,32 +34,28 @@ func (s *snapshot) of(ctx context.Context) *tenantRules {
 
 // all gives every tenant's rules.
 func (t *tenantRules) all() []access.Rule {
-	own := slices.SortedFunc(maps.Values(t.rules), storedRule.compare)
+	own := slices.SortedFunc(maps.Values(t.rules), (*storedRule).compare)
 	return (&snapshot{rules: append(slices.Clone(t.others), own...)}).all()
 }
 
 // compare orders rules by set and position.
-func (r storedRule) compare(o storedRule) int {
+func (r *storedRule) compare(o *storedRule) int {
 	return cmp.Or(strings.Compare(r.set, o.set), cmp.Compare(r.position, o.position), strings.Compare(r.rule.ID, o.rule.ID))
 }
 
 // set gives the rules of one set in their order.
-func (t *tenantRules) set(name string) (list []storedRule) {
+func (t *tenantRules) set(name string) (list []*storedRule) {
 	for _, r := range t.rules {
 		if r.set == name {
 			list = append(list, r)
 		}
 	}
-	slices.SortFunc(list, storedRule.compare)
+	slices.SortFunc(list, (*storedRule).compare)
 	return list
 }
 
-func (t *tenantRules) get(id string) *storedRule {
-	if r, ok := t.rules[id]; ok {
-		return &r
-	}
-	return nil
-}
+// get gives a rule; nil where there is none. Nobody may change it.
+func (t *tenantRules) get(id string) *storedRule { return t.rules[id] }
 
 // end is the position behind the last rule of a set.
 func (t *tenantRules) end(set string) (end int64) {
@@ -72,14 +68,14 @@ func (t *tenantRules) end(set string) (end int64) {
 }
 
 // put writes a rule, unless it is there already as it is.
-func (t *tenantRules) put(next storedRule, c *change, done *Change) error {
+func (t *tenantRules) put(next *storedRule, c *change, done *Change) error {
 	id := next.rule.ID
 	old, exists := t.rules[id]
 	switch {
 	case !exists:
 		done.Added = append(done.Added, id)
 	case old.set != next.set:
-		return inOtherSet(&old)
+		return inOtherSet(old)
 	case old.document == next.document && old.position == next.position:
 		return nil
 	default:
@@ -96,11 +92,11 @@ func (t *tenantRules) put(next storedRule, c *change, done *Change) error {
 
 // replace writes the rules of a set in their order, and removes those of the old ones that are not among them. A rule stays at its
 // position where that is behind those before it, so that what comes or goes in front of it does not have it written anew.
-func (t *tenantRules) replace(old []storedRule, set string, rules []access.Rule, c *change, done *Change) error {
+func (t *tenantRules) replace(old []*storedRule, set string, rules []access.Rule, c *change, done *Change) error {
 	given, at := make(map[string]bool, len(rules)), int64(-1)
 	for _, r := range rules {
 		given[r.ID] = true
-		next := storedRule{rule: r, set: set, position: at + 1, document: documentOf(r)}
+		next := &storedRule{rule: r, set: set, position: at + 1, document: documentOf(r)}
 		if was := t.get(r.ID); was != nil {
 			next.position = max(next.position, was.position)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -95,7 +96,7 @@ func (b *Book) Warnings() []string {
 	var list []string
 	for _, s := range b.sources {
 		if text := s.warning(); text != "" && len(list) < maxWarnings {
-			list = append(list, shortened(s.name+": "+text))
+			list = append(list, spell.Short(strings.ReplaceAll(s.name+": "+text, "\n", " "), maxWarning))
 		}
 	}
 	return list
@@ -128,13 +129,4 @@ func (s *tracked) warning() string {
 		return why + "; in force is what was kept of " + s.keptAt.Format(time.RFC3339)
 	}
 	return why + "; in force are the rules of " + s.changed.Format(time.RFC3339)
-}
-
-// shortened cuts a line.
-func shortened(text string) string {
-	text = strings.ReplaceAll(text, "\n", " ")
-	if len(text) > maxWarning {
-		return strings.ToValidUTF8(text[:maxWarning], "") + "…"
-	}
-	return text
 }

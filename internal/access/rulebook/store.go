@@ -49,7 +49,7 @@ type storedRule struct {
 // snapshot is what the database holds, of all tenants, in the order of tenants, sets and positions.
 type snapshot struct {
 	revision int64
-	rules    []storedRule
+	rules    []*storedRule
 }
 
 // sourceOfSet is what rules of the admin API name as their source.
@@ -76,7 +76,7 @@ func (s *Store) load(ctx context.Context) (*snapshot, error) {
 	defer rows.Close()
 	snap := &snapshot{revision: revision}
 	for rows.Next() {
-		var r storedRule
+		r := new(storedRule)
 		var of tenant.ID
 		var id, sealed string
 		if err := rows.Scan(&of, &id, &r.set, &r.position, &sealed, &r.created); err != nil {
@@ -99,9 +99,9 @@ func (s *Store) load(ctx context.Context) (*snapshot, error) {
 // change is what is to happen to the rules of one tenant.
 type change struct {
 	remove []string // ids
-	write  []storedRule
+	write  []*storedRule
 	// was are the tenant's rules from before.
-	was map[string]storedRule
+	was map[string]*storedRule
 }
 
 // apply makes the change, if the rules are still those of the revision; false says that somebody was faster, and nothing was
@@ -179,7 +179,7 @@ func (c change) tell(ctx context.Context, tx *sqldb.Tx) error {
 // rowsAtOnce is how many ids one statement names.
 const rowsAtOnce = 1000
 
-func (s *Store) insert(ctx context.Context, tx *sqldb.Tx, rules []storedRule) error {
+func (s *Store) insert(ctx context.Context, tx *sqldb.Tx, rules []*storedRule) error {
 	id, _ := tenant.From(ctx)
 	now := s.now()
 	rows := make([][]any, len(rules))
@@ -223,6 +223,9 @@ type storeReader struct {
 	done     bool
 }
 
+// has notes that what the database has of a revision is known, without a reading.
+func (r *storeReader) has(revision int64) { r.revision, r.done = revision, true }
+
 // Read implements source.Reader: one statement where nothing has changed, else three.
 func (r *storeReader) Read(ctx context.Context) ([]access.Rule, error) {
 	if r.done {
@@ -238,7 +241,7 @@ func (r *storeReader) Read(ctx context.Context) ([]access.Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.revision, r.done = snap.revision, true
+	r.has(snap.revision)
 	return snap.all(), nil
 }
 
