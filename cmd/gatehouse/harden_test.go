@@ -22,7 +22,7 @@ func TestHardenTheShippedProductionConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	for name, value := range map[string]string{
 		"SECRETS_SYSTEM": "b7Qm2xVt9LzR4kWc8NpY", "SECRETS_COOKIE": "Zt5vHn3KqXw7DfGj1MsU", "SECRETS_ADMIN": "mE4vTz8QkY1pRw6XbN3cJs9LdF7hGa2U",
-		"DATABASES_DSN": "postgres://gatehouse:pw@db.example.com/gatehouse", "COURIER_SMTP_CONNECTION_URI": "smtps://user:password@mail.example.com:465/",
+		"DATABASES_DSN": "postgres://gatehouse:u7RkPz4WmX9v@db.example.com/gatehouse", "COURIER_SMTP_CONNECTION_URI": "smtps://user:f3TnB8yLc2Qd@mail.example.com:465/",
 	} {
 		t.Setenv("GATEHOUSE_"+name+"_FILE", write(t, dir, name, value))
 	}

@@ -87,7 +87,7 @@ func TestProductionVerifiesDatabases(t *testing.T) {
 		`{dsn: "sqlite:///data/x.db"}`:                                   "sqlite:///data/x.db",
 		`{postgres: {host: /run/pg, user: app, names: {management: x}}}`: "postgres://app@/x?host=%2Frun%2Fpg&port=5432",
 	} {
-		c, err := Read([]string{write(t, "s.yaml", strings.Replace(sound, `databases: {dsn: "postgres://app:pw@db/gatehouse"}`, "databases: "+databases, 1))}, nil)
+		c, err := Read([]string{write(t, "s.yaml", strings.Replace(sound, `databases: {dsn: "postgres://app:u7RkPz4WmX9v@db/gatehouse"}`, "databases: "+databases, 1))}, nil)
 		if err != nil {
 			t.Errorf("%s: %v", databases, err)
 			continue

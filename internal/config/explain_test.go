@@ -125,6 +125,23 @@ func TestSchema(t *testing.T) {
 	if pairwise["writeOnly"] != true {
 		t.Error("a secret is not writeOnly")
 	}
+	key := groupAt(t, root, "properties", "session", "properties", "whoami", "properties", "tokenizer", "properties", "templates", "additionalProperties", "properties", "jwks_url")
+	if key["writeOnly"] != true {
+		t.Error("a private key that stands in the configuration is not writeOnly")
+	}
+}
+
+// groupAt goes down groups of a document.
+func groupAt(t *testing.T, group map[string]any, path ...string) map[string]any {
+	t.Helper()
+	for _, name := range path {
+		below, ok := group[name].(map[string]any)
+		if !ok {
+			t.Fatalf("there is no %s in %v", name, path)
+		}
+		group = below
+	}
+	return group
 }
 
 // TestReferenceNamesEverything: every key and every variable is on the page.

@@ -1,16 +1,13 @@
 package config
 
 import (
-	"fmt"
 	"net"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/harden"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
-	"github.com/gatehouse-iam/gatehouse/internal/transit"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -77,57 +74,6 @@ func valuesOf(v reflect.Value) []string {
 		return []string{s}
 	}
 	return nil
-}
-
-func (c *Config) secretFacts() []harden.Secret {
-	var all []harden.Secret
-	lists := c.secretLists()
-	for i, s := range lists {
-		for j, one := range s.list {
-			f := harden.Secret{Path: fmt.Sprintf("%s[%d]", s.path, j), File: c.inTheOpen(s.path)}
-			if !transit.Wrapped(one) {
-				f.Weak = harden.Weak(one)
-			}
-			for _, other := range lists[:i] {
-				if slices.Contains(other.list, one) {
-					f.SameAs = other.path
-				}
-			}
-			all = append(all, f)
-		}
-	}
-	for _, db := range append([]Logical{{"dsn", c.Databases.DSN}}, c.Databases.All()...) {
-		path := "databases." + db.Name
-		if a, err := sqldb.Parse(string(db.DSN)); err == nil && a.Password != "" && c.derived[path] == "" {
-			all = append(all, harden.Secret{Path: path, File: c.inTheOpen(path)})
-		}
-	}
-	for _, g := range c.Databases.groups() {
-		if g.Password != "" {
-			all = append(all, harden.Secret{Path: g.path + ".password", File: c.inTheOpen(g.path + ".password")})
-		}
-	}
-	for i, d := range c.Backup.Destinations {
-		if path := fmt.Sprintf("backup.destinations[%d].s3.secret_access_key", i); d.S3.SecretAccessKey != "" {
-			all = append(all, harden.Secret{Path: path, File: c.inTheOpen(path)})
-		}
-	}
-	return all
-}
-
-// inTheOpen gives the place in a file at which a secret is written among other settings, "" where it is not. A file that holds secrets
-// and nothing else is where secrets belong.
-func (c *Config) inTheOpen(path string) string {
-	at, written := c.origins[path]
-	if !written || at.env != "" {
-		return ""
-	}
-	for other, from := range c.origins {
-		if group, _, _ := strings.Cut(other, "."); from.env == "" && from.file == at.file && group != "secrets" && group != "databases" {
-			return at.String()
-		}
-	}
-	return ""
 }
 
 func (c *Config) databaseFacts() []harden.Database {

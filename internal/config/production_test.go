@@ -20,7 +20,7 @@ var today = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 // sound is a production configuration without a fault.
 const sound = `
 profile: production
-databases: {dsn: "postgres://app:pw@db/gatehouse"}
+databases: {dsn: "postgres://app:u7RkPz4WmX9v@db/gatehouse"}
 secrets: {system: [q7Zt4LkP9wXc2VbN8mRf], cookie: [Hs5Jd3Gy6Ue1Ao0TiCxK], admin: [mE4vTz8QkY1pRw6XbN3cJs9LdF7hGa2U]}
 serve:
   public: {base_url: "https://login.example.com/", tls: {terminated_by: [10.0.0.0/8]}}

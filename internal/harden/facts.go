@@ -58,6 +58,8 @@ type Secret struct {
 	SameAs string `json:"same_as,omitempty"`
 	// File is the configuration file in which it stands in the clear, with the line.
 	File string `json:"file,omitempty"`
+	// Credential tells that it is none of the group secrets, but opens another service.
+	Credential bool `json:"credential,omitempty"`
 }
 
 // Database is one logical database.

@@ -2,6 +2,7 @@ package harden
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
@@ -17,7 +18,7 @@ var (
 	// ours are the variables and keys of this server that are secrets and whose name does not say so.
 	ours = regexp.MustCompile(`(?i)^(GATEHOUSE_)?(SECRETS[_.](SYSTEM|COOKIE|ADMIN))$`)
 	// harmlessName matches what only leads to a secret, or says what is done with one.
-	harmlessName = regexp.MustCompile(`(?i)([_.-](file|path|url|endpoint|name|ttl|lifespan|age|length|strategy|type|from)|^automountServiceAccountToken)$`)
+	harmlessName = regexp.MustCompile(`(?i)([_.-](file|path|url|endpoint|name|ttl|lifespan|age|length|strategy|type|from)|^automountServiceAccountToken|access_?key_?id)$`)
 	// harmlessValue matches how long something lasts, and whether something is.
 	harmlessValue = regexp.MustCompile(`^((\d{1,9}(ns|us|ms|s|m|h))+|true|false)$`)
 	// userinfo matches a URL with a password in it.
@@ -33,7 +34,7 @@ func holdsSecret(name, value string) string {
 		return ""
 	case userinfo.MatchString(value):
 		return "is an address with a password"
-	case privateKey.MatchString(value):
+	case privateKey.MatchString(value), holdsPrivateKey(inlined(value)):
 		return "is a private key"
 	case harmlessName.MatchString(name), harmlessValue.MatchString(value):
 		return ""
@@ -41,6 +42,54 @@ func holdsSecret(name, value string) string {
 		return "is a secret by its name"
 	}
 	return ""
+}
+
+// HoldsSecret tells whether a setting of that name and value is a secret, where nothing but these tells it.
+func HoldsSecret(name, value string) bool {
+	return holdsSecret(name, value) != "" || strings.EqualFold(name, "authorization") && value != ""
+}
+
+// credentialName matches headers and parameters that open something.
+var credentialName = regexp.MustCompile(`(?i)authorization|cookie|token|secret|password|passwd|key|credential|signature`)
+
+// NamesCredential tells whether a header or a parameter of that name is a secret, among others that are not.
+func NamesCredential(name string) bool { return credentialName.MatchString(name) }
+
+// inlined reads the document that a text is, or that an address such as base64://… holds; nil where it is none.
+func inlined(text string) any {
+	if scheme, rest, found := strings.Cut(text, "://"); found && (scheme == "base64" || scheme == "inline") {
+		decoded, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(rest, "=")))
+		if err != nil {
+			return nil
+		}
+		text = string(decoded)
+	}
+	if text = strings.TrimSpace(text); text == "" || text[0] != '{' && text[0] != '[' {
+		return nil
+	}
+	var document any
+	if json.Unmarshal([]byte(text), &document) != nil {
+		return nil
+	}
+	return document
+}
+
+// holdsPrivateKey tells whether a private key is somewhere in a document.
+func holdsPrivateKey(document any) bool {
+	switch document := document.(type) {
+	case []any:
+		return slices.ContainsFunc(document, holdsPrivateKey)
+	case map[string]any:
+		return isPrivateKey(document) || slices.ContainsFunc(slices.Collect(maps.Values(document)), holdsPrivateKey)
+	}
+	return false
+}
+
+// isPrivateKey tells whether an object is a JSON Web Key that is private or symmetric (RFC 7517 §9.3, RFC 7518 §6).
+func isPrivateKey(object map[string]any) bool {
+	private, _ := object["d"].(string)
+	symmetric, _ := object["k"].(string)
+	return object["kty"] != nil && private+symmetric != ""
 }
 
 func manifestSecretChecks() []Check {
@@ -114,6 +163,9 @@ func secretsIn(path string, value any) []string {
 	var found []string
 	switch value := value.(type) {
 	case map[string]any:
+		if isPrivateKey(value) {
+			found = append(found, path+" is a private key")
+		}
 		for _, name := range slices.Sorted(maps.Keys(value)) {
 			found = append(found, secretsIn(strings.TrimPrefix(path+"."+name, "."), value[name])...)
 		}

@@ -2,6 +2,7 @@ package harden
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -266,6 +267,33 @@ func TestNamesOfSecrets(t *testing.T) {
 	for name, value := range map[string]string{"access_token": "Zm9vYmFy", "password": "12345678", "salt": "30 m"} {
 		if holdsSecret(name, value) == "" {
 			t.Errorf("%s: %s is no secret", name, value)
+		}
+	}
+}
+
+// A private key is one as it stands, and in an address that holds it, whatever they are called; a public one is none.
+func TestPrivateKeysInManifests(t *testing.T) {
+	for key, private := range map[string]bool{
+		`{"kty":"OKP","crv":"Ed25519","x":"eA","d":"ZA"}`: true, `{"kty":"oct","k":"a2V5"}`: true, `{"kty":"OKP","crv":"Ed25519","x":"eA"}`: false, `{"d":"a word"}`: false,
+	} {
+		set := `{"keys":[` + key + `]}`
+		for _, value := range []string{set, "base64://" + base64.StdEncoding.EncodeToString([]byte(set)), "base64://" + base64.RawURLEncoding.EncodeToString([]byte(set)), "inline://" + base64.StdEncoding.EncodeToString([]byte(set))} {
+			if why := holdsSecret("jwks_url", value); (why == "is a private key") != private {
+				t.Errorf("%s, %s: %q", key, value, why)
+			}
+			for _, data := range []map[string]string{{"keys.json": value}, {"gatehouse.yaml": "session: {whoami: {tokenizer: {templates: {t: {jwks_url: '" + value + "'}}}}}"}} {
+				content, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a"}, "data": data})
+				if err != nil {
+					t.Fatal(err)
+				}
+				c, err := ReadManifests(strings.NewReader(string(content)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := finds("secret-in-configmap", &Facts{Cluster: c}); (len(got) > 0) != private {
+					t.Errorf("%s in a ConfigMap: %v", data, got)
+				}
+			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 // Config is the `session` part of the configuration.
@@ -79,9 +80,9 @@ type TokenizerConfig struct {
 type TemplateConfig struct {
 	// TTL is how long the JWT is valid. Unit: duration. Default: 1m. It stays valid when the session is revoked.
 	TTL time.Duration `yaml:"ttl" min:"0s" max:"87600h"`
-	// JWKSURL is where the private key is: file:///path or base64://… of a JSON Web Key Set. Its first signing key
-	// signs; it needs alg and kid. Read when the server starts.
-	JWKSURL string `yaml:"jwks_url"`
+	// JWKSURL is where the private key is: file:///path or base64://… of a JSON Web Key Set, which is the key itself and
+	// therefore never shown. Its first signing key signs; it needs alg and kid. Read when the server starts.
+	JWKSURL secret.String `yaml:"jwks_url"`
 	// KeySet is the name of a set of this server's own signing keys, instead of jwks_url. List it in keys.sets, so that
 	// it rotates, and in keys.broadcast, so that /.well-known/jwks.json shows its public keys.
 	KeySet string `yaml:"key_set"`
@@ -177,7 +178,7 @@ func (c TokenizerConfig) validate() (faults []error) {
 		if (t.JWKSURL == "") == (t.KeySet == "") {
 			bad(".jwks_url", "say where the private key is: either jwks_url or key_set")
 		}
-		for field, uri := range map[string]string{".jwks_url": t.JWKSURL, ".claims_mapper_url": t.ClaimsMapperURL} {
+		for field, uri := range map[string]string{".jwks_url": t.JWKSURL.Reveal(), ".claims_mapper_url": t.ClaimsMapperURL} {
 			if uri == "" {
 				continue
 			}

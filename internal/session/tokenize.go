@@ -106,7 +106,7 @@ func (t *Tokenizer) signer(config TemplateConfig) (func(context.Context, []byte)
 			return t.o.Keys.Sign(ctx, config.KeySet, typeJWT, claims)
 		}, nil
 	}
-	document, err := fetch.ReadLocal(config.JWKSURL, maxDocument)
+	document, err := fetch.ReadLocal(config.JWKSURL.Reveal(), maxDocument)
 	if err == nil {
 		var sign func([]byte) (string, error)
 		if sign, err = signWith(document); err == nil {

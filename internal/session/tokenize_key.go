@@ -22,7 +22,7 @@ func (c Config) CheckDocuments(compile func(program string) error) (faults []err
 			field, uri string
 			check      func([]byte) error
 		}{
-			{"jwks_url", t.JWKSURL, func(document []byte) error { _, err := signWith(document); return err }},
+			{"jwks_url", t.JWKSURL.Reveal(), func(document []byte) error { _, err := signWith(document); return err }},
 			{"claims_mapper_url", t.ClaimsMapperURL, func(program []byte) error { return compile(string(program)) }},
 		} {
 			if d.uri == "" {

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-jsonnet"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/session"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
@@ -120,17 +121,17 @@ func TestTokenize(t *testing.T) {
 		config session.TemplateConfig
 		want   map[string]any
 	}{
-		{"nothing but who", session.TemplateConfig{JWKSURL: "file://" + file}, plain},
-		{"keys in the configuration", session.TemplateConfig{JWKSURL: base64URL(string(document)), TTL: time.Hour}, with(map[string]any{"exp": now + 3600})},
-		{"the operator's own id", session.TemplateConfig{JWKSURL: "file://" + file, SubjectSource: "external_id"}, with(map[string]any{"sub": "emp-42"})},
-		{"members of the session", session.TemplateConfig{JWKSURL: "file://" + file, Claims: map[string]string{
+		{"nothing but who", session.TemplateConfig{JWKSURL: secret.String("file://" + file)}, plain},
+		{"keys in the configuration", session.TemplateConfig{JWKSURL: secret.String(base64URL(string(document))), TTL: time.Hour}, with(map[string]any{"exp": now + 3600})},
+		{"the operator's own id", session.TemplateConfig{JWKSURL: secret.String("file://" + file), SubjectSource: "external_id"}, with(map[string]any{"sub": "emp-42"})},
+		{"members of the session", session.TemplateConfig{JWKSURL: secret.String("file://" + file), Claims: map[string]string{
 			"email": "identity.traits.email", "plan": "identity.metadata_public", "amr": "authentication_methods.0.method", "none": "identity.traits.phone",
 			"out": "authentication_methods.7.method", "deeper": "id.x.y", "risk": "identity.metadata_admin.risk",
 			"name": "{{.identity.traits.name.first}} {{.identity.traits.name.last}}", "missing": "[{{.identity.nothing}}]",
 		}}, with(map[string]any{
 			"email": "ada@example.com", "plan": map[string]any{"plan": "gold"}, "amr": "password", "name": "Ada Byron", "missing": "[]",
 		})},
-		{"by a program", session.TemplateConfig{JWKSURL: "file://" + file, ClaimsMapperURL: base64URL(`
+		{"by a program", session.TemplateConfig{JWKSURL: secret.String("file://" + file), ClaimsMapperURL: base64URL(`
 			local session = std.extVar('session');
 			local claims = std.extVar('claims');
 			{ claims: { sub: 'somebody else', email: session.identity.traits.email, was: claims.sub, exp: claims.exp + 1 } }
@@ -180,7 +181,7 @@ func TestTokenizeRefuses(t *testing.T) {
 	}
 	refuse("no tokenizer", "app", "tokenize_as")
 	document, _ := keySet(t, "k1")
-	keys := base64URL(string(document))
+	keys := secret.String(base64URL(string(document)))
 	for name, tc := range map[string]struct {
 		config session.TemplateConfig
 		hint   string
@@ -216,20 +217,20 @@ func TestTokenizerKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	symmetric := `{"keys":[{"kty":"oct","kid":"s","alg":"HS256","k":"c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"}]}`
-	if err := f.tokenizer(t, session.TokenizerOptions{Config: templates(session.TemplateConfig{JWKSURL: base64URL(symmetric)})}); err != nil {
+	if err := f.tokenizer(t, session.TokenizerOptions{Config: templates(session.TemplateConfig{JWKSURL: secret.String(base64URL(symmetric))})}); err != nil {
 		t.Errorf("a symmetric key: %v", err)
 	}
 	for name, c := range map[string]session.TemplateConfig{
 		"no such file":     {JWKSURL: "file:///nowhere/keys.json"},
-		"no set":           {JWKSURL: base64URL(`[]`)},
-		"an empty set":     {JWKSURL: base64URL(`{"keys":[]}`)},
-		"public keys":      {JWKSURL: base64URL(string(half))},
-		"no kid":           {JWKSURL: base64URL(strings.ReplaceAll(symmetric, `"kid":"s",`, ""))},
-		"no alg":           {JWKSURL: base64URL(strings.ReplaceAll(symmetric, `"alg":"HS256",`, ""))},
-		"none":             {JWKSURL: base64URL(strings.ReplaceAll(symmetric, `HS256`, "none"))},
-		"another's alg":    {JWKSURL: base64URL(strings.ReplaceAll(symmetric, `HS256`, "ES256"))},
+		"no set":           {JWKSURL: secret.String(base64URL(`[]`))},
+		"an empty set":     {JWKSURL: secret.String(base64URL(`{"keys":[]}`))},
+		"public keys":      {JWKSURL: secret.String(base64URL(string(half)))},
+		"no kid":           {JWKSURL: secret.String(base64URL(strings.ReplaceAll(symmetric, `"kid":"s",`, "")))},
+		"no alg":           {JWKSURL: secret.String(base64URL(strings.ReplaceAll(symmetric, `"alg":"HS256",`, "")))},
+		"none":             {JWKSURL: secret.String(base64URL(strings.ReplaceAll(symmetric, `HS256`, "none")))},
+		"another's alg":    {JWKSURL: secret.String(base64URL(strings.ReplaceAll(symmetric, `HS256`, "ES256")))},
 		"no keys of ours":  {KeySet: "sessions"},
-		"no program there": {JWKSURL: base64URL(string(document)), ClaimsMapperURL: "file:///nowhere/mapper.jsonnet"},
+		"no program there": {JWKSURL: secret.String(base64URL(string(document))), ClaimsMapperURL: "file:///nowhere/mapper.jsonnet"},
 	} {
 		err := f.tokenizer(t, session.TokenizerOptions{Config: templates(c)})
 		if err == nil || !strings.HasPrefix(err.Error(), "session.whoami.tokenizer.templates.app.") || strings.Contains(err.Error(), "c2VjcmV0") {
@@ -243,7 +244,7 @@ func TestMapperFailureIsInternal(t *testing.T) {
 	f := newFixture(t, testkit.SQLite(t, "management"))
 	document, _ := keySet(t, "k1")
 	err := f.tokenizer(t, session.TokenizerOptions{
-		Config: templates(session.TemplateConfig{JWKSURL: base64URL(string(document)), ClaimsMapperURL: base64URL(`error 'inner'`)}),
+		Config: templates(session.TemplateConfig{JWKSURL: secret.String(base64URL(string(document))), ClaimsMapperURL: base64URL(`error 'inner'`)}),
 	})
 	if err != nil {
 		t.Fatal(err)
