@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
 const activityPath = "/admin/activity"
@@ -106,7 +108,8 @@ func (a *api) activity(cmd *cobra.Command, query string) (page []document, next 
 	if err != nil {
 		return nil, "", err
 	}
-	return page, nextPage(header), nil
+	following, err := apiclient.NextPage(header)
+	return page, following.Encode(), err
 }
 
 // activityRow is an event as one line of a table.
@@ -203,7 +206,8 @@ func (a *api) printActivity(cmd *cobra.Command, query string) (string, error) {
 			return "", err
 		}
 	}
-	return nextPage(header), nil
+	next, err := apiclient.NextPage(header)
+	return next.Encode(), err
 }
 
 func tailActivity() *cobra.Command {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/trust"
 )
 
 const (
@@ -105,16 +106,9 @@ func httpClient(cmd *cobra.Command) (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	if file, _ := cmd.Flags().GetString("ca-file"); file != "" {
-		pem, err := os.ReadFile(file)
+		pool, err := trust.Besides(file)
 		if err != nil {
 			return nil, fmt.Errorf("--ca-file: %w", err)
-		}
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--ca-file: %s holds no certificate in PEM form", file)
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
@@ -187,22 +181,4 @@ func notReached(none *apiclient.Unreached, flag string) error {
 	default:
 		return fmt.Errorf("%w\nIs the server running? Start it with `gatehouse serve`, or name another with %s", none, flag)
 	}
-}
-
-// nextPage reads the query of the next page from the Link headers (RFC 8288), or "".
-func nextPage(h http.Header) string {
-	for _, line := range h.Values("Link") {
-		for link := range strings.SplitSeq(line, ",") {
-			target, params, ok := strings.Cut(link, ";")
-			if !ok || !strings.Contains(params, `rel="next"`) {
-				continue
-			}
-			u, err := url.Parse(strings.Trim(strings.TrimSpace(target), "<>"))
-			if err != nil {
-				return ""
-			}
-			return u.RawQuery
-		}
-	}
-	return ""
 }

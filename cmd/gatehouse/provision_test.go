@@ -68,6 +68,11 @@ func TestProvision(t *testing.T) {
 			if !strings.Contains(dry, "would create the user") || !strings.Contains(dry, "changes would be made") {
 				t.Errorf("the dry run says %s", dry)
 			}
+			if r := call(t, "", "migrate", "status", "-c", file, "--wait", "1ms"); r.status != 1 || !strings.HasPrefix(r.out, "waiting: databases.management: ") || strings.Contains(r.out+r.errs, "p@s:s") {
+				t.Errorf("without a user, waiting exits with %d: %s%s", r.status, r.out, r.errs)
+			}
+			ready := make(chan result, 1)
+			go func() { ready <- call(t, "", "migrate", "status", "-c", file, "--wait", "10m") }()
 			t.Setenv("GATEHOUSE_DATABASES_PROVISIONING_PASSWORD_FILE", secret)
 			out := works(t, "", "provision", "-c", file)
 			if !strings.Contains(out, "create the database") || !strings.Contains(out, "gatehouse migrate up") || strings.Contains(out, "p@s:s") || strings.Contains(out, super.Password) {
@@ -76,10 +81,15 @@ func TestProvision(t *testing.T) {
 			if out := works(t, super.Password, "provision", "-c", file, "--password-file", "-"); !strings.HasPrefix(out, "nothing to do") {
 				t.Errorf("the second run says %s", out)
 			}
+			fails(t, call(t, "", "migrate", "status", "-c", file, "--wait", "1ms"), 1, "migrations are pending")
+			works(t, "", "migrate", "status", "-c", file, "--wait", "10m", "--allow-pending")
 			if out := works(t, "", "migrate", "up", "-c", file); !strings.Contains(out, "oauth: applied 0001_change_feed") {
 				t.Errorf("migrating says %s", out)
 			}
 			works(t, "", "migrate", "status", "-c", file)
+			if r := <-ready; r.status != 0 || !strings.Contains(r.out, "the databases are ready for a server") {
+				t.Errorf("who waited exits with %d: %s%s", r.status, r.out, r.errs)
+			}
 			serves(t, file)
 		})
 	}

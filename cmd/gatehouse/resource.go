@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
 
 // resource is what the admin API has many of, each below one path under its id.
@@ -72,11 +74,14 @@ func (a *api) pages(ctx context.Context, path, query string) ([]document, error)
 			return nil, err
 		}
 		all = append(all, page...)
-		next := nextPage(header)
-		if next == query {
+		next, err := apiclient.NextPage(header)
+		if err != nil {
+			return nil, err
+		}
+		if next.Encode() == query {
 			return nil, errors.New("the server names a page as the one after itself")
 		}
-		query = next
+		query = next.Encode()
 	}
 	return all, nil
 }

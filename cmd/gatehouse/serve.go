@@ -127,12 +127,7 @@ func migrateCommand() *cobra.Command {
 	cmd := group("migrate", "Prepare the databases' schema",
 		"  gatehouse migrate plan -c gatehouse.yaml\n  gatehouse migrate up -c gatehouse.yaml\n  gatehouse migrate status -c gatehouse.yaml",
 		migrateUp(),
-		&cobra.Command{
-			Use: "status", Short: "Say which schema each database has; exit status 1 when one is behind",
-			Example: "  gatehouse migrate status -c gatehouse.yaml",
-			Args:    none,
-			RunE:    migration(app.MigrateStatus),
-		},
+		migrateStatus(),
 		&cobra.Command{
 			Use: "plan", Short: "Print the SQL that `up` would run, and run nothing",
 			Example: "  gatehouse migrate plan -c gatehouse.yaml > review.sql",
@@ -157,6 +152,37 @@ func migrateUp() *cobra.Command {
 		},
 	}
 	addWaitFlag(cmd)
+	return cmd
+}
+
+func migrateStatus() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "status", Short: "Say which schema each database has; exit status 1 when one is behind",
+		Long: `Say which schema each database has; exit status 1 when one is behind.
+
+With --wait it first waits until a server could start: the databases are there and let their user in, their schema is this version's, and no
+copy into them is under way. What it waits for, others do; it says what is missing. With --allow-pending any older schema is good enough.`,
+		Example: "  gatehouse migrate status -c gatehouse.yaml\n  gatehouse migrate status -c gatehouse.yaml --wait 10m",
+		Args:    none,
+	}
+	pending := cmd.Flags().Bool("allow-pending", false, "exit status 0 also where migrations are pending, for servers that migrate when they start")
+	cmd.Flags().Duration("wait", 0, "how long to wait until a server could start on the databases")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		patience, err := patienceOf(cmd)
+		if err != nil {
+			return err
+		}
+		if patience > 0 {
+			if err := migration(app.AwaitDatabases(patience, *pending))(cmd, args); err != nil {
+				return err
+			}
+		}
+		err = migration(app.MigrateStatus)(cmd, args)
+		if *pending && errors.Is(err, app.ErrPending) {
+			return nil
+		}
+		return err
+	}
 	return cmd
 }
 

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // Damper bounds events that strangers can bring about as often as they like: of those with one key one is told at once, and those
@@ -34,7 +36,7 @@ const maxDamped = 10_000
 // Tell reports whether an event with the key is to be told, and how many were not since the last one. Of a key only the first
 // 512 bytes count: it may be a stranger's word, and thousands are remembered.
 func (d *Damper) Tell(key string) (suppressed int, ok bool) {
-	key = strings.Clone(clip(key, maxWord))
+	key = strings.Clone(spell.Fit(key, maxWord))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.Now()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -72,12 +73,12 @@ var errTooLarge = errors.New("activity: an event is too large even without what 
 func (e Event) Document() ([]byte, error) {
 	e.Time = e.Time.UTC().Truncate(time.Microsecond)
 	for _, p := range []*string{&e.Actor.ID, &e.Actor.Name, &e.Subject.ID, &e.Subject.Name, &e.RequestID} {
-		*p = clip(*p, maxWord)
+		*p = spell.Fit(*p, maxWord)
 	}
 	if len(e.Detail) > 0 {
 		detail := make(map[string]string, len(e.Detail))
 		for k, v := range e.Detail {
-			detail[k] = clip(v, maxWord)
+			detail[k] = spell.Fit(v, maxWord)
 		}
 		e.Detail = detail
 	}
@@ -93,14 +94,6 @@ func (e Event) Document() ([]byte, error) {
 		return nil, errTooLarge
 	}
 	return document, nil
-}
-
-// clip cuts text after so many bytes, and not within a character.
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "")
 }
 
 // key is what an id is searched by. It may be a stranger's word, and PostgreSQL takes no text with a NUL in it.

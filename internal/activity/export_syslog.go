@@ -5,15 +5,15 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/trust"
 )
 
 // syslogReceiver sends RFC 5424 messages, over UDP one in each datagram (RFC 5426 §3.1), over TCP and TLS each with its length
@@ -45,16 +45,9 @@ func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(file)
+	pool, err := trust.Besides(file)
 	if err != nil {
-		return nil, err
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("ca_file: holds no certificate in PEM form")
+		return nil, fmt.Errorf("ca_file: %w", err)
 	}
 	return pool, nil
 }

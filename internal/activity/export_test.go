@@ -397,9 +397,10 @@ func TestExportsRun(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- e.Run(ctx) }()
-	for sent := uint64(0); sent < 2; time.Sleep(time.Millisecond) {
-		e.Each(func(_ string, n, _ uint64, _ bool) { sent = n })
-	}
+	testkit.Eventually(t, "both events are sent", func() (all bool) {
+		e.Each(func(_ string, n, _ uint64, _ bool) { all = n >= 2 })
+		return all
+	})
 	stop()
 	<-ended
 }

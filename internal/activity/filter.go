@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // Filter says which lines a list holds.
@@ -68,7 +70,7 @@ func actions(word string) []string {
 // check refuses what no line can match because it is misspelt.
 func (f Filter) check() error {
 	if f.Action != "" && len(actions(f.Action)) == 0 {
-		return fmt.Errorf("%q is no action; actions are about %s", clip(f.Action, 100), strings.Join(things(), ", "))
+		return fmt.Errorf("%q is no action; actions are about %s", spell.Short(f.Action, 100), strings.Join(things(), ", "))
 	}
 	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
 		return errors.New("from must be before to")

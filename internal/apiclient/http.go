@@ -90,6 +90,14 @@ func (s *Server) Do(ctx context.Context, c Call, out any) (http.Header, error) {
 	return resp.Header, nil
 }
 
+// Ask is Do for whoever makes many calls: an error begins with the call's name, without its query, which is nobody else's to read.
+func (s *Server) Ask(ctx context.Context, c Call, out any) error {
+	if _, err := s.Do(ctx, c, out); err != nil {
+		return fmt.Errorf("%s: %w", c, err)
+	}
+	return nil
+}
+
 // Open makes a call and returns the answer, which is a good one and is to be closed. Errors: *Unreached, *Refusal.
 func (s *Server) Open(ctx context.Context, c Call) (*http.Response, error) {
 	req, err := s.request(ctx, c)

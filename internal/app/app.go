@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"time"
 
@@ -170,6 +171,8 @@ func (a *App) warnings() map[string][]string {
 // called once, when the server answers.
 func (a *App) Run(ctx context.Context, ready func()) error {
 	collectLess()
+	weight := ballast()
+	defer runtime.KeepAlive(weight)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	idle := a.background(background)
 	a.log.InfoContext(ctx, "listening", a.addresses()...)

@@ -170,7 +170,7 @@ func phaseStep(phase string) string {
 // restore does what `gatehouse backup restore` does.
 func (d *drilling) restore(ctx context.Context, at *scratch, w backup.Wanted, ids backup.Identities) error {
 	d.begin(stepFind)
-	to := drilled(d.cfg, at, "")
+	to := drillConfig(d.cfg, at, "")
 	progress := func(phase string, rows, of int64) {
 		if step := phaseStep(phase); step != d.step {
 			d.begin(step)

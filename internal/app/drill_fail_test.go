@@ -26,13 +26,13 @@ func TestDrillFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		harm func(p *drilledPlace)
+		harm func(p *drillFixture)
 		step string // that fails
 		says string
 	}{
-		"wrong private key": {func(p *drilledPlace) { p.identity = []byte(other.String()) }, "read and verify failed", "none of the private keys opens"},
-		"damaged":           {(*drilledPlace).damage, "read and verify failed", "damaged"},
-		"other schemas":     {(*drilledPlace).otherSchemas, "default login failed", "does not do its work"},
+		"wrong private key": {func(p *drillFixture) { p.identity = []byte(other.String()) }, "read and verify failed", "none of the private keys opens"},
+		"damaged":           {(*drillFixture).damage, "read and verify failed", "damaged"},
+		"other schemas":     {(*drillFixture).otherSchemas, "default login failed", "does not do its work"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newDrilledPlace(t)
@@ -52,7 +52,7 @@ func TestDrillFails(t *testing.T) {
 }
 
 // damage changes a byte in the midst of the backup.
-func (p *drilledPlace) damage() {
+func (p *drillFixture) damage() {
 	p.Helper()
 	all, err := filepath.Glob(filepath.Join(p.files, "*.zst.age"))
 	if err != nil || len(all) != 1 {
@@ -69,7 +69,7 @@ func (p *drilledPlace) damage() {
 }
 
 // otherSchemas takes the schema of the people out of the configuration.
-func (p *drilledPlace) otherSchemas() {
+func (p *drillFixture) otherSchemas() {
 	const schema = "base64://eyJ0eXBlIjoib2JqZWN0IiwicHJvcGVydGllcyI6eyJ0cmFpdHMiOnsidHlwZSI6Im9iamVjdCIsInByb3BlcnRpZXMiOnsibmFtZSI6eyJ0eXBlIjoic3RyaW5nIn19fX19" // of nothing that signs in
 	p.cfg.Identity = identity.Config{DefaultSchemaID: "other", Schemas: []identity.SchemaConfig{{ID: "other", URL: schema}}}
 }

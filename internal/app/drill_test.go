@@ -23,8 +23,8 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
-// drilledPlace is a server with people, an application and two tenants, its backups, and a configuration to drill them with.
-type drilledPlace struct {
+// drillFixture is a server with people, an application and two tenants, its backups, and a configuration to drill them with.
+type drillFixture struct {
 	*testing.T
 
 	app      *App
@@ -61,13 +61,13 @@ func outside(t *testing.T) (address string, came *atomic.Int64) {
 	return l.Addr().String(), came
 }
 
-func newDrilledPlace(t *testing.T) *drilledPlace {
+func newDrilledPlace(t *testing.T) *drillFixture {
 	t.Helper()
 	key, err := age.GenerateX25519Identity()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &drilledPlace{T: t, identity: []byte(key.String()), files: t.TempDir(), scratch: t.TempDir()}
+	p := &drillFixture{T: t, identity: []byte(key.String()), files: t.TempDir(), scratch: t.TempDir()}
 	p.settings = fmt.Sprintf("hashing: {memory: 8192, time: 1}\nbackup: {recipients: [%s], destinations: [{name: near, directory: %q}]}\n", key.Recipient(), p.files)
 	dir := t.TempDir()
 	p.app = openApp(t, dir, p.settings)
@@ -88,7 +88,7 @@ func newDrilledPlace(t *testing.T) *drilledPlace {
 }
 
 // register has somebody register, so that a mail is to be sent.
-func (p *drilledPlace) register(email string) {
+func (p *drillFixture) register(email string) {
 	p.Helper()
 	c := newCaller(p.T, p.app)
 	flow := c.read(c.do(0, http.MethodGet, "/self-service/registration/api", "", ""), http.StatusOK)
@@ -97,7 +97,7 @@ func (p *drilledPlace) register(email string) {
 }
 
 // load reads the configuration to drill with: everything in it that can be outside is.
-func (p *drilledPlace) load(dir, base, address string) *config.Config {
+func (p *drillFixture) load(dir, base, address string) *config.Config {
 	p.Helper()
 	hook := `{hooks: [{hook: web_hook, config: {url: "` + base + `/hook"}}]}`
 	more := p.settings + `
@@ -126,7 +126,7 @@ selfservice:
 }
 
 // keep makes a backup.
-func (p *drilledPlace) keep() *backup.Created {
+func (p *drillFixture) keep() *backup.Created {
 	p.Helper()
 	made, err := p.app.features.schedule.Backups.Create(p.Context(), p.app.databases.read, backup.CreateOptions{})
 	if err != nil {
@@ -136,7 +136,7 @@ func (p *drilledPlace) keep() *backup.Created {
 }
 
 // options are those of a drill in the scratch directory.
-func (p *drilledPlace) options() DrillOptions {
+func (p *drillFixture) options() DrillOptions {
 	return DrillOptions{
 		Scratch: p.scratch, Tenants: 10, Record: true, Version: "test", Progress: func(string, int64, int64) {}, Done: func(DrillStep) {},
 		Note: func(what string) {
@@ -148,7 +148,7 @@ func (p *drilledPlace) options() DrillOptions {
 }
 
 // clean makes sure that nothing is left of drills.
-func (p *drilledPlace) clean() {
+func (p *drillFixture) clean() {
 	p.Helper()
 	left, err := os.ReadDir(p.scratch)
 	if err != nil || len(left) > 0 {
@@ -234,7 +234,7 @@ func TestDrill(t *testing.T) {
 }
 
 // learns has the server look for drills, and show the last one.
-func (p *drilledPlace) learns(result string) {
+func (p *drillFixture) learns(result string) {
 	p.Helper()
 	if n, err := p.app.features.drills().Once(p.Context()); err != nil || n == 0 {
 		p.Fatalf("%d drills were noted: %v", n, err)

@@ -17,10 +17,10 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
-// drilled is the configuration of a server on scratch databases. It is made of what the data needs and the defaults, and not by
+// drillConfig is the configuration of a server on scratch databases. It is made of what the data needs and the defaults, and not by
 // taking things away, so that no address of anybody is in it whom a drill could reach: no mail server, web hook, export, cache,
 // collector of traces or source of rules. What remains are the schemas of identities, which are read.
-func drilled(cfg *config.Config, at *scratch, key secret.String) *config.Config {
+func drillConfig(cfg *config.Config, at *scratch, key secret.String) *config.Config {
 	c := config.Defaults(cfg.Profile)
 	c.DataDir = at.dir
 	c.Databases = at.databases
@@ -39,7 +39,7 @@ func drilled(cfg *config.Config, at *scratch, key secret.String) *config.Config 
 func (d *drilling) try(ctx context.Context, at *scratch) (err error) {
 	d.begin(stepStart)
 	key := secret.Random(32)
-	a, err := unbound(ctx, drilled(d.cfg, at, secret.String(key)), d.o.Version)
+	a, err := unbound(ctx, drillConfig(d.cfg, at, secret.String(key)), d.o.Version)
 	if err == nil {
 		defer func() { err = errors.Join(err, a.close(ctx)) }()
 		err = ready(a.checks(ctx))
@@ -50,12 +50,12 @@ func (d *drilling) try(ctx context.Context, at *scratch) (err error) {
 	}
 	d.done.Restored = now().Sub(d.first).Milliseconds()
 	good := true
-	trial := &drill.Trial{
+	smoke := &drill.SmokeTest{
 		Public: overTLS{inProcess{a.listeners[0].Handler}}, Admin: overTLS{inProcess{a.listeners[1].Handler}},
 		Key: key, KeySet: keys.IDToken, Now: now, Told: d.tell,
 	}
 	for _, one := range d.tenants(ctx, a) {
-		good = trial.Tenant(ctx, one) && good
+		good = smoke.Run(ctx, one) && good
 	}
 	if !good {
 		return errors.New("the data was restored, and a server on it does not do its work: the steps say what failed. " +

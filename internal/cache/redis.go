@@ -3,14 +3,13 @@ package cache
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/gatehouse-iam/gatehouse/internal/trust"
 )
 
 const (
@@ -49,13 +48,9 @@ func (t RedisTLS) settings() (*tls.Config, error) {
 	}
 	settings := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
+		var err error
+		if settings.RootCAs, err = trust.Only(t.CAFile); err != nil {
 			return nil, fmt.Errorf("cache.redis.tls.ca_file: %w", err)
-		}
-		settings.RootCAs = x509.NewCertPool()
-		if !settings.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("cache.redis.tls.ca_file: holds no certificate in PEM form")
 		}
 	}
 	if t.CertFile != "" {

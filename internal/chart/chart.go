@@ -89,7 +89,8 @@ func (c *Conversion) Config() map[string]any {
 // Profile is the profile that was found out.
 func (c *Conversion) Profile() string { return c.profile }
 
-// Refuse takes a setting of the configuration out again, and says why. It reports whether there was one.
+// Refuse takes a setting of the configuration out again, and says why, without the value that why may repeat. It reports whether there was
+// one.
 func (c *Conversion) Refuse(path, why string) bool {
 	path = "config." + path
 	var gone []string
@@ -100,7 +101,7 @@ func (c *Conversion) Refuse(path, why string) bool {
 	}
 	slices.Sort(gone)
 	for _, ours := range gone {
-		c.leave(c.from[ours], why)
+		c.leave(c.from[ours], without(why, c.get(ours)))
 		delete(c.from, ours)
 		remove(c.tree, strings.Split(ours, "."))
 	}
@@ -113,7 +114,7 @@ func (c *Conversion) Values() Values { return Values{Remarks: c.remarks(), Tree:
 // set puts a value of theirs into ours, unless there is another.
 func (c *Conversion) set(path string, v any, at string) {
 	if reveals(v) {
-		c.leave(at, "it holds an address with a password, which belongs into a Secret")
+		c.leave(at, "it holds a private key, or an address with a password, which belongs into a Secret")
 		return
 	}
 	if !put(c.tree, strings.Split(path, "."), v) {

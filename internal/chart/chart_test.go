@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"encoding/base64"
 	"maps"
 	"slices"
 	"strings"
@@ -11,8 +12,11 @@ import (
 
 // described is a piece of the server's configuration.
 var described = map[string]any{"type": "object", "properties": map[string]any{
-	"log":    map[string]any{"type": "object", "properties": map[string]any{"level": map[string]any{"type": "string"}}},
-	"access": map[string]any{"type": "object", "properties": map[string]any{"authenticators": map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "object", "properties": map[string]any{"config": map[string]any{"type": "object"}, "enabled": map[string]any{"type": "boolean"}}}}}},
+	"log": map[string]any{"type": "object", "properties": map[string]any{"level": map[string]any{"type": "string"}}},
+	"access": map[string]any{"type": "object", "properties": map[string]any{"authenticators": map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "object", "properties": map[string]any{"config": map[string]any{"type": "object"}, "enabled": map[string]any{"type": "boolean"}}}},
+		"rules": map[string]any{"type": "object", "properties": map[string]any{"repositories": map[string]any{"type": "array", "items": map[string]any{"type": "string"}}}}}},
+	"session": map[string]any{"type": "object", "properties": map[string]any{"templates": map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "object", "properties": map[string]any{"jwks_url": map[string]any{"type": "string", "writeOnly": true}, "ttl": map[string]any{"type": "string"}}}}}},
+	"courier": map[string]any{"type": "object", "properties": map[string]any{"smtp": map[string]any{"type": "object", "properties": map[string]any{"headers": map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "string"}}}}}},
 	"oauth": map[string]any{"type": "object", "properties": map[string]any{
 		"pairwise": map[string]any{"type": "object", "properties": map[string]any{"salt": map[string]any{"type": "string", "writeOnly": true}}},
 		"pkce":     map[string]any{"type": "object", "properties": map[string]any{"required": map[string]any{"type": "boolean"}}},
@@ -133,6 +137,66 @@ oathkeeper: {config: {authenticators: {jwt: {config: {token: `+said+`, jwks_urls
 	}
 }
 
+// What may be a secret by where it stands is no more shown than what is called one, not in what an address holds either; the rest of what
+// stands around it is carried over.
+func TestSecretsWithoutAName(t *testing.T) {
+	const said = "Confidential-Words"
+	key := "base64://" + base64.StdEncoding.EncodeToString([]byte(`{"keys": [{"kty": "oct", "k": "`+said+`"}]}`))
+	v, err := convert(t, "", `
+kratos: {config: {session: {templates: {sealed: {jwks_url: "`+key+`", ttl: 1m}, filed: {jwks_url: "file:///run/keys.json", ttl: 2m}}}, courier: {smtp: {headers: {X-Any: `+said+`}}}}}
+`, `
+oathkeeper:
+  accessRules: '[{"id": "a", "authorizer": {"handler": "remote", "config": {"headers": {"X-Any": "`+said+`"}}}}]'
+  config:
+    access_rules: {repositories: ["https://a:`+said+`@example.com/r", "https://example.com/r?k=`+said+`", "file:///rules.json", "inline://W10="]}
+    authenticators:
+      introspection: {config: {introspection_url: "https://example.com/?k=`+said+`"}}
+      header: {config: {introspection_request_headers: {X-Any: `+said+`}}}
+      key: {config: {keys: "`+key+`"}}
+      noop: {enabled: true, config: {headers: {X-User: "{{ print .Subject }}", Accept: text/html}, to: "https://example.com/login?aal=aal2"}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := strings.Join(v.Remarks, "\n")
+	for _, name := range []string{"templates.sealed", "smtp.headers", "oathkeeper.accessRules", "repositories[0]", "repositories[1]", "authenticators.introspection", "authenticators.header", "authenticators.key", "GATEHOUSE_ACCESS_AUTHENTICATORS"} {
+		if !strings.Contains(told, name) {
+			t.Errorf("nothing is said about %s in\n%s", name, told)
+		}
+	}
+	for _, word := range []string{said, key, base64.StdEncoding.EncodeToString([]byte(said))[:18]} {
+		if strings.Contains(told, word) || reveal(v.Tree, word) {
+			t.Errorf("a value is shown:\n%s\n%v", told, v.Tree)
+		}
+	}
+	want := map[string]any{
+		"session": map[string]any{"templates": map[string]any{"filed": map[string]any{"jwks_url": "file:///run/keys.json", "ttl": "2m"}}},
+		"access": map[string]any{
+			"rules": map[string]any{"repositories": []any{"file:///rules.json", "inline://W10="}},
+			"authenticators": map[string]any{"noop": map[string]any{"enabled": true, "config": map[string]any{
+				"headers": map[string]any{"X-User": "{{ print .Subject }}", "Accept": "text/html"}, "to": "https://example.com/login?aal=aal2",
+			}}},
+		},
+	}
+	if diff := cmp.Diff(want, v.Tree["config"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// One place of rules that cannot be shown takes no other along, and what is carried over of each setting is its own.
+func TestRulesOfSeveralPlaces(t *testing.T) {
+	v, err := convert(t, "", `{oathkeeper: {accessRules: "[]", config: {access_rules: {repositories: ["https://a:b@example.com/r", "https://example.com/r"]}}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]any{"inline://W10=", "https://example.com/r"}, lookup(v.Tree, "config.access.rules.repositories")); diff != "" {
+		t.Error(diff)
+	}
+	if told := strings.Join(v.Remarks, "\n"); !strings.Contains(told, "oathkeeper.config.access_rules.repositories[0]") || strings.Contains(told, "oathkeeper.accessRules") {
+		t.Error(told)
+	}
+}
+
 // reveal tells whether a word stands anywhere.
 func reveal(v any, word string) bool {
 	switch v := v.(type) {
@@ -151,15 +215,30 @@ func TestRefuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.Refuse("log.level", "there is no such level") || c.Refuse("log.level", "again") || c.Refuse("secrets.system", "missing") {
+	if !c.Refuse("log.level", `there is no such level: "loud"; write aloud, or not loud at all`) || c.Refuse("log.level", "again") || c.Refuse("secrets.system", "missing") {
 		t.Error("what there is to take out is not found, or found twice")
 	}
 	v := c.Values()
 	if lookup(v.Tree, "config.log") != nil || lookup(v.Tree, "config.oauth.pkce.required") != true {
 		t.Error("the wrong setting was taken out")
 	}
-	if !strings.Contains(strings.Join(v.Remarks, "\n"), "there is no such level:\n    hydra.config.log.level") {
+	if !strings.Contains(strings.Join(v.Remarks, "\n"), "there is no such level: \"…\"; write aloud, or not … at all:\n    hydra.config.log.level") {
 		t.Error("it is not told")
+	}
+}
+
+// Pods mount both secrets of the server: where one comes from a Secret of the user's, so does the other, in every profile and with every
+// database.
+func TestSecretsOfTheServerAreWhole(t *testing.T) {
+	for _, config := range []string{"{dsn: memory, secrets: {system: [x]}}", "{dev: true, secrets: {cookie: [x]}}", "{secrets: {system: [x]}}", "{dsn: 'postgres://a:b@c/d'}"} {
+		v, err := convert(t, "", "hydra: {config: "+config+"}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := strings.Join(v.Remarks, "\n")
+		if !strings.Contains(told, "kubectl create secret generic gatehouse-secrets") || !strings.Contains(told, "--from-file=system") || !strings.Contains(told, "--from-file=cookie") {
+			t.Errorf("%s:\n%s", config, told)
+		}
 	}
 }
 

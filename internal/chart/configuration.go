@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -45,31 +44,66 @@ func (c *Conversion) configure(path, at string, v any) {
 
 // carry goes down to the values that are set one by one.
 func (c *Conversion) carry(s schema, path, at string, v any) {
+	if key := path[strings.LastIndexByte(path, '.')+1:]; lists.MatchString(key) && tells(v) || asks(key, s, v) {
+		c.leaveSecret(path, at)
+		return
+	}
 	if m, ok := v.(map[string]any); ok && s["type"] == "object" {
 		for _, key := range slices.Sorted(maps.Keys(m)) {
-			below := s.at(key)
-			switch {
-			case strings.Contains(key, "."):
-				c.leave(at+"."+key, "a key with a dot is to be written by hand below config."+path)
-			case below == nil && s["properties"] != nil:
-				c.leave(at+"."+key, "Gatehouse has no such setting")
-			case below == nil && confidential(key, m[key]):
-				c.leave(at+"."+key, "it looks like a secret, and what is below config is a ConfigMap: give the whole handler by a variable of extraEnv")
-			case !empty(m[key]):
-				c.carry(below, path+"."+key, at+"."+key, m[key])
-			}
+			c.carryMember(s, key, path, at+"."+key, m[key])
 		}
 		return
 	}
-	if secretive(s) {
+	if secretive(s) && !named(v) {
 		c.vary(path, at)
 		return
 	}
-	if hides(s, v) {
-		c.leave(at, fmt.Sprintf("its entries hold secrets, and what is below config is a ConfigMap: give %s by a Secret and extraEnv", variable(path)))
+	v = fit(s, v)
+	if all, ok := v.([]any); ok && !slices.ContainsFunc(all, func(one any) bool { _, is := scalar(one); return !is }) {
+		c.carryList(path, at, all)
 		return
 	}
-	c.set("config."+path, fit(s, v), at)
+	if hides(s, v) {
+		c.leaveSecret(path, at)
+		return
+	}
+	c.set("config."+path, v, at)
+}
+
+// carryList carries a list of texts over, but for those that hold a secret.
+func (c *Conversion) carryList(path, at string, all []any) {
+	var carried []any
+	for i, one := range all {
+		if reveals(one) {
+			c.leaveSecret(path, fmt.Sprintf("%s[%d]", at, i))
+			continue
+		}
+		carried = append(carried, one)
+	}
+	if len(carried) > 0 {
+		c.set("config."+path, carried, at)
+	}
+}
+
+// carryMember has what a mapping says below a key. An entry of a mapping with keys of the user's choice has no variable of its own, so one
+// that holds a secret is left whole.
+func (c *Conversion) carryMember(s schema, key, path, at string, v any) {
+	below := s.at(key)
+	switch {
+	case strings.Contains(key, "."):
+		c.leave(at, "a key with a dot is to be written by hand below config."+path)
+	case below == nil && s["properties"] != nil:
+		c.leave(at, "Gatehouse has no such setting")
+	case s["properties"] == nil && hides(s, map[string]any{key: v}):
+		c.leaveSecret(path, at)
+	case !empty(v):
+		c.carry(below, path+"."+key, at, v)
+	}
+}
+
+// leaveSecret says that what holds a secret is given by a variable, which takes all that is below path.
+func (c *Conversion) leaveSecret(path, at string) {
+	c.leave(at, fmt.Sprintf("it holds a secret, or what looks like one, and what is below config is a ConfigMap: give %s by a Secret and extraEnv", variable(path)))
 }
 
 // vary gives a secret of the configuration by a variable.
@@ -84,42 +118,6 @@ func (c *Conversion) vary(path, at string) {
 
 func variable(path string) string {
 	return "GATEHOUSE_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
-}
-
-// secretive tells whether a key of the configuration is a secret, or a list of them.
-func secretive(s schema) bool {
-	items, _ := s["items"].(map[string]any)
-	return s["writeOnly"] == true || items["writeOnly"] == true
-}
-
-// hides tells whether a value holds a secret somewhere below.
-func hides(s schema, v any) bool {
-	switch v := v.(type) {
-	case []any:
-		items, _ := s["items"].(map[string]any)
-		return slices.ContainsFunc(v, func(one any) bool { return hides(items, one) })
-	case map[string]any:
-		for key, below := range v {
-			if at := s.at(key); at == nil && confidential(key, below) || at != nil && hides(at, below) {
-				return true
-			}
-		}
-		return false
-	}
-	return s["writeOnly"] == true && !empty(v)
-}
-
-var (
-	confident = regexp.MustCompile(`(?i)secret|passw|token|credential|authorization|api.?key|private`)
-	harmless  = regexp.MustCompile(`(?i)_(url|urls|from|strategy|type|ttl|only|enabled|header|ranges)$`)
-)
-
-// confidential tells whether a key that the schema does not describe seems to hold a secret.
-func confidential(key string, v any) bool {
-	if _, ok := scalar(v); ok {
-		return confident.MatchString(key) && !harmless.MatchString(key)
-	}
-	return hides(nil, v)
 }
 
 // fit gives a value that Kyma wrote as a text the form that the configuration wants.

@@ -11,5 +11,5 @@
 //
 // Each kind is a table from settings to what becomes of them. A setting is carried over, or told with the reason why it is not; none is
 // dropped silently. A secret becomes a reference to a Secret, and the remarks say how to make that; no value of a setting ever stands in
-// them.
+// them. What may be a secret (headers, keys in addresses, what the schema or its name calls one) stands in the values neither.
 package chart

@@ -21,15 +21,18 @@ func (c *Conversion) finish() {
 	}
 	mode, _ := c.get("database.mode").(string)
 	c.onePod()
-	switch {
-	case c.profile != "production":
-		return
-	case mode == "":
-		c.decide = append(c.decide, "database: none of the files says where data is. This installs a PostgreSQL in the cluster; set database.mode for one of yours.")
-	case mode == "postgres" || mode == "mysql" || mode == "cockroach" || mode == "cloudsql":
-		c.pinSecrets()
+	if c.profile == "production" {
+		switch mode {
+		case "":
+			c.decide = append(c.decide, "database: none of the files says where data is. This installs a PostgreSQL in the cluster; set database.mode for one of yours.")
+		case "postgres", "mysql", "cockroach", "cloudsql":
+			c.pinSecrets()
+		}
 	}
-	c.production()
+	c.completeSecrets()
+	if c.profile == "production" {
+		c.production()
+	}
 }
 
 // embedded tells whether the data is in the server's own pod.
@@ -55,12 +58,21 @@ func (c *Conversion) onePod() {
 	}
 }
 
+// ownSecret is the Secret of the server's own secrets.
+const ownSecret = "gatehouse-secrets"
+
 // pinSecrets has the server's secrets come from a Secret: several installations may share a database, and need the same.
 func (c *Conversion) pinSecrets() {
-	for _, key := range []string{"system", "cookie"} {
-		c.need("gatehouse-secrets", key, "16 characters or more, as `openssl rand -base64 32` prints")
+	c.tree["secretConfig"] = map[string]any{"create": false, "name": ownSecret}
+}
+
+// completeSecrets asks for each file that pods mount of that Secret, and that no setting says.
+func (c *Conversion) completeSecrets() {
+	if c.has("secretConfig") {
+		for _, key := range []string{"system", "cookie"} {
+			c.need(ownSecret, key, "16 characters or more, as `openssl rand -base64 32` prints")
+		}
 	}
-	c.tree["secretConfig"] = map[string]any{"create": false, "name": "gatehouse-secrets"}
 }
 
 // production fills in what the production profile asks for.

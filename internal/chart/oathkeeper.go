@@ -2,8 +2,12 @@ package chart
 
 import (
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/yamldoc"
 )
 
 func oathkeeperTable() table {
@@ -68,18 +72,60 @@ func rules(c *Conversion, at string, v any) {
 		c.leave(at, "it is no text")
 		return
 	}
-	c.addRules(at, []any{"inline://" + base64.StdEncoding.EncodeToString([]byte(content))})
+	c.addRules(at, []any{inlineRules + base64.StdEncoding.EncodeToString([]byte(content))})
 }
+
+// inlineRules is what an address begins with that holds rules itself.
+const inlineRules = "inline://"
 
 // addRules adds places where rules are read.
 func (c *Conversion) addRules(at string, repositories []any) {
-	before, _ := c.get("config.access.rules.repositories").([]any)
-	if len(before) > 0 {
-		remove(c.tree, []string{"config", "access", "rules", "repositories"})
+	const path = "access.rules.repositories"
+	all, _ := c.get("config." + path).([]any)
+	all = slices.Clone(all)
+	for i, one := range repositories {
+		where := at
+		if len(repositories) > 1 {
+			where = fmt.Sprintf("%s[%d]", at, i)
+		}
+		if inlined, ok := strings.CutPrefix(textOf(one), inlineRules); ok && !c.showable(where, inlined) {
+			continue
+		}
+		if reveals(one) || asks("url", nil, one) {
+			c.leaveSecret(path, where)
+			continue
+		}
+		all = append(all, one)
 	}
-	if len(repositories) > 0 {
-		c.configure("access.rules.repositories", at, slices.Concat(before, repositories))
+	if len(all) == 0 {
+		return
 	}
+	before := c.from["config."+path]
+	remove(c.tree, strings.Split("config."+path, "."))
+	c.configure(path, at, all)
+	if before != "" {
+		c.from["config."+path] = before + ", " + at // so that a later remark names both
+	}
+}
+
+// showable tells whether rules hold no secret, and says so where they do, or where nobody can tell.
+func (c *Conversion) showable(at, encoded string) bool {
+	content, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
+	if err != nil {
+		c.leave(at, "what follows "+inlineRules+" is not base64")
+		return false
+	}
+	rules, err := yamldoc.NewReader(content).Next()
+	list, isList := texts(rules).([]any)
+	if err != nil || !isList {
+		c.leave(at, "it is no list of rules, in JSON or YAML")
+		return false
+	}
+	if hides(nil, list) {
+		c.leave(at, "a rule in it holds a secret, or what looks like one, and what is below config is a ConfigMap: store these rules by the admin API, with `gatehouse rules apply`")
+		return false
+	}
+	return true
 }
 
 // oathkeeperDoors opens the proxy, which Oathkeeper always has.

@@ -11,8 +11,8 @@ import (
 // ownSecrets has a list of secrets, of which the first is in use.
 func ownSecrets(key string) handle {
 	return func(c *Conversion, at string, _ any) {
-		c.need("gatehouse-secrets", key, "what "+at+" says, one secret a line, the one in use first")
-		c.tree["secretConfig"] = map[string]any{"create": false, "name": "gatehouse-secrets"}
+		c.need(ownSecret, key, "what "+at+" says, one secret a line, the one in use first")
+		c.pinSecrets()
 	}
 }
 
@@ -31,9 +31,9 @@ func givenSecret(c *Conversion, at string, v any) {
 	}
 	c.leave(at, "Gatehouse's Secrets have other keys: copy what secretsSystem and secretsCookie hold into the files system and cookie of gatehouse-secrets, and the password out of dsn into gatehouse-database; set database.mode, host and user")
 	for _, key := range []string{"system", "cookie"} {
-		c.need("gatehouse-secrets", key, fmt.Sprintf("what the Secret in %s has", at))
+		c.need(ownSecret, key, fmt.Sprintf("what the Secret in %s has", at))
 	}
-	c.tree["secretConfig"] = map[string]any{"create": false, "name": "gatehouse-secrets"}
+	c.pinSecrets()
 }
 
 func oryTable(scaling string) table {
@@ -184,7 +184,7 @@ func (c *Conversion) inlined(at string, v any) any {
 			list[i].(map[string]any)["url"] = inline(content)
 			continue
 		}
-		c.decide = append(c.decide, fmt.Sprintf("%s: %s is a file that stands in no file that was read: mount it by extraVolumes, or write base64:// and its content.", at, legible(address)))
+		c.decide = append(c.decide, fmt.Sprintf("%s[%d].url: it names a file that stands in no file that was read: mount that by extraVolumes, or write base64:// and its content.", at, i))
 	}
 	return list
 }

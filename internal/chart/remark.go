@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,6 +79,28 @@ func legible(s string) string {
 		return strconv.Quote(s)
 	}
 	return s
+}
+
+// without is a text in which no word is a value, or one of those that are in it.
+func without(text string, v any) string {
+	switch v := v.(type) {
+	case []any:
+		for _, one := range v {
+			text = without(text, one)
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(keys(v)) {
+			text = without(text, v[key])
+		}
+	default:
+		word, _ := scalar(v)
+		for _, written := range []string{word, strings.Trim(strconv.Quote(word), `"`)} {
+			if written != "" {
+				text = regexp.MustCompile(`(^|[^\pL\pN])`+regexp.QuoteMeta(written)+`($|[^\pL\pN])`).ReplaceAllString(text, "$1…$2")
+			}
+		}
+	}
+	return text
 }
 
 // one is the first of a list, and a remark about the others.

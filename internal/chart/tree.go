@@ -1,10 +1,7 @@
 package chart
 
 import (
-	"maps"
 	"reflect"
-	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -91,21 +88,6 @@ func empty(v any) bool {
 			}
 		}
 		return true
-	}
-	return false
-}
-
-var passwordInAddress = regexp.MustCompile(`://[^/?#\s]*:[^/?#\s]*@`)
-
-// reveals tells whether a value holds an address with a password.
-func reveals(v any) bool {
-	switch v := v.(type) {
-	case string:
-		return passwordInAddress.MatchString(v)
-	case []any:
-		return slices.ContainsFunc(v, reveals)
-	case map[string]any:
-		return slices.ContainsFunc(slices.Collect(maps.Values(v)), reveals)
 	}
 	return false
 }

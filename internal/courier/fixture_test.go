@@ -1,10 +1,8 @@
 package courier
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -42,24 +40,6 @@ func (l *ledger) of(key string) int {
 	return l.counts[key]
 }
 
-// lines is a log that may be read while it is written.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // fixture is a courier on a database of its own.
 type fixture struct {
 	*Courier
@@ -68,16 +48,16 @@ type fixture struct {
 	db     *sqldb.DB
 	clock  *testkit.Clock
 	ledger *ledger
-	log    *lines
+	log    *testkit.Log
 }
 
 // newFixture makes a courier whose clock stands still.
 func newFixture(t *testing.T, db *sqldb.DB, edit func(*Options)) *fixture {
 	t.Helper()
-	f := &fixture{ctx: testkit.Context(t), db: db, clock: &testkit.Clock{}, ledger: &ledger{}, log: &lines{}}
+	f := &fixture{ctx: testkit.Context(t), db: db, clock: &testkit.Clock{}, ledger: &ledger{}, log: &testkit.Log{}}
 	o := Options{
 		Config: DefaultConfig(), Development: true, Brand: Brand{Name: "Example"}, Recorder: f.ledger, Now: f.clock.Now,
-		Log: slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: f.log.Logger(),
 	}
 	o.Config.SMTP.FromAddress, o.Config.SMTP.FromName = "no-reply@example.com", "Exämple"
 	o.Config.SMTP.Timeout = 30 * time.Second

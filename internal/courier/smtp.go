@@ -3,18 +3,18 @@ package courier
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	netmail "net/mail"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/gatehouse-iam/gatehouse/internal/trust"
 )
 
 // smtpChannel hands mails to a mail server.
@@ -34,23 +34,14 @@ func newSMTPChannel(c SMTPConfig) (*smtpChannel, error) {
 		InsecureSkipVerify: s.skipVerify, //nolint:gosec // the operator's word, which production does not take
 	}}
 	if c.CAPath != "" {
-		pem, err := os.ReadFile(c.CAPath)
-		if err != nil {
+		if ch.tls.RootCAs, err = trust.Only(c.CAPath); err != nil {
 			return nil, fmt.Errorf("courier.smtp.ca_path: %w", err)
-		}
-		ch.tls.RootCAs = x509.NewCertPool()
-		if !ch.tls.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("courier.smtp.ca_path: %s holds no certificate", c.CAPath)
 		}
 	}
 	if c.ClientCertPath != "" {
-		// Read for each connection, so that a renewed certificate needs no restart; and once now, to report mistakes.
-		if _, err := tls.LoadX509KeyPair(c.ClientCertPath, c.ClientKeyPath); err != nil {
+		ch.tls.GetClientCertificate = trust.Shown(c.ClientCertPath, c.ClientKeyPath)
+		if _, err := ch.tls.GetClientCertificate(nil); err != nil { // now, to report mistakes
 			return nil, fmt.Errorf("courier.smtp.client_cert_path: %w", err)
-		}
-		ch.tls.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(c.ClientCertPath, c.ClientKeyPath)
-			return &pair, err
 		}
 	}
 	_, err = ch.client(nil)

@@ -68,8 +68,8 @@ func TestBrokenServers(t *testing.T) {
 			answers{"GET /t/a/admin/identities": `[{"id":"i","state":"active","credentials":{"password":{}}}]`, "PUT /t/a/admin/identities/i": `{"id":"i","credentials":{"password":{"identifiers":["x"]}}}`}, "login", "not that of who signed in"},
 	} {
 		told := map[string]Step{}
-		trial := &Trial{Public: c.public, Admin: c.admin, Key: "hidden", Now: time.Now, Told: func(s Step) { told[s.Name] = s }}
-		if trial.Tenant(t.Context(), Tenant{ID: "a", URL: "https://a.example.com", Issuer: "https://a.example.com/"}) {
+		server := &SmokeTest{Public: c.public, Admin: c.admin, Key: "hidden", Now: time.Now, Told: func(s Step) { told[s.Name] = s }}
+		if server.Run(t.Context(), Tenant{ID: "a", URL: "https://a.example.com", Issuer: "https://a.example.com/"}) {
 			t.Errorf("%s: it is good", name)
 		}
 		if s := told[c.step]; s.Outcome != Failed || !strings.Contains(s.Detail, c.says) || s.Tenant != "a" {
@@ -95,7 +95,7 @@ func TestNobodyToSignIn(t *testing.T) {
 		}
 		return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}}, nil
 	})
-	one := &trying{Trial: &Trial{Admin: refuses}, of: Tenant{ID: "a"}}
+	one := &run{SmokeTest: &SmokeTest{Admin: refuses}, of: Tenant{ID: "a"}}
 	_, err := one.login(t.Context())
 	if outcome(err) != Skipped || !strings.Contains(err.Error(), "among 2 people nobody has a password") || !strings.Contains(err.Error(), "a name is missing") {
 		t.Errorf("%v", err)

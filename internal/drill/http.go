@@ -2,7 +2,6 @@ package drill
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -12,8 +11,8 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
-// Trial tries a server of this process.
-type Trial struct {
+// SmokeTest tries a server of this process, one tenant after the other.
+type SmokeTest struct {
 	// Public and Admin answer for its listeners.
 	Public, Admin http.RoundTripper
 	// Key opens the admin listener, and everything there.
@@ -26,9 +25,9 @@ type Trial struct {
 	Told func(Step)
 }
 
-// Tenant tries one tenant, and tells whether nothing failed. What makes no sense after a failure is left out.
-func (t *Trial) Tenant(ctx context.Context, of Tenant) bool {
-	one := &trying{Trial: t, of: of}
+// Run tries one tenant, and tells whether nothing failed. What makes no sense after a failure is left out.
+func (s *SmokeTest) Run(ctx context.Context, of Tenant) bool {
+	one := &run{SmokeTest: s, of: of}
 	good := one.step(ctx, "signing keys", one.keys)
 	good = one.step(ctx, "discovery", one.discovery) && good
 	good = one.step(ctx, "opaque token", one.opaque) && good
@@ -38,9 +37,9 @@ func (t *Trial) Tenant(ctx context.Context, of Tenant) bool {
 	return one.step(ctx, "login", one.login) && good
 }
 
-// trying is one Tenant.
-type trying struct {
-	*Trial
+// run is a SmokeTest of one tenant.
+type run struct {
+	*SmokeTest
 
 	of        Tenant
 	set       keySet
@@ -48,7 +47,7 @@ type trying struct {
 }
 
 // step does one thing, and tells of it, unless it was told to end meanwhile.
-func (t *trying) step(ctx context.Context, name string, do func(ctx context.Context) (string, error)) bool {
+func (t *run) step(ctx context.Context, name string, do func(ctx context.Context) (string, error)) bool {
 	if ctx.Err() != nil {
 		return false
 	}
@@ -71,17 +70,8 @@ func at(address string, by http.RoundTripper, key string) *apiclient.Server {
 }
 
 // public and admin are the listeners as they are reached for the tenant.
-func (t *trying) public() *apiclient.Server { return at(t.of.URL, t.Public, "") }
+func (t *run) public() *apiclient.Server { return at(t.of.URL, t.Public, "") }
 
-func (t *trying) admin() *apiclient.Server {
+func (t *run) admin() *apiclient.Server {
 	return at("http://localhost/t/"+t.of.ID, t.Admin, t.Key)
-}
-
-// ask makes a call without a body, or with one of JSON.
-func ask(ctx context.Context, by *apiclient.Server, method, path string, in, out any) error {
-	c := apiclient.Call{Method: method, Path: path, Body: in}
-	if _, err := by.Do(ctx, c, out); err != nil {
-		return fmt.Errorf("%s: %w", c, err)
-	}
-	return nil
 }

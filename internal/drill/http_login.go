@@ -39,9 +39,9 @@ type credential struct {
 }
 
 // login gives somebody of the backup a password, and signs him in. Where nobody is there it makes somebody.
-func (t *trying) login(ctx context.Context) (string, error) {
+func (t *run) login(ctx context.Context) (string, error) {
 	var people []person
-	if err := ask(ctx, t.admin(), http.MethodGet, fmt.Sprintf("/admin/identities?page_size=%d&include_credential=password", lookedAt), nil, &people); err != nil {
+	if err := t.admin().Ask(ctx, apiclient.Call{Method: http.MethodGet, Path: fmt.Sprintf("/admin/identities?page_size=%d&include_credential=password", lookedAt)}, &people); err != nil {
 		return "", err
 	}
 	password := rand.Text()
@@ -55,7 +55,7 @@ func (t *trying) login(ctx context.Context) (string, error) {
 		id := p.ID
 		p.ID, p.Credentials.Password = "", &credential{Config: map[string]any{"password": password}}
 		var changed person
-		err := ask(ctx, t.admin(), http.MethodPut, "/admin/identities/"+id, p, &changed)
+		err := t.admin().Ask(ctx, apiclient.Call{Method: http.MethodPut, Path: "/admin/identities/" + id, Body: p}, &changed)
 		if apiclient.Status(err) != 0 {
 			refused = err // his schema may be another by now, or gone
 			continue
@@ -72,11 +72,11 @@ func (t *trying) login(ctx context.Context) (string, error) {
 }
 
 // loginOfNew makes somebody, as most schemas have people, and signs him in.
-func (t *trying) loginOfNew(ctx context.Context, password string, there int) (string, error) {
+func (t *run) loginOfNew(ctx context.Context, password string, there int) (string, error) {
 	p := person{State: "active", Traits: json.RawMessage(`{"email": "drill-` + strings.ToLower(rand.Text()) + `@drill.invalid"}`)}
 	p.Credentials.Password = &credential{Config: map[string]any{"password": password}}
 	var made person
-	err := ask(ctx, t.admin(), http.MethodPost, "/admin/identities", p, &made)
+	err := t.admin().Ask(ctx, apiclient.Call{Method: http.MethodPost, Path: "/admin/identities", Body: p}, &made)
 	if status := apiclient.Status(err); status != 0 && status < http.StatusInternalServerError {
 		return "", skip(fmt.Sprintf("among %d people nobody has a password, and nobody could be made: %v", there, err))
 	}
@@ -87,7 +87,7 @@ func (t *trying) loginOfNew(ctx context.Context, password string, there int) (st
 }
 
 // signIn signs somebody in as an app does that is no browser.
-func (t *trying) signIn(ctx context.Context, p person, password string) error {
+func (t *run) signIn(ctx context.Context, p person, password string) error {
 	if p.Credentials.Password == nil || len(p.Credentials.Password.Identifiers) == 0 {
 		return skip("the schema names nothing that goes with a password")
 	}

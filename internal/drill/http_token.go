@@ -9,16 +9,17 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/trial"
 )
 
 // keys looks which keys came back, before anything could make one, and which are published.
-func (t *trying) keys(ctx context.Context) (string, error) {
+func (t *run) keys(ctx context.Context) (string, error) {
 	var sets []struct {
 		Set  string
 		Keys []struct{ KID, Use, State string }
 	}
-	if err := ask(ctx, t.admin(), http.MethodGet, "/admin/keys", nil, &sets); err != nil {
+	if err := t.admin().Ask(ctx, apiclient.Call{Method: http.MethodGet, Path: "/admin/keys"}, &sets); err != nil {
 		return "", err
 	}
 	t.set.restored = map[string]bool{}
@@ -30,7 +31,7 @@ func (t *trying) keys(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	if err := ask(ctx, t.public(), http.MethodGet, "/.well-known/jwks.json", nil, &t.published); err != nil {
+	if err := t.public().Ask(ctx, apiclient.Call{Method: http.MethodGet, Path: "/.well-known/jwks.json"}, &t.published); err != nil {
 		return "", err
 	}
 	var ids []string
@@ -41,9 +42,9 @@ func (t *trying) keys(ctx context.Context) (string, error) {
 }
 
 // discovery reads the tenant's document.
-func (t *trying) discovery(ctx context.Context) (string, error) {
+func (t *run) discovery(ctx context.Context) (string, error) {
 	var d struct{ Issuer string }
-	if err := ask(ctx, t.public(), http.MethodGet, "/.well-known/openid-configuration", nil, &d); err != nil {
+	if err := t.public().Ask(ctx, apiclient.Call{Method: http.MethodGet, Path: "/.well-known/openid-configuration"}, &d); err != nil {
 		return "", err
 	}
 	if d.Issuer != t.of.Issuer {
@@ -52,13 +53,13 @@ func (t *trying) discovery(ctx context.Context) (string, error) {
 	return d.Issuer, nil
 }
 
-func (t *trying) opaque(ctx context.Context) (string, error) {
+func (t *run) opaque(ctx context.Context) (string, error) {
 	_, err := t.token(ctx, "opaque")
 	return "", err
 }
 
 // signed checks a token's signature as an application does that knows the published keys alone.
-func (t *trying) signed(ctx context.Context) (string, error) {
+func (t *run) signed(ctx context.Context) (string, error) {
 	text, err := t.token(ctx, "jwt")
 	if err != nil {
 		return "", err
@@ -68,7 +69,7 @@ func (t *trying) signed(ctx context.Context) (string, error) {
 		algs = append(algs, jose.SignatureAlgorithm(k.Algorithm))
 	}
 	// The set may have got this set's first key just now.
-	if err := ask(ctx, t.public(), http.MethodGet, "/.well-known/jwks.json", nil, &t.published); err != nil {
+	if err := t.public().Ask(ctx, apiclient.Call{Method: http.MethodGet, Path: "/.well-known/jwks.json"}, &t.published); err != nil {
 		return "", err
 	}
 	token, err := jose.ParseSignedCompact(text, algs)
@@ -97,7 +98,7 @@ func (t *trying) signed(ctx context.Context) (string, error) {
 }
 
 // token makes a client, gets a token for it and has it looked up.
-func (t *trying) token(ctx context.Context, strategy string) (string, error) {
+func (t *run) token(ctx context.Context, strategy string) (string, error) {
 	_, token, err := trial.Token(ctx, t.public(), t.admin(), map[string]any{
 		"client_name": "gatehouse backup drill", "scope": "drill", "access_token_strategy": strategy,
 	})

@@ -200,9 +200,7 @@ func TestRunWritesAsEventsCome(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- f.Run(ctx) }()
 	f.Record(event(time.Unix(1, 0)))
-	for f.Stats().Written == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	testkit.Eventually(t, "the event is written", func() bool { return f.Stats().Written > 0 })
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)

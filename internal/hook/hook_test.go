@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -77,7 +76,7 @@ func (s *service) heard() []heard {
 // house has hooks and what they log and count.
 type house struct {
 	*hook.Hooks
-	log      *strings.Builder
+	log      *testkit.Log
 	mu       sync.Mutex
 	outcomes []string
 	clock    *testkit.Clock
@@ -85,10 +84,10 @@ type house struct {
 
 func hooks(t *testing.T, change func(*hook.Options)) *house {
 	t.Helper()
-	h := &house{log: &strings.Builder{}, clock: &testkit.Clock{}}
+	h := &house{log: &testkit.Log{}, clock: &testkit.Clock{}}
 	o := hook.Options{
 		Clients: hook.DefaultClientsConfig(), Jsonnet: hook.NewJsonnet(hook.Limits{}), Now: h.clock.Now,
-		Log: slog.New(slog.NewTextHandler(&locked{w: h.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: h.log.Logger(),
 		Observe: func(name, outcome string, _ time.Duration) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
@@ -100,17 +99,6 @@ func hooks(t *testing.T, change func(*hook.Options)) *house {
 	}
 	h.Hooks = hook.New(o)
 	return h
-}
-
-type locked struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }
 
 func in64(program string) string {

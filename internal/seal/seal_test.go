@@ -411,9 +411,7 @@ func TestReadyDoesNotWaitForTheDatabase(t *testing.T) {
 	err := w.db.InTx(testkit.Context(t), func(context.Context, *sqldb.Tx) error {
 		before := w.db.Statements()
 		go func() { begun <- r.Begin(testkit.Context(t)) }()
-		for w.db.Statements() == before {
-			time.Sleep(time.Millisecond)
-		}
+		testkit.Eventually(t, "the database is asked", func() bool { return w.db.Statements() != before })
 		if err := r.Ready(); !errors.Is(err, seal.ErrNotBegun) {
 			t.Error(err)
 		}

@@ -24,6 +24,18 @@ func TestFit(t *testing.T) {
 	}
 }
 
+func TestShort(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "12345678": "12345678", "123456789": "12345678…", "1234567ä": "1234567…", "a\xffb": "a\uFFFDb", "a\xff3456789": "a\uFFFD3456…",
+		// What counts is the text as it is written.
+		"\x00\x0012345678": "12345678", "\xff\xfe\xfd": "\uFFFD", "a\xffb\xffc\xff": "a\uFFFDb\uFFFD…",
+	} {
+		if got := spell.Short(in, 8); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
 func FuzzFit(f *testing.F) {
 	f.Add("a\xff\x00ä", 3)
 	f.Fuzz(func(t *testing.T, s string, n int) {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -88,9 +89,11 @@ func classifyPostgres(e *pgconn.PgError) (kind, cause error) {
 		return ErrForeignKey, errors.New("constraint " + e.ConstraintName)
 	case "22021", "22P05":
 		return ErrText, errors.New("SQLSTATE " + e.Code)
-	case "25006", "57P01", "57P02", "57P03", "57P05", "53300", "53400", "57014", "25P03", "53100", "53200", "58030":
+	case "53100":
+		return ErrUnavailable, diskFull(told, "the database server's disk")
+	case "25006", "57P01", "57P02", "57P03", "57P05", "53300", "53400", "57014", "25P03", "53200", "58030":
 		// Shutting down, starting up, out of connections, a standby that lost its primary; a time limit of the server's;
-		// out of disk or memory. The statement may be right all the same, so a batch need not be taken apart to find out.
+		// out of memory. The statement may be right all the same, so a batch need not be taken apart to find out.
 		return ErrUnavailable, told
 	}
 	switch {
@@ -126,6 +129,8 @@ func classifyMySQL(e *mysql.MySQLError) (kind, cause error) {
 	case 1045, 1698, 3159, 1040, 1203, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1226, 1290, 1836, 1927, 2006, 2013, 4031, 1047:
 		// The login refused (as PostgreSQL's 28…), too many connections, shutting down, network trouble, read-only after a failover, killed connection.
 		return ErrUnavailable, errors.New(number + ": " + e.Message)
+	case 1021, 1114, 1026:
+		return ErrUnavailable, diskFull(errors.New(number+": "+e.Message), "the database server's disk")
 	case 1366:
 		kind = nil
 		if strings.HasPrefix(e.Message, "Incorrect string value") {
@@ -157,11 +162,19 @@ func classifySQLite(e *sqlite.Error) (kind, cause error) {
 		return ErrDuplicate, e
 	case code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
 		return ErrForeignKey, e
-	case code&0xff == sqlite3.SQLITE_FULL, code&0xff == sqlite3.SQLITE_IOERR, code&0xff == sqlite3.SQLITE_CANTOPEN,
-		code&0xff == sqlite3.SQLITE_READONLY:
+	case code&0xff == sqlite3.SQLITE_FULL, slices.Contains([]int{
+		sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP,
+	}, code):
+		return ErrUnavailable, diskFull(e, "the disk of the database's files")
+	case code&0xff == sqlite3.SQLITE_IOERR, code&0xff == sqlite3.SQLITE_CANTOPEN, code&0xff == sqlite3.SQLITE_READONLY:
 		return ErrUnavailable, e
 	}
 	return nil, e
+}
+
+// diskFull adds what to do to an error of who could not write: of these, a disk that is full is the one that happens.
+func diskFull(err error, which string) error {
+	return fmt.Errorf("%w; make room on %s, if it is full", err, which)
 }
 
 // AlreadyDefined reports whether a change of the schema was refused because it is there already: the error is a driver's,

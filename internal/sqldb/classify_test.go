@@ -57,6 +57,8 @@ func TestClassify(t *testing.T) {
 		{"mysql: encrypted connections only", &mysql.MySQLError{Number: 3159}, ErrUnavailable},
 		{"mysql: too many connections", &mysql.MySQLError{Number: 1040}, ErrUnavailable},
 		{"mysql: read-only after a failover", &mysql.MySQLError{Number: 1290}, ErrUnavailable},
+		{"mysql: disk full", &mysql.MySQLError{Number: 1021, Message: "Disk full"}, ErrUnavailable},
+		{"mysql: no room for the table", &mysql.MySQLError{Number: 1114, Message: "The table 'session' is full"}, ErrUnavailable},
 		{"mysql: no such table", &mysql.MySQLError{Number: 1146}, nil},
 		{"connection: mysql's driver", mysql.ErrInvalidConn, ErrUnavailable},
 		{"connection: database/sql", driver.ErrBadConn, ErrUnavailable},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // The kinds of failure that callers act on; compare with errors.Is.
@@ -112,11 +113,7 @@ func (e *Error) Fault() *fault.Error {
 
 // short makes a statement fit on a log line.
 func short(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > 160 {
-		return text[:160] + "…"
-	}
-	return text
+	return spell.Short(strings.Join(strings.Fields(text), " "), 160)
 }
 
 // wrap classifies what a driver said about a statement. The context's own end is passed on as it is, so that

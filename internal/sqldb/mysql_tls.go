@@ -2,11 +2,11 @@ package sqldb
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
+
+	"github.com/gatehouse-iam/gatehouse/internal/trust"
 )
 
 // mysqlTLS reads tls and the PEM files tls_ca, tls_cert and tls_key. No configuration means plaintext; fallback that plaintext
@@ -47,7 +47,7 @@ func mysqlTLS(d *dsn) (config *tls.Config, fallback bool, err error) {
 	//nolint:gosec // InsecureSkipVerify is what these two modes mean; true, which checks, is what holds where none is named
 	config = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: mode != "true"}
 	if ca != "" {
-		if config.RootCAs, err = readCertificates(ca); err != nil {
+		if config.RootCAs, err = trust.Only(ca); err != nil {
 			return nil, false, fmt.Errorf("tls_ca: %w", err)
 		}
 	}
@@ -59,17 +59,4 @@ func mysqlTLS(d *dsn) (config *tls.Config, fallback bool, err error) {
 		config.Certificates = []tls.Certificate{pair}
 	}
 	return config, mode == "preferred", nil
-}
-
-// readCertificates reads the authorities in a PEM file.
-func readCertificates(path string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", path)
-	}
-	return pool, nil
 }

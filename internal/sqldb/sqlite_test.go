@@ -205,3 +205,21 @@ func writeUntilKilled(t *testing.T, dsn string) {
 	}
 	wg.Wait()
 }
+
+// A disk that is full is called so, with what to do, and what was written before is there.
+func TestSQLiteDiskFull(t *testing.T) {
+	db := withThing(t, open(t, "sqlite://"+t.TempDir()+"/"))
+	do(t, db, "PRAGMA max_page_count = 20") // SQLite then says what it says of a disk
+	text, written := strings.Repeat("x", 4000), 0
+	var err error
+	for ; err == nil && written < 100; written++ {
+		_, err = db.AllTenants().Exec(t.Context(), "INSERT INTO thing (tenant_id, id, note) VALUES ('a', ?, ?)", fmt.Sprint(written), text)
+	}
+	if !errors.Is(err, sqldb.ErrUnavailable) || !strings.Contains(err.Error(), "make room on the disk") {
+		t.Errorf("on a full disk: %v", err)
+	}
+	var n int
+	if err := db.AllTenants().QueryRow(t.Context(), "SELECT count(*) FROM thing").Scan(&n); err != nil || n != written-1 {
+		t.Errorf("%d of %d are there: %v", n, written-1, err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/patch"
 	"github.com/gatehouse-iam/gatehouse/internal/spell"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -130,22 +131,18 @@ func join(path, name string) string {
 }
 
 // patched applies a merge patch (RFC 7396) to a draft.
-func (d Draft) patched(patch []byte) (Draft, error) {
+func (d Draft) patched(change []byte) (Draft, error) {
 	current, err := json.Marshal(d)
 	if err != nil {
 		return d, err
 	}
-	var target, change any
-	if json.Unmarshal(patch, &change) != nil {
+	if !json.Valid(change) {
 		return d, ErrInvalid.With("The request body is not JSON that can be read.")
 	}
-	if _, ok := change.(map[string]any); !ok {
+	if change = bytes.TrimSpace(change); change[0] != '{' {
 		return d, ErrInvalid.With("The request body must be a JSON object.")
 	}
-	if err := json.Unmarshal(current, &target); err != nil {
-		return d, err
-	}
-	merged, err := json.Marshal(merge(target, change))
+	merged, err := patch.Merge(current, change)
 	if err != nil {
 		return d, err
 	}
@@ -154,25 +151,6 @@ func (d Draft) patched(patch []byte) (Draft, error) {
 		err = ErrInvalid.With("id: it is written into every row, so it never changes.")
 	}
 	return next, err
-}
-
-func merge(target, patch any) any {
-	changes, ok := patch.(map[string]any)
-	if !ok {
-		return patch
-	}
-	members, ok := target.(map[string]any)
-	if !ok {
-		members = map[string]any{}
-	}
-	for name, value := range changes {
-		if value == nil {
-			delete(members, name)
-		} else {
-			members[name] = merge(members[name], value)
-		}
-	}
-	return members
 }
 
 // check says everything that is wrong with a draft by itself, and brings its hosts into the form in which they compare.

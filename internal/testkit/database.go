@@ -15,9 +15,9 @@ import (
 // maker makes databases on one kind of server.
 type maker interface {
 	// empty makes a database without tables.
-	empty(t *testing.T) (dsn string)
+	empty(t testing.TB) (dsn string)
 	// migrated makes a database with the schema of one logical database.
-	migrated(t *testing.T, logical string) (dsn string)
+	migrated(t testing.TB, logical string) (dsn string)
 }
 
 // makers lists the kinds of database in the order in which their subtests run.
@@ -72,13 +72,13 @@ func EachDSN(t *testing.T, fn func(t *testing.T, dsn string)) {
 }
 
 // SQLite returns a fresh SQLite database with the schema of the logical database.
-func SQLite(t *testing.T, logical string) *sqldb.DB {
+func SQLite(t testing.TB, logical string) *sqldb.DB {
 	t.Helper()
 	return open(t, logical, sqlite{}.migrated(t, logical))
 }
 
 // open opens the database for the length of the test.
-func open(t *testing.T, logical, dsn string) *sqldb.DB {
+func open(t testing.TB, logical, dsn string) *sqldb.DB {
 	t.Helper()
 	db, err := sqldb.Open(t.Context(), dsn, sqldb.Options{Name: logical, Now: now, Log: slog.New(slog.DiscardHandler), MaxConns: 8})
 	if err != nil {
@@ -98,7 +98,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 func unique() string { return "gatehouse_test_" + strings.ToLower(rand.Text()[:16]) }
 
 // drop calls undo when the test is over. The test's own context has ended by then.
-func drop(t *testing.T, undo func(ctx context.Context) error) {
+func drop(t testing.TB, undo func(ctx context.Context) error) {
 	t.Helper()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

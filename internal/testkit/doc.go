@@ -12,6 +12,7 @@
 //	SMTP      a mail server on a free port that keeps what it is sent
 //	Redis     a server for what servers remember together; RedisCluster is six of them, Remote a cache there
 //	Line      leads to a server, to be cut, held up, slowed down or led elsewhere
+//	Log       keeps what is logged, to be read meanwhile
 //	Clock     stands still until it is told otherwise
 //	Ring      a key ring of a known secret
 //	Context   the test's context, bound to the default tenant

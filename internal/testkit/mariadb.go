@@ -40,12 +40,12 @@ var mariadbAdmin = sync.OnceValues(func() (*sql.DB, error) {
 	return db, nil
 })
 
-func (m mariadb) empty(t *testing.T) string {
+func (m mariadb) empty(t testing.TB) string {
 	t.Helper()
 	return m.create(t, "")
 }
 
-func (m mariadb) migrated(t *testing.T, logical string) string {
+func (m mariadb) migrated(t testing.TB, logical string) string {
 	t.Helper()
 	admin, err := mariadbAdmin()
 	if err != nil {
@@ -65,7 +65,7 @@ func (m mariadb) migrated(t *testing.T, logical string) string {
 var mariadbScripts sync.Map // logical database -> string
 
 // create makes a database and fills it by the script, in one round trip.
-func (m mariadb) create(t *testing.T, script string) string {
+func (m mariadb) create(t testing.TB, script string) string {
 	t.Helper()
 	admin, err := mariadbAdmin()
 	if err != nil {

@@ -29,12 +29,12 @@ var postgresAdmin = sync.OnceValues(func() (*sql.DB, error) {
 	return db, nil
 })
 
-func (p postgres) empty(t *testing.T) string {
+func (p postgres) empty(t testing.TB) string {
 	t.Helper()
 	return p.create(t, "template0")
 }
 
-func (p postgres) migrated(t *testing.T, logical string) string {
+func (p postgres) migrated(t testing.TB, logical string) string {
 	t.Helper()
 	admin, err := postgresAdmin()
 	if err != nil {
@@ -53,7 +53,7 @@ func (p postgres) migrated(t *testing.T, logical string) string {
 // postgresTemplates holds the names of the templates that are known to be there.
 var postgresTemplates sync.Map // logical database -> string
 
-func (p postgres) create(t *testing.T, template string) string {
+func (p postgres) create(t testing.TB, template string) string {
 	t.Helper()
 	admin, err := postgresAdmin()
 	if err != nil {

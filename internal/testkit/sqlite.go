@@ -13,12 +13,12 @@ type sqlite struct{}
 // volatile: no test needs its data after a power failure, and waiting for the disk is most of what a commit costs.
 const volatile = "?synchronous=off"
 
-func (sqlite) empty(t *testing.T) string {
+func (sqlite) empty(t testing.TB) string {
 	t.Helper()
 	return "sqlite://" + filepath.Join(t.TempDir(), "gatehouse.db") + volatile
 }
 
-func (s sqlite) migrated(t *testing.T, logical string) string {
+func (s sqlite) migrated(t testing.TB, logical string) string {
 	t.Helper()
 	image, err := sqliteImage(logical)
 	if err != nil {

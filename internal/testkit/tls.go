@@ -26,13 +26,18 @@ type TLSServers struct {
 	// CA and OtherCA are files of authorities: the one that signed the servers' certificate, and another one. The certificate
 	// is for localhost, and not for 127.0.0.1.
 	CA, OtherCA string
+	// Certificate and Key are the files of that certificate and its key, for servers of the test's own at localhost.
+	Certificate, Key string
 }
 
 // StartTLSServers starts them; they end with the test.
 func StartTLSServers(t *testing.T) TLSServers {
 	t.Helper()
 	dir := t.TempDir()
-	s := TLSServers{CA: filepath.Join(dir, "ca.crt"), OtherCA: filepath.Join(dir, "other.crt")}
+	s := TLSServers{
+		CA: filepath.Join(dir, "ca.crt"), OtherCA: filepath.Join(dir, "other.crt"),
+		Certificate: filepath.Join(dir, "server.crt"), Key: filepath.Join(dir, "server.key"),
+	}
 	certify(t, dir, s.CA)
 	certify(t, filepath.Join(dir, "unused"), s.OtherCA)
 	script, err := findScript()

@@ -4,18 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/trust"
 )
 
 // Engine is the Transit engine of a Vault or OpenBao server. Make it with New.
@@ -34,13 +33,9 @@ const (
 func New(c Config) (*Engine, error) {
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
+		var err error
+		if settings.RootCAs, err = trust.Only(c.CAFile); err != nil {
 			return nil, fmt.Errorf("secrets.transit.ca_file: %w", err)
-		}
-		settings.RootCAs = x509.NewCertPool()
-		if !settings.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("secrets.transit.ca_file: holds no certificate in PEM form")
 		}
 	}
 	return &Engine{config: c, http: &http.Client{

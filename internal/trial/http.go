@@ -63,7 +63,7 @@ func Token(ctx context.Context, public, admin *apiclient.Server, described map[s
 		ID     string `json:"client_id"`
 		Secret string `json:"client_secret"`
 	}
-	if err := do(ctx, admin, apiclient.Call{Method: http.MethodPost, Path: "/admin/clients", Body: described}, &client); err != nil {
+	if err := admin.Ask(ctx, apiclient.Call{Method: http.MethodPost, Path: "/admin/clients", Body: described}, &client); err != nil {
 		return "", "", fmt.Errorf("registering a client: %w", err)
 	}
 	form := url.Values{"grant_type": {"client_credentials"}, "scope": {fmt.Sprint(described["scope"])}}
@@ -71,7 +71,7 @@ func Token(ctx context.Context, public, admin *apiclient.Server, described map[s
 		Token string `json:"access_token"`
 	}
 	c := apiclient.Call{Method: http.MethodPost, Path: "/oauth2/token", Body: form, Header: apiclient.Basic(client.ID, client.Secret)}
-	if err := do(ctx, public, c, &issued); err != nil {
+	if err := public.Ask(ctx, c, &issued); err != nil {
 		return client.ID, "", fmt.Errorf("getting a token: %w", err)
 	}
 	var told struct {
@@ -79,7 +79,7 @@ func Token(ctx context.Context, public, admin *apiclient.Server, described map[s
 		Client string `json:"client_id"`
 	}
 	c = apiclient.Call{Method: http.MethodPost, Path: "/admin/oauth2/introspect", Body: url.Values{"token": {issued.Token}}}
-	if err := do(ctx, admin, c, &told); err != nil {
+	if err := admin.Ask(ctx, c, &told); err != nil {
 		return client.ID, "", fmt.Errorf("asking what the token is: %w", err)
 	}
 	if !told.Active || told.Client != client.ID {
@@ -93,7 +93,7 @@ func (t *Trial) login(ctx context.Context) (err error) {
 	traits, identifier := t.traits()
 	password := rand.Text() + rand.Text()
 	var person struct{ ID string }
-	err = do(ctx, t.Admin, apiclient.Call{Method: http.MethodPost, Path: "/admin/identities", Body: map[string]any{
+	err = t.Admin.Ask(ctx, apiclient.Call{Method: http.MethodPost, Path: "/admin/identities", Body: map[string]any{
 		"schema_id": "default", "traits": traits, "credentials": map[string]any{"password": map[string]any{"config": map[string]any{"password": password}}},
 		"verifiable_addresses": []any{map[string]any{"value": identifier, "via": "email", "verified": true, "status": "completed"}},
 	}}, &person)
@@ -111,7 +111,7 @@ func (t *Trial) login(ctx context.Context) (err error) {
 // SignIn signs a person in as an app does that is no browser, and asks whose the session is.
 func SignIn(ctx context.Context, public *apiclient.Server, id, identifier, password string) error {
 	var flow struct{ ID string }
-	if err := do(ctx, public, apiclient.Call{Method: http.MethodGet, Path: "/self-service/login/api"}, &flow); err != nil {
+	if err := public.Ask(ctx, apiclient.Call{Method: http.MethodGet, Path: "/self-service/login/api"}, &flow); err != nil {
 		return fmt.Errorf("beginning a login: %w", err)
 	}
 	var done struct {
@@ -119,7 +119,7 @@ func SignIn(ctx context.Context, public *apiclient.Server, id, identifier, passw
 	}
 	c := apiclient.Call{Method: http.MethodPost, Path: "/self-service/login?flow=" + url.QueryEscape(flow.ID),
 		Body: map[string]string{"method": "password", "identifier": identifier, "password": password}}
-	if err := do(ctx, public, c, &done); err != nil {
+	if err := public.Ask(ctx, c, &done); err != nil {
 		return fmt.Errorf("logging in: %w", err)
 	}
 	var session struct {
@@ -127,7 +127,7 @@ func SignIn(ctx context.Context, public *apiclient.Server, id, identifier, passw
 		Identity struct{ ID string }
 	}
 	c = apiclient.Call{Method: http.MethodGet, Path: "/sessions/whoami", Header: http.Header{"X-Session-Token": {done.Token}}}
-	if err := do(ctx, public, c, &session); err != nil {
+	if err := public.Ask(ctx, c, &session); err != nil {
 		return fmt.Errorf("asking who is signed in: %w", err)
 	}
 	if !session.Active || session.Identity.ID != id {
@@ -140,16 +140,8 @@ func SignIn(ctx context.Context, public *apiclient.Server, id, identifier, passw
 func (t *Trial) remove(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleaning)
 	defer cancel()
-	if err := do(ctx, t.Admin, apiclient.Call{Method: http.MethodDelete, Path: path}, nil); err != nil {
+	if err := t.Admin.Ask(ctx, apiclient.Call{Method: http.MethodDelete, Path: path}, nil); err != nil {
 		return fmt.Errorf("removing what was made: %w", err)
-	}
-	return nil
-}
-
-// do makes a call, and names it where it fails: without its query, which is nobody else's to read.
-func do(ctx context.Context, by *apiclient.Server, c apiclient.Call, into any) error {
-	if _, err := by.Do(ctx, c, into); err != nil {
-		return fmt.Errorf("%s: %w", c, err)
 	}
 	return nil
 }

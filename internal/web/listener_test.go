@@ -139,7 +139,8 @@ func TestCertificateRenewalUnderLoad(t *testing.T) {
 	cert, key := ca.issue(t, 100)
 	write(t, certFile, cert)
 	write(t, keyFile, key)
-	l := &Listener{Name: "public", Handler: simple(), Reread: 5 * time.Millisecond, Config: Config{Address: "127.0.0.1:0", TLS: TLS{CertFile: certFile, KeyFile: keyFile}}}
+	log := &testkit.Log{}
+	l := &Listener{Name: "public", Handler: simple(), Log: log.Logger(), Reread: 5 * time.Millisecond, Config: Config{Address: "127.0.0.1:0", TLS: TLS{CertFile: certFile, KeyFile: keyFile}}}
 	start(t, Grace{}, l)
 	url := "https://" + l.Addr().String() + "/"
 
@@ -172,23 +173,27 @@ func TestCertificateRenewalUnderLoad(t *testing.T) {
 		}
 		return resp.TLS.PeerCertificates[0].SerialNumber.Int64()
 	}
+	refused := func(why string, change func()) {
+		before := strings.Count(log.String(), why)
+		change()
+		testkit.Eventually(t, "files that cannot be used are seen", func() bool { return strings.Count(log.String(), why) > before })
+	}
 	for n := int64(101); n < 106; n++ {
 		cert, key = ca.issue(t, n)
 		// Written one after the other: for a while they do not fit together.
-		write(t, certFile, cert)
-		time.Sleep(15 * time.Millisecond)
+		refused("private key does not match", func() { write(t, certFile, cert) })
 		if got := serial(); got != n-1 {
 			t.Errorf("with half a renewal %d is shown, want %d", got, n-1)
 		}
 		write(t, keyFile, key)
 		testkit.Eventually(t, "new certificate", func() bool { return serial() == n })
 	}
-	write(t, certFile, []byte("garbage"))
-	time.Sleep(15 * time.Millisecond)
-	if err := os.Remove(keyFile); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(15 * time.Millisecond)
+	refused("failed to find any PEM data", func() { write(t, certFile, []byte("garbage")) })
+	refused("no such file", func() {
+		if err := os.Remove(keyFile); err != nil {
+			t.Fatal(err)
+		}
+	})
 	if got := serial(); got != 105 {
 		t.Errorf("with broken files %d is shown", got)
 	}

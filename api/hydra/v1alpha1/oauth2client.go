@@ -42,7 +42,7 @@ type OAuth2ClientList struct {
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.tokenEndpointAuthMethod) || self.tokenEndpointAuthMethod != 'private_key_jwt' || (has(self.jwksUri) && size(self.jwksUri) > 0)",message="tokenEndpointAuthMethod private_key_jwt needs jwksUri: there the server finds the client's public keys"
 // +kubebuilder:validation:XValidation:rule="!has(self.secretRotation) || !has(self.tokenEndpointAuthMethod) || self.tokenEndpointAuthMethod in ['client_secret_basic', 'client_secret_post']",message="secretRotation is of no use with a tokenEndpointAuthMethod that has no secret"
-// +kubebuilder:validation:XValidation:rule="!has(self.secretRotation) || !has(self.requireExistingSecret) || !self.requireExistingSecret",message="secretRotation is for secrets that the controller makes; with requireExistingSecret whoever brings the Secret rotates it"
+// +kubebuilder:validation:XValidation:rule="!has(self.secretRotation) || !has(self.requireExistingSecret) || !self.requireExistingSecret || !(has(self.secretRotation.every) || has(self.secretRotation.request))",message="secretRotation.every and secretRotation.request are for secrets that the controller makes; with requireExistingSecret whoever brings the Secret rotates it"
 type OAuth2ClientSpec struct {
 	// ClientName is what people see who are asked for consent.
 	// +optional

@@ -13,7 +13,7 @@
 //	PATCH  /admin/clients/{id}                 change by JSON Patch (RFC 6902)
 //	DELETE /admin/clients/{id}                 remove
 //	PUT    /admin/clients/{id}/lifespans       set the client's own lifetimes of tokens
-//	POST   /admin/clients/{id}/secrets/rotate  new secret; the ones before stay valid
+//	POST   /admin/clients/{id}/secrets/rotate  new secret, one that is given or one that is made; the ones before stay valid
 //	DELETE /admin/clients/{id}/secrets/rotate  the ones before end
 //
 // Secrets that we generate have 256 bits and are kept as a keyed digest;

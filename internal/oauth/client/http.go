@@ -93,8 +93,15 @@ func (h *Handler) lifespans(ctx context.Context, in changeIn) (*Client, error) {
 	return h.Register.SetLifespans(ctx, in.ID, l)
 }
 
-func (h *Handler) rotate(ctx context.Context, in idIn) (Registration, error) {
-	return h.Register.Rotate(ctx, in.ID)
+type rotateIn struct {
+	ID   string `path:"id"`
+	Body struct {
+		Secret string `json:"client_secret"`
+	} `body:"json,optional"`
+}
+
+func (h *Handler) rotate(ctx context.Context, in rotateIn) (Registration, error) {
+	return h.Register.Rotate(ctx, in.ID, in.Body.Secret)
 }
 
 func (h *Handler) endRotated(ctx context.Context, in idIn) (*Client, error) {

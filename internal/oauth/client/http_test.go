@@ -204,6 +204,23 @@ func TestGivenSecrets(t *testing.T) {
 	rotated := call(t, "POST", base+"/app/secrets/rotate", "").body["client_secret"].(string)
 	f.mustAuthenticate(t, "app", "a person's choice")
 
+	// So is one that is given; where the client has it already, nothing is new.
+	for i, want := range []any{"a third choice", nil} {
+		got := call(t, "POST", base+"/app/secrets/rotate", `{"client_secret":"a third choice"}`)
+		if got.status != 200 || got.body["client_secret"] != want {
+			t.Errorf("%d: %d %v", i, got.status, got.body)
+		}
+		f.mustAuthenticate(t, "app", "a third choice")
+		f.mustAuthenticate(t, "app", rotated)
+		f.mustAuthenticate(t, "app", "a person's choice")
+	}
+	for _, wrong := range []string{`{"client_secret":"short"}`, `{"secret":"a fourth choice"}`, `[]`} {
+		if got := call(t, "POST", base+"/app/secrets/rotate", wrong); got.status != 400 {
+			t.Errorf("%s: %d %v", wrong, got.status, got.body)
+		}
+	}
+	rotated = "a third choice"
+
 	// The same secret sent again, as tools do that hold a client in a desired state, is no new secret.
 	call(t, "PUT", base+"/app", `{"client_secret":"`+rotated+`"}`)
 	f.mustAuthenticate(t, "app", "a person's choice")

@@ -138,20 +138,30 @@ func (g *Register) SetLifespans(ctx context.Context, id string, l Lifespans) (*C
 	})
 }
 
-// Rotate gives the client a new secret. Those before stay valid, up to five of
-// them, until EndRotated.
-func (g *Register) Rotate(ctx context.Context, id string) (Registration, error) {
+// Rotate gives the client a new secret: the given one, or one that is made where
+// that is empty. Those before stay valid, up to five of them, until EndRotated.
+// Where the client has the given one already, nothing is new, and none is shown.
+func (g *Register) Rotate(ctx context.Context, id, given string) (Registration, error) {
 	var shown string
-	c, err := g.Store.Change(ctx, id, func(c *Client) (*Client, error) {
+	c, err := g.Store.Change(ctx, id, func(c *Client) (next *Client, err error) {
+		shown = ""
 		if !hasSecret(c.TokenEndpointAuthMethod) {
 			return nil, ErrInvalidMetadata.Withf("A client with token_endpoint_auth_method %s has no secret to rotate.", c.TokenEndpointAuthMethod)
 		}
 		if err := g.permit(ctx, c); err != nil {
 			return nil, err
 		}
+		if given != "" && g.same(ctx, c.secrets, given) {
+			return c, nil
+		}
+		plain := given
 		var fresh storedSecret
-		shown, fresh = generate(g.Hasher, 0)
-		c.secrets = rotated(c.secrets, fresh, g.Now())
+		if given == "" {
+			plain, fresh = generate(g.Hasher, 0)
+		} else if fresh, err = g.choose(ctx, given, 0); err != nil {
+			return nil, err
+		}
+		shown, c.secrets = plain, rotated(c.secrets, fresh, g.Now())
 		c.SecretExpiresAt = 0
 		return c, nil
 	})
@@ -220,15 +230,21 @@ func (g *Register) giveSecrets(ctx context.Context, c *Client, given string, kep
 		c.secrets[0].ExpiresAt = until
 		return given, nil
 	}
+	chosen, err := g.choose(ctx, given, until)
+	c.secrets = []storedSecret{chosen}
+	return given, err
+}
+
+// choose makes what is kept of a secret that somebody chose.
+func (g *Register) choose(ctx context.Context, given string, until int64) (storedSecret, error) {
 	if n := utf8.RuneCountInString(given); n < minChosenSecret || len(given) > maxChosenSecret {
-		return "", ErrInvalidMetadata.Withf("client_secret must have at least %d characters and at most %d bytes; leave it out to have one made.", minChosenSecret, maxChosenSecret)
+		return storedSecret{}, ErrInvalidMetadata.Withf("client_secret must have at least %d characters and at most %d bytes; leave it out to have one made.", minChosenSecret, maxChosenSecret)
 	}
 	chosen, err := hashChosen(ctx, g.Hasher, given, until)
 	if errors.Is(err, secret.ErrBusy) {
-		return "", oauth.ErrTemporarilyUnavailable.Because(err)
+		return storedSecret{}, oauth.ErrTemporarilyUnavailable.Because(err)
 	}
-	c.secrets = []storedSecret{chosen}
-	return given, err
+	return chosen, err
 }
 
 // same reports whether the secret given is the current one. Tools that hold a
