@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
 	"github.com/gatehouse-iam/gatehouse/internal/kube/apirule"
 	"github.com/gatehouse-iam/gatehouse/internal/kube/ruleset"
 )
@@ -30,7 +31,6 @@ func (a *apiRules) declare(s *pflag.FlagSet) {
 	s.IntVar(&a.options.ProxyPort, "oathkeeper-svc-port", 4455, "its port")
 	s.StringVar(&a.options.DefaultDomain, "default-domain-name", "", "domain for hosts of APIRules that have none")
 	s.StringSliceVar(&a.options.Domains, "domain-allowlist", nil, "domains of which hosts of APIRules must be; without it any")
-	s.StringSliceVar(&a.options.BlockedServices, "service-blocklist", []string{"kubernetes.default", "kube-dns.kube-system"}, "Services that no APIRule may lead to, as NAME.NAMESPACE, with * as of shell patterns")
 	s.StringSliceVar(&a.origins, "cors-allow-origins", nil, "origins whose pages may call services of APIRules without a corsPolicy, as exact:, prefix: or regex:…; without it none")
 	s.StringSliceVar(&a.methods, "cors-allow-methods", []string{"GET", "POST", "PUT", "DELETE"}, "methods that these pages may use")
 	s.StringSliceVar(&a.headers, "cors-allow-headers", []string{"Authorization", "Content-Type"}, "header fields that these pages may set")
@@ -71,9 +71,9 @@ func (a *apiRules) check() error {
 }
 
 // source is the controller of APIRules, as a source of rules that runs with their set.
-func (a *apiRules) source(m manager.Manager, log *slog.Logger, resync time.Duration) ruleset.Source {
+func (a *apiRules) source(m manager.Manager, log *slog.Logger, config *kube.Config) ruleset.Source {
 	return &apirule.Controller{
 		Options: &a.options, Kube: m.GetClient(), Cache: m.GetCache(), Live: m.GetAPIReader(), Events: m.GetEventRecorder("gatehouse-controller"),
-		Log: log, Now: time.Now, Resync: resync,
+		Log: log, Now: time.Now, Resync: config.Resync, Namespaces: config.Namespaces,
 	}
 }

@@ -51,9 +51,9 @@ func (f *flags) declare(s *pflag.FlagSet) {
 	s.StringVar(&f.config.Server.Endpoint, "endpoint", "/admin/clients", "path of the API of clients; /t/TENANT/admin/clients for a tenant's")
 	s.StringVar(&f.config.Server.ForwardedProto, "forwarded-proto", "", "sent as X-Forwarded-Proto: http, https or off")
 	s.StringVar(&f.config.Server.CredentialFile, "admin-key-file", "", "file with an admin key or access token; read anew for each request")
-	s.StringVar(&f.config.Server.CertFile, "client-cert", "", "client certificate in PEM, read anew for each connection")
+	s.StringVar(&f.config.Server.CertFile, "client-cert", "", "client certificate in PEM, for admin APIs that know their callers by it (serve.admin.certificates); read anew for each request")
 	s.StringVar(&f.config.Server.KeyFile, "client-key", "", "its key in PEM")
-	s.StringVar(&f.config.Server.CAFile, "tls-trust-store", "", "authorities that sign the server's certificate, in PEM; without it the system's")
+	s.StringVar(&f.config.Server.CAFile, "tls-trust-store", "", "authorities that sign the server's certificate, in PEM; read anew for each request; without it the system's")
 	s.BoolVar(&f.insecure, "insecure-skip-verify", false, "not supported: name the authority with --tls-trust-store")
 	s.StringArrayVar(&f.others, "allow-hydra-admin", nil, "another server that resources may name: URL[,admin-key-file=…][,tls-trust-store=…][,client-cert=…][,client-key=…][,endpoint=…][,forwarded-proto=…]; repeatable")
 	s.StringArrayVar(&f.tenants, "tenant", nil, "which namespaces may name a tenant: TENANT=NAMESPACE[,NAMESPACE…], with * as of shell patterns; repeatable")
@@ -67,7 +67,8 @@ func (f *flags) declare(s *pflag.FlagSet) {
 	s.StringVar(&f.rules.Set, "rule-set", "", "set of access rules on the server that is this controller's alone; without it kubernetes, or kubernetes-NAMESPACE with --namespace")
 	s.StringArrayVar(&f.hosts, "host", nil, "which namespaces may claim a host in rules: HOST=NAMESPACE[,NAMESPACE…], with *.example.com for all hosts below it, * for every host, and * in namespaces as of shell patterns; repeatable")
 	s.StringVar(&f.rules.HostsFile, "hosts-file", "", "file with more of --host, as YAML: a list of namespaces below each host; read anew when it changes")
-	s.StringVar(&f.rules.Unlisted, "unlisted-hosts", ruleset.FirstCome, "who may claim a host that is not listed: first-come is the namespace of the oldest rule for it, refuse is nobody, any is everybody")
+	s.StringVar(&f.rules.Unlisted, "unlisted-hosts", ruleset.FirstCome, "who may claim a host that is not listed: first-come is the namespace that had a rule for it first (any, with a single --namespace), refuse is nobody, any is everybody")
+	s.StringSliceVar((*[]string)(&f.rules.Blocked), "service-blocklist", []string{"kubernetes.default", "kube-dns.kube-system"}, "Services that no rule and no APIRule may lead to, as NAME.NAMESPACE, with * as of shell patterns; name the server's admin API")
 	f.apiRules.declare(s)
 	s.BoolVar(&f.elect, "enable-leader-election", false, "let one of several controllers work, the others stand by")
 	s.StringVar(&f.electName, "leader-lease-name", "gatehouse-controller", "the lease's name: controllers of one installation share it, and those of no other")
@@ -128,6 +129,7 @@ func (f *flags) checkRules() error {
 		}
 		f.rules.Hosts[host] = append(f.rules.Hosts[host], strings.Split(namespaces, ",")...)
 	}
+	f.apiRules.options.Blocked = f.rules.Blocked
 	faults = append(faults, f.apiRules.check())
 	if f.noRules && !f.apiRules.wanted() {
 		return errors.Join(faults...)

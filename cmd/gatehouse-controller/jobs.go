@@ -3,13 +3,13 @@ package main
 import (
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/kubesecret"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/trial"
+	"github.com/gatehouse-iam/gatehouse/internal/trust"
 )
 
 // secretsCommand is what the chart's first Job runs.
@@ -119,23 +120,14 @@ again. The public listener is spoken to under the name by which it is known outs
 	return c
 }
 
-// trusting gives a transport that trusts the authorities in files besides the system's.
+// trusting gives a transport that trusts the authorities in files, those that are there, besides the system's.
 func trusting(files []string) (*http.Transport, error) {
-	pool, err := x509.SystemCertPool()
+	pool, err := trust.Besides(slices.DeleteFunc(slices.Clone(files), func(file string) bool {
+		_, err := os.Stat(file)
+		return errors.Is(err, fs.ErrNotExist)
+	})...)
 	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	for _, file := range files {
-		pem, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate", file)
-		}
+		return nil, err
 	}
 	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}, nil
 }

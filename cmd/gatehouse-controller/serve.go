@@ -65,7 +65,7 @@ func (f *flags) addRules(m manager.Manager, clients *kube.Clients, log *slog.Log
 		sources = append(sources, &ruleset.Rules{Kube: m.GetClient(), Events: m.GetEventRecorder("gatehouse-controller"), Log: log, Now: time.Now})
 	}
 	if f.apiRules.wanted() {
-		sources = append(sources, f.apiRules.source(m, log, f.config.Resync))
+		sources = append(sources, f.apiRules.source(m, log, &f.config))
 	}
 	if len(sources) == 0 {
 		return nil

@@ -79,7 +79,7 @@ func TestConfigIsValidated(t *testing.T) {
 		{func(c *Config) { c.Server.URL = "https://admin/path" }, "nothing else"},
 		{func(c *Config) { c.Server.URL, c.Server.CredentialFile = "http://admin", "/key" }, "use https"},
 		{func(c *Config) { c.Server.URL, c.Server.CredentialFile = "http://localhost", "/key" }, ""},
-		{func(c *Config) { c.Server.CertFile = "/crt" }, "needs its key"},
+		{func(c *Config) { c.Server.CertFile = "/crt" }, "needs --client-key"},
 		{func(c *Config) { c.Server.Endpoint = "clients" }, "begin with a slash"},
 		{func(c *Config) { c.Others = []Server{{URL: "nowhere"}} }, "http:// or https://"},
 		{func(c *Config) { c.Tenants = map[string][]string{"acme": {"["}} }, "pattern"},

@@ -44,9 +44,9 @@ type Server struct {
 	ForwardedProto string
 	// CredentialFile holds an admin key or an access token. It is read anew for each request, so it can be replaced.
 	CredentialFile string
-	// CAFile has the authorities that sign the server's certificate; empty is the system's.
+	// CAFile has the authorities that sign the server's certificate, read anew for each request; empty is the system's.
 	CAFile string
-	// CertFile and KeyFile are a client certificate, read anew for each connection.
+	// CertFile and KeyFile are a client certificate, read anew for each request.
 	CertFile, KeyFile string
 }
 
@@ -99,9 +99,14 @@ func (s *Server) validate() error {
 	case s.Endpoint != "" && !strings.HasPrefix(s.Endpoint, "/"):
 		return fmt.Errorf("%s: the endpoint must begin with a slash, as %s does", at, defaultEndpoint)
 	case (s.CertFile == "") != (s.KeyFile == ""):
-		return fmt.Errorf("%s: a client certificate needs its key, and a key its certificate", at)
+		return fmt.Errorf("%s: --client-cert needs --client-key, and the key its certificate", at)
+	case s.CertFile+s.CAFile != "" && strings.HasPrefix(at, "http://"):
+		return fmt.Errorf("%s: --client-cert and --tls-trust-store are for https", at)
 	case s.CredentialFile != "" && strings.HasPrefix(at, "http://") && !loopback(at):
 		return fmt.Errorf("%s: a credential is not sent without TLS to another machine: use https", at)
+	}
+	if err := s.usable(); err != nil {
+		return fmt.Errorf("%s: %w", at, err)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@
 //	no Secret, a client: cut off, or the Secret is gone  a new secret for the same client; write the Secret
 //	a Secret, no client                                  register with the Secret's id and secret
 //	a client that is not as it was last told             tell it again
+//	another secret in the Secret                         it is the client's; the one before stays valid for the overlap
 //	a client that the resource used to be                remove it
 //	a secret of ours that is old enough                  a new one; those before stay valid for the overlap
 //	the overlap is over                                  end the secrets before

@@ -58,7 +58,7 @@ func explain(code string, p place, err error) *failure {
 	switch s := apiclient.Status(err); {
 	case s == 401 || s == 403:
 		f.reason = reasonDenied
-		f.message = fmt.Sprintf("%s lets the controller not in (%v): check its admin key", p, err)
+		f.message = fmt.Sprintf("%s lets the controller not in (%v): check %s", p, err, p.server.shows())
 	case s == 404:
 		f.reason = reasonTenantMissing
 		f.message = fmt.Sprintf("%s is not there: does the tenant exist, and is it the admin listener?", p)
@@ -69,8 +69,22 @@ func explain(code string, p place, err error) *failure {
 		f.message = err.Error()
 	default:
 		f.message = fmt.Sprintf("%s does not answer: %s", p, plain(err))
+		if hint := untrusted(err); hint != "" {
+			f.message += ": " + hint
+		}
 	}
 	return f
+}
+
+// shows is what the server knows the controller by, in words for who has to mend it.
+func (s *Server) shows() string {
+	switch {
+	case s.CredentialFile != "":
+		return "the admin key of --admin-key-file"
+	case s.CertFile != "":
+		return "--client-cert, and whether serve.admin.certificates of the server names it"
+	}
+	return "the admin key: --admin-key-file names none, and --client-cert no certificate"
 }
 
 // plain leaves out of a network error what is different each time, so that the status does not change with each attempt.

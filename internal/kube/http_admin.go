@@ -2,14 +2,11 @@ package kube
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +15,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 const (
@@ -39,8 +37,8 @@ type remote struct {
 type admin struct {
 	count func(method string, status int) // each request; status 0 is no answer
 
-	mu      sync.Mutex
-	clients map[*Server]*http.Client
+	mu          sync.Mutex
+	connections map[*Server]*connection
 }
 
 // get gives a client, or nil where there is none.
@@ -71,6 +69,13 @@ func (a *admin) rotate(ctx context.Context, p place, id string) (*remote, error)
 	return &made, a.call(ctx, p, http.MethodPost, "/"+url.PathEscape(id)+"/secrets/rotate", nil, &made)
 }
 
+// rotateTo is rotate to a secret that somebody brought. Where the client has it already, the answer has none.
+func (a *admin) rotateTo(ctx context.Context, p place, id, secret string) (*remote, error) {
+	var made remote
+	in := map[string]string{"client_secret": secret}
+	return &made, a.call(ctx, p, http.MethodPost, "/"+url.PathEscape(id)+"/secrets/rotate", in, &made)
+}
+
 func (a *admin) endRotated(ctx context.Context, p place, id string) (*remote, error) {
 	var made remote
 	return &made, a.call(ctx, p, http.MethodDelete, "/"+url.PathEscape(id)+"/secrets/rotate", nil, &made)
@@ -85,8 +90,6 @@ func (a *admin) remove(ctx context.Context, p place, id string) error {
 	return err
 }
 
-var nextPage = regexp.MustCompile(`<([^>]*)>;\s*rel="next"`)
-
 // list gives all clients, page by page.
 func (a *admin) list(ctx context.Context, p place, each func(remote)) error {
 	query := url.Values{"page_size": {strconv.Itoa(pageSize)}}
@@ -99,16 +102,14 @@ func (a *admin) list(ctx context.Context, p place, each func(remote)) error {
 		for _, r := range page {
 			each(r)
 		}
-		found := nextPage.FindStringSubmatch(header.Get("Link"))
-		if found == nil {
+		next, err := apiclient.NextPage(header)
+		if next == nil && err == nil {
 			return nil
 		}
-		// Only the token is taken from the link: where the next page is, is for us to say.
-		link, err := url.Parse(found[1])
-		if err != nil || link.Query().Get("page_token") == "" || link.Query().Get("page_token") == query.Get("page_token") {
+		if err != nil || next.Get("page_token") == "" || next.Get("page_token") == query.Get("page_token") {
 			return fmt.Errorf("%s links to a next page that cannot be read", p)
 		}
-		query.Set("page_token", link.Query().Get("page_token"))
+		query.Set("page_token", next.Get("page_token"))
 	}
 	return fmt.Errorf("%s has no end of pages", p)
 }
@@ -155,77 +156,21 @@ func (a *admin) server(p place) (*apiclient.Server, error) {
 	}
 	credential, err := os.ReadFile(p.server.CredentialFile)
 	if err != nil {
-		return nil, fmt.Errorf("the controller's credential: %w", err)
+		return nil, fmt.Errorf("--admin-key-file: %w", err)
 	}
 	if s.Key, err = secret.FirstLine(credential); err != nil {
-		return nil, fmt.Errorf("the controller's credential: %s: %w", p.server.CredentialFile, err)
+		return nil, fmt.Errorf("--admin-key-file %s: %w", p.server.CredentialFile, err)
 	}
 	return s, nil
-}
-
-// client gives the HTTP client for a server.
-func (a *admin) client(s *Server) (*http.Client, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if c := a.clients[s]; c != nil {
-		return c, nil
-	}
-	settings := &tls.Config{MinVersion: tls.VersionTLS12}
-	if s.CAFile != "" {
-		pem, err := os.ReadFile(s.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("the server's authorities: %w", err)
-		}
-		settings.RootCAs = x509.NewCertPool()
-		if !settings.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s has no certificate in PEM", s.CAFile)
-		}
-	}
-	if s.CertFile != "" {
-		settings.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)
-			return &pair, err
-		}
-	}
-	c := &http.Client{
-		Transport: counted{&http.Transport{TLSClientConfig: settings, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: workers, IdleConnTimeout: time.Minute}, a.count},
-	}
-	if a.clients == nil {
-		a.clients = map[*Server]*http.Client{}
-	}
-	a.clients[s] = c
-	return c, nil
-}
-
-// counted is a transport whose requests are counted.
-type counted struct {
-	http.RoundTripper
-
-	count func(method string, status int)
-}
-
-// RoundTrip implements http.RoundTripper.
-func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := c.RoundTripper.RoundTrip(r)
-	if err != nil {
-		c.count(r.Method, 0)
-		return nil, err
-	}
-	c.count(r.Method, resp.StatusCode)
-	return resp, nil
 }
 
 // cut makes one line of bounded length of what a server says: it ends up in statuses and events, which people read in terminals.
 func cut(text string) string {
 	const most = 300
-	text = strings.Map(func(r rune) rune {
+	return spell.Short(strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return ' '
-	}, text)
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	}, text), most)
 }

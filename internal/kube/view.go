@@ -44,6 +44,7 @@ const (
 	stepWrite         // write the Secret
 	stepRegister      // make the client
 	stepTell          // tell the server what the client is
+	stepAdopt         // somebody put another secret into the Secret: it is the client's, beside the one before
 	stepReissue       // the client's secret is lost: a new one
 	stepForget        // remove the client that the resource was before
 	stepRotate        // the secret is old enough: a new one
@@ -102,7 +103,11 @@ func (v *view) next() step {
 		return stepReissue
 	case !v.usable():
 		return stepWrite
-	case !told || v.found.version != v.status.Applied.SecretVersion:
+	case !told:
+		return stepTell
+	case v.brought():
+		return stepAdopt
+	case v.found.version != v.status.Applied.SecretVersion:
 		return stepTell
 	case v.moved():
 		return stepForget
@@ -112,6 +117,14 @@ func (v *view) next() step {
 		return stepEnd
 	}
 	return stepDone
+}
+
+// brought reports whether the Secret was changed since the server was told of it, while the server has what it was told: then it knows the
+// secret before, which can stay valid for a while. One that somebody set on the server cannot.
+func (v *view) brought() bool {
+	last := v.status.Applied
+	return v.client != nil && v.client.UpdatedAt == last.UpdatedAt && last.SecretVersion != "" && v.found != nil && v.found.version != last.SecretVersion &&
+		hasSecret(v.spec.TokenEndpointAuthMethod) && !v.moved() && v.overlap() > 0
 }
 
 // moved reports whether the client was another one before, or elsewhere. A resource that was never told about may have been cut off

@@ -39,7 +39,14 @@ func TestNext(t *testing.T) {
 		{"gone from the server", func(v *view) { v.client = nil }, stepRegister},
 		{"the resource changed", func(v *view) { v.digest = "e" }, stepTell},
 		{"changed on the server", func(v *view) { v.client.UpdatedAt = "now" }, stepTell},
-		{"the Secret changed", func(v *view) { v.found.version = "2" }, stepTell},
+		{"the Secret changed", func(v *view) { v.found.version = "2" }, stepAdopt},
+		{"the Secret and the resource changed", func(v *view) { v.found.version, v.digest = "2", "e" }, stepTell},
+		{"the Secret changed, and the client on the server", func(v *view) { v.found.version, v.client.UpdatedAt = "2", "now" }, stepTell},
+		{"the Secret changed without overlap", func(v *view) {
+			v.found.version = "2"
+			rotate(hydra.SecretRotation{Overlap: &metav1.Duration{}})(v)
+		}, stepTell},
+		{"the Secret of a client without secret changed", func(v *view) { v.found.version, v.spec.TokenEndpointAuthMethod = "2", hydra.AuthPrivateKeyJWT }, stepTell},
 		{"another id", func(v *view) { v.found.id = "other" }, stepForget},
 		{"another id before the first status", func(v *view) { v.found.id, v.status.ClientID = "other", "" }, stepForget},
 		{"another server", func(v *view) { v.at.origin = "https://other:443" }, stepForget},

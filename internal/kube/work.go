@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"time"
 
 	core "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,6 +31,8 @@ func (w *work) take(ctx context.Context, s step) error {
 		return w.register(ctx)
 	case stepTell:
 		return w.tell(ctx)
+	case stepAdopt:
+		return w.adopt(ctx)
 	case stepReissue, stepRotate:
 		return w.renew(ctx, s)
 	case stepForget:
@@ -63,10 +66,10 @@ func (w *work) write(ctx context.Context) error {
 	return nil
 }
 
-// send is the body with what the Secret says.
+// send is the body with what the Secret says, unless that is for adopt.
 func (w *work) send() *registration {
 	r := &registration{ID: w.id(), description: w.body}
-	if w.found != nil && hasSecret(w.spec.TokenEndpointAuthMethod) {
+	if w.found != nil && hasSecret(w.spec.TokenEndpointAuthMethod) && !w.brought() {
 		r.Secret = w.found.secret
 	}
 	return r
@@ -74,10 +77,13 @@ func (w *work) send() *registration {
 
 // told takes note of what the server now has.
 func (w *work) told(answer *remote) {
+	brought := w.brought()
 	w.client = answer
 	w.status.Applied.Digest, w.status.Applied.UpdatedAt = w.digest, answer.UpdatedAt
 	if w.usable() {
-		w.status.Applied.SecretVersion = w.found.version
+		if !brought {
+			w.status.Applied.SecretVersion = w.found.version
+		}
 	} else if answer.Secret != "" {
 		w.made = &credentials{id: w.id(), secret: answer.Secret, madeAt: w.now}
 	}
@@ -132,9 +138,52 @@ func (w *work) renew(ctx context.Context, s step) error {
 	// before the overlap ends it.
 	w.client.UpdatedAt, w.status.Applied.UpdatedAt = answer.UpdatedAt, ""
 	w.made = &credentials{id: w.id(), secret: answer.Secret, madeAt: w.now}
-	w.say("SecretRotated", "Rotate", "client %s has a new secret; the one before is valid until %s", w.id(), until.UTC().Format("2006-01-02T15:04:05Z"))
+	w.say("SecretRotated", "Rotate", "client %s has a new secret; the one before is valid until %s", w.id(), clock(until))
 	return nil
 }
+
+// adopt gives the client the secret that somebody put into the Secret; the one before stays valid for the overlap.
+func (w *work) adopt(ctx context.Context) error {
+	last, until := w.status.SecretOverlapUntil, metav1.NewTime(w.now.Add(w.overlap()))
+	// Written down first: if this is cut off, the one before comes to its end all the same.
+	if err := w.overlapUntil(ctx, &until); err != nil {
+		return err
+	}
+	answer, err := w.admin.rotateTo(ctx, w.at, w.id(), w.found.secret)
+	if err != nil {
+		return explain(codeUpdate, w.at, err)
+	}
+	w.client.UpdatedAt, w.status.Applied.UpdatedAt = answer.UpdatedAt, answer.UpdatedAt
+	switch answer.Secret {
+	case w.found.secret:
+		w.status.SecretRotatedAt = &metav1.Time{Time: w.now}
+		w.say("SecretChanged", "Rotate", "client %s has the secret that was put into Secret %s; the one before is valid until %s", w.id(), w.spec.SecretName, clock(until.Time))
+	case "": // something else in the Secret was changed
+		if err := w.overlapUntil(ctx, last); err != nil {
+			return err
+		}
+	default: // a server that takes none: it is told the whole client, which ends all other secrets
+		w.status.Applied.UpdatedAt = ""
+		return nil
+	}
+	w.status.Applied.SecretVersion = w.found.version
+	if w.body.SecretExpiresAt != 0 {
+		w.status.Applied.UpdatedAt = "" // a new secret has no end: tell it
+	}
+	return nil
+}
+
+// overlapUntil writes down when the secrets before the present one end, and nothing else of the status.
+func (w *work) overlapUntil(ctx context.Context, until *metav1.Time) error {
+	next := w.of.DeepCopy()
+	next.Status.SecretOverlapUntil = until
+	err := w.save(ctx, next, w.of)
+	w.status.SecretOverlapUntil = until
+	return err
+}
+
+// clock writes a time into a message.
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func (w *work) end(ctx context.Context) error {
 	answer, err := w.admin.endRotated(ctx, w.at, w.id())

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/internal/trust"
 )
 
 // serviceAccount is where a pod finds what it needs to call the cluster's API.
@@ -70,7 +71,7 @@ func Reach(p Place) (*Cluster, error) {
 	}
 	p.URL = cmp.Or(p.URL, "https://"+net.JoinHostPort(host, port))
 	p.Token, p.CA = cmp.Or(p.Token, filepath.Join(serviceAccount, "token")), cmp.Or(p.CA, filepath.Join(serviceAccount, "ca.crt"))
-	authority, err := os.ReadFile(p.CA)
+	roots, err := trust.Only(p.CA)
 	if err != nil {
 		return nil, fmt.Errorf("the pod has no service account, or does not mount its token: %w", err)
 	}
@@ -80,10 +81,6 @@ func Reach(p Place) (*Cluster, error) {
 			return nil, err
 		}
 		p.Namespace = string(own)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(authority) {
-		return nil, fmt.Errorf("%s holds no certificate", p.CA)
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
 	return &Cluster{URL: strings.TrimSuffix(p.URL, "/"), Token: p.Token, Namespace: p.Namespace, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}}, nil
@@ -187,7 +184,10 @@ func (c *Cluster) call(ctx context.Context, method, name, kind string, body, int
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
 	}
-	answer, err := c.HTTP.Do(r)
+	client := *c.HTTP
+	// The token, and what Secrets hold, is for the API that was named and for no other.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	answer, err := client.Do(r)
 	if err != nil {
 		return 0, err
 	}

@@ -223,6 +223,26 @@ func TestSecretsOfOthersAreLeftAlone(t *testing.T) {
 	}
 }
 
+// The token, and what a Secret is to hold, goes nowhere but to the API that was named, whoever redirects.
+func TestNoRedirectIsFollowed(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s %s was sent elsewhere, with %d header fields", r.Method, r.URL.Path, len(r.Header))
+	}))
+	t.Cleanup(elsewhere.Close)
+	for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		_, c, _ := newCluster(t)
+		api := httptest.NewServer(http.RedirectHandler(elsewhere.URL, status))
+		t.Cleanup(api.Close)
+		c.URL = api.URL
+		if err := c.Ensure(t.Context(), []Want{{Name: "a", Random: []string{"system"}}}); err == nil || !strings.Contains(err.Error(), "answered "+strconv.Itoa(status)) {
+			t.Errorf("%d: %v", status, err)
+		}
+		if done, err := c.write(t.Context(), "a", "1", map[string][]byte{"system": []byte("c2VjcmV0")}); err == nil {
+			t.Errorf("%d: written %t", status, done)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	for status, want := range map[int]string{
 		http.StatusForbidden: "the Secret a in namespace iam: the cluster does not allow it", http.StatusInternalServerError: "answered 500", http.StatusUnprocessableEntity: "answered 422", http.StatusNotFound: "answered 404",

@@ -20,7 +20,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	extensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -286,6 +285,22 @@ func TestVirtualServices(t *testing.T) {
 	if ready := c.stands(t, other, "HostOccupied"); !strings.Contains(ready.Message, again.GetName()) {
 		t.Error(ready.Message)
 	}
+	change(t, c, other, func(other *gateway.APIRule) { other.Spec.Host = "free." + namespace + ".example.com" })
+	c.stands(t, other, "InForce")
+	change(t, c, other, func(other *gateway.APIRule) { other.Spec.Host = of.Spec.Host })
+	if ready := c.stands(t, other, "HostOccupied"); !strings.Contains(ready.Message, again.GetName()) {
+		t.Error(ready.Message)
+	}
+	if host := at(c.oneRoute(t, virtualService, other, anyOf), "spec", "hosts", 0); host != "free."+namespace+".example.com" {
+		t.Errorf("the route has taken %s", host)
+	}
+
+	// A path that is closed by a rule which the server rejects is not open any more.
+	change(t, c, of, func(of *gateway.APIRule) { of.Spec.Rules[1].AccessStrategies = []gateway.Handler{{Handler: "guess"}} })
+	c.stands(t, of, "RuleRejected")
+	c.oneRoute(t, virtualService, of, func(u *unstructured.Unstructured) bool {
+		return at(u, "spec", "http", 1, "route", 0, "destination", "host") == "gatehouse-proxy.gatehouse.svc.cluster.local"
+	})
 	if err := c.Delete(t.Context(), of); err != nil {
 		t.Fatal(err)
 	}
@@ -385,14 +400,7 @@ func TestAPIRulesThatAreNotInForce(t *testing.T) {
 	c.create(t, moving)
 	c.stands(t, moving, "InForce")
 	c.oneRoute(t, ingress, moving, anyOf)
-	eventually(t, func() (bool, string) {
-		if err := c.Get(t.Context(), client.ObjectKeyFromObject(moving), moving); err != nil {
-			t.Fatal(err)
-		}
-		moving.Spec.Host = "moving.other.example.com"
-		err := c.Update(t.Context(), moving)
-		return err == nil || !apierrors.IsConflict(err), fmt.Sprint(err)
-	})
+	change(t, c, moving, func(of *gateway.APIRule) { of.Spec.Host = "moving.other.example.com" })
 	c.stands(t, moving, "HostRefused")
 	c.noRoute(t, ingress, moving)
 }

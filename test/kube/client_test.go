@@ -204,6 +204,14 @@ func TestSecretOfOthers(t *testing.T) {
 		return opens(t, s.Public, "chosen-id", "changed by somebody else"), "the changed secret opens nothing"
 	})
 
+	// Who has the one before has time; nobody made either of them.
+	if !opens(t, s.Public, "chosen-id", "chosen by somebody else") {
+		t.Error("the secret before ended at once")
+	}
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(of), of); err != nil || of.Status.SecretOverlapUntil == nil {
+		t.Errorf("the status does not say when the secret before ends: %v", err)
+	}
+
 	put(map[string]string{"CLIENT_ID": "chosen-id"})
 	c.becomes(t, of, "InvalidSecret")
 	put(map[string]string{"CLIENT_ID": "../admin-keys", "CLIENT_SECRET": "chosen by somebody else"})
@@ -221,6 +229,73 @@ func TestSecretOfOthers(t *testing.T) {
 	if now := c.secretOf(t, of); now.ResourceVersion != theirs.ResourceVersion {
 		t.Error("the controller wrote into a Secret that others made")
 	}
+}
+
+// Secrets that others change have an overlap as those that the controller changes, as long as the resource says; what changes of a Secret
+// besides ends nothing, and neither does a kill in the middle leave a secret behind that never ends.
+func TestBroughtSecretOverlap(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace, b := c.namespace(t), newBetween(t, s)
+	k := c.control(t, namespace, b.URL)
+	of := machine(namespace, "brought")
+	of.Spec.RequireExistingSecret, of.Spec.SecretRotation = true, &hydra.SecretRotation{Overlap: &metav1.Duration{Duration: time.Hour}}
+	c.create(t, of)
+	theirs := &core.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: of.Spec.SecretName},
+		StringData: map[string]string{"CLIENT_ID": "brought", "CLIENT_SECRET": "the first of them"},
+	}
+	c.create(t, theirs)
+	c.becomes(t, of, "Registered")
+	bring := func(secret string) {
+		t.Helper()
+		change(t, c, theirs, func(s *core.Secret) { s.StringData = map[string]string{"CLIENT_SECRET": secret} })
+	}
+	valid := func(secrets ...string) {
+		t.Helper()
+		for _, secret := range secrets {
+			eventually(t, func() (bool, string) { return opens(t, s.Public, "brought", secret), secret + " opens nothing" })
+		}
+	}
+
+	change(t, c, theirs, func(s *core.Secret) { s.Labels = map[string]string{"touched": "yes"} })
+	eventually(t, func() (bool, string) {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(of), of); err != nil {
+			t.Fatal(err)
+		}
+		seen := string(theirs.UID) + "/" + theirs.ResourceVersion
+		return of.Status.Applied.SecretVersion == seen, of.Status.Applied.SecretVersion + " and not " + seen
+	})
+	if of.Status.SecretOverlapUntil != nil {
+		t.Error("a label has begun an overlap")
+	}
+
+	bring("the second of them")
+	valid("the second of them", "the first of them")
+
+	// Resource and Secret at once, as tools do that apply a directory.
+	k.stop()
+	change(t, c, of, func(of *hydra.OAuth2Client) { of.Spec.ClientName = "another name" })
+	bring("the third of them")
+	// And killed when the server knows the new secret, before that can be written down.
+	b.once(func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/secrets/rotate") }, func() { k.kill() })
+	k.run()
+	k.ended()
+	k.run()
+	valid("the third of them", "the second of them", "the first of them")
+	eventually(t, func() (bool, string) {
+		name := registered(t, s, "brought")["client_name"]
+		return name == "another name", fmt.Sprint(name)
+	})
+
+	change(t, c, of, func(of *hydra.OAuth2Client) { of.Spec.SecretRotation.Overlap = &metav1.Duration{} })
+	bring("the last of them")
+	valid("the last of them")
+	for _, former := range []string{"the first of them", "the second of them", "the third of them"} {
+		if opens(t, s.Public, "brought", former) {
+			t.Errorf("%s opens without an overlap", former)
+		}
+	}
+	process.NoSecrets(t, k.output.String(), "the first of them", "the second of them", "the third of them", "the last of them")
 }
 
 // A Secret that comes after one was made takes its place: the client follows, and the one before is removed.

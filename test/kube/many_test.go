@@ -1,10 +1,13 @@
 package kube
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,12 +17,14 @@ import (
 	oathkeeper "github.com/gatehouse-iam/gatehouse/api/oathkeeper/v1alpha1"
 )
 
-// Bounds of how long it may take: that of all rules, and that of one change among them. Both are for a machine that does nothing else; here
-// many things are done at once, so that what is asserted is five times as much.
+// All rules have to be in force within a minute, and one change among them within two seconds, on a machine that does nothing else. This one
+// does much besides, so the clock is allowed twice as much; it was 8 s and 0.8 s with ten programs for two processors. What server and
+// controller together compute for a change depends far less on that: it was 0.7 s, and more than twice as much could not be in time.
 const (
 	manyRules  = 10_000
-	manyWithin = 5 * time.Minute
-	oneWithin  = 5 * 2 * time.Second
+	manyWithin = 2 * time.Minute
+	oneWithin  = 2 * 2 * time.Second
+	oneTakes   = 1500 * time.Millisecond
 )
 
 // Ten thousand rules fit, are in force soon after the controller starts, and so is each change of one of them, by one request.
@@ -40,26 +45,36 @@ func TestManyRules(t *testing.T) {
 	t.Logf("%d resources were made in %s", manyRules, time.Since(begun).Round(time.Second))
 
 	begun = time.Now()
-	c.control(t, namespace, b.URL, "--sync-period", "1h")
+	controllers, _ := c.control(t, namespace, b.URL, "--sync-period", "1h").running()
+	spent := func() time.Duration { return processorTime(t, d.PID()) + processorTime(t, controllers.Pid) }
 	set := "kubernetes-" + namespace
 	eventually(t, func() (bool, string) {
 		time.Sleep(200 * time.Millisecond) // the server reads all of a set to count it
 		n := countRules(t, d, set)
 		return n == manyRules, fmt.Sprint(n, " rules")
 	})
-	started, inForce := begun, time.Since(begun)
+	inForce := time.Since(begun)
 	d.answers(t, "host-77.example.com", "/orders-77/1/x", http.StatusOK)
 	t.Logf("%d rules: in force %s after the controller started", manyRules, inForce.Round(time.Millisecond))
 	if inForce > manyWithin {
 		t.Errorf("%d rules took %s, and may take %s", manyRules, inForce, manyWithin)
 	}
 
+	written := 0
+	for deadline := begun.Add(5 * patience); written < manyRules && time.Now().Before(deadline); time.Sleep(time.Second) {
+		written = ready(t, c, namespace) // which is work for the API server
+	}
+	if written < manyRules {
+		t.Fatalf("%d statuses are written after %s", written, time.Since(begun))
+	}
+	t.Logf("all statuses are written %s after the controller started", time.Since(begun).Round(time.Second))
+
 	sent := func() int {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return b.seen[http.MethodPut]
 	}
-	before := sent()
+	before, used := sent(), spent()
 	const changes = 5
 	var took []time.Duration
 	of := d.rule(namespace, "rule-00077", "")
@@ -71,9 +86,14 @@ func TestManyRules(t *testing.T) {
 		took = append(took, time.Since(begun))
 	}
 	slices.Sort(took)
-	t.Logf("one change among %d rules is in force after %s (median of %d; %s at worst)", manyRules, took[changes/2].Round(time.Millisecond), changes, took[changes-1].Round(time.Millisecond))
+	each := (spent() - used) / changes
+	t.Logf("one change among %d rules is in force after %s (median of %d; %s at worst), and takes %s of a processor", manyRules,
+		took[changes/2].Round(time.Millisecond), changes, took[changes-1].Round(time.Millisecond), each.Round(time.Millisecond))
 	if took[0] > oneWithin {
 		t.Errorf("a change took %s at best, and may take %s", took[0], oneWithin)
+	}
+	if each > oneTakes {
+		t.Errorf("a change takes %s of a processor, and may take %s", each, oneTakes)
 	}
 	if n := sent() - before; n != changes {
 		t.Errorf("%d changes were sent in %d requests", changes, n)
@@ -85,14 +105,25 @@ func TestManyRules(t *testing.T) {
 	}
 	d.answers(t, "host-77.example.com", "/changed-4", http.StatusNotFound)
 	t.Logf("one removal is in force after %s", time.Since(begun).Round(time.Millisecond))
-	written := 0
-	for deadline := started.Add(5 * patience); written < manyRules-1 && time.Now().Before(deadline); time.Sleep(time.Second) {
-		written = ready(t, c, namespace) // which is work for the API server
+}
+
+// processorTime is how long a process had a processor.
+func processorTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if written < manyRules-1 {
-		t.Errorf("%d statuses are written after %s", written, time.Since(started))
+	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:])) // the name before may have blanks
+	var ticks time.Duration
+	for _, field := range fields[11:13] { // in user mode, and in the kernel: proc(5)
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += time.Duration(n)
 	}
-	t.Logf("all statuses are written %s after the controller started", time.Since(started).Round(time.Second))
+	return ticks * time.Second / 100
 }
 
 // countRules is how many rules a set has.

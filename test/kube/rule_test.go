@@ -216,7 +216,7 @@ func TestRuleDefaults(t *testing.T) {
 func TestFaultyRules(t *testing.T) {
 	c, d := open(t), startDoorway(t, "")
 	namespace := c.namespace(t)
-	c.control(t, namespace, d.Admin)
+	c.control(t, namespace, d.Admin, "--service-blocklist", "gatehouse-admin.iam,*.kube-system")
 	faulty := func(name string, how func(*oathkeeper.Rule)) *oathkeeper.Rule {
 		of := d.rule(namespace, name, "http://"+name+".example.com/<.*>")
 		how(of)
@@ -233,6 +233,7 @@ func TestFaultyRules(t *testing.T) {
 		{faulty("pattern", func(r *oathkeeper.Rule) { r.Spec.Match.URL = "http://pattern.example.com/<[>" }), "InvalidRule", "match.url"},
 		{faulty("method", func(r *oathkeeper.Rule) { r.Spec.Match.Methods = []string{"G T"} }), "InvalidRule", "match.methods[0]"},
 		{faulty("upstream", func(r *oathkeeper.Rule) { r.Spec.Upstream.URL = "orders:8080" }), "InvalidRule", "upstream.url"},
+		{faulty("blocked", func(r *oathkeeper.Rule) { r.Spec.Upstream.URL = "https://Gatehouse-Admin.iam.svc.cluster.local.:4445" }), "UpstreamRefused", "--service-blocklist"},
 		{faulty("kind", func(r *oathkeeper.Rule) { r.Spec.Authenticators[0].Handler = "no_such" }), "RuleRejected", "no_such"},
 		{faulty("settings", func(r *oathkeeper.Rule) { r.Spec.Authenticators = config("jwt", `{"jwks_urls": 7}`) }), "RuleRejected", "jwks_urls"},
 		{faulty("bomb", func(r *oathkeeper.Rule) { r.Spec.Match.URL = "http://bomb.example.com/<((a{1,100}){1,100}){1,10}>" }), "RuleRejected", "match.url"},

@@ -2,7 +2,6 @@ package apirule
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,10 +42,31 @@ func (o *Options) host(spec *gateway.APIRuleSpec, f *faults) string {
 		f.add("host %q is no name of a host", host)
 	}
 	below := func(domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) }
+	if below("svc") || slices.ContainsFunc(o.clusterDomains(), below) {
+		f.add("host %s is a name of the cluster's own, which is its Service's: take one that the cluster does not give", host)
+	}
 	if len(o.Domains) > 0 && !slices.ContainsFunc(o.Domains, below) {
 		f.add("host %s is of none of the domains that the controller allows: %s", host, strings.Join(o.Domains, ", "))
 	}
 	return host
+}
+
+// clusterDomains are the domains of the cluster's own names: the usual one, and the one that the gateway's proxy is addressed by.
+func (o *Options) clusterDomains() []string {
+	domains := []string{"cluster.local"}
+	if _, domain, found := strings.Cut(strings.ToLower(o.Proxy), ".svc."); found {
+		domains = append(domains, domain)
+	}
+	return domains
+}
+
+// claimed is the host of an APIRule that makes no sense otherwise; none where it is the host that does not.
+func (o *Options) claimed(spec *gateway.APIRuleSpec) []string {
+	var f faults
+	if host := o.host(spec, &f); len(f) == 0 {
+		return []string{host}
+	}
+	return nil
 }
 
 // service is where a rule's requests go.
@@ -66,11 +86,8 @@ func (o *Options) service(of *gateway.APIRule, r *gateway.Rule, at string, f *fa
 	if len(validation.IsDNS1123Label(s.Name)) > 0 || len(validation.IsDNS1123Label(s.Namespace)) > 0 {
 		f.add("%s: %q in namespace %q is no name of a Service", at, s.Name, s.Namespace)
 	}
-	for _, pattern := range o.BlockedServices {
-		if hit, err := path.Match(pattern, s.Name+"."+s.Namespace); err == nil && hit {
-			f.add("%s: the controller lets no APIRule lead to service %s in namespace %s", at, s.Name, s.Namespace)
-			break
-		}
+	if o.Blocked.Has(s.Name, s.Namespace) {
+		f.add("%s: the controller lets no APIRule lead to service %s in namespace %s", at, s.Name, s.Namespace)
 	}
 	return s
 }

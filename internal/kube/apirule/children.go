@@ -89,7 +89,7 @@ func (c *Controller) apply(ctx context.Context, of *gateway.APIRule, outcome Out
 		}
 		// Under whatever name it has: Kyma's API Gateway lets the API server choose one.
 		want.SetName(there[at].GetName())
-		if err := c.repair(ctx, of, there[at], want); err != nil {
+		if err := c.repair(ctx, of, outcome, there[at], want); err != nil {
 			return err
 		}
 		there = slices.Delete(there, at, at+1)
@@ -109,7 +109,7 @@ func (c *Controller) make(ctx context.Context, of *gateway.APIRule, outcome Outc
 	err := c.Live.Get(ctx, client.ObjectKeyFromObject(want), there)
 	switch {
 	case err == nil && belongs(there, client.ObjectKeyFromObject(of)):
-		return c.repair(ctx, of, there, want)
+		return c.repair(ctx, of, outcome, there, want)
 	case err == nil:
 		return &failure{reason: reasonRouteFailed, again: retryOccupied, message: title(want) + " exists and is not of this APIRule: remove it, or name the APIRule otherwise"}
 	case !apierrors.IsNotFound(err):
@@ -126,7 +126,12 @@ func (c *Controller) make(ctx context.Context, of *gateway.APIRule, outcome Outc
 }
 
 // repair makes an object what it shall be.
-func (c *Controller) repair(ctx context.Context, of *gateway.APIRule, there, want *unstructured.Unstructured) error {
+func (c *Controller) repair(ctx context.Context, of *gateway.APIRule, outcome Outcome, there, want *unstructured.Unstructured) error {
+	if !hasHost(there, outcome.Host) {
+		if err := c.free(ctx, of, outcome.Host); err != nil {
+			return err
+		}
+	}
 	next := there.DeepCopy()
 	next.Object["spec"] = want.DeepCopy().Object["spec"]
 	next.SetLabels(over(there.GetLabels(), want.GetLabels()))
@@ -134,16 +139,22 @@ func (c *Controller) repair(ctx context.Context, of *gateway.APIRule, there, wan
 	if owners := want.GetOwnerReferences(); len(owners) > 0 {
 		next.SetOwnerReferences(owners)
 	}
-	if equality.Semantic.DeepEqual(there.Object, next.Object) {
-		return nil
-	}
-	if err := c.Kube.Update(ctx, next); err != nil {
-		return explain(want, err)
-	}
-	if next.GetResourceVersion() != there.GetResourceVersion() {
+	changed, err := c.update(ctx, there, next)
+	if changed {
 		c.say(of, "RouteChanged", "Repair", "%s is as described", title(want))
 	}
-	return nil
+	return err
+}
+
+// update writes an object if it is another one than what is there, and reports whether it is then.
+func (c *Controller) update(ctx context.Context, there, next *unstructured.Unstructured) (changed bool, err error) {
+	if equality.Semantic.DeepEqual(there.Object, next.Object) {
+		return false, nil
+	}
+	if err := c.Kube.Update(ctx, next); err != nil {
+		return false, explain(next, err)
+	}
+	return next.GetResourceVersion() != there.GetResourceVersion(), nil
 }
 
 func over(there, want map[string]string) map[string]string {
@@ -223,13 +234,18 @@ func (c *Controller) free(ctx context.Context, of *gateway.APIRule, host string)
 	}
 	for i := range list.Items {
 		o := &list.Items[i]
-		hosts, _, err := unstructured.NestedSlice(o.Object, "spec", "hosts")
-		if err == nil && slices.Contains(hosts, any(host)) && !belongs(o, client.ObjectKeyFromObject(of)) {
+		if hasHost(o, host) && !belongs(o, client.ObjectKeyFromObject(of)) {
 			return &failure{reason: reasonOccupied, again: retryOccupied, message: fmt.Sprintf(
 				"host %s is taken by VirtualService %s/%s: choose another, or remove that", host, o.GetNamespace(), o.GetName())}
 		}
 	}
 	return nil
+}
+
+// hasHost reports whether a VirtualService has the host.
+func hasHost(o *unstructured.Unstructured, host string) bool {
+	hosts, _, err := unstructured.NestedStringSlice(o.Object, "spec", "hosts")
+	return err == nil && slices.Contains(hosts, host)
 }
 
 func title(o *unstructured.Unstructured) string {

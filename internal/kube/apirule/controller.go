@@ -13,6 +13,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
 	"github.com/gatehouse-iam/gatehouse/internal/kube/ruleset"
 
 	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
@@ -22,6 +23,8 @@ import (
 type Controller struct {
 	// Options are what the operator decided; they must not change afterwards.
 	Options *Options
+	// Namespaces are those that are watched; none is all.
+	Namespaces []string
 	// Kube writes, and reads APIRules from its cache.
 	Kube client.Client
 	// Cache reads routes of the kind that is made.
@@ -74,8 +77,11 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	before := of.DeepCopy()
 	outcome, faults := c.Options.Translate(of)
 	s := state{faults: faults, verdict: c.verdicts.of(of), route: c.Options.Route}
+	if s.verdict.reason == "" && said(of) != "" { // whoever led before knew more, and what is said here is for people and for who leads next
+		return ctrl.Result{RequeueAfter: c.Resync}, nil
+	}
 	if m := s.means(); m != leave {
-		if s.failed = c.follow(ctx, of, outcome, m); s.failed == nil {
+		if s.failed = c.follow(ctx, of, outcome, m); s.failed == nil && m != guard {
 			s.failed = c.record(ctx, of, s.named(outcome))
 		}
 	}
@@ -108,7 +114,10 @@ func (c *Controller) follow(ctx context.Context, of *gateway.APIRule, outcome Ou
 	if m == remove {
 		return c.sweep(ctx, key)
 	}
-	if missing := c.watches.missing(c.Options.Route); missing != "" {
+	switch missing := c.watches.missing(c.Options.Route); {
+	case missing != "" && m == guard:
+		return nil
+	case missing != "":
 		return &failure{reason: reasonKindMissing, message: fmt.Sprintf(
 			"the cluster has no %s: install it, or have the controller make other routes (--apirule-route); it is looked for every %s", missing, lookPeriod)}
 	}
@@ -116,7 +125,16 @@ func (c *Controller) follow(ctx context.Context, of *gateway.APIRule, outcome Ou
 	if err != nil {
 		return err
 	}
-	return c.apply(ctx, of, outcome, there)
+	if m == guard {
+		return c.guard(ctx, of, there)
+	}
+	err = c.apply(ctx, of, outcome, there)
+	if fail, ok := errors.AsType[*failure](err); ok && fail.cause == nil { // what is there may lead past the gateway for long otherwise
+		if err := c.guard(ctx, of, there); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // means is what is done with routes.
@@ -124,22 +142,34 @@ type means int
 
 const (
 	build  means = iota // they shall be as they are described
-	leave               // they stay as they are: what is described makes no sense, or it is not known yet whether it may be
+	leave               // they stay as they are: it is not known yet what may be
+	guard               // those that are there lead to the gateway alone: what is described cannot be
 	remove              // they must not be
 )
 
-// means says what is done with routes. A host that is not the namespace's must not lead anywhere. A rule that cannot be in force leaves the
-// route as it is: the gateway refuses what no rule fits. So does a server that does not answer, since nobody has judged the hosts then.
+// means says what is done with routes. A host that is not the namespace's must not lead anywhere. Of rules that cannot be in force the
+// gateway refuses all, so the route stays, and what of it led past the gateway, as it was described before, does not any more. A server
+// that does not answer changes nothing: it decides by what it was sent before.
 func (s *state) means() means {
-	if s.faults != nil {
-		return leave
+	switch {
+	case s.refused():
+		return remove
+	case s.faults != nil:
+		return guard
 	}
 	switch s.verdict.reason {
 	case ruleset.InForce, ruleset.NotInForce:
 		return build
-	case ruleset.TenantRefused, ruleset.HostRefused, ruleset.HostTaken:
-		return remove
-	case ruleset.InvalidRule, ruleset.RuleConflict, ruleset.RuleRejected, ruleset.ServerUnreachable:
+	case ruleset.InvalidRule, ruleset.RuleConflict, ruleset.UpstreamRefused, ruleset.RuleRejected, kube.TenantNotFound:
+		return guard
+	case ruleset.ServerUnreachable, ruleset.TenantRefused, ruleset.HostRefused, ruleset.HostTaken:
 	}
 	return leave
+}
+
+// refused reports whether host or tenant are not the namespace's.
+func (s *state) refused() bool { return refusal(s.verdict.reason) }
+
+func refusal(r ruleset.Reason) bool {
+	return r == ruleset.TenantRefused || r == ruleset.HostRefused || r == ruleset.HostTaken
 }

@@ -20,7 +20,7 @@ const (
 )
 
 // httpRoute is an HTTPRoute, and the permission to lead into the gateway's namespace. Unlike a VirtualService it has no order: the longer
-// path wins, then the method. So open paths go to the service only where no earlier rule could mean them, and all others to the gateway.
+// path wins, then the method. So paths go past the gateway only where no earlier rule could mean them.
 func (o *Options) httpRoute(p *plan, f *faults) []*unstructured.Unstructured {
 	parent := gatewayName(p.of.Spec.Gateway, p.of.Namespace)
 	if o.ParentGateway != "" {
@@ -30,9 +30,6 @@ func (o *Options) httpRoute(p *plan, f *faults) []*unstructured.Unstructured {
 		f.add("gateway %q names no Gateway: write namespace/name", p.of.Spec.Gateway)
 	}
 	name, namespace := o.proxy()
-	backend := func(name, namespace string, port int64) []any {
-		return []any{map[string]any{"group": "", "kind": "Service", "name": name, "namespace": namespace, "port": port, "weight": int64(1)}}
-	}
 	var filters []any
 	if p.cors != nil {
 		filters = []any{map[string]any{"type": "CORS", "cors": gatewayCORS(p.cors, f)}}
@@ -54,7 +51,7 @@ func (o *Options) httpRoute(p *plan, f *faults) []*unstructured.Unstructured {
 			for _, r := range chunk {
 				matches = append(matches, map[string]any{"path": r.match()})
 			}
-			add(matches, g.timeout, backend(name, namespace, int64(o.ProxyPort)))
+			add(matches, g.timeout, backends(name, namespace, int64(o.ProxyPort)))
 		}
 	}
 	for i := range p.doors {
@@ -63,7 +60,7 @@ func (o *Options) httpRoute(p *plan, f *faults) []*unstructured.Unstructured {
 			for _, method := range methods(d) {
 				matches = append(matches, map[string]any{"path": d.reach.match(), "method": method})
 			}
-			add(matches, d.timeout, backend(d.service.Name, d.service.Namespace, int64(d.service.Port)))
+			add(matches, d.timeout, backends(d.service.Name, d.service.Namespace, int64(d.service.Port)))
 		}
 	}
 	if len(entries) > mostEntries {
@@ -80,6 +77,10 @@ func (o *Options) httpRoute(p *plan, f *faults) []*unstructured.Unstructured {
 		"from": []any{map[string]any{"group": gatewayAPI, "kind": "HTTPRoute", "namespace": p.of.Namespace}},
 		"to":   []any{map[string]any{"group": "", "kind": "Service", "name": name}},
 	})}
+}
+
+func backends(name, namespace string, port int64) []any {
+	return []any{map[string]any{"group": "", "kind": "Service", "name": name, "namespace": namespace, "port": port, "weight": int64(1)}}
 }
 
 // direct reports whether a door's requests go to the service: when they may go past the gateway, an HTTPRoute can say exactly its paths, and

@@ -3,10 +3,11 @@ package apirule
 import (
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/gatehouse-iam/gatehouse/internal/kube/ruleset"
 
 	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
 )
@@ -41,8 +42,8 @@ type Options struct {
 	DefaultDomain string
 	// Domains are those of which hosts must be, themselves or below. None is any.
 	Domains []string
-	// BlockedServices are Services that no APIRule may lead to: patterns of name.namespace, as of path.Match.
-	BlockedServices []string
+	// Blocked are Services to which no APIRule may lead.
+	Blocked ruleset.Services
 	// CORS is the policy of APIRules that have none; nil is none.
 	CORS *gateway.CorsPolicy
 	// ParentGateway is the namespace/name of the Gateway that HTTPRoutes belong to, whatever the APIRule says.
@@ -87,11 +88,6 @@ func (o *Options) Validate() error {
 	for _, domain := range append([]string{o.DefaultDomain}, o.Domains...) {
 		if domain != "" && len(validation.IsDNS1123Subdomain(domain)) > 0 {
 			fault("%q is no domain, such as example.com", domain)
-		}
-	}
-	for _, pattern := range o.BlockedServices {
-		if _, err := path.Match(pattern, ""); err != nil || !strings.Contains(pattern, ".") {
-			fault("%q names no Service: write name.namespace, with * as of shell patterns", pattern)
 		}
 	}
 	if o.ParentGateway != "" && !strings.Contains(o.ParentGateway, "/") {

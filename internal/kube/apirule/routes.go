@@ -28,7 +28,13 @@ func (o *Options) routes(p *plan, f *faults) []*unstructured.Unstructured {
 // defaultTimeout is how long a VirtualService waits for an answer, in seconds, as Kyma's do.
 const defaultTimeout = 180
 
+// everySidecar is what Istio calls all proxies within the mesh in the place of a gateway.
+const everySidecar = "mesh"
+
 func (o *Options) virtualService(p *plan, f *faults) []*unstructured.Unstructured {
+	if p.of.Spec.Gateway == everySidecar {
+		f.add("gateway %s means every proxy within the mesh, and would redirect what other namespaces send: name a Gateway, as namespace/name", everySidecar)
+	}
 	var cors map[string]any
 	if p.cors != nil {
 		cors = istioCORS(p.cors, f)
@@ -42,12 +48,14 @@ func (o *Options) virtualService(p *plan, f *faults) []*unstructured.Unstructure
 	})}
 }
 
-// past reports whether a door's requests may go to the service past the gateway: when it is open to everybody, and no other reading of one
-// of its paths is a path that is not. A mesh compares paths as they were sent, so /a/secr%65t is none of /a/secret and one of /a/.*, and
-// the service reads it as the former; the gateway reads it once.
+// past reports whether a door's requests may go to the service past the gateway: when it is open to everybody, and is for one path, or for
+// every path where no door is closed. A route compares paths as they were sent, and a service may read another path out of them than the
+// route did: /public/..;/admin and /public/..%2Fadmin are below /public, and to some services they are /admin. The gateway refuses such
+// spellings. So a part of a service that is open never leads past it, since the rest of the service need not be.
 func (p *plan) past(i int) bool {
 	d := &p.doors[i]
-	return d.open && (d.reach.exact || !slices.ContainsFunc(p.doors, func(other door) bool { return !other.open && !other.reach.apart(d.reach) }))
+	whole := d.same && d.reach == reach{} && !slices.ContainsFunc(p.doors, func(other door) bool { return !other.open })
+	return d.open && (d.reach.exact || whole)
 }
 
 // virtualServiceEntry sends one rule's requests.
@@ -65,7 +73,7 @@ func (o *Options) virtualServiceEntry(p *plan, i int, cors map[string]any) map[s
 	matches := []any{map[string]any{"uri": uri, "method": map[string]any{"regex": "^(" + strings.Join(methods(d), "|") + ")$"}}}
 	headers := map[string]any{"request": map[string]any{"set": map[string]any{"x-forwarded-host": p.host}}}
 	entry := map[string]any{
-		"route":   []any{map[string]any{"destination": map[string]any{"host": host, "port": map[string]any{"number": port}}}},
+		"route":   destinations(host, port),
 		"timeout": fmt.Sprintf("%ds", timeout), "headers": headers,
 	}
 	if cors != nil {
@@ -84,6 +92,10 @@ func (o *Options) virtualServiceEntry(p *plan, i int, cors map[string]any) map[s
 	}
 	entry["match"] = matches
 	return entry
+}
+
+func destinations(host string, port int64) []any {
+	return []any{map[string]any{"destination": map[string]any{"host": host, "port": map[string]any{"number": port}}}}
 }
 
 func methods(d *door) (all []string) {

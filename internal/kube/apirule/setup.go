@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -150,18 +151,23 @@ func (f *finder) look() error {
 			missing = append(missing, err)
 			continue
 		}
-		owners := handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, o *unstructured.Unstructured) []reconcile.Request {
-			if key, ok := owner(o); ok {
-				return []reconcile.Request{{NamespacedName: key}}
-			}
-			return nil
-		})
+		owners := handler.TypedEnqueueRequestsFromMapFunc(f.owners)
 		if err := f.controller.Watch(source.Kind(f.manager.GetCache(), empty(kind), owners)); err != nil {
 			return err
 		}
 		f.watches.add(kind)
 	}
 	return errors.Join(missing...)
+}
+
+// owners is the APIRule that an object belongs to. Beside the gateway there are objects of all namespaces, also of those that another
+// controller watches.
+func (c *Controller) owners(_ context.Context, o *unstructured.Unstructured) []reconcile.Request {
+	key, ok := owner(o)
+	if !ok || len(c.Namespaces) > 0 && !slices.Contains(c.Namespaces, key.Namespace) {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: key}}
 }
 
 // wakeAll has all APIRules looked at again.

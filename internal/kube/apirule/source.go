@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -46,16 +45,28 @@ func (c *Controller) Offers(ctx context.Context, tenant string) ([]ruleset.Offer
 		if of.Spec.Tenant != tenant || of.DeletionTimestamp != nil {
 			continue
 		}
+		offer := ruleset.Offer{Owner: of, Said: said(of)}
 		outcome, err := c.Options.Translate(of)
 		if err != nil {
-			offers = append(offers, ruleset.Offer{Owner: of, Fault: err.Error()})
+			offer.Fault, offer.Hosts = err.Error(), c.Options.claimed(&of.Spec)
+			offers = append(offers, offer)
 			continue
 		}
-		for _, rule := range outcome.Rules {
-			offers = append(offers, ruleset.Offer{Owner: of, Rule: rule})
+		for _, offer.Rule = range outcome.Rules {
+			offers = append(offers, offer)
 		}
 	}
 	return offers, nil
+}
+
+// said is what the status says of the APIRule's rules.
+func said(of *gateway.APIRule) ruleset.Reason {
+	switch reason := ruleset.Said(of.Status.Conditions, gateway.Ready, of.Generation); reason {
+	case reasonKindMissing, reasonOccupied, reasonRouteFailed: // which stand there once nothing is wrong with the rules
+		return ruleset.InForce
+	default:
+		return reason
+	}
 }
 
 // Tell implements ruleset.Source.
@@ -78,7 +89,7 @@ func (c *Controller) Tell(_ context.Context, _ string, told []ruleset.Verdict) {
 type verdict struct {
 	uid        types.UID
 	generation int64
-	reason     ruleset.Reason // InForce when all are, else that of the first that is not; empty when nothing was told yet
+	reason     ruleset.Reason // InForce when all are, else that of the first that is not, of those first whose host or tenant is refused; empty when nothing was told yet
 	message    string
 }
 
@@ -87,7 +98,7 @@ func (v *verdict) add(t *ruleset.Verdict) {
 	if t.Reason == ruleset.InForce {
 		return
 	}
-	if v.reason == ruleset.InForce {
+	if v.reason == ruleset.InForce || refusal(t.Reason) && !refusal(v.reason) {
 		v.reason = t.Reason
 	}
 	text := t.Message
@@ -155,8 +166,7 @@ func (v *verdicts) of(of *gateway.APIRule) verdict {
 	if found.uid != of.UID || found.generation != of.Generation {
 		found = verdict{}
 	}
-	last := meta.FindStatusCondition(of.Status.Conditions, gateway.Ready)
-	if found.reason == ruleset.ServerUnreachable && last != nil && last.Reason == string(ruleset.InForce) && last.ObservedGeneration == of.Generation {
+	if found.reason == ruleset.ServerUnreachable && said(of) == ruleset.InForce {
 		found.reason, found.message = ruleset.InForce, "" // whoever led before has sent the rules
 	}
 	return found

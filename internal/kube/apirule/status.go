@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -12,9 +11,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/gatehouse-iam/gatehouse/internal/kube/ruleset"
-
 	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
+	"github.com/gatehouse-iam/gatehouse/internal/kube/ruleset"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // state is what was found out about an APIRule.
@@ -37,7 +36,7 @@ func (s *state) named(outcome Outcome) *gateway.RouteReference {
 // rules is how it stands with the access rules.
 func (s *state) rules() gateway.PartStatus {
 	switch {
-	case s.faults != nil:
+	case s.faults != nil && !s.refused():
 		return gateway.PartStatus{Code: gateway.StatusSkipped, Description: "the APIRule has to be mended first"}
 	case s.verdict.reason == "":
 		return gateway.PartStatus{Code: gateway.StatusSkipped, Description: "the rules were not sent to the server yet"}
@@ -67,6 +66,8 @@ func (s *state) ready() metav1.Condition {
 	c := metav1.Condition{Type: gateway.Ready, Status: metav1.ConditionFalse}
 	fail, known := errors.AsType[*failure](s.failed)
 	switch {
+	case s.refused():
+		c.Reason, c.Message = string(s.verdict.reason), s.verdict.message
 	case s.faults != nil:
 		c.Reason, c.Message = reasonInvalid, s.faults.Error()
 	case s.verdict.reason == "":
@@ -102,7 +103,7 @@ func (s *state) whole(ready *metav1.Condition) gateway.PartStatus {
 func (c *Controller) declare(of *gateway.APIRule, s *state) {
 	ready := s.ready()
 	ready.ObservedGeneration, ready.LastTransitionTime = of.Generation, metav1.NewTime(c.Now())
-	ready.Message = cut(ready.Message)
+	ready.Message = spell.Fit(ready.Message, longestMessage)
 	rules, routing, whole := s.rules(), s.routing(), s.whole(&ready)
 	of.Status.ObservedGeneration = of.Generation
 	of.Status.AccessRuleStatus, of.Status.VirtualServiceStatus, of.Status.APIRuleStatus = &rules, &routing, &whole
@@ -121,13 +122,6 @@ func (c *Controller) declare(of *gateway.APIRule, s *state) {
 
 // longestMessage is how long a condition's message may be, by its schema. Unit: characters, of which there are never more than bytes.
 const longestMessage = 32768
-
-func cut(text string) string {
-	if len(text) <= longestMessage {
-		return text
-	}
-	return strings.ToValidUTF8(text[:longestMessage], "")
-}
 
 func (c *Controller) save(ctx context.Context, of, before *gateway.APIRule) error {
 	if equality.Semantic.DeepEqual(of.Status, before.Status) {

@@ -137,26 +137,30 @@ rules:
 	}
 }
 
-// A VirtualService compares paths as they were sent: what is open around a closed part goes by the gateway, which reads them once.
+// Routes compare paths as they were sent: what is open around a closed part, or beside one, goes by the gateway, which reads them once.
 func TestOtherReadingsDoNotLeadPastTheGateway(t *testing.T) {
-	of := described(t, `
+	for reading, open := range map[string]string{"/%61dmin/x": "/.*", "/public/..;/admin/x": "/public(/.*)?", "/public/..%2Fadmin/x": "/public/.*"} {
+		of := described(t, `
 host: shop.example.com
 gateway: mesh/gateway
 service: {name: shop, port: 80}
 rules:
 - {path: /admin/.*, methods: [GET], accessStrategies: [{handler: oauth2_introspection}]}
-- {path: /.*, methods: [GET], accessStrategies: [{handler: no_auth}]}
+- {path: '`+open+`', methods: [GET], accessStrategies: [{handler: no_auth}]}
 `)
-	outcome, err := options(VirtualService).Translate(of)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := json.Marshal(outcome.Routes[0].Object["spec"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(raw), "shop.shop.svc") || !strings.Contains(string(raw), "gatehouse.iam.svc") {
-		t.Errorf("/%%61dmin/x reaches the service: %s", raw)
+		for _, route := range []Route{VirtualService, HTTPRoute} {
+			outcome, err := options(route).Translate(of)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := json.Marshal(outcome.Routes[0].Object["spec"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(raw), "shop.shop.svc") || strings.Contains(string(raw), `"name":"shop"`) {
+				t.Errorf("%s reaches the service by the %s: %s", reading, route, raw)
+			}
+		}
 	}
 }
 
@@ -170,13 +174,16 @@ func TestPastTheGateway(t *testing.T) {
 		{"one path", "O /a GET", []bool{true}},
 		{"a path that an HTTPRoute cannot say", "O /a/.* GET", []bool{false}},
 		{"behind a closed part, of which /%61dmin is another reading", "S /admin/.* GET,O /.* GET", []bool{false, false}},
-		{"beside a closed part", "S /admin/.* GET,O /public(/.*)? GET", []bool{false, true}},
+		{"beside a closed part, which /public/..;/admin can mean", "S /admin/.* GET,O /public(/.*)? GET", []bool{false, false}},
+		{"a part of a service whose rest nobody opens", "O /public(/.*)? GET", []bool{false}},
+		{"one path beside a closed part", "S /admin/.* GET,O /public GET", []bool{false, true}},
+		{"the whole host with a part", "O /a(/.*)? GET,O /.* GET", []bool{false, true}},
 		{"before a closed part that it is in", "O /a/public(/.*)? GET,S /a/.* GET", []bool{false, false}},
 		{"inside of a closed part", "S /admin/.* GET,O /admin/public GET", []bool{false, false}},
 		{"before the closed part", "O /admin/public GET,S /admin/.* GET", []bool{true, false}},
 		{"a closed pattern that reaches it", "S /a.*b GET,O /admin(/.*)? GET", []bool{false, false}},
 		{"the same path, other methods", "S /a POST,O /a GET", []bool{false, true}},
-		{"inside of an open part of another service", "O /a(/.*)? GET,O /a/b GET", []bool{true, false}},
+		{"inside of an open part of another service", "O /a(/.*)? GET,O /a/b GET", []bool{false, false}},
 	} {
 		var p plan
 		for rule := range strings.SplitSeq(test.rules, ",") {
@@ -193,6 +200,15 @@ func TestPastTheGateway(t *testing.T) {
 	}
 }
 
+// What is open but for a part is no whole host.
+func TestAllButAPartIsNotPastTheGateway(t *testing.T) {
+	var p plan
+	p.doors = []door{{open: true}}
+	if p.doors[0].reach, p.doors[0].same = reachOf("/[^s].*"); p.past(0) {
+		t.Error("/x/..;/secret reaches the service")
+	}
+}
+
 func TestFaults(t *testing.T) {
 	with := func(head, rules string) string {
 		return head + "\ngateway: mesh/public\nservice: {name: orders, port: 80}\nrules:\n" + rules
@@ -205,7 +221,9 @@ func TestFaults(t *testing.T) {
 		return "  - {path: /a, methods: [GET], accessStrategies: [{handler: jwt, config: " + config + "}]}\n"
 	}
 	restricted := options(VirtualService)
-	restricted.DefaultDomain, restricted.Domains, restricted.BlockedServices = "", []string{"example.com"}, []string{"kubernetes.default", "*.kube-system"}
+	restricted.DefaultDomain, restricted.Domains, restricted.Blocked = "", []string{"example.com"}, []string{"kubernetes.default", "*.kube-system"}
+	inside := options(None)
+	inside.Proxy = "gatehouse.iam.svc.inside.example"
 	for _, test := range []struct {
 		o    *Options
 		spec string
@@ -216,6 +234,10 @@ func TestFaults(t *testing.T) {
 		{restricted, with("host: notexample.com", open), []string{"none of the domains"}},
 		{restricted, with("host: example.com.evil.org", open), []string{"none of the domains"}},
 		{restricted, with("host: a[b.example.com", open), []string{"no name of a host"}},
+		{options(None), with("host: payments.prod.svc.cluster.local", open), []string{"of the cluster's own"}},
+		{options(None), with("host: payments.prod.svc", open), []string{"of the cluster's own"}},
+		{inside, with("host: Payments.prod.svc.Inside.example", open), []string{"of the cluster's own"}},
+		{options(VirtualService), "host: a.example.com\ngateway: mesh\nservice: {name: orders, port: 80}\nrules:\n" + open, []string{"every proxy within the mesh"}},
 		{restricted, "host: a.example.com\ngateway: m/p\nservice: {name: kubernetes, namespace: default, port: 443}\nrules:\n" + open, []string{"lets no APIRule lead to service kubernetes"}},
 		{restricted, "host: a.example.com\ngateway: m/p\nservice: {name: dns, namespace: kube-system, port: 53}\nrules:\n" + open, []string{"namespace kube-system"}},
 		{restricted, "host: a.example.com\ngateway: m/p\nservice: {name: 'a/b', port: 53}\nrules:\n" + open, []string{"no name of a Service"}},
@@ -289,7 +311,6 @@ func TestOptions(t *testing.T) {
 		"name and namespace": {Route: Ingress, Proxy: "gatehouse", ProxyPort: 80},
 		"1 to 65535":         {Route: Ingress, Proxy: "gatehouse.iam"},
 		"no domain":          {Route: None, Domains: []string{"*.example.com"}},
-		"names no Service":   {Route: None, BlockedServices: []string{"kubernetes"}},
 		"names no Gateway":   {Route: None, ParentGateway: "public"},
 		"no place":           {Route: Ingress, Proxy: "a.b", ProxyPort: 80, CORS: new(gateway.CorsPolicy)},
 	} {
@@ -311,5 +332,17 @@ func TestNames(t *testing.T) {
 	}
 	if got := labelOf("shop", "orders"); got != "orders.shop" {
 		t.Errorf("label %s", got)
+	}
+}
+
+// An APIRule that makes no sense claims its host nevertheless, unless it is the host that makes none.
+func TestFaultyAPIRulesClaimTheirHost(t *testing.T) {
+	o := options(None)
+	o.Domains = []string{"example.com"}
+	for host, want := range map[string][]string{"orders": {"orders.example.com"}, "Orders.example.com": {"orders.example.com"}, "example.org": nil, "a[b": nil, "": nil} {
+		of := described(t, "host: '"+host+"'\ngateway: m/p\nrules: []\n")
+		if d := cmp.Diff(want, o.claimed(&of.Spec)); d != "" {
+			t.Errorf("%s: %s", host, d)
+		}
 	}
 }

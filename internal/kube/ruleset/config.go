@@ -27,15 +27,17 @@ type Config struct {
 	Hosts map[string][]string
 	// HostsFile holds more of Hosts, as YAML; it is read anew for each change and at each look at the server. Empty is none.
 	HostsFile string
-	// Unlisted says who may claim a host that Hosts does not name: FirstCome, Refuse or Any.
+	// Unlisted says who may claim a host that Hosts does not name: FirstCome, Refuse or Any. With a single namespace FirstCome is Any.
 	Unlisted string
+	// Blocked are Services to which no rule may lead.
+	Blocked Services
 	// Resync is how often a rule that the server refused is tried again.
 	Resync time.Duration
 }
 
 // Who may claim a host that is not listed.
 const (
-	// FirstCome gives one host to the namespace of the oldest rule that names it. Patterns for more than one host are refused.
+	// FirstCome gives one host to the namespace whose rule named it first, as long as it has one that does. Patterns for more than one host are refused.
 	FirstCome = "first-come"
 	// Refuse gives it to nobody.
 	Refuse = "refuse"
@@ -72,14 +74,15 @@ func (c *Config) Validate() error {
 	if _, err := c.policy(); err != nil {
 		faults = append(faults, err)
 	}
+	faults = append(faults, c.Blocked.Validate())
 	return errors.Join(faults...)
 }
 
 // policy puts flags and file together.
 func (c *Config) policy() (*policy, error) {
 	p := &policy{unlisted: c.Unlisted}
-	if len(c.Namespaces) == 1 {
-		p.unlisted = Any // there is nobody to take a host from
+	if len(c.Namespaces) == 1 && c.Unlisted == FirstCome {
+		p.unlisted = Any // there is nobody else to come first; who else there is, is not known here
 	}
 	var faults []error
 	add := func(from string, hosts map[string][]string) {

@@ -93,6 +93,15 @@ func (p *policy) within(namespace, host string) string {
 // owners are the hosts that were given to who came first, with the rule that did.
 type owners map[string]*item
 
+// namespaces are those that the hosts were given to.
+func (o owners) namespaces() map[string]string {
+	all := make(map[string]string, len(o))
+	for host, of := range o {
+		all[host] = of.Owner.GetNamespace()
+	}
+	return all
+}
+
 // claim says why an offer may not claim a host; the reason is empty where it may.
 func (p *policy) claim(namespace, host string, given owners) (Reason, string) {
 	if wide(host) {
@@ -117,7 +126,7 @@ func (p *policy) claim(namespace, host string, given owners) (Reason, string) {
 			hostWords(host), namespace, host)
 	}
 	if owner := given[host]; owner != nil && owner.Owner.GetNamespace() != namespace {
-		return HostTaken, fmt.Sprintf("the host %s belongs to namespace %s, whose rule %s is older: take another host, or have whoever runs the controller give it away with --host %[1]s=%s",
+		return HostTaken, fmt.Sprintf("the host %s belongs to namespace %s, whose rule %s had it first: take another host, or have whoever runs the controller give it away with --host %[1]s=%s",
 			host, owner.Owner.GetNamespace(), owner.Rule.ID, namespace)
 	}
 	return "", ""

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 const (
@@ -26,7 +27,9 @@ type item struct {
 	tenant  string
 	source  int // its place among Sets.Sources
 	verdict Verdict
-	raw     []byte // the rule as it is sent
+	grain   *engine.Grain // the rule as it was read; nil where there is none
+	hosts   []string      // those that it claims
+	raw     []byte        // the rule as it is sent
 	sum     [sha256.Size]byte
 }
 
@@ -46,8 +49,27 @@ func older(a, b *item) int {
 	)
 }
 
+// standing orders by what was found out before about an object as it is now: 0 of whom it was found that it may claim its hosts, 1 of whom
+// nothing is known, 2 of whom it was found that it may not.
+func (i *item) standing() int {
+	switch i.Said {
+	case InForce, NotInForce, InvalidRule, RuleConflict, RuleRejected:
+		return 0
+	case HostTaken, HostRefused, TenantRefused:
+		return 2
+	case ServerUnreachable:
+	}
+	return 1
+}
+
+// first orders those that claim hosts. An object's age says when it was made, and not since when it names a host: who has one keeps it when
+// an older object comes to name it.
+func first(a, b *item) int { return cmp.Or(a.standing()-b.standing(), older(a, b)) }
+
 // judge decides about offers by what is known here.
 type judge struct {
+	// before are the namespaces whose hosts are, as it was found last.
+	before map[string]string
 	policy *policy
 	// mayName says whether a namespace may use a tenant.
 	mayName func(namespace, tenant string) bool
@@ -55,6 +77,8 @@ type judge struct {
 	strategy string
 	// source is what the server names as the source of the set's rules.
 	source string
+	// blocked are Services to which no rule may lead.
+	blocked Services
 	// rejected are rules that the server refused, by what they say.
 	rejected map[[sha256.Size]byte]string
 }
@@ -62,80 +86,129 @@ type judge struct {
 // decide gives a verdict to each of the tenant's items that cannot be in force, and returns the others from old to young. Items of other
 // tenants only claim hosts.
 func (j *judge) decide(ctx context.Context, all []*item, tenant string) ([]*item, error) {
+	sieve := engine.NewSieve(ctx, j.strategy)
+	if err := j.settle(ctx, sieve, all); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(all, older)
-	sieve, given, ids, size := engine.NewSieve(ctx, j.strategy), owners{}, map[string]bool{}, 0
+	ids, size := map[string]bool{}, 0
 	var kept []*item
 	for _, i := range all {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		i.verdict = Verdict{}
-		if i.tenant != "" && !j.mayName(i.Owner.GetNamespace(), i.tenant) {
-			i.refuse(TenantRefused, fmt.Sprintf("namespace %s may not use tenant %s: whoever runs the controller can allow it with --tenant %[2]s=%[1]s", i.Owner.GetNamespace(), i.tenant))
-			continue
-		}
-		grain := j.read(sieve, i)
-		if grain == nil || !j.claims(i, grain, given) || i.tenant != tenant || !j.sound(i, grain, ids) {
+		if i.tenant != tenant || i.decided() || !j.sound(i, ids) {
 			continue
 		}
 		if size+len(i.raw) > maxSet {
 			i.refuse(InvalidRule, fmt.Sprintf("all rules of the tenant together have more than %d bytes, and this is not one of the oldest: make rules smaller, or fewer", maxSet))
 			continue
 		}
-		if rival := sieve.Keep(grain); rival != nil {
+		if rival := sieve.Keep(i.grain); rival != nil {
 			i.refuse(RuleConflict, fmt.Sprintf("matches the same requests as the rule %s, which is older, for example %s: make one of the patterns narrower", rival.Other.ID, rival.Request))
 			continue
 		}
 		size += len(i.raw) + 1
 		ids[i.Rule.ID] = true
-		i.verdict.Message = strings.Join(grain.Warnings, "; ")
+		i.verdict.Message = strings.Join(i.grain.Warnings, "; ")
 		kept = append(kept, i)
 	}
 	return kept, nil
 }
 
-// read reads the rule of an item; nil where there is none.
-func (j *judge) read(sieve *engine.Sieve, i *item) *engine.Grain {
+// settle reads all items and finds out whose hosts are: they stay whose they were, as long as one of the namespace's items names them.
+func (j *judge) settle(ctx context.Context, sieve *engine.Sieve, all []*item) error {
+	given := owners{}
+	slices.SortFunc(all, first)
+	for _, i := range all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		i.verdict = Verdict{}
+		if i.tenant != "" && !j.mayName(i.Owner.GetNamespace(), i.tenant) {
+			i.refuse(TenantRefused, fmt.Sprintf("namespace %s may not use tenant %s: whoever runs the controller can allow it with --tenant %[2]s=%[1]s", i.Owner.GetNamespace(), i.tenant))
+			continue
+		}
+		j.read(sieve, i)
+		for _, host := range i.hosts {
+			if j.before[host] == i.Owner.GetNamespace() {
+				j.policy.give(i, host, given)
+			}
+		}
+	}
+	for _, i := range all {
+		if i.verdict.Reason != TenantRefused {
+			j.claim(i, given)
+		}
+	}
+	j.before = given.namespaces()
+	return nil
+}
+
+// read reads the rule of an item, and which hosts it is for.
+func (j *judge) read(sieve *engine.Sieve, i *item) {
+	i.grain, i.hosts = nil, nil
 	if i.Fault != "" {
+		i.claims(i.Hosts)
 		i.refuse(InvalidRule, i.Fault)
-		return nil
+		return
 	}
 	raw, err := json.Marshal(i.Rule)
 	if err != nil {
 		i.refuse(InvalidRule, "the rule cannot be written as JSON: "+err.Error())
-		return nil
+		return
 	}
 	if len(raw) > maxRule {
+		i.claims(hostsOf(sieve, i.Rule.Match.URL))
 		i.refuse(InvalidRule, fmt.Sprintf("the rule has %d bytes, and may have %d: split it up", len(raw), maxRule))
-		return nil
+		return
 	}
 	i.raw, i.sum = raw, sha256.Sum256(raw)
 	i.Rule.Source = j.source
-	return sieve.Read(&i.Rule)
+	i.grain = sieve.Read(&i.Rule)
+	if i.claims(i.grain.Hosts); len(i.hosts) == 0 {
+		i.claims(hostsOf(sieve, i.Rule.Match.URL))
+	}
 }
 
-// claims reports whether the item may claim the hosts of its rule. Whether the rule makes sense otherwise does not matter: who mistypes
-// a setting does not lose a host by that.
-func (j *judge) claims(i *item, grain *engine.Grain, given owners) bool {
-	for _, host := range grain.Hosts {
-		if reason, message := j.policy.claim(i.Owner.GetNamespace(), canonicalHost(host), given); reason != "" {
+// hostsOf are the hosts of a pattern, also of one whose path makes no sense.
+func hostsOf(sieve *engine.Sieve, url string) []string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return sieve.Read(&access.Rule{Match: access.Match{URL: scheme + "://" + host + "/"}}).Hosts
+}
+
+func (i *item) claims(hosts []string) {
+	for _, host := range hosts {
+		i.hosts = append(i.hosts, canonicalHost(host))
+	}
+}
+
+// claim refuses the item if it may not claim its hosts, and gives them to it otherwise. Whether the rule makes sense otherwise does not
+// matter: who mistypes a setting does not lose a host by that.
+func (j *judge) claim(i *item, given owners) {
+	for _, host := range i.hosts {
+		if reason, message := j.policy.claim(i.Owner.GetNamespace(), host, given); reason != "" {
 			i.refuse(reason, message)
-			return false
+			return
 		}
 	}
-	for _, host := range grain.Hosts {
-		j.policy.give(i, canonicalHost(host), given)
+	for _, host := range i.hosts {
+		j.policy.give(i, host, given)
 	}
-	return true
 }
 
 // sound reports whether nothing is wrong with the rule by itself.
-func (j *judge) sound(i *item, grain *engine.Grain, ids map[string]bool) bool {
-	switch why, rejected := j.rejected[i.sum]; {
-	case len(grain.Faults) > 0:
-		i.refuse(InvalidRule, words(grain.Faults))
+func (j *judge) sound(i *item, ids map[string]bool) bool {
+	why, rejected := j.rejected[i.sum]
+	host, blocked := j.blocked.blocks(&i.Rule)
+	switch {
+	case len(i.grain.Faults) > 0:
+		i.refuse(InvalidRule, words(i.grain.Faults))
 	case len(i.Rule.ID) > maxRuleID:
 		i.refuse(InvalidRule, fmt.Sprintf("the rule's id %q has %d bytes, and may have %d: give the resource a shorter name", i.Rule.ID, len(i.Rule.ID), maxRuleID))
+	case blocked:
+		i.refuse(UpstreamRefused, fmt.Sprintf("the controller lets no rule lead to %s, which is a Service of --service-blocklist; if another is meant, write its host as name.namespace.svc", host))
 	case ids[i.Rule.ID]:
 		i.refuse(RuleConflict, fmt.Sprintf("the id %s is that of an older resource's rule: give the resource another name", i.Rule.ID))
 	case rejected:
@@ -153,14 +226,7 @@ func words(faults access.Faults) string {
 	for n, f := range faults {
 		lines[n] = access.Fault{Path: f.Path, Message: f.Message}.Error()
 	}
-	return shortened(strings.Join(lines, "; "))
-}
-
-func shortened(text string) string {
-	if len(text) <= maxWords {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxWords], "") + "…"
+	return spell.Short(strings.Join(lines, "; "), maxWords)
 }
 
 // document is what is sent: a list that a file of rules may have just so.

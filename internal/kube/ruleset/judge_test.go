@@ -64,13 +64,39 @@ func itemsOf(objects ...*oathkeeper.Rule) (all []*item) {
 	return all
 }
 
-func policyOf(t *testing.T, c Config) *policy {
+func policyOf(t testing.TB, c Config) *policy {
 	t.Helper()
 	p, err := c.policy()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// No rule leads to a Service that is blocked, however its host is written.
+func TestBlockedServices(t *testing.T) {
+	blocked := Services{"gatehouse-admin.iam", "*.kube-system", "gatehouse*.door"}
+	for host, want := range map[string]bool{
+		"gatehouse-admin.iam": true, "gatehouse-admin.iam.svc": true, "gatehouse-admin.iam.svc.cluster.local": true, "gatehouse-admin.iam.svc.cluster.local.": true,
+		"Gatehouse-ADMIN.Iam.SVC": true, "gatehouse-admin": true, "gatehouse-admin.": true, "gatehouse-0.gatehouse-admin.iam.svc": true, "pod.gatehouse-admin.iam": true,
+		"_https._tcp.gatehouse-admin.iam.svc.corp.example": true, "\uff47atehouse-admin.iam": true, "gatehouse-admin\u3002iam": true,
+		"a.b.svc.gatehouse-admin.iam": true, "gatehouse-admin.iam.svc.svc.example": true, "kube-dns.kube-system.svc": true, "gatehouse-proxy.door": true,
+		"gatehouse-admin.shop": false, "gatehouse-admin.iam.example.com": false, "orders.shop.svc": false, "orders": false, "api.example.com": false,
+		"iam": false, "svc": false, "10.0.0.1": false, "[fd00::1]": false, "": false,
+	} {
+		r := access.Rule{Upstream: access.Upstream{URL: "http://" + host + ":4445/admin"}}
+		if host, got := blocked.blocks(&r); got != want {
+			t.Errorf("%q: %t", host, got)
+		}
+	}
+	of := new(oathkeeper.Rule)
+	of.Namespace, of.Name = "shop", "admin"
+	of.Spec.Match, of.Spec.Upstream = oathkeeper.Match{URL: "http://a.example.com/<.*>", Methods: []string{"GET"}}, &oathkeeper.Upstream{URL: "https://gatehouse-admin.iam:4445"}
+	j := &judge{policy: policyOf(t, Config{Unlisted: Any}), strategy: defaultStrategy, blocked: blocked}
+	all := itemsOf(of)
+	if kept, err := j.decide(t.Context(), all, ""); err != nil || len(kept) > 0 || all[0].verdict.Reason != UpstreamRefused || !strings.Contains(all[0].verdict.Message, "gatehouse-admin.iam") {
+		t.Errorf("%v %+v", err, all[0].verdict)
+	}
 }
 
 // Who may claim what.
@@ -85,7 +111,7 @@ func TestHostPolicy(t *testing.T) {
 	}
 	refuse := listed
 	refuse.Unlisted = Refuse
-	alone := Config{Unlisted: FirstCome, Namespaces: []string{"one"}}
+	alone, strict := Config{Unlisted: FirstCome, Namespaces: []string{"one"}}, Config{Unlisted: Refuse, Namespaces: []string{"one"}, Hosts: map[string][]string{"one.example.com": {"one"}}}
 	for _, test := range []struct {
 		config          Config
 		namespace, host string
@@ -114,6 +140,8 @@ func TestHostPolicy(t *testing.T) {
 		{listed, "other", "anything.example.org", ""},
 		{refuse, "other", "anything.example.org", HostRefused},
 		{Config{Unlisted: Any}, "other", "*", ""},
+		{strict, "one", "one.example.com", ""},
+		{strict, "one", "two.example.com", HostRefused}, // which another controller may have given to somebody
 		{alone, "one", "*", ""},
 	} {
 		if reason, message := policyOf(t, test.config).claim(test.namespace, test.host, owners{}); reason != test.reason || (reason != "") != strings.Contains(message, "--host") {
@@ -129,6 +157,10 @@ func TestHostPolicy(t *testing.T) {
 
 // A configuration that cannot be meant is refused.
 func TestConfig(t *testing.T) {
+	if err := (&Config{Unlisted: Any, Blocked: Services{"kubernetes", "[.a", "a.b"}}).Validate(); err == nil || strings.Count(err.Error(), "names no Service") != 2 {
+		t.Error(err)
+	}
+
 	file := filepath.Join(t.TempDir(), "hosts.yaml")
 	if err := os.WriteFile(file, []byte("a.example.com: team\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -201,6 +233,9 @@ func TestTooLarge(t *testing.T) {
 	kept, err := j.decide(t.Context(), all, "")
 	if err != nil || len(document(kept)) > maxSet+len(kept)+2 || len(kept) < 100 || len(kept) == 129 {
 		t.Fatalf("%d rules of %d bytes are kept: %v", len(kept), len(document(kept)), err)
+	}
+	if len(all[0].hosts) != 1 || all[0].hosts[0] != "h0.example.com" {
+		t.Errorf("one that is too large claims %v", all[0].hosts)
 	}
 	if !strings.Contains(all[0].verdict.Message, "split") || !strings.Contains(all[129].verdict.Message, "oldest") || all[129].verdict.Reason != InvalidRule {
 		t.Errorf("%+v\n%+v", all[0].verdict.Message, all[129].verdict.Message)

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-iam/gatehouse/internal/kube"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 const (
@@ -55,8 +56,9 @@ type Sets struct {
 	figures *figures
 	mu      sync.Mutex
 	known   map[string]*held
-	policy  *policy      // the last that could be read
-	listed  map[int]bool // the sources that are watched
+	policy  *policy           // the last that could be read
+	listed  map[int]bool      // the sources that are watched
+	owners  map[string]string // the namespaces whose hosts are, as they were found last
 }
 
 // held is what is known of one tenant's set. One goroutine at a time has it.
@@ -174,7 +176,7 @@ func (s *Sets) make(ctx context.Context, tenant string, h *held, all []*item) (t
 	if now.Sub(h.rejectedAt) > s.Config.Resync {
 		h.rejected, h.rejectedAt = nil, now // the server's settings may be others now
 	}
-	judged := &judge{policy: s.rules(), mayName: s.Kube.MayName, source: "api:" + s.Config.Set}
+	judged := &judge{policy: s.rules(), mayName: s.Kube.MayName, source: "api:" + s.Config.Set, blocked: s.Config.Blocked}
 	if tenant != "" && s.Kube.Tenants[tenant] == nil { // a tenant that only a resource names: nobody may
 		judged.strategy = defaultStrategy
 		_, err := judged.decide(ctx, all, tenant)
@@ -197,11 +199,12 @@ func (s *Sets) round(ctx context.Context, tenant string, h *held, all []*item, j
 		unsent(h, all, failed)
 		return 0, false, failed
 	}
-	judged.strategy, judged.rejected = h.strategy, h.rejected
+	judged.strategy, judged.rejected, judged.before = h.strategy, h.rejected, s.owned()
 	kept, err := judged.decide(ctx, all, tenant)
 	if err != nil {
 		return 0, false, err
 	}
+	s.own(judged.before)
 	if failed == nil {
 		failed = s.mayShrink(ctx, h, kept)
 	}
@@ -247,6 +250,19 @@ func (s *Sets) rules() *policy {
 	}
 	s.policy = p
 	return p
+}
+
+// owned are the namespaces whose hosts are. Nobody changes the map.
+func (s *Sets) owned() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owners
+}
+
+func (s *Sets) own(hosts map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.owners = hosts
 }
 
 // look asks the server what it has, where that was not done for a while.
@@ -359,7 +375,7 @@ func (h *held) reject(kept []*item, faults []kube.RuleFault) (some bool) {
 		if before := rejected[kept[n].sum]; before != "" {
 			text = before + "; " + text
 		}
-		rejected[kept[n].sum], some = shortened(text), true
+		rejected[kept[n].sum], some = spell.Short(text, maxWords), true
 	}
 	h.rejected = rejected
 	return some

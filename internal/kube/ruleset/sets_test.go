@@ -75,10 +75,18 @@ type offering struct {
 
 func (o *offering) Kind() client.Object              { return &oathkeeper.Rule{} }
 func (o *offering) TenantOf(of client.Object) string { return (&Rules{}).TenantOf(of) }
+
+// faulty names a host, on an object that describes no rule that makes sense.
+const faulty = "faulty"
+
 func (o *offering) Offers(_ context.Context, tenant string) (list []Offer, err error) {
 	for _, of := range o.objects {
 		if of.Spec.Tenant == tenant {
-			list = append(list, Offer{Owner: of, Rule: Translate(of)})
+			offer := Offer{Owner: of, Said: Said(of.Status.Conditions, oathkeeper.Ready, of.Generation), Rule: Translate(of)}
+			if host := of.Annotations[faulty]; host != "" {
+				offer.Fault, offer.Hosts = "makes no sense", []string{host}
+			}
+			list = append(list, offer)
 		}
 	}
 	return list, o.wrong
@@ -88,6 +96,9 @@ func (o *offering) Tell(_ context.Context, _ string, verdicts []Verdict) {
 	o.told = map[string]Verdict{}
 	for _, v := range verdicts {
 		o.told[v.Offer.Rule.ID] = v
+		if of, ok := v.Offer.Owner.(*oathkeeper.Rule); ok {
+			of.Status.Conditions = []metav1.Condition{{Type: oathkeeper.Ready, Reason: string(v.Reason), ObservedGeneration: of.Generation}}
+		}
 	}
 }
 
@@ -140,6 +151,12 @@ func (w *world) says(id string, reason Reason, text string) {
 }
 
 var birth = time.Unix(1_700_000_000, 0)
+
+// edit changes what a rule is for.
+func edit(of *oathkeeper.Rule, url string) {
+	of.Spec.Match.URL = url
+	of.Generation++
+}
 
 // resource is a rule that is so many seconds younger than the oldest.
 func resource(namespace, name, url string, younger int) *oathkeeper.Rule {
@@ -312,4 +329,61 @@ func TestTenants(t *testing.T) {
 	w.objects = append(w.objects, resource("other", "late", "http://acme.example.com/x", 9))
 	w.makes(0, 0, "own.shop")
 	w.says("late.other", HostTaken, "namespace shop")
+}
+
+// A host stays whose it is, whoever comes to name it with an older object, whatever its owner changes meanwhile, and whoever leads.
+func TestHostsStayWhoseTheyAre(t *testing.T) {
+	old, late := resource("evil", "old", "http://old.example.com/", 0), resource("shop", "late", "http://shop.example.com/", 9)
+	w := newWorld(t, old, late)
+	w.makes(1, 1, "old.evil", "late.shop")
+
+	edit(old, "http://shop.example.com/<.*>")
+	w.makes(0, 1, "late.shop")
+	w.says("old.evil", HostTaken, "namespace shop")
+	edit(late, "http://shop.example.com/orders") // nothing is known of this generation, and much of the older object's
+	w.makes(0, 1, "late.shop")
+	w.says("old.evil", HostTaken, "namespace shop")
+
+	again := newWorld(t, old, late) // another process
+	again.makes(1, 1, "late.shop")
+	again = newWorld(t, old, late)
+	edit(late, "http://shop.example.com/<[0-9]+>") // while none led
+	again.makes(1, 1, "late.shop")
+	again = newWorld(t, old, late)
+	edit(old, "http://shop.example.com/<.*>")
+	again.makes(1, 1, "late.shop")
+	again.says("old.evil", HostTaken, "namespace shop")
+
+	again.objects = again.objects[:1] // it has no rule for it any more
+	again.makes(0, 1, "old.evil")
+}
+
+// Who mistypes a setting does not lose a host by that, whatever is wrong, and cannot claim another's host by it either.
+func TestFaultyRulesKeepTheirHosts(t *testing.T) {
+	shop := resource("shop", "late", "http://shop.example.com/", 9)
+	w := newWorld(t, resource("evil", "waits", "http://shop.example.com/<.*>", 0))
+	w.objects[0].Status.Conditions = []metav1.Condition{{Type: oathkeeper.Ready, Reason: string(HostTaken)}}
+	w.objects = append(w.objects, shop)
+	w.makes(1, 1, "late.shop")
+	for name, spoil := range map[string]func(*oathkeeper.Rule){
+		"its path":    func(of *oathkeeper.Rule) { of.Spec.Match.URL = "<https?>://shop.example.com/<[>" },
+		"its methods": func(of *oathkeeper.Rule) { of.Spec.Match.Methods = []string{"NO METHOD"} },
+		"its size": func(of *oathkeeper.Rule) {
+			of.Spec.Mutators = []oathkeeper.Handler{{Handler: "header", Config: raw(`{"x":"` + strings.Repeat("x", maxRule) + `"}`)}}
+		},
+		"its kind": func(of *oathkeeper.Rule) { of.Annotations = map[string]string{faulty: "shop.example.com"} },
+	} {
+		w.objects[1] = shop.DeepCopy()
+		spoil(w.objects[1])
+		w.objects[1].Generation++
+		if _, err := w.reconcile(""); err != nil || len(w.server.sets[""]) != 0 {
+			t.Errorf("%s: %v is in force, %v", name, w.server.sets[""], err)
+		}
+		w.says("waits.evil", HostTaken, "namespace shop")
+		w.says("late.shop", InvalidRule, "")
+	}
+	w.objects = append(w.objects, resource("third", "faulty", "", 12))
+	w.objects[2].Annotations = map[string]string{faulty: "shop.example.com"}
+	w.makes(0, 0)
+	w.says("faulty.third", HostTaken, "namespace shop")
 }

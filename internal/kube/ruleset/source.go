@@ -3,6 +3,8 @@ package ruleset
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -34,10 +36,22 @@ type Runner interface {
 type Offer struct {
 	// Owner is the object: its namespace claims the rule's hosts, and its age decides between rules that match the same requests.
 	Owner client.Object
+	// Said is what the object's status says of it as it is now, as of the function Said.
+	Said Reason
 	// Rule is the rule in the server's format, but for Tenant and Source. Its id must be one that no other object's rule has.
 	Rule access.Rule
 	// Fault says why there is no rule, where the object describes none that makes sense; else it is empty.
 	Fault string
+	// Hosts are those that the object claims although it has a Fault: who mistypes a setting does not lose a host by that.
+	Hosts []string
+}
+
+// Said is the reason that a condition of an object's status gives for the generation that the object has now; empty where there is none.
+func Said(conditions []metav1.Condition, condition string, generation int64) Reason {
+	if c := meta.FindStatusCondition(conditions, condition); c != nil && c.ObservedGeneration == generation {
+		return Reason(c.Reason)
+	}
+	return ""
 }
 
 // Verdict is what became of an offer.
@@ -64,8 +78,10 @@ const (
 	TenantRefused Reason = "TenantRefused"
 	// HostRefused: the namespace may not claim the host.
 	HostRefused Reason = "HostRefused"
-	// HostTaken: the host is another namespace's, which was there first.
+	// HostTaken: the host is another namespace's, which had it first.
 	HostTaken Reason = "HostTaken"
+	// UpstreamRefused: the rule leads to a Service that none may lead to.
+	UpstreamRefused Reason = "UpstreamRefused"
 	// RuleRejected: the server does not accept the rule.
 	RuleRejected Reason = "RuleRejected"
 	// NotInForce: the server took the rule, and does not decide by it yet.

@@ -80,7 +80,7 @@ func (r *Rules) Offers(ctx context.Context, tenant string) ([]Offer, error) {
 	for n := range list.Items {
 		of := &list.Items[n]
 		if of.Spec.Tenant == tenant && of.DeletionTimestamp == nil {
-			offers = append(offers, Offer{Owner: of, Rule: Translate(of)})
+			offers = append(offers, Offer{Owner: of, Said: Said(of.Status.Conditions, oathkeeper.Ready, of.Generation), Rule: Translate(of)})
 		}
 	}
 	return offers, nil

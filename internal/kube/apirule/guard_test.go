@@ -1,0 +1,62 @@
+package apirule
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What is guarded leads nowhere but to the gateway, and is the same otherwise.
+func TestGuard(t *testing.T) {
+	for _, route := range []Route{VirtualService, HTTPRoute, Ingress} {
+		o := options(route)
+		outcome, err := o.Translate(described(t, scoped))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after strings.Builder
+		for _, u := range outcome.Routes {
+			text := func() string {
+				raw, err := json.Marshal(u.Object)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(raw)
+			}
+			before.WriteString(text())
+			if err := o.guard(u); err != nil {
+				t.Error(err)
+			}
+			after.WriteString(text())
+		}
+		want := strings.NewReplacer(
+			`{"host":"orders.shop.svc.cluster.local","port":{"number":8080}}`, `{"host":"gatehouse.iam.svc.cluster.local","port":{"number":4455}}`,
+			`"name":"orders","namespace":"shop","port":8080`, `"name":"gatehouse","namespace":"iam","port":4455`,
+		).Replace(before.String())
+		if (want == before.String()) != (route == Ingress) {
+			t.Errorf("%s: nothing led past the gateway: %s", route, want)
+		}
+		if d := cmp.Diff(want, after.String()); d != "" {
+			t.Errorf("%s: %s", route, d)
+		}
+	}
+}
+
+// What stands beside the gateway and belongs to a namespace that another controller watches is left to it.
+func TestObjectsOfOthersWakeNobody(t *testing.T) {
+	outcome, err := options(Ingress).Translate(described(t, scoped))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, namespaces := range map[int][]string{0: {"back", "team-b"}, 1: {"back", "shop"}} {
+		c := &Controller{Namespaces: namespaces}
+		if got := c.owners(t.Context(), outcome.Routes[0]); len(got) != want {
+			t.Errorf("who watches %v looks at %v", namespaces, got)
+		}
+	}
+	if got := new(Controller).owners(t.Context(), outcome.Routes[0]); len(got) != 1 || got[0].Namespace != "shop" || got[0].Name != "orders" {
+		t.Errorf("who watches all looks at %v", got)
+	}
+}
