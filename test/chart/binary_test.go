@@ -9,12 +9,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/gatehouse-iam/gatehouse/test/mortal"
 )
 
 // directory holds the server that is built for these tests.
 var directory string
 
 func TestMain(m *testing.M) {
+	mortal.Main()
 	var err error
 	if directory, err = os.MkdirTemp("", "gatehouse-chart"); err != nil {
 		panic(err)
@@ -22,6 +25,7 @@ func TestMain(m *testing.M) {
 	status := m.Run()
 	if started != nil {
 		_ = started.Stop() // the API server first, then etcd
+		_ = os.RemoveAll(mortals)
 	}
 	_ = os.RemoveAll(directory)
 	os.Exit(status)

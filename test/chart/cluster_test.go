@@ -2,6 +2,7 @@ package chart
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/gatehouse-iam/gatehouse/test/mortal"
 )
 
 // patience is how long the API server may take to come and go.
@@ -53,8 +56,11 @@ type cluster struct {
 	warnings *warnings
 }
 
-// started is stopped when the tests have ended.
-var started *envtest.Environment
+// started is stopped when the tests have ended, and mortals, its programs, are removed; where the tests are killed, it ends with them.
+var (
+	started *envtest.Environment
+	mortals string
+)
 
 // open starts the API server, once.
 var open = sync.OnceValues(func() (*cluster, error) {
@@ -68,9 +74,19 @@ var open = sync.OnceValues(func() (*cluster, error) {
 		}
 		assets = strings.TrimSpace(string(out))
 	}
-	c := &cluster{warnings: &warnings{}, env: &envtest.Environment{BinaryAssetsDirectory: assets, ControlPlaneStartTimeout: patience, ControlPlaneStopTimeout: patience}}
-	started = c.env
-	var err error
+	programs, err := mortal.Directory(assets, "etcd", "kube-apiserver")
+	if err != nil {
+		return nil, err
+	}
+	definitions, err := gatewayAPI()
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{warnings: &warnings{}, env: &envtest.Environment{
+		BinaryAssetsDirectory: programs, ControlPlaneStartTimeout: patience, ControlPlaneStopTimeout: patience,
+		CRDInstallOptions: envtest.CRDInstallOptions{Paths: definitions, ErrorIfPathMissing: true, MaxTime: patience},
+	}}
+	started, mortals = c.env, programs
 	if c.config, err = c.env.Start(); err != nil {
 		return nil, err
 	}
@@ -89,7 +105,30 @@ var open = sync.OnceValues(func() (*cluster, error) {
 })
 
 // elsewhere are kinds of other projects, which this API server does not know.
-var elsewhere = []string{"Certificate", "HTTPRoute", "ServiceMonitor", "PrometheusRule"}
+var elsewhere = []string{"Certificate", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
+
+// gatewayAPI are the files with the definitions of the Gateway API's kinds, of the module that tools/routes names.
+func gatewayAPI() ([]string, error) {
+	const module = "sigs.k8s.io/gateway-api"
+	cmd := exec.Command("go", "mod", "download", "-json", module)
+	cmd.Dir, cmd.Env = filepath.Join(repository, "tools", "routes"), append(os.Environ(), "GOFLAGS=")
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("fetching %s: %w\n%s", module, err, out)
+	}
+	var at struct{ Dir string }
+	if err := json.Unmarshal(out, &at); err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, kind := range gatewayKinds {
+		files = append(files, filepath.Join(at.Dir, "config", "crd", "standard", "gateway.networking.k8s.io_"+kind+".yaml"))
+	}
+	return files, nil
+}
+
+// gatewayKinds are those of the Gateway API that examples use.
+var gatewayKinds = []string{"gateways", "httproutes", "backendtlspolicies"}
 
 // What an API server says is the judge: every object of every example is taken as it is, with no unknown field, and Pod Security
 // `restricted` has nothing to say about any pod, Jobs and the database included.
@@ -115,6 +154,41 @@ func TestAPIServerTakesTheExamples(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What examples have beside values files is taken as it is, too.
+func TestAPIServerTakesTheGateway(t *testing.T) {
+	c, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(repository, "deploy/examples/gateway/gateway.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := decode(string(content))
+	if err != nil || len(objects) != 2 {
+		t.Fatalf("%v, %d objects", err, len(objects))
+	}
+	for _, o := range objects {
+		err := c.Create(t.Context(), &unstructured.Unstructured{Object: o}, client.FieldValidation(metav1.FieldValidationStrict))
+		if err != nil {
+			t.Errorf("%s %s: %v", o.kind(), o.name(), err)
+		}
+	}
+	// The routes of the example ask for this Gateway, at a host of its listener.
+	parent := objects[1]
+	suffix := strings.TrimPrefix(parent.text("spec", "listeners", 0, "hostname"), "*")
+	routes := mustRender(t, example(t, "production-gateway.yaml")).ofKind("HTTPRoute")
+	if len(routes) != 2 {
+		t.Errorf("%d routes", len(routes))
+	}
+	for _, r := range routes {
+		ref := list(r, "spec", "parentRefs")[0]
+		if ref.text("name") != parent.name() || ref.text("namespace") != parent.text("metadata", "namespace") || !strings.HasSuffix(r.text("spec", "hostnames", 0), suffix) {
+			t.Errorf("%s is for %s at %v", r.name(), r.text("spec", "hostnames"), ref)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -35,7 +36,7 @@ func TestExamples(t *testing.T) {
 				}
 			}
 			file := filepath.Join(t.TempDir(), "gatehouse.yaml")
-			if err := os.WriteFile(file, []byte(r.find("ConfigMap", release).text("data", "gatehouse.yaml")), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(r.configuration()), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if out, status := gatehouse(t, "", "config", "validate", "-c", file); status != 0 {
@@ -308,7 +309,8 @@ func TestTemplatesLeaveNothingToChance(t *testing.T) {
 func TestChangesReachPods(t *testing.T) {
 	base := minimal("production", "postgres")
 	template := func(text string) string {
-		return mustRender(t, read(t, text)).find("Deployment", release).text("spec", "template", "metadata", "annotations")
+		d := mustRender(t, read(t, text)).find("Deployment", release)
+		return d.text("spec", "template", "metadata", "annotations") + d.text("spec", "template", "spec", "volumes", 0)
 	}
 	before := template(base)
 	for text, changes := range map[string]bool{
@@ -449,6 +451,72 @@ func TestRightsOnRoutes(t *testing.T) {
 		}
 		if asked := strings.Contains(r.manifests, "--apirule-route="+route) && strings.Contains(r.manifests, "--default-domain-name=example.com"); asked != (route != "") {
 			t.Errorf("route %q: the controller is asked for it: %v", route, asked)
+		}
+	}
+}
+
+// No APIRule leads to a Service of this release, where requests would go round or reach what administrates; values add others.
+func TestAPIRulesDoNotLeadHere(t *testing.T) {
+	const doors = "doors: {proxy: {enabled: true}, decisions: {enabled: true}, extAuthz: {enabled: true}}\n"
+	for _, name := range []string{release, "a-name-of-mine"} {
+		for _, mode := range []string{"memory", "bundled", "cloudsql"} {
+			r := mustRender(t, read(t, minimal("development", mode)+doors+"fullnameOverride: "+name+"\ncontroller: {enabled: true, apiRules: {route: none, blockedServices: [ledger.bank]}}"))
+			args, _ := r.find("Deployment", name+"-controller").at("spec", "template", "spec", "containers", 0, "args").([]any)
+			var blocked []string
+			for _, a := range args {
+				if patterns, ok := strings.CutPrefix(a.(string), "--service-blocklist="); ok {
+					blocked = strings.Split(patterns, ",")
+				}
+			}
+			services := []string{"ledger.bank", "kubernetes.default", "kube-dns.kube-system"}
+			for _, s := range r.ofKind("Service") {
+				services = append(services, s.name()+"."+s.text("metadata", "namespace"))
+			}
+			if len(services) < 7 {
+				t.Errorf("%s: the Services are %v", mode, services)
+			}
+			for _, s := range services {
+				if !slices.ContainsFunc(blocked, func(p string) bool { hit, err := path.Match(p, s); return hit && err == nil }) {
+					t.Errorf("%s, %s: an APIRule may lead to %s: blocked are %v", name, mode, s, blocked)
+				}
+			}
+		}
+	}
+}
+
+// A gateway speaks to each listener as the listener does, and learns whose certificate to expect.
+func TestGatewaySpeaksTLS(t *testing.T) {
+	const routed = "gateway: {enabled: true, parentRefs: [{name: public}]%s}\ndoors: {proxy: {enabled: true, url: 'https://apps.example.com/'}}\n"
+	for name, tc := range map[string]struct{ values, targets, authority string }{
+		"a public certificate":      {minimal("production", "postgres") + fmt.Sprintf(routed, ""), "gatehouse gatehouse-proxy", "wellKnownCACertificates System"},
+		"an authority of one's own": {minimal("production", "postgres") + fmt.Sprintf(routed, ", backendTLS: {caConfigMap: ca}"), "gatehouse gatehouse-proxy", "caCertificateRefs [map[group: kind:ConfigMap name:ca]]"},
+		"told elsewhere":            {minimal("production", "postgres") + fmt.Sprintf(routed, ", backendTLS: {enabled: false}"), "", ""},
+		"no certificate":            {"url: http://id.example.com/\n" + fmt.Sprintf(routed, ""), "", ""},
+	} {
+		r := mustRender(t, read(t, tc.values))
+		var targets []string
+		var authority string
+		for _, p := range r.ofKind("BackendTLSPolicy") {
+			for _, ref := range list(p, "spec", "targetRefs") {
+				if r.find(ref.text("kind"), ref.text("name")) == nil {
+					t.Errorf("%s: there is no %s %s", name, ref.text("kind"), ref.text("name"))
+				}
+				targets = append(targets, ref.text("name"))
+			}
+			for _, key := range []string{"wellKnownCACertificates", "caCertificateRefs"} {
+				if value := p.text("spec", "validation", key); value != "" {
+					authority += key + " " + value
+				}
+			}
+			if got := p.text("spec", "validation", "hostname"); got != "id.example.com" {
+				t.Errorf("%s: the certificate is expected to be for %s", name, got)
+			}
+		}
+		if strings.Join(targets, " ") != tc.targets || authority != tc.authority {
+			t.Errorf("%s: %v by %q", name, targets, authority)
+		}
+		if routes := r.ofKind("HTTPRoute"); len(routes) != 2 || routes[1].text("spec", "hostnames") != "[apps.example.com]" {
+			t.Errorf("%s: routes %v", name, routes)
 		}
 	}
 }

@@ -160,7 +160,7 @@ func TestWhoMayTalkToWhom(t *testing.T) {
 		}},
 		"hardened": {example(t, "production-hardened.yaml"), map[string][]string{
 			"server": {"DNS", "HTTPS", "mail", "a database"}, "make-secrets": {"DNS", "an API"}, "database": {"DNS", "a database"},
-			"backup": {"DNS", "HTTPS", "a database"}, "drill": {"DNS", "HTTPS", "a database"}, "controller": {"DNS", "an API", "server admin"},
+			"backup": {"DNS", "HTTPS", "a database"}, "drill": {"DNS", "HTTPS"}, "controller": {"DNS", "an API", "server admin"},
 			"test": {"DNS", "server public", "server admin"}, "ingress controller": {"server public"}, "Prometheus": {"server admin", "controller metrics"},
 		}},
 	}

@@ -50,6 +50,15 @@ type rendered struct {
 
 // render does what `helm template` does, and what an upgrade does where upgrade is set.
 func render(given values, upgrade bool) (*rendered, error) {
+	return renderAs(engine.Engine{}, given, common.ReleaseOptions{Name: release, Namespace: namespace, IsInstall: !upgrade, IsUpgrade: upgrade, Revision: 1})
+}
+
+// renderRevision does what an installation does, or the upgrade that makes a revision.
+func renderRevision(given values, revision int) (*rendered, error) {
+	return renderAs(engine.Engine{}, given, common.ReleaseOptions{Name: release, Namespace: namespace, IsInstall: revision == 1, IsUpgrade: revision > 1, Revision: revision})
+}
+
+func renderAs(by engine.Engine, given values, options common.ReleaseOptions) (*rendered, error) {
 	c, err := loadChart()
 	if err != nil {
 		return nil, err
@@ -60,12 +69,11 @@ func render(given values, upgrade bool) (*rendered, error) {
 	}
 	capabilities := common.DefaultCapabilities.Copy()
 	capabilities.KubeVersion = *kube
-	options := common.ReleaseOptions{Name: release, Namespace: namespace, IsInstall: !upgrade, IsUpgrade: upgrade, Revision: 1}
 	all, err := util.ToRenderValues(c, given, options, capabilities)
 	if err != nil {
 		return nil, err
 	}
-	files, err := engine.Render(c, all)
+	files, err := by.RenderWithContext(context.Background(), c, all)
 	if err != nil {
 		return nil, err
 	}
@@ -195,11 +203,21 @@ func (r *rendered) ofKind(kind string) []object {
 	return all
 }
 
+// configuration is the server's configuration as it is written: that of the ConfigMap which its pods mount.
+func (r *rendered) configuration() string {
+	for _, v := range list(r.find("Deployment", release), "spec", "template", "spec", "volumes") {
+		if v.text("name") == "config" {
+			return r.find("ConfigMap", v.text("configMap", "name")).text("data", "gatehouse.yaml")
+		}
+	}
+	return ""
+}
+
 // config is the server's configuration.
 func (r *rendered) config(t *testing.T) object {
 	t.Helper()
 	var c object
-	if err := yaml.UnmarshalStrict([]byte(r.find("ConfigMap", release).text("data", "gatehouse.yaml")), &c); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(r.configuration()), &c); err != nil {
 		t.Fatal(err)
 	}
 	return c

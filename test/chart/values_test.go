@@ -170,27 +170,79 @@ func TestAcceptedFaults(t *testing.T) {
 	}
 }
 
-// Keys that nobody knows, and values of a wrong kind, are refused.
+// Each variable of the server that holds a secret is taken from a Secret, or from a file, and not as text.
+func TestNoSecretInVariables(t *testing.T) {
+	printed, _ := gatehouse(t, "", "config", "schema")
+	var schema map[string]any
+	if err := json.Unmarshal([]byte(printed), &schema); err != nil {
+		t.Fatal(err)
+	}
+	secrets := secretVariables(schema, "GATEHOUSE")
+	if !slices.Contains(secrets, "GATEHOUSE_CACHE_REDIS_PASSWORD") || !slices.Contains(secrets, "GATEHOUSE_SECRETS_SYSTEM") {
+		t.Fatalf("the configuration's secrets are %v", secrets)
+	}
+	secrets = append(secrets, "AWS_SECRET_ACCESS_KEY", "PGPASSWORD")
+	text, taken := "extraEnv:\n", "extraEnv:\n"
+	for _, name := range secrets {
+		text += "- {name: " + name + ", value: x}\n"
+		taken += "- {name: " + name + ", valueFrom: {secretKeyRef: {name: a, key: b}}}\n- {name: " + name + "_FILE, value: /run/x}\n"
+	}
+	_, err := render(read(t, text), false)
+	if err == nil {
+		t.Fatal("secrets pass as text")
+	}
+	for _, name := range secrets {
+		if !strings.Contains(err.Error(), "extraEnv has "+name+" as text") {
+			t.Errorf("%s passes as text", name)
+		}
+	}
+	if _, err := render(read(t, taken), false); err != nil {
+		t.Errorf("from Secrets and files: %v", err)
+	}
+}
+
+// secretVariables are the variables that set what a schema calls secret.
+func secretVariables(schema map[string]any, name string) (all []string) {
+	items, _ := schema["items"].(map[string]any)
+	if schema["writeOnly"] == true || items["writeOnly"] == true {
+		return []string{name}
+	}
+	properties, _ := schema["properties"].(map[string]any)
+	for key, of := range properties {
+		all = append(all, secretVariables(of.(map[string]any), name+"_"+strings.ToUpper(key))...)
+	}
+	return all
+}
+
+// Keys that nobody knows, and values of a wrong kind, are refused, each at its own place and for its own reason.
 func TestSchemaIsStrict(t *testing.T) {
 	for text, want := range map[string]string{
-		"persistance: {enabled: true}":                 "persistance",
-		"database: {dbUrl: x}":                         "dbUrl",
-		"database: {tls: {sslMode: require}}":          "sslMode",
-		"database: {mode: oracle}":                     "mode",
-		"database: {users: {dex: {user: a}}}":          "dex",
-		"profile: staging":                             "profile",
-		"replicaCount: two":                            "replicaCount",
-		"replicaCount: 0":                              "replicaCount",
-		"config: {servce: {}}":                         "servce",
-		"secretConfig: {create: 'no'}":                 "create",
-		"url: id.example.com":                          "url",
-		"backup: {destinations: [{directory: /x}]}":    "name",
-		"networkPolicy: {public: {from: [{pods: 1}]}}": "pods",
-		"terminationGracePeriodSeconds: 10":            "terminationGracePeriodSeconds",
-		"backup: {recipients: [AGE-SECRET-KEY-1X]}":    "recipients",
+		"persistance: {enabled: true}":                 "- at '': additional properties 'persistance' not allowed",
+		"database: {dbUrl: x}":                         "- at '/database': additional properties 'dbUrl' not allowed",
+		"database: {tls: {sslMode: require}}":          "- at '/database/tls': additional properties 'sslMode' not allowed",
+		"database: {mode: oracle}":                     "- at '/database/mode': value must be one of ",
+		"database: {users: {dex: {user: a}}}":          "- at '/database/users': additional properties 'dex' not allowed",
+		"profile: staging":                             "- at '/profile': value must be one of ",
+		"replicaCount: two":                            "- at '/replicaCount': got string, want ",
+		"replicaCount: 0":                              "- at '/replicaCount': minimum: got 0, want 1",
+		"config: {servce: {}}":                         ": invalid propertyName 'servce'", // the library says a wrong place
+		"secretConfig: {create: 'no'}":                 "- at '/secretConfig/create': got string, want boolean",
+		"url: id.example.com":                          "- at '/url': 'id.example.com' does not match pattern ",
+		"backup: {destinations: [{directory: /x}]}":    "- at '/backup/destinations/0': missing property 'name'",
+		"networkPolicy: {public: {from: [{pods: 1}]}}": "- at '/networkPolicy/public/from/0': additional properties 'pods' not allowed",
+		"terminationGracePeriodSeconds: 10":            "- at '/terminationGracePeriodSeconds': minimum: got 10, want 31",
+		"backup: {recipients: [AGE-SECRET-KEY-1X]}":    "- at '/backup/recipients/0': 'AGE-SECRET-KEY-1X' does not match pattern ",
 	} {
-		if _, err := render(read(t, text), false); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", text, err)
+		_, err := render(read(t, text), false)
+		if err == nil {
+			t.Errorf("%s is taken", text)
+			continue
+		}
+		lines := strings.Split(err.Error(), "\n")
+		if !slices.ContainsFunc(lines, func(line string) bool {
+			return strings.HasPrefix(line, want) || strings.HasPrefix(want, ":") && strings.HasSuffix(line, want)
+		}) || strings.Count(err.Error(), "\n- at ") != 1 {
+			t.Errorf("%s: nothing but %q is wanted of\n%v", text, want, err)
 		}
 	}
 }

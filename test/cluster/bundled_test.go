@@ -4,31 +4,36 @@ import (
 	"crypto/x509/pkix"
 	"maps"
 	"os"
+	"slices"
 	"testing"
 )
 
-// productionSecrets makes the Secrets that examples for production name, but for databases'. The certificate is of an authority that the
-// test alone knows.
+// productionSecrets makes the Secrets that examples for production name, but for what belongs to databases of the operator's.
 func (s *space) productionSecrets() {
 	s.Helper()
-	authority, err := newAuthority(s.TempDir(), "ca")
-	if err != nil {
-		s.Fatal(err)
-	}
-	if err := authority.issue("tls", pkix.Name{CommonName: "id.example.com"}, "id.example.com"); err != nil {
-		s.Fatal(err)
-	}
-	s.makeSecret("gatehouse-tls", "kubernetes.io/tls", map[string]string{"tls.crt": s.read(authority.file("tls.crt")), "tls.key": s.read(authority.file("tls.key")), "ca.crt": s.read(authority.file("ca.crt"))})
+	s.makeCertificate("gatehouse-tls", "id.example.com")
 	s.makeSecret("gatehouse-smtp", "Opaque", map[string]string{"uri": "smtps://gatehouse:wrong@mail.example.com:465/"})
-	s.makeSecret("gatehouse-backup", "Opaque", map[string]string{"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"})
-	s.makeSecret("gatehouse-secrets", "Opaque", map[string]string{"system": "q7Zt4LkP9wXc2VbN8mRfYh3G", "cookie": "Hs5Jd3Gy6Ue1Ao0TiCxKw8Mn"})
+	s.makeSecret("gatehouse-backup", "Opaque", map[string]string{"AWS_ACCESS_KEY_ID": accessKey, "AWS_SECRET_ACCESS_KEY": "nothing"})
 }
 
-func (s *space) read(path string) string {
+// makeCertificate makes a Secret with a certificate of an authority that the test alone knows.
+func (s *space) makeCertificate(name, host string) {
 	s.Helper()
-	raw, err := os.ReadFile(path)
+	a, err := newAuthority(s.TempDir(), "ca")
 	if err != nil {
 		s.Fatal(err)
+	}
+	if err := a.issue("tls", pkix.Name{CommonName: host}, host); err != nil {
+		s.Fatal(err)
+	}
+	s.makeSecret(name, "kubernetes.io/tls", map[string]string{"tls.crt": read(s.T, a.file("tls.crt")), "tls.key": read(s.T, a.file("tls.key")), "ca.crt": read(s.T, a.file("ca.crt"))})
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return string(raw)
 }
@@ -49,16 +54,16 @@ func (s *space) made() map[string]string {
 func TestProductionBundled(t *testing.T) {
 	s := newSpace(t, "bundled")
 	s.productionSecrets()
-	s.kubectl("delete", "secret", "gatehouse-secrets") // a Job makes it
 	values := []string{"-f", example("production-bundled.yaml"), "--set", "admin.key.generate=true"}
 	s.install(values...)
+	s.noRestarts()
 	s.helmTest()
 	r := s.newServer()
 	application := r.register()
 	token := r.mustToken(application)
 	made := s.made()
 	if len(made) != 11 {
-		t.Errorf("Jobs made %d values: %v", len(made), maps.Keys(made))
+		t.Errorf("Jobs made %d values: %v", len(made), slices.Sorted(maps.Keys(made)))
 	}
 
 	for range 3 {
@@ -71,12 +76,12 @@ func TestProductionBundled(t *testing.T) {
 
 	// Killed as by a machine that fails, and stopped as for an upgrade.
 	s.kubectl("delete", "pod", "gatehouse-postgresql-0", "--grace-period=0", "--force")
-	s.kubectl("rollout", "status", "statefulset/gatehouse-postgresql", "--timeout=120s")
-	s.kubectl("rollout", "status", "deployment/gatehouse", "--timeout=120s")
+	s.kubectl("rollout", "status", "statefulset/gatehouse-postgresql", "--timeout="+patience.String())
+	s.kubectl("rollout", "status", "deployment/gatehouse", "--timeout="+patience.String())
 	r.keeps(application, token)
 	s.kubectl("rollout", "restart", "statefulset/gatehouse-postgresql")
-	s.kubectl("rollout", "status", "statefulset/gatehouse-postgresql", "--timeout=120s")
-	s.kubectl("rollout", "status", "deployment/gatehouse", "--timeout=120s")
+	s.kubectl("rollout", "status", "statefulset/gatehouse-postgresql", "--timeout="+patience.String())
+	s.kubectl("rollout", "status", "deployment/gatehouse", "--timeout="+patience.String())
 	r.keeps(application, token)
 
 	s.helm("uninstall", "gatehouse", "--wait")

@@ -2,9 +2,14 @@
 // machine behind namespaces of its own (sandbox), with a real kubelet, containerd and control plane, and with no way out; everything in it
 // ends with its first process.
 //
-// Not installed are the examples whose other half is not to be had here: production-cloudsql needs Google's proxy and its instance,
-// production-cockroach a CockroachDB, production-mysql a MySQL, and production-hardened cert-manager, the Prometheus operator and a cluster
-// of Redis. Network policies are not enforced by the node's bridge: test/chart asks them instead.
+// What examples want from the world is on the node: PostgreSQL, MariaDB, a cluster of Redis, and behind names of the Internet object stores, a
+// schema and a collector of events. They are processes beside the pods (database, redis, outside, backup), reached as if they were elsewhere.
 //
-// A namespace, in which pods have to be restricted, belongs to each test. What the tests call is kubectl, helm and HTTP, as operators do.
+// Not installed are two examples whose other half cannot run here: production-cloudsql needs Google's proxy and its instance, and
+// production-cockroach a CockroachDB; test/chart renders and judges both. Of production-hardened all pods run, but cert-manager, the
+// Prometheus operator and a source of metrics are not there: the test makes the Secrets of the certificates, and the autoscaler keeps to the
+// fewest pods. Nor is there a gateway or an Ingress controller: what leads to them is made, and nobody acts on it.
+// Network policies are not enforced by the node's bridge: test/chart asks them instead.
+//
+// A namespace in which pods have to be restricted belongs to each test. What the tests call is kubectl, helm and HTTP, as operators do.
 package cluster

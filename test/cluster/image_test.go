@@ -155,14 +155,23 @@ func writeTar(path string, fill func(*tar.Writer) error) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
+// postgresPrograms is the directory of the newest PostgreSQL on this machine.
+func postgresPrograms() (string, error) {
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		return "", errors.Join(errors.New("no PostgreSQL is installed below /usr/lib/postgresql: scripts/install-packages postgresql"), err)
+	}
+	return filepath.Dir(found[len(found)-1]), nil
+}
+
 // postgresImage has the PostgreSQL that is installed on this machine, under the name that the chart gives the bundled one. It is started
 // by a script that reads the same variables as the real image's, as far as the chart sets them.
 func postgresImage(ctx context.Context, name string) (image, error) {
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
-	if err != nil || len(found) == 0 {
-		return image{}, errors.Join(errors.New("no PostgreSQL is installed below /usr/lib/postgresql"), err)
+	installed, err := postgresPrograms()
+	if err != nil {
+		return image{}, err
 	}
-	home := filepath.Dir(filepath.Dir(found[len(found)-1]))
+	home := filepath.Dir(installed)
 	version := filepath.Base(home)
 	i := image{
 		name: name, user: "70:70", stop: "SIGINT", entrypoint: []string{"/usr/bin/start"}, directories: []string{"/tmp", "/var/run/postgresql"},

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func newSpace(t *testing.T, name string) *space {
 			s.report()
 		}
 		t.Logf("took %.0f s", time.Since(begun).Seconds())
-		if out, err := s.try("", "kubectl", "delete", "namespace", name, "--timeout=180s"); err != nil {
+		if out, err := s.try("", "kubectl", "delete", "namespace", name, "--timeout="+patience.String()); err != nil {
 			t.Errorf("removing the namespace: %v: %s", err, out)
 		}
 		freeVolumes(s)
@@ -128,6 +129,13 @@ func (s *space) apply(manifests string) {
 	}
 }
 
+// define makes the cluster know kinds of objects of other operators, on which nobody acts.
+func (s *space) define() {
+	s.Helper()
+	s.apply(read(s.T, "testdata/definitions.yaml"))
+	s.kubectl("wait", "--for=condition=Established", "customresourcedefinitions", "--all", "--timeout="+patience.String())
+}
+
 // json reads what a command of kubectl prints.
 func (s *space) json(into any, args ...string) {
 	s.Helper()
@@ -189,8 +197,32 @@ func (s *space) install(args ...string) string {
 // try the release as `helm test` does.
 func (s *space) helmTest() {
 	s.Helper()
-	if out := s.helm("test", "gatehouse", "--timeout", "3m"); !strings.Contains(out, "Succeeded") {
+	if out := s.helm("test", "gatehouse", "--timeout", patience.String()); !strings.Contains(out, "Succeeded") {
 		s.Errorf("helm test: %s", out)
+	}
+}
+
+// noRestarts fails the test if a container of the namespace was started more than once: what has to come first is waited for.
+func (s *space) noRestarts() {
+	s.Helper()
+	type container struct {
+		Name         string
+		RestartCount int
+	}
+	var pods struct {
+		Items []struct {
+			Metadata struct{ Name string }
+			Status   struct{ InitContainerStatuses, ContainerStatuses []container }
+		}
+	}
+	s.json(&pods, "get", "pods")
+	for _, pod := range pods.Items {
+		for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+			if c.RestartCount > 0 {
+				s.Errorf("%s of %s was restarted %d times: %s", c.Name, pod.Metadata.Name, c.RestartCount,
+					s.kubectl("logs", pod.Metadata.Name, "-c", c.Name, "--previous", "--tail=10"))
+			}
+		}
 	}
 }
 

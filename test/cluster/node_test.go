@@ -15,9 +15,10 @@ import (
 
 // Addresses of the sandbox's network.
 const (
-	nodeAddress = "198.18.0.1"
-	apiAddress  = "198.19.0.1" // the Service of the API server: the first of its network
-	dnsAddress  = "198.19.0.10"
+	nodeAddress   = "198.18.0.1"
+	bridgeAddress = "198.18.64.1" // the node's among pods
+	apiAddress    = "198.19.0.1"  // the Service of the API server: the first of its network
+	dnsAddress    = "198.19.0.10"
 )
 
 // volumes is how many PersistentVolumes there are: the node has no program that makes them when they are asked for.
@@ -25,27 +26,44 @@ const volumes = 12
 
 // startNode starts all parts of the cluster, and returns when its node is ready and its DNS answers.
 func startNode(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{prepare, startControlPlane, importImages, startKubelet} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare writes what the parts read when they start.
+func prepare(context.Context) error {
 	for _, d := range []string{"pki", "log", "cni", "kubelet"} {
 		if err := os.MkdirAll(path(d), 0o755); err != nil {
 			return err
 		}
 	}
-	if err := errors.Join(certificates(path("pki")), writeConfigurations(), os.Setenv("KUBECONFIG", path("pki", "admin.kubeconfig")), makeGroups()); err != nil {
+	return errors.Join(certificates(path("pki")), writeConfigurations(), os.Setenv("KUBECONFIG", pki("admin.kubeconfig")), makeGroups())
+}
+
+func pki(name string) string { return path("pki", name) }
+
+// startControlPlane returns when the API server answers; containerd starts meanwhile.
+func startControlPlane(ctx context.Context) error {
+	err := errors.Join(
+		start("containerd", "-c", path("containerd.toml")),
+		start("etcd", "--data-dir", path("etcd"), "--listen-client-urls", "http://127.0.0.1:2379", "--advertise-client-urls", "http://127.0.0.1:2379",
+			"--unsafe-no-fsync", "--log-level", "warn"),
+		start("kube-apiserver", "--etcd-servers=http://127.0.0.1:2379", "--advertise-address="+nodeAddress, "--service-cluster-ip-range=198.19.0.0/16",
+			"--tls-cert-file="+pki("apiserver.crt"), "--tls-private-key-file="+pki("apiserver.key"), "--client-ca-file="+pki("ca.crt"),
+			"--kubelet-client-certificate="+pki("apiserver-kubelet.crt"), "--kubelet-client-key="+pki("apiserver-kubelet.key"), "--kubelet-certificate-authority="+pki("ca.crt"),
+			"--kubelet-preferred-address-types=InternalIP", // for logs and exec
+			"--requestheader-client-ca-file="+pki("front-ca.crt"), "--requestheader-allowed-names=front-proxy-client", "--requestheader-username-headers=X-Remote-User",
+			"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+			"--proxy-client-cert-file="+pki("front-client.crt"), "--proxy-client-key-file="+pki("front-client.key"),
+			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+pki("accounts.pub"), "--service-account-signing-key-file="+pki("accounts.key"),
+			"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement"))
+	if err != nil {
 		return err
 	}
-	pki := func(name string) string { return path("pki", name) }
-	start("containerd", "-c", path("containerd.toml"))
-	start("etcd", "--data-dir", path("etcd"), "--listen-client-urls", "http://127.0.0.1:2379", "--advertise-client-urls", "http://127.0.0.1:2379",
-		"--unsafe-no-fsync", "--log-level", "warn")
-	start("kube-apiserver", "--etcd-servers=http://127.0.0.1:2379", "--advertise-address="+nodeAddress, "--service-cluster-ip-range=198.19.0.0/16",
-		"--tls-cert-file="+pki("apiserver.crt"), "--tls-private-key-file="+pki("apiserver.key"), "--client-ca-file="+pki("ca.crt"),
-		"--kubelet-client-certificate="+pki("apiserver-kubelet.crt"), "--kubelet-client-key="+pki("apiserver-kubelet.key"), "--kubelet-certificate-authority="+pki("ca.crt"),
-		"--kubelet-preferred-address-types=InternalIP", // for logs and exec
-		"--requestheader-client-ca-file="+pki("front-ca.crt"), "--requestheader-allowed-names=front-proxy-client", "--requestheader-username-headers=X-Remote-User",
-		"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-		"--proxy-client-cert-file="+pki("front-client.crt"), "--proxy-client-key-file="+pki("front-client.key"),
-		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+pki("accounts.pub"), "--service-account-signing-key-file="+pki("accounts.key"),
-		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement")
 	if err := until(ctx, "the API server", func() error { return quiet(ctx, "kubectl", "get", "--raw", "/readyz") }); err != nil {
 		return err
 	}
@@ -53,16 +71,20 @@ func startNode(ctx context.Context) error {
 		file := pki(name + ".kubeconfig")
 		return []string{"--kubeconfig=" + file, "--authentication-kubeconfig=" + file, "--authorization-kubeconfig=" + file, "--leader-elect=false", "--bind-address=127.0.0.1"}
 	}
-	start("kube-controller-manager", append(user("controller-manager"), "--use-service-account-credentials=true",
-		"--root-ca-file="+pki("ca.crt"), "--service-account-private-key-file="+pki("accounts.key"))...)
-	start("kube-scheduler", user("scheduler")...)
-	start("kube-proxy", "--config="+path("kube-proxy.yaml"))
-	if err := importImages(ctx); err != nil {
-		return err
-	}
-	start("kubelet", "--config="+path("kubelet.yaml"), "--kubeconfig="+pki("node.kubeconfig"), "--hostname-override=node", "--node-ip="+nodeAddress,
-		"--root-dir="+path("kubelet"), "--cert-dir="+path("kubelet", "pki"))
-	if err := quiet(ctx, "kubectl", "apply", "-f", path("cluster.yaml")); err != nil {
+	return errors.Join(
+		start("kube-controller-manager", append(user("controller-manager"), "--use-service-account-credentials=true",
+			"--root-ca-file="+pki("ca.crt"), "--service-account-private-key-file="+pki("accounts.key"))...),
+		start("kube-scheduler", user("scheduler")...))
+}
+
+// startKubelet returns when pods run.
+func startKubelet(ctx context.Context) error {
+	err := errors.Join(
+		start("kube-proxy", "--config="+path("kube-proxy.yaml")),
+		start("kubelet", "--config="+path("kubelet.yaml"), "--kubeconfig="+pki("node.kubeconfig"), "--hostname-override=node", "--node-ip="+nodeAddress,
+			"--root-dir="+path("kubelet"), "--cert-dir="+path("kubelet", "pki")),
+		quiet(ctx, "kubectl", "apply", "-f", path("cluster.yaml")))
+	if err != nil {
 		return err
 	}
 	if err := until(ctx, "the node", func() error {
@@ -70,7 +92,7 @@ func startNode(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return quiet(ctx, "kubectl", "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=180s")
+	return quiet(ctx, "kubectl", "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout="+patience.String())
 }
 
 func path(elements ...string) string {
@@ -83,19 +105,20 @@ func exists(name string) bool {
 }
 
 // start starts a part of the node, which runs until the sandbox ends.
-func start(name string, args ...string) {
+func start(name string, args ...string) error {
 	log, err := os.Create(path("log", name+".log"))
 	if err != nil {
-		panic(err)
+		return err
 	}
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
-		panic(err)
+		return err
 	}
 	go func() {
 		_, _ = fmt.Fprintf(log, "ended: %v\n", cmd.Wait())
 	}()
+	return nil
 }
 
 // quiet runs a program and gives what it printed only when it fails.
@@ -120,20 +143,25 @@ func until(ctx context.Context, what string, holds func() error) error {
 // makeGroups makes the control group below which all pods' are, in each hierarchy.
 func makeGroups() error {
 	name := filepath.Base(directory)
-	if exists("/sys/fs/cgroup/cgroup.controllers") {
-		return os.MkdirAll("/sys/fs/cgroup/"+name, 0o755)
+	hierarchies := []string{"/sys/fs/cgroup"}
+	if !exists("/sys/fs/cgroup/cgroup.controllers") { // version 1 has several
+		hierarchies, _ = filepath.Glob("/sys/fs/cgroup/*")
 	}
-	hierarchies, err := filepath.Glob("/sys/fs/cgroup/*")
 	for _, h := range hierarchies {
-		err = errors.Join(err, os.MkdirAll(filepath.Join(h, name), 0o755))
-		if filepath.Base(h) == "cpuset" { // a new group may use no processor before it is told
-			for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
-				value, failed := os.ReadFile(filepath.Join(h, file))
-				err = errors.Join(err, failed, os.WriteFile(filepath.Join(h, name, file), value, 0o644))
+		if err := os.MkdirAll(filepath.Join(h, name), 0o755); err != nil {
+			return fmt.Errorf("%w: pods need control groups; a container in which this runs has to be privileged, and to have /sys/fs/cgroup writable", err)
+		}
+		if filepath.Base(h) != "cpuset" {
+			continue
+		}
+		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // a new group may use no processor before it is told
+			value, err := os.ReadFile(filepath.Join(h, file))
+			if err := errors.Join(err, os.WriteFile(filepath.Join(h, name, file), value, 0o644)); err != nil {
+				return err
 			}
 		}
 	}
-	return err
+	return nil
 }
 
 // importImages gives containerd all images that pods of the tests name.
@@ -176,7 +204,7 @@ func writeConfigurations() error {
 			return err
 		}
 		var b bytes.Buffer
-		if err := t.Execute(&b, map[string]any{"Directory": directory, "Group": "/" + filepath.Base(directory), "Node": nodeAddress, "DNS": dnsAddress, "Volumes": volumes}); err != nil {
+		if err := t.Execute(&b, map[string]any{"Directory": directory, "Group": "/" + filepath.Base(directory), "Node": nodeAddress, "Bridge": bridgeAddress, "DNS": dnsAddress, "Volumes": volumes}); err != nil {
 			return err
 		}
 		if err := os.WriteFile(path(filepath.Base(file)), b.Bytes(), 0o600); err != nil {

@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"net/http"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +12,7 @@ import (
 // Production on a PostgreSQL of the operator's, whose certificate is checked: Jobs make the databases and their schema before there is a
 // server.
 func TestProductionPostgres(t *testing.T) {
-	db := startPostgres(t)
+	db := newPostgres(t)
 	s := newSpace(t, "postgres")
 	db.secrets(s)
 	s.install("-f", example("production-postgres.yaml"), "--set", "admin.key.generate=true")
@@ -37,30 +39,35 @@ func TestProductionPostgres(t *testing.T) {
 
 // The values of an API below an Ingress: TLS ends there, and the databases are there already.
 func TestPeopleBehindNginx(t *testing.T) {
-	db := startPostgres(t)
-	db.sql(t, "CREATE ROLE gatehouse LOGIN PASSWORD 'password-of-gatehouse'")
-	for _, name := range []string{"gatehouse", "gatehouse_oauth", "gatehouse_activity", "gatehouse_flow"} {
-		db.sql(t, "CREATE DATABASE "+name+" OWNER gatehouse")
-	}
-	databases := newSpace(t, "databases")
-	databases.apply(`
-apiVersion: v1
-kind: Service
-metadata: {name: postgres}
-spec: {ports: [{port: 5432}]}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: postgres, labels: {kubernetes.io/service-name: postgres}}
-addressType: IPv4
-ports: [{port: 5432}]
-endpoints: [{addresses: [` + nodeAddress + `]}]
-`)
+	db := newPostgres(t)
+	db.makeDatabases(t)
+	newSpace(t, "databases").apply(serviceOutside("postgres", 5432, 5432))
 	s := newSpace(t, "people")
 	db.secrets(s)
 	// The network of this node's pods, and a key with which `helm test` looks in.
 	s.install("-f", example("people-behind-nginx.yaml"), "--set-json", `tlsTerminatedBy=["198.18.64.0/24"]`, "--set", "admin.key.generate=true")
 	s.helmTest()
+}
+
+// Behind a gateway: to it lead the routes of the release, and that of an APIRule.
+func TestProductionGateway(t *testing.T) {
+	db := newPostgres(t)
+	db.makeDatabases(t)
+	s := newSpace(t, "gateway")
+	s.define()
+	db.secrets(s)
+	s.kubectl("create", "configmap", "gatehouse-ca", "--from-literal=ca.crt="+s.secret("gatehouse-tls")["ca.crt"])
+	newSpace(t, "gateways").apply(read(t, filepath.Join(repository, "deploy/examples/gateway/gateway.yaml")))
+	s.install("-f", example("production-gateway.yaml"))
+	s.noRestarts()
+	s.helmTest()
+	s.apply(read(t, filepath.Join(repository, "deploy/examples/apirule/orders.yaml")))
+	s.kubectl("wait", "--for=condition=Ready", "apirule/orders", "--timeout="+patience.String())
+	hosts := strings.Fields(s.kubectl("get", "httproutes", "-o", "jsonpath={.items[*].spec.hostnames[*]}"))
+	slices.Sort(hosts)
+	if want := []string{"apps.example.com", "id.example.com", "orders.example.com"}; !slices.Equal(hosts, want) {
+		t.Errorf("HTTPRoutes lead %v to the release", hosts)
+	}
 }
 
 // follow fails the test unless events happened in an order: "kind/name Reason".
@@ -103,12 +110,10 @@ func TestDevelopmentToProduction(t *testing.T) {
 	r.administrate(http.StatusCreated, http.MethodPost, "/admin/identities", map[string]any{
 		"schema_id": "default", "traits": map[string]string{"email": "ada@example.com"}}, nil)
 
-	secrets := s.secret("gatehouse-secrets")
 	s.productionSecrets()
-	s.kubectl("delete", "secret", "gatehouse-secrets")
-	s.makeSecret("gatehouse-secrets", "Opaque", secrets)
 	values := []string{"-f", example("production-bundled.yaml"), "--set", "admin.key.generate=true"}
 	s.install(append(values, "--set", "database.copyFrom="+r.admin)...)
+	s.noRestarts()
 	r = s.newServer()
 	r.keeps(application, token)
 	var people []map[string]any

@@ -7,30 +7,28 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-// listen starts an application on the node, where pods reach it.
-func listen(t *testing.T) string {
-	t.Helper()
-	application := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// startOrders starts an application on the node, which pods reach as Service orders of a namespace.
+func (s *space) startOrders() {
+	s.Helper()
+	application := serve(s.T, ":0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, "hello %s", r.Header.Get("X-User"))
-	}))
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", nodeAddress+":0")
+	}), (*httptest.Server).Start)
+	_, port, err := net.SplitHostPort(application.Listener.Addr().String())
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	_ = application.Listener.Close()
-	application.Listener = listener
-	application.Start()
-	t.Cleanup(application.Close)
-	return application.URL
+	n, _ := strconv.Atoi(port)
+	s.apply(serviceOutside("orders", 8080, n))
 }
 
 // through sends a request for a host to the proxy of a release, and gives the status and what was answered.
-func (s *server) through(host, path, token string) (int, string) {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://gatehouse-proxy."+s.name+".svc:4455"+path, nil)
+func (s *server) through(method, host, path, token string) (int, string) {
+	req, err := http.NewRequestWithContext(context.Background(), method, "http://gatehouse-proxy."+s.name+".svc:4455"+path, nil)
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -43,81 +41,88 @@ func (s *server) through(host, path, token string) (int, string) {
 		return 0, err.Error()
 	}
 	defer func() { _ = resp.Body.Close() }()
-	raw, _ := io.ReadAll(resp.Body)
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
 	return resp.StatusCode, string(raw)
 }
 
-// What teams apply to their own namespaces: a client as a resource gives a Secret, with which there are tokens; rules as resources say
+// attempt is a request to the proxy and what comes back: a status, and of the application's answer its end.
+type attempt struct {
+	method, path, token string
+	want                int
+	body                string
+}
+
+// tries fails the test unless all attempts at a host end as they have to.
+func (s *server) tries(host string, attempts []attempt) {
+	s.Helper()
+	for _, a := range attempts {
+		if code, body := s.through(a.method, host, a.path, a.token); code != a.want || !strings.HasSuffix(body, a.body) {
+			s.Errorf("%s %s%s: %d %s, want %d %s", a.method, host, a.path, code, body, a.want, a.body)
+		}
+	}
+}
+
+// client is what a Secret that the controller made says.
+func (s *space) client(secret string) application {
+	s.Helper()
+	made := s.secret(secret)
+	return application{ID: made["CLIENT_ID"], Secret: made["CLIENT_SECRET"]}
+}
+
+// What teams apply to their own namespaces: a client as a resource gives a Secret, with which there are tokens; rules, and an APIRule, say
 // what those open.
 func TestResources(t *testing.T) {
 	s := newSpace(t, "resources")
-	s.install("-f", example("development.yaml"), "--set", "controller.enabled=true", "--set", "doors.proxy.enabled=true")
+	s.install("-f", example("development.yaml"), "--set", "controller.enabled=true", "--set", "doors.proxy.enabled=true", "--set", "controller.apiRules.route=ingress")
+	r := s.newServer()
 	shop := newSpace(t, "shop")
-	upstream := listen(t)
-	shop.apply(`
-apiVersion: hydra.ory.sh/v1alpha1
-kind: OAuth2Client
-metadata: {name: orders}
-spec: {grantTypes: [client_credentials], scope: read, secretName: orders-oauth}
----
-apiVersion: oathkeeper.ory.sh/v1alpha1
-kind: Rule
-metadata: {name: orders}
-spec:
-  match: {url: "http://orders.example.com/open/<.*>", methods: [GET]}
-  upstream: {url: "` + upstream + `"}
-  authenticators: [{handler: oauth2_introspection, config: {required_scope: [read]}}]
-  authorizer: {handler: allow}
-  mutators: [{handler: header, config: {headers: {X-User: "{{ print .Subject }}"}}}]
----
-apiVersion: oathkeeper.ory.sh/v1alpha1
-kind: Rule
-metadata: {name: closed}
-spec:
-  match: {url: "http://orders.example.com/closed/<.*>", methods: [GET]}
-  upstream: {url: "` + upstream + `"}
-  authenticators: [{handler: oauth2_introspection, config: {required_scope: [read]}}]
-  authorizer: {handler: deny}
-  mutators: [{handler: noop}]
-`)
-	for _, name := range []string{"oauth2client/orders", "rules.oathkeeper.ory.sh/orders", "rules.oathkeeper.ory.sh/closed"} {
+	shop.startOrders()
+	shop.apply(read(t, "testdata/invoices.yaml"))
+	shop.apply(read(t, repository+"/deploy/examples/apirule/orders.yaml"))
+	for _, name := range []string{"oauth2client/invoices", "oauth2client/orders-reader", "rules.oathkeeper.ory.sh/open", "rules.oathkeeper.ory.sh/closed", "apirule/orders"} {
 		shop.kubectl("wait", "--for=condition=Ready", name, "--timeout="+patience.String())
 	}
-	made := shop.secret("orders-oauth")
-	orders := application{ID: made["CLIENT_ID"], Secret: made["CLIENT_SECRET"]}
-	r := s.newServer()
-	token := r.mustToken(orders)
-	r.keeps(orders, token)
-	for _, tc := range []struct {
-		path, token string
-		want        int
-	}{{"/open/1", token, http.StatusOK}, {"/open/1", "", http.StatusUnauthorized}, {"/closed/1", token, http.StatusForbidden}, {"/other", token, http.StatusNotFound}} {
-		if code, body := r.through("orders.example.com", tc.path, tc.token); code != tc.want || code == http.StatusOK && body != "hello "+orders.ID {
-			t.Errorf("%s: %d %s, want %d", tc.path, code, body, tc.want)
-		}
+
+	invoices, reader := shop.client("invoices"), shop.client("orders-reader")
+	token, readers := r.mustToken(invoices), r.mustToken(reader)
+	r.tries("invoices.example.com", []attempt{
+		{http.MethodGet, "/open/1", token, http.StatusOK, "hello " + invoices.ID}, {http.MethodGet, "/open/1", "", http.StatusUnauthorized, ""},
+		{http.MethodGet, "/closed/1", token, http.StatusForbidden, ""}, {http.MethodGet, "/other", token, http.StatusNotFound, ""}})
+	r.tries("orders.example.com", []attempt{
+		{http.MethodGet, "/orders/1", readers, http.StatusOK, "hello "}, {http.MethodGet, "/orders/1", "", http.StatusUnauthorized, ""},
+		{http.MethodPost, "/orders", readers, http.StatusForbidden, ""}, {http.MethodGet, "/health", "", http.StatusOK, "hello "},
+		{http.MethodPost, "/health", readers, http.StatusNotFound, ""}})
+	if hosts := s.kubectl("get", "ingresses", "-o", "jsonpath={.items[*].spec.rules[*].host}"); hosts != "orders.example.com" {
+		t.Errorf("Ingresses lead these hosts to the proxy: %q", hosts)
 	}
 
-	shop.kubectl("delete", "oauth2client", "orders", "--timeout=60s")
-	shop.kubectl("delete", "rules.oathkeeper.ory.sh", "orders", "--timeout=60s")
+	shop.kubectl("delete", "oauth2client/invoices", "rules.oathkeeper.ory.sh/open", "apirule/orders", "--timeout=60s")
 	shop.eventually(func() (bool, string) {
-		code, _, err := r.token(orders)
-		through, _ := r.through("orders.example.com", "/open/1", "")
-		return code == http.StatusUnauthorized && through == http.StatusNotFound, fmt.Sprintf("what is deleted still works: %d %v, %d", code, err, through)
+		code, _, err := r.token(invoices)
+		open, _ := r.through(http.MethodGet, "invoices.example.com", "/open/1", "")
+		health, _ := r.through(http.MethodGet, "orders.example.com", "/health", "")
+		return code == http.StatusUnauthorized && open == http.StatusNotFound && health == http.StatusNotFound,
+			fmt.Sprintf("what is deleted still works: %d %v, %d, %d", code, err, open, health)
 	})
-	if out := s.kubectl("logs", "deployment/gatehouse-controller"); strings.Contains(out, made["CLIENT_SECRET"]) {
+	if out := s.kubectl("logs", "deployment/gatehouse-controller"); strings.Contains(out, invoices.Secret) || strings.Contains(out, reader.Secret) {
 		t.Error("the controller's log has a client's secret")
 	}
 }
 
-// A lab keeps its data on a volume: it is there when the pod is another one.
+// A lab keeps its data on a volume: it is there when the pod is another one, and backups ask the server for it.
 func TestLabOnSQLite(t *testing.T) {
 	s := newSpace(t, "lab")
-	s.install("-f", example("lab-sqlite.yaml"))
+	b := newBackups(s, newInternet(t))
+	s.install(append(b.values, "-f", example("lab-sqlite.yaml"))...)
 	s.helmTest()
 	r := s.newServer()
 	application := r.register()
 	token := r.mustToken(application)
 	s.kubectl("delete", "pod", "-l", "app.kubernetes.io/component=server", "--grace-period=0", "--force")
-	s.kubectl("rollout", "status", "deployment/gatehouse", "--timeout=120s")
+	s.kubectl("rollout", "status", "deployment/gatehouse", "--timeout="+patience.String())
 	r.keeps(application, token)
+	b.tryOut()
 }

@@ -24,7 +24,8 @@ type server struct {
 	http          *http.Client
 }
 
-// newServer finds out how the release is called. Its admin key has to be one that was made.
+// newServer finds out how the release is called, and waits until its Services lead to it: pods are ready a moment before every node knows
+// the way to them. Its admin key has to be one that was made.
 func (s *space) newServer() *server {
 	s.Helper()
 	r := &server{space: s, public: "http://gatehouse." + s.name + ".svc", admin: "http://gatehouse-admin." + s.name + ".svc:4445", key: s.secret("gatehouse-admin-key")["admin"]}
@@ -49,6 +50,11 @@ func (s *space) newServer() *server {
 	transport := &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: roots}, MaxIdleConnsPerHost: 16}
 	s.Cleanup(transport.CloseIdleConnections)
 	r.http = &http.Client{Transport: transport, Timeout: 30 * time.Second}
+	s.eventually(func() (bool, string) {
+		_, _, public := r.send(http.MethodGet, r.public+"/health/ready", "", "", nil)
+		_, _, admin := r.send(http.MethodGet, r.admin+"/health/ready", "", "", nil)
+		return public == nil && admin == nil, fmt.Sprintf("public: %v, admin: %v", public, admin)
+	})
 	return r
 }
 

@@ -123,3 +123,29 @@ terminated_by: {{ toJson . }}
 {{- if $accepted -}}{{- $_ := set $config "harden" (dict "accept" $accepted) -}}{{- end -}}
 {{- toYaml $config -}}
 {{- end -}}
+
+{{/* The ConfigMap of the configuration, whose name says what is in it. */}}
+{{- define "gatehouse.configName" -}}
+{{- printf "%s-%s" (include "gatehouse.fullname" .) (include "gatehouse.config" . | sha256sum | trunc 10) -}}
+{{- end -}}
+
+{{/* The ConfigMaps of up to three configurations before this one, newest first, as far as the cluster can be asked: what the Deployment
+mounts now, and what it says was mounted before. */}}
+{{- define "gatehouse.formerConfigs" -}}
+{{- $names := list -}}
+{{- with lookup "apps/v1" "Deployment" .Release.Namespace (include "gatehouse.fullname" .) -}}
+{{- range .spec.template.spec.volumes -}}
+{{- if eq .name "config" -}}{{- $names = append $names (dig "configMap" "name" "" .) -}}{{- end -}}
+{{- end -}}
+{{- $names = concat $names (get (.metadata.annotations | default dict) "gatehouse.dev/configurations" | splitList ",") -}}
+{{- end -}}
+{{- $former := list -}}
+{{- range without ($names | uniq) (include "gatehouse.configName" .) "" -}}
+{{- with lookup "v1" "ConfigMap" $.Release.Namespace . -}}
+{{- if and (lt (len $former) 3) (eq (get (.metadata.labels | default dict) "app.kubernetes.io/instance") $.Release.Name) -}}
+{{- $former = append $former (dict "name" .metadata.name "immutable" (get . "immutable") "data" (.data | default dict)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $former -}}
+{{- end -}}

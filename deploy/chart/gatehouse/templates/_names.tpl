@@ -109,7 +109,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if not .Values.admin.key.existingSecret -}}
 {{- if kindIs "bool" .Values.admin.key.generate -}}
 {{- if .Values.admin.key.generate -}}true{{- end -}}
-{{- else if or (not (include "gatehouse.production" .)) .Values.controller.enabled (and .Values.backup.enabled (include "gatehouse.embedded" .)) -}}true{{- end -}}
+{{- else if or (not (include "gatehouse.production" .)) .Values.controller.enabled .Values.database.copyFrom (and .Values.backup.enabled (include "gatehouse.embedded" .)) -}}true{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -169,6 +169,31 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{- define "gatehouse.host" -}}
 {{- if .Values.url -}}{{- (urlParse .Values.url).host | splitList ":" | first -}}{{- end -}}
+{{- end -}}
+
+{{/* The tenant in which the controller and `helm test` work where the configuration lists tenants and none is the default one: the one that
+`url` leads to, else the first that is reached at all. JSON with `id` and `url`, its address; empty where it is the default one. */}}
+{{- define "gatehouse.tenant" -}}
+{{- $host := include "gatehouse.host" . -}}
+{{- $found := dict -}}
+{{- range .Values.config.tenants -}}
+{{- if eq .id "default" -}}{{- $_ := set $found "default" true -}}{{- end -}}
+{{- if has $host (.hosts | default list) -}}
+{{- $_ := set $found "own" (dict "id" .id "url" $.Values.url) -}}
+{{- else if not $found.first -}}
+{{- if .hosts -}}
+{{- $_ := set $found "first" (dict "id" .id "url" (replace (printf "://%s" $host) (printf "://%s" (first .hosts)) $.Values.url)) -}}
+{{- else if .path_prefix -}}
+{{- $_ := set $found "first" (dict "id" .id "url" (printf "%s%s/" (trimSuffix "/" (include "gatehouse.publicAddress" $)) .path_prefix)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- ternary dict ($found.own | default $found.first | default dict) (hasKey $found "default") | toJson -}}
+{{- end -}}
+
+{{/* Where people and applications reach the default tenant. */}}
+{{- define "gatehouse.publicAddress" -}}
+{{- .Values.url | default (include "gatehouse.publicURL" .) -}}
 {{- end -}}
 
 {{/* "true" where a Job makes any Secret. */}}

@@ -112,6 +112,34 @@ limits: {cpu: {{ mul (index .cpu 1) $times }}m, memory: {{ mul (index .memory 1)
 {{- end }}
 {{- end -}}
 
+{{/* Variables of the user's that say where the databases are. */}}
+{{- define "gatehouse.databaseEnv" -}}
+{{- range .Values.extraEnv }}
+{{- if hasPrefix "GATEHOUSE_DATABASES_" .name }}
+- {{ toJson . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Waits until a server can start, where the databases are prepared beside it: with the release, or with manifests that are applied at once. */}}
+{{- define "gatehouse.awaitDatabases" -}}
+{{- if or (include "gatehouse.databaseJob" .) (eq (include "gatehouse.mode" .) "cloudsql") -}}
+initContainers:
+  - name: await-databases
+    {{- include "gatehouse.containerCommon" . | nindent 4 }}
+    args: {{ concat (list "migrate" "status" "-c" "/etc/gatehouse/gatehouse.yaml" "--wait" "1h") (ternary list (list "--allow-pending") .Values.database.migrationJob) | toJson }}
+    {{- with include "gatehouse.databaseEnv" . }}
+    env:
+      {{- . | trim | nindent 6 }}
+    {{- end }}
+    resources:
+      {{- include "gatehouse.jobResources" . | nindent 6 }}
+    volumeMounts:
+      - {name: config, mountPath: /etc/gatehouse, readOnly: true}
+      {{- include "gatehouse.databaseMounts" . | trim | nindent 6 }}
+{{- end -}}
+{{- end -}}
+
 {{/* The server's secrets, as every program that opens what is sealed needs them. */}}
 {{- define "gatehouse.secretEnv" -}}
 {{- if or .Values.secretConfig.name (include "gatehouse.secretsGiven" .) (include "gatehouse.secretsMade" .) }}

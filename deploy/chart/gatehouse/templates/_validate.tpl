@@ -154,7 +154,7 @@
 {{- end -}}
 {{- end -}}
 {{- range $v.extraEnv -}}
-{{- if regexMatch "^GATEHOUSE_(SECRETS_(SYSTEM|COOKIE|ADMIN)|DATABASES_.*PASSWORD|DATABASES_DSN|COURIER_SMTP_CONNECTION_URI)$" .name -}}
+{{- if regexMatch "(_PASSWORD|_SECRET|_SALT|_LICENSE_KEY|_SECRET_ACCESS_KEY|_SESSION_TOKEN|_TRANSIT_TOKEN|_AUTH_CONFIG_VALUE|_DSN|_CONNECTION_URI|^PGPASSWORD|^GATEHOUSE_DATABASES_(MANAGEMENT|OAUTH|ACTIVITY|FLOW)|^GATEHOUSE_SECRETS_(SYSTEM|COOKIE|ADMIN))$" .name -}}
 {{- if hasKey . "value" -}}
 {{- $f = append $f (printf "extraEnv has %s as text: use a Secret, by valueFrom.secretKeyRef or %s_FILE" .name .name) -}}
 {{- end -}}
