@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
@@ -161,17 +162,11 @@ func (w world) next(page string) string {
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
-	for link := range strings.SplitSeq(resp.Header.Get("Link"), ",") {
-		if address, rel, _ := strings.Cut(link, ">"); strings.Contains(rel, `"next"`) {
-			u, err := url.Parse(strings.TrimLeft(address, " <"))
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			return url.QueryEscape(u.Query().Get("page_token"))
-		}
+	query, err := apiclient.NextPage(resp.Header)
+	if err != nil || query == nil {
+		w.t.Fatalf("a full page has none behind it: %v", err)
 	}
-	w.t.Fatal("a full page has none behind it")
-	return ""
+	return url.QueryEscape(query.Get("page_token"))
 }
 
 // told is what the admin API says of a tenant.
@@ -235,10 +230,13 @@ func TestKilledWhileDeletingATenant(t *testing.T) {
 				half = gone.told()
 				return half.State != "active"
 			})
-			if half.State != "deleting" {
+			switch half.State {
+			case "deleting":
+				gone.nowhere()
+			case "deleted": // all before the server was dead: on a busy machine the kill comes late
+			default:
 				t.Errorf("half deleted it is %s", half.State)
 			}
-			gone.nowhere()
 			stays.whole(has)
 			next.Eventually(func() bool { return gone.told().State == "deleted" })
 			whole := gone.told()

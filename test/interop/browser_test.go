@@ -11,6 +11,7 @@ import (
 
 	hydra "github.com/ory/hydra-client-go/v2"
 
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
@@ -149,16 +150,9 @@ func contextWithBasic(ctx context.Context, c *hydra.OAuth2Client) context.Contex
 // nextToken reads the page token of the next page from the Link header.
 func nextToken(t *testing.T, h http.Header) string {
 	t.Helper()
-	for link := range strings.SplitSeq(h.Get("Link"), ",") {
-		target, rel, _ := strings.Cut(link, ";")
-		if !strings.Contains(rel, `rel="next"`) {
-			continue
-		}
-		u, err := url.Parse(strings.Trim(target, " <>"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return u.Query().Get("page_token")
+	query, err := apiclient.NextPage(h)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return ""
+	return query.Get("page_token")
 }

@@ -28,8 +28,8 @@ func drilling(t *testing.T, env ...string) (old, s *process.Server, drill []stri
 	return old, s, []string{"backup", "drill", "--identity", identity, "--format", "json", "--scratch"}
 }
 
-// drilled reads the report of a drill that went well.
-func drilled(t *testing.T, out string) {
+// drillWentWell reads the report of a drill that went well.
+func drillWentWell(t *testing.T, out string) {
 	t.Helper()
 	var d struct {
 		OK       bool
@@ -66,7 +66,7 @@ func TestDrillThatIsKilled(t *testing.T) {
 	drill = append(drill, scratch)
 	out, kills := untilDone(t, s, drill...)
 	t.Logf("%d kills, then:\n%s", kills, out)
-	drilled(t, out)
+	drillWentWell(t, out)
 	if left := entries(t, scratch); len(left) > 0 {
 		t.Errorf("%v are left by those that were killed", left)
 	}
@@ -142,7 +142,7 @@ func TestDrillOnServersOfDatabases(t *testing.T) {
 			}
 			lapse(dead[0]) // it may have been renewed since
 			out, code := s.Command(drill...)
-			drilled(t, out)
+			drillWentWell(t, out)
 			if code != 0 || !strings.Contains(out, dead[0]) {
 				t.Errorf("it exits with %d and does not say that it removed %v:\n%s", code, dead, out)
 			}

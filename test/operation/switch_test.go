@@ -199,6 +199,7 @@ func killed(t *testing.T, old *process.Server, target string) {
 type switching struct {
 	*testing.T
 
+	client    *http.Client // nil is one that trusts what everybody trusts and has no key
 	mu        sync.Mutex
 	at, admin string
 	people    int
@@ -214,6 +215,14 @@ func (s *switching) places() (public, admin string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.at, s.admin
+}
+
+// http gives the client that asks.
+func (s *switching) http() *http.Client {
+	if s.client != nil {
+		return s.client
+	}
+	return http.DefaultClient
 }
 
 func (s *switching) move(to *process.Server) {
@@ -262,12 +271,12 @@ func (s *switching) make(old *process.Server) {
 	s.secrets = map[string]string{}
 	for i := range clientsMade {
 		strategy := []string{"opaque", "jwt"}[i%2]
-		got := s.call(http.DefaultClient, http.MethodPost, old.Admin+"/admin/clients", fmt.Sprintf(`{"client_id":"client-%d","scope":"read",
+		got := s.call(s.http(), http.MethodPost, old.Admin+"/admin/clients", fmt.Sprintf(`{"client_id":"client-%d","scope":"read",
 			"grant_types":["client_credentials"],"token_endpoint_auth_method":"client_secret_post","access_token_strategy":%q}`, i, strategy), http.StatusCreated)
 		s.secrets[fmt.Sprintf("client-%d", i)], _ = got["client_secret"].(string)
 	}
 	for id, secret := range s.secrets {
-		got := s.call(http.DefaultClient, http.MethodPost, old.Public+"/oauth2/token", credentials(id, secret), http.StatusOK)
+		got := s.call(s.http(), http.MethodPost, old.Public+"/oauth2/token", credentials(id, secret), http.StatusOK)
 		token, _ := got["access_token"].(string)
 		s.tokens = append(s.tokens, token)
 	}
@@ -282,7 +291,7 @@ func (s *switching) make(old *process.Server) {
 	if out, code := old.Command("identities", "import", file, "--endpoint", old.Admin); code != 0 {
 		s.Fatal(out)
 	}
-	s.call(http.DefaultClient, http.MethodPost, old.Admin+"/admin/identities", `{"schema_id":"default","traits":{"email":"known@example.com"},
+	s.call(s.http(), http.MethodPost, old.Admin+"/admin/identities", `{"schema_id":"default","traits":{"email":"known@example.com"},
 		"credentials":{"password":{"config":{"password":"correct horse battery staple 7"}}}}`, http.StatusCreated)
 	s.session, _ = s.login(old.Public)["session_token"].(string)
 	s.authorize(old)
@@ -295,22 +304,22 @@ func credentials(id, secret string) url.Values {
 // login signs the known person in as an app does.
 func (s *switching) login(public string) map[string]any {
 	s.Helper()
-	flow := s.call(http.DefaultClient, http.MethodGet, public+"/self-service/login/api", nil, http.StatusOK)
+	flow := s.call(s.http(), http.MethodGet, public+"/self-service/login/api", nil, http.StatusOK)
 	id, _ := flow["id"].(string)
-	return s.call(http.DefaultClient, http.MethodPost, public+"/self-service/login?flow="+id,
+	return s.call(s.http(), http.MethodPost, public+"/self-service/login?flow="+id,
 		`{"method":"password","identifier":"known@example.com","password":"correct horse battery staple 7"}`, http.StatusOK)
 }
 
 // authorize has an application get a refresh token.
 func (s *switching) authorize(old *process.Server) {
 	s.Helper()
-	s.call(http.DefaultClient, http.MethodPost, old.Admin+"/admin/clients", `{"client_id":"app","token_endpoint_auth_method":"none","scope":"openid offline_access",
+	s.call(s.http(), http.MethodPost, old.Admin+"/admin/clients", `{"client_id":"app","token_endpoint_auth_method":"none","scope":"openid offline_access",
 		"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"redirect_uris":["http://127.0.0.1/cb"]}`, http.StatusCreated)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		s.Fatal(err)
 	}
-	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := &http.Client{Transport: s.http().Transport, Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	at := old.Public + "/oauth2/auth?" + url.Values{
 		"client_id": {"app"}, "response_type": {"code"}, "scope": {"openid offline_access"}, "redirect_uri": {"http://127.0.0.1/cb"}, "state": {"state-0123456789"},
 		"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"}, // RFC 7636 appendix B
@@ -325,12 +334,12 @@ func (s *switching) authorize(old *process.Server) {
 	}
 	follow()
 	for _, step := range [][2]string{{"login", `{"subject":"somebody","remember":true}`}, {"consent", `{"grant_scope":["openid","offline_access"]}`}} {
-		answer := s.call(http.DefaultClient, http.MethodPut, old.Admin+"/admin/oauth2/auth/requests/"+step[0]+"/accept?"+step[0]+"_challenge="+
+		answer := s.call(s.http(), http.MethodPut, old.Admin+"/admin/oauth2/auth/requests/"+step[0]+"/accept?"+step[0]+"_challenge="+
 			url.QueryEscape(to.Query().Get(step[0]+"_challenge")), step[1], http.StatusOK)
 		at, _ = answer["redirect_to"].(string)
 		follow()
 	}
-	got := s.call(http.DefaultClient, http.MethodPost, old.Public+"/oauth2/token", url.Values{"grant_type": {"authorization_code"}, "client_id": {"app"},
+	got := s.call(s.http(), http.MethodPost, old.Public+"/oauth2/token", url.Values{"grant_type": {"authorization_code"}, "client_id": {"app"},
 		"code": {to.Query().Get("code")}, "redirect_uri": {"http://127.0.0.1/cb"}, "code_verifier": {"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"}}, http.StatusOK)
 	access, _ := got["access_token"].(string)
 	s.refresh, _ = got["refresh_token"].(string)
@@ -373,7 +382,7 @@ func (s *switching) one(id string) {
 		return
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := s.http().Do(req)
 	if err != nil {
 		s.Errorf("%s got no answer: %v", id, err)
 		return
@@ -416,23 +425,33 @@ func (s *switching) until(what string, holds func(before int64) bool, before int
 func (s *switching) check(fresh *process.Server) {
 	s.Helper()
 	for _, token := range s.tokens {
-		got := s.call(http.DefaultClient, http.MethodPost, fresh.Admin+"/admin/oauth2/introspect", url.Values{"token": {token}}, http.StatusOK)
+		got := s.call(s.http(), http.MethodPost, fresh.Admin+"/admin/oauth2/introspect", url.Values{"token": {token}}, http.StatusOK)
 		if got["active"] != true {
 			s.Errorf("a token of before is not active: %v", got)
 		}
 	}
-	s.call(http.DefaultClient, http.MethodPost, fresh.Public+"/oauth2/token",
+	s.call(s.http(), http.MethodPost, fresh.Public+"/oauth2/token",
 		url.Values{"grant_type": {"refresh_token"}, "client_id": {"app"}, "refresh_token": {s.refresh}}, http.StatusOK)
 	for id, secret := range s.secrets {
-		s.call(http.DefaultClient, http.MethodPost, fresh.Public+"/oauth2/token", credentials(id, secret), http.StatusOK)
+		s.call(s.http(), http.MethodPost, fresh.Public+"/oauth2/token", credentials(id, secret), http.StatusOK)
 	}
-	if code, body := get(s.T, fresh.Public+"/sessions/whoami", "X-Session-Token", s.session); code != http.StatusOK {
-		s.Errorf("a session of before: %d %s", code, body)
+	req, err := http.NewRequestWithContext(s.Context(), http.MethodGet, fresh.Public+"/sessions/whoami", nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	req.Header.Set("X-Session-Token", s.session)
+	resp, err := s.http().Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		s.Errorf("a session of before: %d", resp.StatusCode)
 	}
 	s.login(fresh.Public)
 	// What was done on the old server is in the log of the new one, also what was still on its way there.
 	fresh.Eventually(func() bool {
-		_, body := get(s.T, fresh.Admin+"/admin/activity?page_size=1000&subject=client-49")
+		_, body := fresh.Try(fresh.Admin + "/admin/activity?page_size=1000&subject=client-49")
 		return strings.Contains(body, "client-49")
 	})
 }

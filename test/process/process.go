@@ -3,6 +3,8 @@ package process
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"math"
@@ -14,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -38,6 +41,7 @@ type Server struct {
 	Dir string
 
 	t      testing.TB
+	client *http.Client
 	config []string
 	env    []string
 	cmd    *exec.Cmd
@@ -116,7 +120,7 @@ func Launch(t testing.TB, o Options) *Server {
 // Configure writes the configuration of a server and starts none.
 func Configure(t testing.TB, o Options) *Server {
 	t.Helper()
-	s := &Server{t: t, Dir: t.TempDir(), env: o.Env, output: &lockedBuffer{}}
+	s := &Server{t: t, client: http.DefaultClient, Dir: t.TempDir(), env: o.Env, output: &lockedBuffer{}}
 	public, admin := FreeAddress(t), FreeAddress(t)
 	s.Public, s.Admin = "http://"+public, "http://"+admin
 	s.config = []string{"-c", s.write("gatehouse.yaml", fmt.Sprintf(configuration, s.Dir, o.DSN, public, admin))}
@@ -142,6 +146,39 @@ func (s *Server) Configuration(flag string) (args []string) {
 func (s *Server) Override(config string) {
 	s.t.Helper()
 	s.config = append(s.config, "-c", s.write(fmt.Sprintf("more-%d.yaml", len(s.config)), config))
+}
+
+// Secure has the server spoken to as in production: the public listener at a URL, by HTTPS, and the admin listener with a key, which
+// commands find in their environment. It gives the client that does so. authority is a PEM file of who signed the listener's certificate.
+func (s *Server) Secure(public, authority, adminKey string) *http.Client {
+	s.t.Helper()
+	content, err := os.ReadFile(authority)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(content)
+	s.Public = public
+	s.env = append(slices.Clone(s.env), "GATEHOUSE_ADMIN_KEY="+adminKey)
+	s.client = &http.Client{Transport: &authorized{
+		address: strings.TrimPrefix(s.Admin, "http://"), key: adminKey, via: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}},
+	}}
+	return s.client
+}
+
+// authorized shows a key to one listener.
+type authorized struct {
+	address, key string
+	via          http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a *authorized) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host == a.address {
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", "Bearer "+a.key)
+	}
+	return a.via.RoundTrip(r)
 }
 
 func (s *Server) write(name, content string) string {
@@ -199,7 +236,7 @@ func (s *Server) Eventually(holds func() bool) {
 
 // Try gives the status and the body at an address; 0 where nobody answers.
 func (s *Server) Try(address string) (int, string) {
-	resp, err := http.Get(address)
+	resp, err := s.client.Get(address)
 	if err != nil {
 		return 0, ""
 	}
