@@ -70,7 +70,6 @@ const (
 
 	BackupCreated     Action = "backup.created"
 	BackupFailed      Action = "backup.failed"
-	BackupVerified    Action = "backup.verified"
 	BackupRestored    Action = "backup.restored"
 	BackupDrilled     Action = "backup.drilled"
 	BackupDrillFailed Action = "backup.drill_failed"
@@ -92,7 +91,7 @@ func Actions() []Action {
 		LoginRefused, Logout, SessionRevoked, SessionsRevoked, ClientCreated, ClientUpdated, ClientDeleted, ClientFailed, ConsentGranted,
 		ConsentDenied, ConsentRevoked, TokenRevoked, TokenFamilyRevoked, TokensDeleted, KeyCreated, KeyRotated, KeyWithdrawn, KeyChanged,
 		RulesChanged, SchemaCreated, SchemaUpdated, SchemaDeleted, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantUpdated, TenantSuspended,
-		TenantResumed, TenantCondemned, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupVerified, BackupRestored,
+		TenantResumed, TenantCondemned, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupRestored,
 		BackupDrilled, BackupDrillFailed, BackupPruned, DataCopied, DataFrozen, DataThawed,
 		DataExported, SecretsExported,
 	}

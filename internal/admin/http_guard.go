@@ -204,10 +204,11 @@ func (g *Guard) byKey(ctx context.Context, text string) (grant, error) {
 	if state := k.at(g.o.Now()); state != Active {
 		return grant{}, &denied{answer: errOver, reason: "the key is " + string(state), key: k}
 	}
-	if err := g.o.Store.used(ctx, k); err != nil {
+	who := granted(actor.Actor{Kind: actor.AdminKey, ID: k.ID, Name: k.Name}, k.Role, k.Tenant, k.Only...)
+	if err := g.o.Store.used(actor.With(ctx, who.who), k); err != nil {
 		g.o.Log.WarnContext(ctx, "it could not be written down that an admin key is in use", "key", k.ID, "error", err)
 	}
-	return granted(actor.Actor{Kind: actor.AdminKey, ID: k.ID, Name: k.Name}, k.Role, k.Tenant, k.Only...), nil
+	return who, nil
 }
 
 // permit asks whether somebody may call the route of a request. Where there is none, whoever has a credential is told so.

@@ -242,6 +242,11 @@ func TestUseIsWrittenRarely(t *testing.T) {
 		if n := f.told(t, activity.AdminKeyUsed); n != 1 {
 			t.Errorf("%d events tell of the first use", n)
 		}
+		for _, e := range f.events(t) {
+			if e.Action == activity.AdminKeyUsed && (e.Actor.Kind != string(actor.AdminKey) || e.Actor.ID != made.ID) {
+				t.Errorf("it was used by %+v", e.Actor)
+			}
+		}
 	})
 }
 

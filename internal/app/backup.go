@@ -101,8 +101,9 @@ func CreateBackup(ctx context.Context, cfg *config.Config, o BackupOptions) (*ba
 		}
 		var err error
 		made, err = b.Create(ctx, d.read, how)
-		if e := d.tellBackup(ctx, made, err); e != nil {
-			o.Warn("the activity log could not be told: " + e.Error())
+		note := backup.NewStore(d.byName["management"]).Note(ctx, made, err, now())
+		if e := errors.Join(d.tellBackup(ctx, made, err), note); e != nil {
+			o.Warn("the activity log and the metrics could not be told: " + e.Error())
 		}
 		return err
 	})
@@ -273,7 +274,7 @@ func restoring(d *databases, system *secret.Ring, w backup.Wanted, o RestoreOpti
 		Fits: func(keys []backup.SealKey) error { return fitsBackup(system, keys) },
 		Load: func(ctx context.Context, v *backup.Verified, src dataset.Source) ([]dataset.Summary, error) {
 			return dataset.Load(tenant.With(ctx, tenant.Default), src, d.byName, dataset.LoadOptions{
-				Feed: d.feeds["management"], From: "backup " + v.ID, Rows: v.Rows, Replace: o.Replace,
+				Feed: d.feeds["management"], From: "backup " + v.ID, Rows: v.Rows, Replace: o.Replace, Idle: d.idle,
 				Done: activity.Event{
 					Action: activity.BackupRestored, Subject: activity.Party{Kind: "backup", ID: v.ID},
 					Detail: map[string]string{"created_at": v.CreatedAt.Format(time.RFC3339), "rows": strconv.FormatInt(v.Rows, 10)},

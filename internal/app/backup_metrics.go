@@ -8,12 +8,12 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/backup"
 )
 
-// backupState is read when metrics are. It speaks of the backups that servers make by themselves, and of drills, and is the same on each.
+// backupState is read when metrics are. It speaks of backups and of drills, whoever made them, and is the same on each server.
 type backupState struct{ job, drill polled[backup.Job] }
 
 var (
-	backupSucceeded = prometheus.NewDesc("gatehouse_backup_last_success_timestamp_seconds", "When the last scheduled backup ended well at every destination; 0: never.", nil, nil)
-	backupFailures  = prometheus.NewDesc("gatehouse_backup_failures_total", "Scheduled backups that failed, at one destination or at all.", nil, nil)
+	backupSucceeded = prometheus.NewDesc("gatehouse_backup_last_success_timestamp_seconds", "When the last backup ended well at every destination; 0: never.", nil, nil)
+	backupFailures  = prometheus.NewDesc("gatehouse_backup_failures_total", "Backups that failed, at one destination or at all.", nil, nil)
 	backupDuration  = prometheus.NewDesc("gatehouse_backup_last_duration_seconds", "How long the last good one took.", nil, nil)
 	backupSize      = prometheus.NewDesc("gatehouse_backup_last_size_bytes", "How large the file of the last good one is.", nil, nil)
 	drillEnded      = prometheus.NewDesc("gatehouse_backup_last_drill_timestamp_seconds", "When the last drill of a backup ended with this result; 0: never.", []string{"result"}, nil)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
@@ -13,6 +16,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/seal"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
 // openGate has the server refuse writes where its management database says so, and refuses to start on a part of a copy.
@@ -38,9 +42,24 @@ func (s DataSource) with(ctx context.Context, do func(from dataset.Origin) error
 	if s.Server != nil {
 		return do(&dataset.Server{API: s.Server})
 	}
+	if err := s.there(); err != nil {
+		return err
+	}
 	return withDatabases(ctx, &config.Config{Databases: *s.Databases}, func(d *databases) error {
 		return do(dataset.NewOrigin(d.byName, d.feeds["management"]))
 	})
+}
+
+// there makes sure that a source of files is there: opening would make it, empty.
+func (s DataSource) there() error {
+	at, err := sqldb.Parse(s.Databases.Management.Reveal())
+	if err != nil || at.Scheme != "sqlite" {
+		return nil // whoever opens it says what is wrong
+	}
+	if _, err := os.Stat(at.Database); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the source: there is no %s: is the address right?", at.Database)
+	}
+	return nil
 }
 
 // FreezeData has every server of the source refuse writes, and returns what is then true.
@@ -91,6 +110,9 @@ func CopyData(ctx context.Context, source DataSource, to *config.Config, o CopyO
 	if err := to.Unwrap(ctx); err != nil {
 		return nil, err
 	}
+	if source.Databases != nil && source.Databases.Management == to.Databases.Management {
+		return nil, dataset.ErrSame // which of files only one process could find out
+	}
 	ctx = atConsole(ctx, "gatehouse data")
 	err = source.with(ctx, func(from dataset.Origin) error {
 		alone, err := secretsInMemory(ctx, from, len(to.Secrets.System) > 0)
@@ -98,11 +120,9 @@ func CopyData(ctx context.Context, source DataSource, to *config.Config, o CopyO
 			return err
 		}
 		return withDatabases(ctx, to, func(d *databases) error {
-			if err := d.migrate(ctx, true, slog.New(slog.DiscardHandler)); err != nil {
-				return fmt.Errorf("the target: %w", err)
-			}
 			done, err = dataset.Copy(ctx, from, d.byName, dataset.CopyOptions{
-				Feed: d.feeds["management"], Replace: o.Replace, Thaw: o.Thaw,
+				Feed: d.feeds["management"], Replace: o.Replace, Thaw: o.Thaw, Idle: d.idle,
+				Prepare:  func(ctx context.Context) error { return d.migrate(ctx, true, slog.New(slog.DiscardHandler)) },
 				Fits:     func(ctx context.Context) error { return handedOver(fits(ctx, d, to.Secrets.System), alone) },
 				Progress: func(s dataset.Step) { o.Progress(string(s.Phase), s.Rows, s.Of) },
 			})
@@ -110,6 +130,20 @@ func CopyData(ctx context.Context, source DataSource, to *config.Config, o CopyO
 		})
 	})
 	return done, err
+}
+
+// idle makes sure that no server runs on databases whose content is to be removed: it would go on giving out what it remembers.
+func (d *databases) idle(ctx context.Context) error {
+	db := d.byName["management"]
+	version, err := migrations.Version(ctx, db, "management")
+	if err != nil || version < dataset.StateVersion {
+		return err
+	}
+	names, err := seal.NewStore(d.sealing()).Running(ctx, now())
+	if err == nil && len(names) > 0 {
+		err = fmt.Errorf("servers run on the target: %s. Stop them first; one that was killed counts for 45 seconds", strings.Join(names, ", "))
+	}
+	return err
 }
 
 // ErrSecretsInMemory says that what a running server holds could be opened by nobody else.

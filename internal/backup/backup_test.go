@@ -127,7 +127,14 @@ func TestADestinationIsDown(t *testing.T) {
 	if err := errors.Join(os.Remove(p.dirs[1]), os.Rename(away, p.dirs[1])); err != nil {
 		t.Fatal(err)
 	}
-	if made := p.create(t, db, backup.CreateOptions{}); made.Kind != backup.Full || !strings.Contains(made.Why, "dir1") {
+	if made := p.create(t, db, backup.CreateOptions{}); made.Kind != backup.Full || !strings.Contains(made.Why, "dir1 lacks") {
+		t.Errorf("%+v", made)
+	}
+	// As where nothing is mounted any more.
+	if err := os.RemoveAll(p.dirs[1]); err != nil {
+		t.Fatal(err)
+	}
+	if made := p.create(t, db, backup.CreateOptions{}); made.Kind != backup.Full || !strings.Contains(made.Why, "dir1 has none") {
 		t.Errorf("%+v", made)
 	}
 	for _, dir := range p.dirs {

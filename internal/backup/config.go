@@ -85,7 +85,7 @@ const maxFullEvery = 366 * 24 * time.Hour
 // Validate returns all that is wrong, each fault beginning with its key.
 func (c Config) Validate() (faults []error) {
 	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	names := map[string]bool{}
+	names, places := map[string]bool{}, map[string]string{}
 	for i, d := range c.Destinations {
 		for _, err := range d.validate() {
 			bad("destinations[%d].%w", i, err)
@@ -94,6 +94,11 @@ func (c Config) Validate() (faults []error) {
 			bad("destinations[%d].name: %q is there twice", i, d.Name)
 		}
 		names[d.Name] = true
+		key, place := d.place()
+		if other, taken := places[place]; taken && place != "" {
+			bad("destinations[%d].%s: is the same place as that of %s: name one that does not fail together with it", i, key, other)
+		}
+		places[place] = d.Name
 	}
 	if len(c.Destinations) > 0 && len(c.Recipients) == 0 {
 		bad("recipients: name at least one public key (age1…): `age-keygen -o backup.key` makes a pair and prints it")
@@ -142,12 +147,27 @@ func (d DestinationConfig) validate() (faults []error) {
 	return faults
 }
 
+// place gives the key that says where a destination is, and what no other one may share with it.
+func (d DestinationConfig) place() (key, place string) {
+	switch {
+	case d.Directory != "":
+		return "directory", filepath.Clean(d.Directory)
+	case d.S3.Bucket == "": // which is wrong by itself
+		return "", ""
+	}
+	return "s3.bucket", strings.Join([]string{"", d.S3.host(), d.S3.Bucket, strings.Trim(d.S3.Prefix, "/")}, "\n")
+}
+
+// host is the store's, without http:// or https://.
+func (c S3Config) host() string {
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(c.Endpoint, "https://"), "http://"), "/")
+}
+
 func (c S3Config) validate() (faults []error) {
 	if c.Bucket == "" || strings.ContainsAny(c.Bucket, "/?#") {
 		faults = append(faults, errors.New("bucket: must be the name of a bucket"))
 	}
-	endpoint := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(c.Endpoint, "https://"), "http://"), "/")
-	if strings.ContainsAny(endpoint, "/@?#") {
+	if strings.ContainsAny(c.host(), "/@?#") {
 		faults = append(faults, errors.New("endpoint: must be a host, such as minio.example.com:9000"))
 	}
 	switch given := c.SecretAccessKey != "" || c.SecretAccessKeyFile != ""; {

@@ -61,3 +61,26 @@ func TestKeyFile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Two names for one place are no two places, and the second of two that write there would break what the first one writes.
+func TestPlacesAreApart(t *testing.T) {
+	recipients := []string{"age16fukhfsmklawx5tkqun66mcr54q0eesg9643ht43n7kts0ev63cq9uxjeg"}
+	for name, c := range map[string]struct {
+		one, two DestinationConfig
+		fault    string
+	}{
+		"a directory": {DestinationConfig{Directory: "/mnt/near"}, DestinationConfig{Directory: "/mnt/other/../near/"}, "destinations[1].directory: is the same place as that of one"},
+		"a bucket": {
+			DestinationConfig{S3: S3Config{Bucket: "kept", Endpoint: "s3.example.com", Prefix: "a"}},
+			DestinationConfig{S3: S3Config{Bucket: "kept", Endpoint: "https://s3.example.com/", Prefix: "a/", PathStyle: true}}, "destinations[1].s3.bucket: is the same place as that of one",
+		},
+		"prefixes":    {DestinationConfig{S3: S3Config{Bucket: "kept", Prefix: "a"}}, DestinationConfig{S3: S3Config{Bucket: "kept", Prefix: "b"}}, ""},
+		"directories": {DestinationConfig{Directory: "/mnt/near"}, DestinationConfig{Directory: "/mnt/near/far"}, ""},
+	} {
+		c.one.Name, c.two.Name = "one", "two"
+		faults := Config{Destinations: []DestinationConfig{c.one, c.two}, Recipients: recipients, Keep: KeepConfig{Last: 1}}.Validate()
+		if len(faults) > 1 || (len(faults) == 1) != (c.fault != "") || len(faults) == 1 && !strings.HasPrefix(faults[0].Error(), c.fault) {
+			t.Errorf("%s: %v", name, faults)
+		}
+	}
+}

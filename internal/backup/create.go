@@ -173,10 +173,18 @@ func (c *creating) choose(ctx context.Context, list []Backup) {
 	case !slices.Equal(newest.Recipients, c.m.Recipients):
 		c.why = "there are other recipients"
 	case lacks >= 0:
-		c.why = "destination " + c.to[lacks].Name() + " lacks the one before"
+		c.why = lacking(c.to[lacks].Name(), list)
 	default:
 		c.build(ctx, newest)
 	}
+}
+
+// lacking says of a destination what it lacks. One that has nothing any more may be a directory under which nothing is mounted.
+func lacking(name string, list []Backup) string {
+	if slices.ContainsFunc(list, func(one Backup) bool { return slices.Contains(one.Destinations, name) }) {
+		return "destination " + name + " lacks the one before"
+	}
+	return "destination " + name + " has none of those that are elsewhere; if its disk is to be mounted, see whether it is"
 }
 
 // build takes the parent's chunks over.

@@ -73,7 +73,7 @@ func (s *Schedule) Once(ctx context.Context) (ran bool, err error) {
 		b.Log.ErrorContext(ctx, "a backup failed", "error", fault)
 		err = s.Store.fail(ctx, s.Holder, b.Now(), fault.Error())
 	} else {
-		b.Log.InfoContext(ctx, "a backup was made", "backup", made.ID, "kind", string(made.Kind), "bytes", made.Data.Size)
+		b.Log.InfoContext(ctx, "a backup was made", "backup", made.ID, "kind", string(made.Kind), "why", made.Why, "bytes", made.Data.Size)
 		err = s.Store.succeed(ctx, s.Holder, b.Now(), made.Millis, made.Data.Size)
 	}
 	err = errors.Join(err, s.Tell(ctx, made, fault))

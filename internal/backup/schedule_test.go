@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -95,6 +96,51 @@ func TestServersTakeTurns(t *testing.T) {
 		}
 		if last, err := backup.NewStore(db).Last(t.Context()); err != nil || last.Failures != 1 || last.Fault == "" || last.FailedAt.Before(last.SucceededAt) {
 			t.Errorf("%+v %v", last, err)
+		}
+	})
+}
+
+// What is made from outside counts as what servers make by themselves, and is no reason for them to leave out what is due.
+func TestBackupsFromOutsideCount(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, db *sqldb.DB) {
+		p, store := newPlace(t), backup.NewStore(db)
+		p.Config.Schedule = "0 * * * *"
+		note := func(made *backup.Created, fault error) backup.Job {
+			t.Helper()
+			p.clock.Advance(time.Minute)
+			if err := store.Note(t.Context(), made, fault, p.clock.Now()); err != nil {
+				t.Fatal(err)
+			}
+			last, err := store.Last(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return last
+		}
+		made := p.create(t, db, backup.CreateOptions{})
+		first := note(made, nil)
+		if !first.SucceededAt.Equal(p.clock.Now()) || first.Bytes != made.Data.Size || first.Millis != made.Millis || first.Failures != 0 {
+			t.Errorf("%+v", first)
+		}
+		failed := note(made, &backup.Failed{Unreachable: backup.Unreachable{"far": errors.New("is away")}, Anywhere: true})
+		if !failed.SucceededAt.Equal(first.SucceededAt) || !failed.FailedAt.Equal(p.clock.Now()) || failed.Failures != 1 || !strings.Contains(failed.Fault, "far") {
+			t.Errorf("%+v", failed)
+		}
+		if again := note(made, nil); again.Failures != 1 || again.Fault != "" || !again.SucceededAt.Equal(p.clock.Now()) {
+			t.Errorf("%+v", again)
+		}
+		server := &backup.Schedule{
+			Backups: p.Backups, Store: store, Read: reading(db), Holder: "a",
+			Tell: func(context.Context, *backup.Created, error) error { return nil },
+		}
+		for _, due := range []bool{true, false} {
+			if ran, err := server.Once(t.Context()); ran != due || err != nil {
+				t.Errorf("it ran: %v, %v", ran, err)
+			}
+		}
+		note(made, nil)
+		if ran, err := server.Once(t.Context()); ran || err != nil {
+			t.Errorf("it ran once more: %v, %v", ran, err)
 		}
 	})
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
-// Store keeps which scheduled backup was made, and by whom, and how drills went.
+// Store keeps how backups and drills went, and who makes the one that is due.
 type Store struct{ db *sqldb.DB }
 
 // NewStore returns a store in the management database.
 func NewStore(db *sqldb.DB) *Store { return &Store{db: db.AllTenants()} }
 
-// Job says how scheduled backups went, or drills.
+// Job says how backups went, or drills.
 type Job struct {
-	// DueAt is when the last one was due; of drills, when the last one ended.
+	// DueAt is when the last scheduled one was due; of drills, when the last one ended.
 	DueAt time.Time
 	// SucceededAt and FailedAt are when one ended last so; zero: never.
 	SucceededAt, FailedAt time.Time
@@ -37,7 +37,7 @@ const (
 	drillJob = "drill"
 )
 
-// Last returns how scheduled backups went: what a check of an installation asks. It is zero where none was ever due.
+// Last returns how backups went. It is zero where there was none.
 func (s *Store) Last(ctx context.Context) (Job, error) { return s.last(ctx, job) }
 
 // LastDrill returns how drills went, as far as servers have heard of them. It is zero where there was none.
@@ -97,11 +97,24 @@ func (s *Store) fail(ctx context.Context, holder string, at time.Time, fault str
 	return err
 }
 
-// expect makes the row of drills; that it is there already is no fault.
-func (s *Store) expect(ctx context.Context) error {
+// Note writes down a backup that was made from outside, nil where there is none, and what was wrong with it.
+func (s *Store) Note(ctx context.Context, made *Created, fault error, at time.Time) error {
+	if err := s.expect(ctx, job); err != nil {
+		return err
+	}
+	if fault != nil {
+		_, err := s.db.Exec(ctx, `UPDATE backup_job SET failed_at = ?, failures = failures + 1, fault = ? WHERE name = ?`, at, fault.Error(), job)
+		return err
+	}
+	_, err := s.db.Exec(ctx, `UPDATE backup_job SET succeeded_at = ?, millis = ?, bytes = ?, fault = '' WHERE name = ?`, at, made.Millis, made.Data.Size, job)
+	return err
+}
+
+// expect makes a row; that it is there already is no fault.
+func (s *Store) expect(ctx context.Context, name string) error {
 	never := time.Unix(0, 0).UTC()
 	_, err := s.db.Exec(ctx, `INSERT INTO backup_job (name, due_at, holder, held_until, failures, millis, bytes, fault) VALUES (?, ?, '', ?, 0, 0, 0, '')`,
-		drillJob, never, never)
+		name, never, never)
 	if errors.Is(err, sqldb.ErrDuplicate) {
 		return nil
 	}

@@ -45,7 +45,7 @@ func (w *Watch) Once(ctx context.Context) (noted int, err error) {
 	}
 	all, unread := w.Backups.Drills(ctx, last.DueAt)
 	if len(all) > 0 && last.DueAt.IsZero() {
-		if err := w.Store.expect(ctx); err != nil {
+		if err := w.Store.expect(ctx, drillJob); err != nil {
 			return 0, errors.Join(err, unread)
 		}
 	}

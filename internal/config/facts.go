@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -88,10 +89,25 @@ func (c *Config) databaseFacts() []harden.Database {
 			continue // whoever opens it says what is wrong
 		}
 		all = append(all, harden.Database{
-			Path: path, Name: db.Name, Kind: a.Scheme, User: a.User, Near: a.Socket() || loopback(a.Host), TLS: tlsOf(a),
+			Path: path, Name: db.Name, Kind: a.Scheme, Place: placeOf(a), User: a.User, Near: a.Socket() || loopback(a.Host), TLS: tlsOf(a),
 		})
 	}
 	return all
+}
+
+// placeOf says where a database is: at a server, or in a directory.
+func placeOf(a sqldb.Address) string {
+	if a.Scheme != "sqlite" {
+		return a.Host
+	}
+	dir := a.Database
+	if filepath.Ext(dir) != "" && !strings.HasSuffix(dir, "/") { // a file
+		dir = filepath.Dir(dir)
+	}
+	if at, err := filepath.Abs(dir); err == nil {
+		return at
+	}
+	return dir
 }
 
 // loopback tells whether all hosts of an address are this machine.

@@ -124,6 +124,29 @@ var unsafe = map[string]struct{ over, path string }{
 	"schema-default":                   {"identity: {default_schema_id: default, schemas: []}", "identity.schemas"},
 }
 
+// What the examples of TestChecksOfConfigurations could be found by is not all: each is found in its other forms, too, and nothing else is.
+func TestOtherFormsOfWhatIsUnsafe(t *testing.T) {
+	const backups = "backup: {destinations: [{name: near, directory: /srv/people/backups}, {name: far, directory: /mnt/far}]}\n"
+	for _, c := range []struct {
+		check, over string
+		want        []string
+	}{
+		{"backup-beside-data", backups + "databases: {dsn: 'sqlite:///srv/people/'}", []string{"backup.destinations[0].directory"}},
+		{"backup-beside-data", backups + "databases: {dsn: 'sqlite:///srv/people/all.db'}", []string{"backup.destinations[0].directory"}},
+		{"backup-beside-data", backups + "databases: {dsn: 'sqlite:///srv/people/back/'}", nil},
+		{"backup-beside-data", backups + "data_dir: /srv/people/.", []string{"backup.destinations[0].directory"}},
+		{"trusted-proxies-anybody", "serve: {public: {trusted_proxies: [0.0.0.0/1, 128.0.0.0/1, 10.0.0.0/8, 'fc00::/7', '2000::/3']}}",
+			[]string{"serve.public.trusted_proxies[0]", "serve.public.trusted_proxies[1]", "serve.public.trusted_proxies[4]"}},
+		{"tls-terminated-by-anybody", "serve: {public: {tls: {terminated_by: [10.0.0.0/8, 192.0.0.0/2]}}}", []string{"serve.public.tls.terminated_by[1]"}},
+		{"database-one-user", "databases: {dsn: 'postgres://u:zT4qLm9wXc2V@db-a.example.com/x', activity: 'postgres://u:vB8nRf3kQw7Y@db-b.example.com/x'}", nil},
+	} {
+		draft, faults := Draft([]string{write(t, "hard.yaml", hard), write(t, "over.yaml", c.over)}, nil)
+		if got := found(t, draft, faults)[c.check]; !slices.Equal(got, c.want) {
+			t.Errorf("%s, %s: it finds %v: %v", c.check, c.over, got, faults)
+		}
+	}
+}
+
 func TestChecksOfConfigurations(t *testing.T) {
 	// What the safe configuration is found wanting in all the same: what only an operator can decide.
 	always := []string{"secret-in-file", "admin-key-configured", "database-one-user", "database-changes-itself"}

@@ -288,3 +288,107 @@ func TestCopyRefuses(t *testing.T) {
 		t.Errorf("into memory: %v", err)
 	}
 }
+
+// Who has the source held still says when that ends: a copy that fails does not, and one during which it ended has not succeeded.
+func TestCopyOfASourceThatOthersHold(t *testing.T) {
+	source, target := testkit.SQLite(t, "management"), testkit.SQLite(t, "management")
+	fill(t, rand.New(rand.NewPCG(9, 10)), "management", source, 300, "identity", "session")
+	origin, _ := serve(source)
+	given := dataset.CopyOptions{Progress: func(s dataset.Step) {
+		if s.Phase == dataset.Comparing {
+			if err := origin.Thaw(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	if _, err := copyInto(t.Context(), origin, target, given); !errors.Is(err, dataset.ErrThawed) {
+		t.Errorf("given back meanwhile: %v", err)
+	}
+	if _, gate := serve(target); !errors.Is(gate.Open(t.Context()), dataset.ErrArriving) {
+		t.Error("a server starts on it")
+	}
+	if err := origin.Freeze(t.Context(), "a move"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		target *sqldb.DB
+		during func()
+		frozen bool
+	}{
+		{"a run that goes on where another was killed", target, func() {}, false},
+		{"held still before", testkit.SQLite(t, "management"), func() {}, true},
+		{"filled by another run", target, func() {
+			if _, err := target.AllTenants().DespiteFreeze().Exec(t.Context(), `DELETE FROM data_state WHERE name = 'arriving'`); err != nil {
+				t.Error(err)
+			}
+		}, true},
+	} {
+		if err := origin.Freeze(t.Context(), "a move"); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := copyInto(ctx, origin, c.target, dataset.CopyOptions{Progress: func(s dataset.Step) {
+			if s.Phase == dataset.Comparing {
+				c.during()
+				cancel()
+			}
+		}})
+		cancel()
+		if !errors.Is(err, context.Canceled) || source.Frozen() != c.frozen || strings.Contains(err.Error(), "somebody else") != c.frozen {
+			t.Errorf("%s: frozen %v, %v", c.name, source.Frozen(), err)
+		}
+	}
+}
+
+// What is refused changes nothing: a target that turns out to be somebody else's keeps the schema that its servers know.
+func TestCopyLeavesAForeignTargetAsItIs(t *testing.T) {
+	origin, _ := serve(testkit.SQLite(t, "management"))
+	for _, version := range []int64{dataset.StateVersion - 1, dataset.StateVersion} {
+		target := older(t, version)
+		o := dataset.CopyOptions{Prepare: func(ctx context.Context) error {
+			_, err := migrations.Up(ctx, target, "management")
+			return err
+		}}
+		if _, err := copyInto(t.Context(), origin, target, o); !errors.Is(err, dataset.ErrNotEmpty) {
+			t.Errorf("version %d: %v", version, err)
+		}
+		if now, err := migrations.Version(t.Context(), target, "management"); err != nil || now != version {
+			t.Errorf("version %d: it is at version %d: %v", version, now, err)
+		}
+		o.Replace, o.Thaw = true, true
+		if _, err := copyInto(t.Context(), origin, target, o); err != nil {
+			t.Errorf("version %d: over it: %v", version, err)
+		}
+	}
+}
+
+// Nothing is removed where servers run; what is left of another copy has none.
+func TestReplaceAsksForServers(t *testing.T) {
+	testkit.EachDB(t, "management", func(t *testing.T, target *sqldb.DB) {
+		source := testkit.SQLite(t, "management")
+		origin, _ := serve(source)
+		if err := write(t.Context(), target, "there"); err != nil {
+			t.Fatal(err)
+		}
+		before := summary(t, dataset.Databases{"management": target})
+		busy := errors.New("servers run")
+		idle := func(context.Context) error { return busy }
+		if _, err := copyInto(t.Context(), origin, target, dataset.CopyOptions{Replace: true, Idle: idle}); !errors.Is(err, busy) {
+			t.Errorf("a copy: %v", err)
+		}
+		if _, err := load(t.Context(), source, target, dataset.LoadOptions{From: "one", Replace: true, Idle: idle}); !errors.Is(err, busy) {
+			t.Errorf("a load: %v", err)
+		}
+		if _, gate := serve(target); gate.Open(t.Context()) != nil {
+			t.Error("it counts as being filled")
+		}
+		if diff := cmp.Diff(before, summary(t, dataset.Databases{"management": target})); diff != "" {
+			t.Error(diff)
+		}
+		marked(t, target)
+		if _, err := copyInto(t.Context(), origin, target, dataset.CopyOptions{Replace: true, Idle: idle, Thaw: true}); err != nil {
+			t.Errorf("over a part: %v", err)
+		}
+	})
+}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
-	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
@@ -23,6 +21,8 @@ var (
 	ErrSame = errors.New("source and target are the same databases")
 	// ErrRestless says that the source changed although every server was told to refuse writes.
 	ErrRestless = errors.New("the source was written to while it was held still: is there a server on it that cannot read its management database, or another program?")
+	// ErrThawed says that the source took writes again before the copy had ended.
+	ErrThawed = errors.New("somebody gave the source back while its data was copied, with `gatehouse data thaw` or by another copy: what was written since may be missing")
 	// ErrDiffers says that source and target are not equal after all.
 	ErrDiffers = errors.New("the target is not equal to the source: something else writes to one of them")
 )
@@ -57,6 +57,10 @@ type CopyOptions struct {
 	Replace bool
 	// Thaw lets the source take writes again at the end: for a rehearsal, because the target lacks what is written afterwards.
 	Thaw bool
+	// Idle is asked before anything that the target holds is removed, and fails where servers run on it; nil where nobody knows.
+	Idle func(ctx context.Context) error
+	// Prepare brings the target's schema up to date, once it is known that the target may be filled; nil where it is.
+	Prepare func(ctx context.Context) error
 	// Fits is asked after the first pass, with the source still serving, whether the target's servers will be able to open what
 	// was copied; nil where nobody knows.
 	Fits func(ctx context.Context) error
@@ -81,7 +85,7 @@ const maxPasses = 5
 
 // Copy makes the target equal to the origin: first while it serves, then with writes refused. The target is marked until it is
 // equal, so that no server starts on a part. When Copy fails, the origin takes writes again; the same call goes on where this one ended,
-// also after a kill. The target's schema must be there.
+// also after a kill.
 func Copy(ctx context.Context, from Origin, to Databases, o CopyOptions) (*Copied, error) {
 	if o.Progress == nil {
 		o.Progress = func(Step) {}
@@ -108,8 +112,11 @@ func (c *copying) run(ctx context.Context) (*Copied, error) {
 		}
 	}
 	done, err := c.still(ctx)
-	if err == nil && !c.o.Thaw {
+	switch {
+	case err == nil && !c.o.Thaw:
 		return done, nil
+	case err != nil && c.others(ctx):
+		return nil, fmt.Errorf("%w\nThe source refuses writes, as it did for somebody else: `gatehouse data thaw` ends that", err)
 	}
 	if e := c.thaw(ctx); e != nil {
 		err = errors.Join(err, fmt.Errorf("the source still refuses writes; run `gatehouse data thaw`: %w", e))
@@ -127,7 +134,9 @@ type copying struct {
 	to     Databases
 	o      CopyOptions
 	target states
-	rows   int64 // of the source, about
+	source string // its ID
+	frozen bool   // it was, before this copy, and for something else
+	rows   int64  // it has, about
 	passes int
 	read   *counted // what the last pass read
 }
@@ -146,21 +155,19 @@ func (c *copying) begin(ctx context.Context) error {
 	if source.Arriving != "" {
 		return fmt.Errorf("the source: %w", ErrArriving)
 	}
-	c.rows = source.Rows
-	state, err := c.target.read(ctx)
-	switch {
-	case err != nil:
-		return fmt.Errorf("the target: %w", err)
-	case state.ID == source.ID:
-		return ErrSame
-	case state.Arriving == source.ID:
-		return nil // it goes on
-	case state.Arriving != "" && !c.o.Replace:
-		return ErrOtherCopy
-	case !c.o.Replace:
-		if err := c.to.untouched(ctx); err != nil {
-			return err
+	c.source, c.rows = source.ID, source.Rows
+	state, err := c.mayFill(ctx)
+	if err != nil {
+		return err
+	}
+	c.frozen = source.Frozen != "" && state.Arriving != source.ID
+	if c.o.Prepare != nil {
+		if err := c.o.Prepare(ctx); err != nil {
+			return fmt.Errorf("the target: %w", err)
 		}
+	}
+	if state.Arriving == source.ID {
+		return nil // it goes on
 	}
 	if err := c.target.set(ctx, rowArriving, source.ID); err != nil {
 		return err
@@ -169,6 +176,23 @@ func (c *copying) begin(ctx context.Context) error {
 		return nil
 	}
 	return c.target.unset(ctx, rowFrozen) // it speaks of what is removed
+}
+
+// mayFill makes sure that the target may be filled from the source, and changes nothing: it may be somebody else's, of an older version.
+func (c *copying) mayFill(ctx context.Context) (state State, err error) {
+	have, err := c.to.versions(ctx)
+	if err == nil && have["management"] >= StateVersion {
+		state, err = c.target.read(ctx)
+	}
+	switch {
+	case err != nil:
+		return state, fmt.Errorf("the target: %w", err)
+	case state.ID == c.source:
+		return state, ErrSame
+	case state.Arriving == c.source:
+		return state, nil
+	}
+	return state, c.to.free(ctx, state, c.o.Replace, c.o.Idle)
 }
 
 // pass makes the target equal to what the source is now, and reports whether anything had to be done.
@@ -219,86 +243,32 @@ func (c *copying) still(ctx context.Context) (*Copied, error) {
 	if err := c.to.hold(ctx, c.read); err != nil {
 		return nil, err
 	}
+	switch source, err := c.from.Overview(ctx); {
+	case err != nil:
+		return nil, fmt.Errorf("the source: %w", err)
+	case source.Frozen == "":
+		return nil, ErrThawed
+	}
 	if err := c.target.arrived(ctx, event(activity.DataCopied, map[string]string{"rows": strconv.FormatInt(c.read.rows(), 10)})); err != nil {
 		return nil, err
 	}
 	return &Copied{Tables: c.read.all, Passes: c.passes, Frozen: c.target.db.Now().Sub(begun).Seconds()}, nil
 }
 
-// untouched makes sure that there is nothing but what migrations write.
-func (dbs Databases) untouched(ctx context.Context) error {
-	return dbs.each(func(logical string, db *sqldb.DB) error {
-		n, err := count(ctx, logical, db, func(t migrations.Table) bool { return !t.Seeded })
-		if err == nil && n > 0 {
-			err = fmt.Errorf("%w (%d rows)", ErrNotEmpty, n)
-		}
-		return err
-	})
-}
-
-// hold holds the databases against what was read: not what was meant to be written counts, but what can be read now.
-func (dbs Databases) hold(ctx context.Context, read *counted) error {
-	only := Databases{}
-	for logical := range read.Schema() {
-		only[logical] = dbs[logical]
-	}
-	var have []Summary
-	err := Snapshot(ctx, only, func(ctx context.Context, src Source) (err error) {
-		have, err = Summarize(ctx, src)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for i, want := range read.all {
-		if i >= len(have) || have[i] != want {
-			return fmt.Errorf("table %s: %w", want.Table, ErrDiffers)
-		}
-	}
-	if len(have) != len(read.all) {
-		return ErrDiffers
-	}
-	return nil
-}
-
 // thawLimit is how long a failed copy tries to give the source back, also when it was told to stop.
 const thawLimit = 10 * time.Second
+
+// others tells whether the source is held still for somebody else, too: who had that done before, or another run that has filled the
+// target meanwhile.
+func (c *copying) others(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), thawLimit)
+	defer cancel()
+	state, err := c.target.read(ctx)
+	return c.frozen || err == nil && state.Arriving != c.source
+}
 
 func (c *copying) thaw(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), thawLimit)
 	defer cancel()
 	return c.from.Thaw(ctx)
-}
-
-// counted is a source that remembers what it gave.
-type counted struct {
-	Source
-	all []Summary
-}
-
-func (c *counted) rows() (n int64) {
-	for _, s := range c.all {
-		n += s.Rows
-	}
-	return n
-}
-
-// Each implements Source.
-func (c *counted) Each(ctx context.Context, fn func(ctx context.Context, t Table, rows iter.Seq2[Row, error]) error) error {
-	c.all = nil
-	return c.Source.Each(ctx, func(ctx context.Context, t Table, rows iter.Seq2[Row, error]) error {
-		count := newTally(t)
-		err := fn(ctx, t, func(yield func(Row, error) bool) {
-			for row, err := range rows {
-				if err == nil {
-					count.add(row)
-				}
-				if !yield(row, err) {
-					return
-				}
-			}
-		})
-		c.all = append(c.all, count.summary())
-		return err
-	})
 }

@@ -29,6 +29,8 @@ type LoadOptions struct {
 	Rows int64
 	// Replace removes what the target holds.
 	Replace bool
+	// Idle is asked before anything that the target holds is removed, and fails where servers run on it; nil where nobody knows.
+	Idle func(ctx context.Context) error
 	// Done is told to the target's activity log.
 	Done activity.Event
 	// Progress is called now and then; nil is nobody.
@@ -95,15 +97,10 @@ func (l *loading) begin(ctx context.Context) error {
 	if l.state, err = l.target.read(ctx); err != nil && l.have["management"] >= StateVersion {
 		return err
 	}
-	switch {
-	case l.state.Arriving == l.o.From:
-		return nil
-	case l.o.Replace:
-		return nil
-	case l.state.Arriving != "":
-		return ErrOtherCopy
+	if l.state.Arriving == l.o.From {
+		return nil // it goes on
 	}
-	return l.to.untouched(ctx)
+	return l.to.free(ctx, l.state, l.o.Replace, l.o.Idle)
 }
 
 // run fills it.

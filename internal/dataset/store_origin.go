@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,6 +22,9 @@ type Origin interface {
 	// Read runs fn on one state of all databases.
 	Read(ctx context.Context, fn func(ctx context.Context, src Source) error) error
 }
+
+// ErrNothing says that databases were never used.
+var ErrNothing = errors.New("these databases are empty: is the address right?")
 
 // Overview is what an Origin has.
 type Overview struct {
@@ -119,6 +123,9 @@ type databases struct {
 
 // Overview implements Origin.
 func (d *databases) Overview(ctx context.Context) (Overview, error) {
+	if version, err := migrations.Version(ctx, d.dbs["management"], "management"); err == nil && version == 0 {
+		return Overview{}, ErrNothing
+	}
 	err := d.dbs.each(func(logical string, db *sqldb.DB) error { return migrations.Check(ctx, db, logical) })
 	if err != nil {
 		return Overview{}, err

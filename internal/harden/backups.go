@@ -1,6 +1,7 @@
 package harden
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -39,16 +40,8 @@ func backupChecks() []Check {
 		{
 			ID: "backup-beside-data", Severity: High, Title: "Backups are kept beside the data",
 			Why: "The disk that fails takes both.", How: "Name a directory on another machine's disk in backup.destinations[].directory.",
-			Settings: []string{"backup.destinations[].directory", "data_dir"}, Reference: "CIS Controls 11.4",
-			find: func(f *Facts) (v verdict) {
-				data := strings.TrimSuffix(f.text("data_dir"), "/")
-				for _, s := range f.like("backup.destinations[].directory") {
-					if dir := strings.TrimSuffix(s.Values[0], "/"); dir == data || strings.HasPrefix(dir, data+"/") {
-						v.at(s.Key, "is in data_dir")
-					}
-				}
-				return v
-			},
+			Settings: []string{"backup.destinations[].directory", "data_dir", "databases.dsn"}, Reference: "CIS Controls 11.4",
+			find: besideData,
 		},
 		{
 			ID: "backup-plain-http", Severity: Medium, Title: "Backups go to an object store in the clear",
@@ -77,6 +70,25 @@ func backupChecks() []Check {
 			find: drillsOf,
 		},
 	}
+}
+
+// besideData finds destinations in data_dir, or where SQLite files are.
+func besideData(f *Facts) (v verdict) {
+	data := []string{f.text("data_dir")}
+	for _, d := range f.Databases {
+		if d.Kind == "sqlite" {
+			data = append(data, d.Place)
+		}
+	}
+	for _, s := range f.like("backup.destinations[].directory") {
+		for _, dir := range data {
+			if rest, err := filepath.Rel(dir, s.Values[0]); err == nil && filepath.IsLocal(rest) {
+				v.at(s.Key, "is in %s, where data is", dir)
+				break
+			}
+		}
+	}
+	return v
 }
 
 func backupsOf(f *Facts) (v verdict) {

@@ -112,7 +112,7 @@ func oneUser(f *Facts) (v verdict) {
 		}
 	}
 	for _, d := range f.Databases {
-		if d.Name == "management" && d.User != "" && d.User == log.User && d.Kind == log.Kind {
+		if d.Name == "management" && d.User != "" && d.User == log.User && d.Kind == log.Kind && d.Place == log.Place {
 			v.at(log.Path, "the user %s signs in to management and activity", d.User)
 		}
 	}

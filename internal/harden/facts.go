@@ -67,8 +67,7 @@ type Database struct {
 	// Path is the key that its address comes from, Name the logical database.
 	Path string `json:"path"`
 	Name string `json:"name"`
-	// Kind is memory, sqlite, postgres, mysql or cockroach; Place is where it is, without a user: two logical databases of one place
-	// and User are one.
+	// Kind is memory, sqlite, postgres, mysql or cockroach; Place is its server, or of sqlite its directory.
 	Kind  string `json:"kind"`
 	Place string `json:"place,omitempty"`
 	User  string `json:"user,omitempty"`

@@ -1,6 +1,7 @@
 package harden
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -38,8 +39,12 @@ func inClear(f *Facts, l Listener) bool {
 	return !strings.HasPrefix(l.Address, "unix:") && f.text(l.path("tls.cert_file")) == "" && len(f.values(l.path("tls.terminated_by"))) == 0
 }
 
-// everybody tells whether a network is the whole world.
-func everybody(network string) bool { return strings.HasSuffix(network, "/0") }
+// everybody tells whether a network is the whole world, or so large a part of it that a few make the whole: larger than 10.0.0.0/8 and
+// fc00::/7, the largest that anybody has for himself (RFC 1918 §3, RFC 4193 §3.1).
+func everybody(network string) bool {
+	n, err := netip.ParsePrefix(network)
+	return err == nil && (n.Bits() < 7 || n.Addr().Is4() && n.Bits() < 8)
+}
 
 func listenerChecks() []Check {
 	return slices.Concat(transportChecks(), certificateChecks(), adminChecks(), corsChecks())
@@ -115,11 +120,11 @@ func transportChecks() []Check {
 	}
 }
 
-// widest finds the networks of a list that are the whole world.
+// widest finds the networks of a list that are the whole world, or nearly.
 func widest(f *Facts, path string, v *verdict) {
 	for i, n := range f.values(path) {
 		if everybody(n) {
-			v.at(place(path, i), "is %s, which is everybody", n)
+			v.at(place(path, i), "is %s, which is everybody, or nearly", n)
 		}
 	}
 }

@@ -143,6 +143,20 @@ func (s *Store) servers(ctx context.Context) ([]server, error) {
 	return all, rows.Err()
 }
 
+// Running names the servers on the databases at a time: also those that were killed a moment before. Embedded databases have one user at
+// a time, and name none.
+func (s *Store) Running(ctx context.Context, now time.Time) ([]string, error) {
+	if s.alone() {
+		return nil, nil
+	}
+	all, err := s.servers(ctx)
+	var names []string
+	for _, one := range others(all, "", now) {
+		names = append(names, one.name)
+	}
+	return names, err
+}
+
 // register says that a server runs.
 func (s *Store) register(ctx context.Context, one server) error {
 	columns := []string{"server", "makes", "since", "opens", "seen_at"}

@@ -107,6 +107,8 @@ func (d *dsn) aboutLogin(err error) string {
 		return "let the user sign in with `gatehouse provision`, or look at user"
 	case state == "28000":
 		return "the server's pg_hba.conf lets nobody in so: add a line for this user, database and address"
+	case state == "53300", number == 1040, number == 1203, number == 1226:
+		return "the server gives no more connections: set max_conns lower, for replicas × max_conns × databases must fit, or raise its limit"
 	case errors.Is(reason(err), ErrNoDatabase):
 		return "make the database with `gatehouse provision`, or look at its name"
 	case errors.Is(reason(err), ErrDenied):

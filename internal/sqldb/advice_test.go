@@ -29,6 +29,8 @@ func TestAdvice(t *testing.T) {
 		{"postgres", &pgconn.PgError{Code: "28000", Message: `no pg_hba.conf entry for host "10.0.0.1", user "u", database "d", SSL off`}, "set sslmode=verify-full", nil},
 		{"postgres", &pgconn.PgError{Code: "28000", Message: "connection requires a valid client certificate"}, "sslcert and sslkey", nil},
 		{"mysql", errors.New("remote error: tls: certificate required"), "tls_cert and tls_key", nil},
+		{"postgres", &pgconn.PgError{Code: "53300"}, "set max_conns lower", nil},
+		{"mysql", &mysql.MySQLError{Number: 1040}, "set max_conns lower", nil},
 		{"mysql", &mysql.MySQLError{Number: 3159}, "set tls=true", nil},
 		{"mysql", &mysql.MySQLError{Number: 1049}, "make the database", ErrNoDatabase},
 		{"mysql", &mysql.MySQLError{Number: 1045}, "look at user, password and password_file", ErrLogin},

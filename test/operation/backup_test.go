@@ -89,6 +89,12 @@ func TestBackupBringsEverythingBack(t *testing.T) {
 				_, body := get(s.T, fresh.Admin+"/admin/activity?action=backup.restored")
 				return strings.Contains(body, "backup.restored")
 			})
+			// What a server uses is not taken away from under it.
+			out, code = fresh.Command(append(restore, "--replace")...)
+			if code != 1 || !strings.Contains(out, "Stop them first") && !strings.Contains(out, "is in use by process") {
+				t.Errorf("under a server it exits with %d:\n%s", code, out)
+			}
+			s.login(fresh.Public)
 		})
 	}
 }
