@@ -119,13 +119,23 @@ func (d *Door) decide(q *Question) *access.Decision {
 	return decision
 }
 
-// longestPath is how much is recorded of a path that nobody could read, in bytes.
-const longestPath = 1 << 10
+// How much is recorded of what nobody could read, and of a method that strangers made up, in bytes.
+const (
+	longestPath   = 1 << 10
+	longestHost   = 256
+	longestMethod = 64
+)
+
+// beginning gives a copy of no more of a text.
+func beginning(text string, most int) string { return strings.Clone(text[:min(len(text), most)]) }
 
 func event(asked *Asked, r *access.Request, d *access.Decision) flow.Event {
 	e := flow.Event{Tenant: d.Tenant, Method: r.Method, Host: r.Target.Host, Path: r.Target.Path}
-	if e.Path == "" { // a copy, so that events which wait do not hold on to a URL of any length
-		e.Host, e.Path = asked.Host, strings.Clone(asked.Path[:min(len(asked.Path), longestPath)])
+	if e.Path == "" { // copies, so that events which wait do not hold on to texts of any length
+		e.Host, e.Path = beginning(asked.Host, longestHost), beginning(asked.Path, longestPath)
+	}
+	if len(e.Method) > longestMethod {
+		e.Method = beginning(e.Method, longestMethod)
 	}
 	if d.Rule != nil {
 		e.Rule = d.Rule.ID

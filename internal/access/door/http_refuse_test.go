@@ -107,6 +107,17 @@ func TestEveryRefusalIsCountedAndRecorded(t *testing.T) {
 	}
 }
 
+// What strangers make up is recorded in part: events that wait do not hold on to all of it.
+func TestRecordsAreBounded(t *testing.T) {
+	var seen counted
+	d := &door.Decisions{Door: seen.door(fallbackEngine(t))}
+	h := web.NewRaw("decisions", web.KratosErrors, web.Options{}, d.Serve)
+	testkit.Ask(h, strings.Repeat("M", 9000), door.DecisionsPath+"/a", "", "Host", strings.Repeat("a.", 4000))
+	if e := seen.last(t, 1); e.Method != strings.Repeat("M", 64) || e.Host != strings.Repeat("a.", 128) || e.Path != "/a" || e.Reason != "ambiguous_url" {
+		t.Errorf("%.100s %.300s %s %s", e.Method, e.Host, e.Path, e.Reason)
+	}
+}
+
 // Nobody is sent back to a URL that cannot be read.
 func TestNobodyReturnsToAnUnreadableURL(t *testing.T) {
 	settings, err := access.NewRawSettings(`{"to":"https://login.example.com/","return_to_query_param":"to"}`)

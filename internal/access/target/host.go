@@ -4,11 +4,18 @@ import (
 	"strings"
 )
 
+// maxName is more than a host name can have, in bytes (RFC 1035 §2.3.4). Rules are looked up by each end of a name, so a stranger may not
+// write one of any length.
+const maxName = 255
+
 // Host gives a host in the form of Target.Host.
 func Host(scheme, host string) (string, error) {
 	name, port, err := splitPort(host)
 	if err != nil {
 		return "", err
+	}
+	if len(name) > maxName {
+		return "", errNoHost
 	}
 	if err := checkName(name); err != nil {
 		return "", err

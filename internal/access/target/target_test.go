@@ -115,6 +115,11 @@ func TestTargetsAreBounded(t *testing.T) {
 	if _, err := Parse("http", "h", "/aaa", "b", Options{MaxLength: 4}); !errors.Is(err, ErrTooLong) {
 		t.Error(err)
 	}
+	for labels, ok := range map[int]bool{127: true, 128: false, 30_000: false} {
+		if _, err := Parse("http", strings.Repeat("a.", labels)+"a:8080", "/", "", Options{}); ok != (err == nil) || err != nil && !errors.Is(err, ErrAmbiguous) {
+			t.Errorf("a host of %d labels: %v", labels+1, err)
+		}
+	}
 	for _, query := range []string{"a b", "a\x00", "a#b", "a\n"} {
 		if _, err := Parse("http", "h", "/", query, Options{}); !errors.Is(err, ErrAmbiguous) {
 			t.Errorf("%q: %v", query, err)
