@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -59,11 +60,12 @@ func (h *Handler) check(ctx context.Context, question *connect.Request[CheckRequ
 func read(ctx context.Context, a *AttributeContext) *door.Question {
 	held := a.GetRequest().GetHttp()
 	path, query, _ := strings.Cut(held.GetPath(), "?")
+	header := fields(held)
 	client, _ := netip.ParseAddr(a.GetSource().GetAddress().GetSocketAddress().GetAddress()) // none where Envoy listens on a socket
 	return &door.Question{
 		Asked: door.Asked{Method: held.GetMethod(), Scheme: held.GetScheme(), Host: held.GetHost(), Path: path, Query: query},
 		Request: access.Request{
-			Header: fields(held), Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held),
+			Header: header, Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held, header),
 			Certificate: certificate(a.GetSource().GetCertificate()),
 		},
 	}
@@ -104,18 +106,36 @@ func fields(held *AttributeContext_HttpRequest) access.Header {
 	return header
 }
 
-// body gives what Envoy sends along of the body. It cuts at its own max_request_bytes, and then tells a larger size.
-func body(held *AttributeContext_HttpRequest) func(limit int64) ([]byte, error) {
+// body gives what Envoy sends along of the body.
+func body(held *AttributeContext_HttpRequest, header access.Header) func(limit int64) ([]byte, error) {
 	return func(limit int64) ([]byte, error) {
 		sent := held.GetRawBody()
 		if len(sent) == 0 {
 			sent = []byte(held.GetBody())
 		}
-		if int64(len(sent)) > limit || held.GetSize() > int64(len(sent)) {
+		if int64(len(sent)) > limit || cut(held, header, len(sent)) {
 			return nil, access.ErrBodyTooLarge
 		}
 		return sent, nil
 	}
+}
+
+// partialBody is where Envoy says whether it has cut a body at its max_request_bytes. It says nothing where it sends no bodies.
+const partialBody = "X-Envoy-Auth-Partial-Body"
+
+// cut reports whether the body is longer than what Envoy sent of it: then the application would get another one than was checked. Envoy
+// knows the size of what it had received when it asked, and the client's own field how long the body will be.
+func cut(held *AttributeContext_HttpRequest, header access.Header, sent int) bool {
+	if held.GetSize() > int64(sent) || slices.Contains(header[partialBody], "true") {
+		return true
+	}
+	for _, told := range header["Content-Length"] {
+		if length, err := strconv.ParseUint(told, 10, 63); err != nil || length > uint64(sent) {
+			return true
+		}
+	}
+	_, asked := header[partialBody]
+	return !asked && len(header["Transfer-Encoding"]) > 0
 }
 
 // The words of google.rpc.Code.

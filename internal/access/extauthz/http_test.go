@@ -155,23 +155,36 @@ func TestEnvoyIsRefused(t *testing.T) {
 		question.Attributes.Request.Http.RawBody, question.Attributes.Request.Http.Size = []byte(body), size
 		return question
 	}
-	as := func(name string) map[string]string { return map[string]string{"authorization": name} }
+	as := func(name string, further ...string) map[string]string {
+		fields := map[string]string{"authorization": name}
+		for i := 0; i < len(further); i += 2 {
+			fields[further[i]] = further[i+1]
+		}
+		return fields
+	}
 	for name, c := range map[string]struct {
 		question *CheckRequest
 		code     int32
 		status   int32
 	}{
-		"nobody":               {held("GET", "/api", nil), unauthenticated, 401},
-		"somebody else":        {held("GET", "/api", as("bob")), permissionDenied, 403},
-		"no rule":              {held("GET", "/", as("ada")), permissionDenied, 404},
-		"another method":       {held("DELETE", "/api", as("ada")), permissionDenied, 404},
-		"lower case":           {held("get", "/api", as("ada")), permissionDenied, 404},
-		"dot segments":         {held("GET", "/api/../page", as("ada")), permissionDenied, 403},
-		"an encoded slash":     {held("GET", "/api/..%2fpage", as("ada")), permissionDenied, 400},
-		"a page":               {held("GET", "/page?x=1", nil), unauthenticated, 302},
-		"the body is right":    {with("please", 6, held("PUT", "/api", as("ada"))), 0, 0},
-		"the body is wrong":    {with("now", 3, held("PUT", "/api", as("ada"))), permissionDenied, 403},
-		"the body was cut":     {with("please", 60, held("PUT", "/api", as("ada"))), permissionDenied, 413},
+		"nobody":            {held("GET", "/api", nil), unauthenticated, 401},
+		"somebody else":     {held("GET", "/api", as("bob")), permissionDenied, 403},
+		"no rule":           {held("GET", "/", as("ada")), permissionDenied, 404},
+		"another method":    {held("DELETE", "/api", as("ada")), permissionDenied, 404},
+		"lower case":        {held("get", "/api", as("ada")), permissionDenied, 404},
+		"dot segments":      {held("GET", "/api/../page", as("ada")), permissionDenied, 403},
+		"an encoded slash":  {held("GET", "/api/..%2fpage", as("ada")), permissionDenied, 400},
+		"a page":            {held("GET", "/page?x=1", nil), unauthenticated, 302},
+		"the body is right": {with("please", 6, held("PUT", "/api", as("ada"))), 0, 0},
+		"the body is wrong": {with("now", 3, held("PUT", "/api", as("ada"))), permissionDenied, 403},
+		"the body was cut":  {with("please", 60, held("PUT", "/api", as("ada"))), permissionDenied, 413},
+		"Envoy has cut it":  {with("please", 6, held("PUT", "/api", as("ada", "x-envoy-auth-partial-body", "true"))), permissionDenied, 413},
+		"more is to come":   {with("please", 6, held("PUT", "/api", as("ada", "content-length", "60"))), permissionDenied, 413},
+		"no length":         {with("please", 6, held("PUT", "/api", as("ada", "content-length", "-6"))), permissionDenied, 413},
+		"none was sent":     {with("please", 6, held("PUT", "/api", as("ada", "transfer-encoding", "chunked"))), permissionDenied, 413},
+		"all of it was sent": {
+			with("please", 6, held("PUT", "/api", as("ada", "transfer-encoding", "chunked", "content-length", "6", "x-envoy-auth-partial-body", "false"))), 0, 0,
+		},
 		"the body is large":    {with("please, please", 14, held("PUT", "/api", as("ada"))), permissionDenied, 413},
 		"nothing":              {&CheckRequest{}, permissionDenied, 400},
 		"a path without slash": {held("GET", "api", as("ada")), permissionDenied, 400},
