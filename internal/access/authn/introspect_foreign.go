@@ -26,8 +26,8 @@ type foreignToken struct {
 	timeout, delay  time.Duration
 	cached          bool
 	ttl             time.Duration
-	requestedScopes string // sent along where no strategy checks them here
-	identity        string // what an answer depends on besides the token
+	requestedScopes string            // sent along where no strategy checks them here
+	identity        [sha256.Size]byte // of what an answer depends on besides the token
 }
 
 func (i *introspections) foreign(where location, want demands, s *IntrospectionSettings) (access.Authenticator, error) {
@@ -52,7 +52,8 @@ func (i *introspections) foreign(where location, want demands, s *IntrospectionS
 	if a.pre, err = newPreAuthorized(i.o, s.PreAuthorization); err != nil {
 		return nil, err
 	}
-	a.identity = fmt.Sprintf("%s\n%v\n%s\n%v", a.address, s.IntrospectionRequestHeaders, a.requestedScopes, s.PreAuthorization.identity())
+	depends := fmt.Sprintf("%q %q %q %s", a.address, s.IntrospectionRequestHeaders, a.requestedScopes, s.PreAuthorization.identity())
+	a.identity = sha256.Sum256([]byte(depends))
 	return a, nil
 }
 
@@ -96,7 +97,7 @@ func (a *foreignToken) told(ctx context.Context, r *access.Request, token string
 	if a.preserveHost { // the answer may depend on the host
 		return a.ask(ctx, r, token)
 	}
-	sum := sha256.Sum256([]byte(a.identity + "\n" + token))
+	sum := sha256.Sum256(append(a.identity[:], token...))
 	key := string(sum[:])
 	if a.cached {
 		if t, ok := a.answers.Get(ctx, key); ok {

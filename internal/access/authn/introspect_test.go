@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -297,4 +298,10 @@ func TestPreAuthorization(t *testing.T) {
 		t.Errorf("%d tokens, want a third one before the second expires", tokenCalls.Load())
 	}
 	w.refuse(w.make("oauth2_introspection", settings("wrong")), bearer("t"), access.ErrUnavailable)
+	// What is kept was said to who has the secret.
+	kept := func(secret string) access.Authenticator {
+		return w.make("oauth2_introspection", strings.TrimSuffix(settings(secret), "}")+`,"cache":{"enabled":true}}`)
+	}
+	w.pass(kept("hush"), bearer("t"))
+	w.refuse(kept("wrong"), bearer("t"), access.ErrUnavailable)
 }

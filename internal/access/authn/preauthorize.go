@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,12 +26,13 @@ type PreAuthorization struct {
 	Scope    []string `json:"scope"`
 }
 
-// identity tells one setting from another.
+// identity tells one setting from another: whoever has the secret wrong gets no answers that were given to who has it right. It holds
+// the secret, and only a digest of it may be kept.
 func (p *PreAuthorization) identity() string {
 	if p == nil || !p.Enabled {
 		return ""
 	}
-	return p.TokenURL + "\n" + p.ClientID + "\n" + p.Audience + "\n" + strings.Join(p.Scope, " ")
+	return fmt.Sprintf("%q %q %q %q %q", p.TokenURL, p.ClientID, p.ClientSecret, p.Audience, p.Scope)
 }
 
 // preAuthorized makes calls with the token, where there is to be one.

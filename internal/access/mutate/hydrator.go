@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -225,7 +226,7 @@ func readDocument(text []byte, subject string) (*document, error) {
 	fields := make(map[string][]string, len(got.Header))
 	for name, values := range got.Header {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
-		if !fetch.IsToken(name) || hopByHop(canonical) {
+		if !fetch.IsToken(name) || hopByHop(canonical) || slices.ContainsFunc(values, unsendable) {
 			return nil, access.ErrUnavailable.Because(errors.New("the hydrator's service answered with a header that cannot be set"))
 		}
 		fields[canonical] = values

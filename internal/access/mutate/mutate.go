@@ -112,12 +112,18 @@ func (h header) Mutate(_ context.Context, _ *access.Request, p *access.Principal
 		if err != nil {
 			return fmt.Errorf("headers.%s: %w", n.name, err)
 		}
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		if unsendable(value) {
 			return fmt.Errorf("headers.%s: the value has characters that a header cannot have", n.name)
 		}
 		setHeader(p, n.name, value)
 	}
 	return nil
+}
+
+// unsendable reports whether a value has characters that a field cannot have: what would end it would also begin another one (RFC 9110
+// §5.5).
+func unsendable(value string) bool {
+	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }
 
 // SetsHeaders implements access.HeaderSetter.

@@ -384,6 +384,7 @@ func TestHydratorRefuses(t *testing.T) {
 	for name, answer := range map[string]any{
 		"another subject": map[string]any{"subject": "root"}, "no subject": map[string]any{}, "no object": []int{1},
 		"a header that frames":  map[string]any{"subject": "alice", "header": map[string][]string{"Content-Length": {"1"}}},
+		"a value that ends it":  map[string]any{"subject": "alice", "header": map[string][]string{"X-A": {"1", "1\r\nX-User: root"}}},
 		"a header that is none": map[string]any{"subject": "alice", "header": map[string][]string{"a b": {"1"}}},
 	} {
 		s.answer = func(map[string]any) any { return answer }

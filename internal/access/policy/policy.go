@@ -147,6 +147,9 @@ type variables struct {
 	// path and captures are the request's, or what they are without parameters.
 	path     string
 	captures map[string]string
+	// query and headers are what request.query and request.headers are, once they were asked for: a loop may ask for them at each step.
+	query   any
+	headers map[string]string
 }
 
 // ResolveName returns a variable.
@@ -181,21 +184,15 @@ func (v *variables) request(name string) (any, bool) {
 	case "request.path":
 		return v.path, true
 	case "request.query":
-		values, err := url.ParseQuery(t.RawQuery)
-		if err != nil {
-			return types.NewErr("the query cannot be parsed"), true
+		if v.query == nil {
+			v.query = readQuery(t.RawQuery)
 		}
-		return map[string][]string(values), true
+		return v.query, true
 	case "request.headers":
-		fields := make(map[string]string, len(v.r.Header))
-		for name, values := range v.r.Header {
-			// One value with all of them (RFC 9110 §5.2): were it the first, a client could send two and have the application
-			// read the other.
-			if len(values) > 0 {
-				fields[strings.ToLower(name)] = strings.Join(values, ", ")
-			}
+		if v.headers == nil {
+			v.headers = joined(v.r.Header)
 		}
-		return fields, true
+		return v.headers, true
 	case "request.ip":
 		if !v.r.Client.IsValid() {
 			return "", true
@@ -203,6 +200,27 @@ func (v *variables) request(name string) (any, bool) {
 		return v.r.Client.String(), true
 	}
 	return nil, false
+}
+
+// readQuery gives the parameters of a query, or an error for who asks for one.
+func readQuery(raw string) any {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return types.NewErr("the query cannot be parsed")
+	}
+	return map[string][]string(values)
+}
+
+// joined gives one value for each field, with all of them (RFC 9110 §5.2): were it the first, a client could send two and have the
+// application read the other.
+func joined(header access.Header) map[string]string {
+	fields := make(map[string]string, len(header))
+	for name, values := range header {
+		if len(values) > 0 {
+			fields[strings.ToLower(name)] = strings.Join(values, ", ")
+		}
+	}
+	return fields
 }
 
 // Parent returns nothing: there are no other variables.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +101,31 @@ func TestExpressionsAreRefused(t *testing.T) {
 	} {
 		if _, err := try(t, tc.expression, tc.further); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%.40s%s: %v, want %q", tc.expression, tc.further, err, tc.want)
+		}
+	}
+}
+
+// What a client sends is read once, and not at each step of a loop.
+func TestLoopsReadTheRequestOnce(t *testing.T) {
+	const fields = 500
+	r, p := request()
+	for i := range fields {
+		r.Header[fmt.Sprint("X-Field-", i)] = []string{"a", "b"}
+		r.Target.RawQuery += fmt.Sprintf("&field-%d=%%41", i)
+	}
+	for _, expression := range []string{`request.headers["x-team"] == "blue, red"`, `request.query["dry"] == ["1", "2"]`} {
+		a, err := try(t, `claims.list.all(i, `+expression+`)`, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Extra["list"] = slices.Repeat([]any{"x"}, 100)
+		most := 20.0 * fields
+		if got := testing.AllocsPerRun(5, func() {
+			if err := a.Authorize(t.Context(), r, p); err != nil {
+				t.Fatal(err)
+			}
+		}); got > most {
+			t.Errorf("%s: %v allocations, want at most %v", expression, got, most)
 		}
 	}
 }
