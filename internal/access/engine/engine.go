@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // Options are what an engine is made of.
@@ -34,6 +35,8 @@ type Engine struct {
 	removed []string // the header fields that doors take off
 	loaded  atomic.Pointer[ruleSet]
 	loading sync.Mutex // so that two loads do not close each other's handlers
+	// preparing keeps those who only look from taking all of the machine at once; whoever loads does not wait for them.
+	preparing sync.Mutex
 }
 
 // ruleSet is everything that follows from one list of rules. Nothing in it changes once it is in force.
@@ -147,10 +150,11 @@ func (e *Engine) Refuse(r *access.Request, err error) *access.Decision {
 }
 
 // Explain is Decide that also says in Steps what was decided on the way: which rules were looked at, and why not those that
-// did not match.
+// did not match. Where the context names a tenant, it says nothing of other tenants' rules that did not match.
 func (e *Engine) Explain(ctx context.Context, r *access.Request) *access.Decision {
 	set := e.loaded.Load()
 	x := &explanation{now: e.options.Now}
+	x.asker, _ = tenant.From(ctx)
 	ctx, cancel := context.WithTimeout(ctx, e.options.Config.patience())
 	defer cancel()
 	d := set.decide(ctx, r, x)

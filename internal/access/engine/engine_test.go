@@ -235,6 +235,27 @@ error json passed Requested url does not match any rules.`},
 	}
 }
 
+// Rules of other tenants that do not match are not for the eyes of who tests.
+func TestExplainHidesOtherTenants(t *testing.T) {
+	e := coreEngine()
+	secret := openRule("secret", access.Match{URL: "http://h/b/<[0-9]+>", Methods: []string{"GET"}})
+	post := openRule("post", access.Match{URL: "http://h/c", Methods: []string{"POST"}})
+	secret.Tenant, post.Tenant = "acme", "acme"
+	loadRules(t, e, openRule("ours", access.Match{URL: "http://h/a"}), secret, post)
+	for asker, want := range map[tenant.ID]bool{"acme": true, tenant.Default: false, "": true} {
+		ctx := t.Context()
+		if asker != "" {
+			ctx = tenant.With(ctx, asker)
+		}
+		for path, name := range map[string]string{"/b/x": "acme/secret", "/c": "acme/post"} {
+			d := e.Explain(ctx, requestFor(t, "GET", "http://h"+path))
+			if got := slices.ContainsFunc(d.Steps, func(s access.Step) bool { return s.Handler == name }); got != want {
+				t.Errorf("%q asks for %s: %+v", asker, path, d.Steps)
+			}
+		}
+	}
+}
+
 // because refuses, or fails, with an error.
 type because struct{ err error }
 

@@ -11,13 +11,19 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/spell"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
+	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // explanation collects the steps of a decision. A nil one collects nothing.
 type explanation struct {
 	now   func() time.Time
 	steps []access.Step
+	// asker is the tenant that wants to know, for whose eyes other tenants' rules are not; empty for who may see all.
+	asker tenant.ID
 }
+
+// hides reports whether a rule is another tenant's than the asker's.
+func (x *explanation) hides(rule *compiled) bool { return x.asker != "" && rule.tenant != x.asker }
 
 func (x *explanation) begin() time.Time {
 	if x == nil || x.now == nil {
@@ -67,6 +73,9 @@ const maxCandidates = 20
 
 // candidate notes the rules that were looked at.
 func (x *explanation) candidate(s *search, e *entry, matched bool) {
+	if x.hides(e.rule) {
+		return
+	}
 	step := access.Step{Stage: "match", Handler: e.rule.name(), Outcome: access.Passed}
 	if !matched {
 		if len(x.steps) >= maxCandidates {
@@ -94,7 +103,7 @@ func (x *explanation) whyNone(set *ruleSet, r *access.Request) {
 				continue
 			}
 			s := newSearch(&other, target.Unescape(other.Target.Path), effort{})
-			if set.index.find(&s); s.best != nil && len(x.steps) < 2*maxCandidates {
+			if set.index.find(&s); s.best != nil && !x.hides(s.best.rule) && len(x.steps) < 2*maxCandidates {
 				x.steps = append(x.steps, access.Step{Stage: "match", Handler: s.best.rule.name(), Outcome: access.Skipped,
 					Reason: fmt.Sprintf("The rule matches %s %s://%s%s, which is another method or scheme.", method, scheme, other.Target.Host, other.Target.Path)})
 			}

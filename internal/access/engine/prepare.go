@@ -20,12 +20,12 @@ type Prepared struct {
 
 // Prepare is Check for who wants to Load the same: nobody may change the lists any more.
 func (e *Engine) Prepare(ctx context.Context, lists ...[]access.Rule) (*Prepared, error) {
-	e.loading.Lock()
-	defer e.loading.Unlock()
+	e.preparing.Lock()
+	defer e.preparing.Unlock()
 	return e.prepare(ctx, e.loaded.Load(), lists)
 }
 
-// prepare compiles the lists. The lock is held.
+// prepare compiles the lists. What is loaded meanwhile may close handlers that this shares: then it does not fit any more.
 func (e *Engine) prepare(ctx context.Context, before *ruleSet, lists [][]access.Rule) (*Prepared, error) {
 	set, report, err := compile(ctx, &e.options, lists, before.handlers)
 	if err != nil {

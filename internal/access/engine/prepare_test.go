@@ -2,6 +2,7 @@ package engine
 
 import (
 	"testing"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 )
@@ -67,4 +68,43 @@ func TestPreparedRules(t *testing.T) {
 		t.Fatalf("%v", rules)
 	}
 	closed(1, 1, 1, 1, 1, 0)
+}
+
+// Who only looks at rules, for as long as it takes, keeps nobody from loading others.
+func TestPreparingDelaysNoLoad(t *testing.T) {
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	k := coreKinds()
+	k.Authorizers["slow"] = func(access.Settings) (access.Authorizer, error) {
+		close(begun)
+		<-goOn
+		return coreVerdict{}, nil
+	}
+	e := New(Options{Kinds: k, Config: DefaultConfig()})
+	slow := openRule("slow", access.Match{URL: "http://h/slow"})
+	slow.Authorizer.Handler = "slow"
+	looked := make(chan error)
+	go func() {
+		_, err := e.Check(t.Context(), []access.Rule{slow})
+		looked <- err
+	}()
+	<-begun
+	loaded := make(chan error)
+	go func() {
+		_, err := e.Load(t.Context(), []access.Rule{openRule("other", access.Match{URL: "http://h/other"})})
+		loaded <- err
+	}()
+	select {
+	case err := <-loaded:
+		if err != nil || len(e.Rules()) != 1 {
+			t.Error(err, e.Rules())
+		}
+		close(goOn)
+	case <-time.After(time.Minute):
+		t.Error("rules wait for who looks at others")
+		close(goOn)
+		<-loaded
+	}
+	if err := <-looked; err != nil {
+		t.Error(err)
+	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/precondition"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -165,7 +166,7 @@ func (b *Book) change(ctx context.Context, plan func(*tenantRules) (*change, *Ch
 			return nil, err
 		}
 		if len(c.remove)+len(c.write) == 0 {
-			b.checkForce(done)
+			b.checkForce(ctx, done)
 			return done, nil
 		}
 		c.was = was
@@ -195,26 +196,30 @@ func (b *Book) write(ctx context.Context, revision int64, c change, have *tenant
 	b.take(ctx, b.api, all, prepared)
 	b.others(ctx, b.api)
 	done.Notes = notes(ctx, prepared, done)
-	b.checkForce(done)
+	b.checkForce(ctx, done)
 	return true, nil
 }
 
 // checkForce notes whether what is stored is in force here. It is not where another source was not read since the server started:
-// a rule that refuses may be in what is missing.
-func (b *Book) checkForce(done *Change) {
+// a rule that refuses may be in what is missing. What is wrong with another tenant's source only hears who may act for all.
+func (b *Book) checkForce(ctx context.Context, done *Change) {
+	id, _ := tenant.From(ctx)
+	everywhere := actor.From(ctx).Everywhere
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	done.InForce = b.api.inForce && !b.api.fresh && b.api.silent == nil
 	if done.InForce {
 		return
 	}
+	const stored = "the rules are stored and not in force yet"
+	before := len(done.Notes)
 	for _, s := range b.sources {
-		if text := s.warning(); !s.inForce && s != b.api && text != "" {
-			done.Notes = append(done.Notes, "the rules are stored and not in force yet, because of the source "+s.name+": "+text)
+		if text := s.warning(); !s.inForce && s != b.api && (s.tenant == id || everywhere) && text != "" {
+			done.Notes = append(done.Notes, stored+", because of the source "+s.name+": "+text)
 		}
 	}
-	if len(done.Notes) == 0 {
-		done.Notes = append(done.Notes, "the rules are stored and not in force yet: GET /admin/rule-sources says why")
+	if len(done.Notes) == before {
+		done.Notes = append(done.Notes, stored+": GET /admin/rule-sources says why, if need be to whoever runs this server")
 	}
 }
 

@@ -19,8 +19,12 @@ type fallback struct {
 	read  time.Time
 }
 
-// copyTimeout bounds what the database may take to keep or give back what a source said.
-const copyTimeout = 10 * time.Second
+const (
+	// copyTimeout bounds what the database may take to keep or give back what a source said.
+	copyTimeout = 10 * time.Second
+	// copyPause is how long it is left alone when it did not.
+	copyPause = time.Minute
+)
 
 // copyName is the source's name among the copies: a digest, as a URL may hold a key.
 func copyName(c source.Config) string {
@@ -37,17 +41,19 @@ func (b *Book) lacks(s *tracked) bool {
 	if errors.Is(s.wrong, errWaits) { // for a source that is still being read, or because the newest of all do not go together?
 		wrong = !slices.ContainsFunc(b.sources, func(one *tracked) bool { return one.checked.IsZero() })
 	}
-	return s.copyName != "" && b.store != nil && !s.inForce && !s.recalled && (wrong || s.silent != nil)
+	return s.copyName != "" && b.store != nil && !s.inForce && !s.recalled && !b.now().Before(s.again) && (wrong || s.silent != nil)
 }
 
 // recall loads what was kept of a source that cannot be had. Whoever calls holds the source's reading lock.
 func (b *Book) recall(ctx context.Context, s *tracked) {
-	b.mu.Lock()
-	s.recalled = true
-	b.mu.Unlock()
 	limited, cancel := context.WithTimeout(tenant.With(ctx, s.tenant), copyTimeout)
 	defer cancel()
 	d, err := b.store.copyOf(limited, s.copyName, s.maxBytes)
+	b.mu.Lock()
+	if s.recalled = err == nil || errors.Is(err, errNoCopy); !s.recalled {
+		s.again = b.now().Add(copyPause)
+	}
+	b.mu.Unlock()
 	var rules []access.Rule
 	if err == nil {
 		rules, err = source.Parse(d.Text, s.name)
@@ -79,12 +85,17 @@ func (b *Book) resume(ctx context.Context, s *tracked) {
 	b.log.WarnContext(ctx, "access rules are those that were kept when their source was read last", "source", s.name, "rules", len(s.accepted), "read_at", s.keptAt)
 }
 
-// keep writes down what came into force.
+// keep writes down what came into force. What the database does not take now it is given again later: the source will not say it twice.
 func (b *Book) keep(ctx context.Context) {
 	for _, s := range b.sources {
 		b.mu.Lock()
 		d := s.unkept
-		s.unkept = nil
+		if b.now().Before(s.again) {
+			d = nil
+		}
+		if d != nil {
+			s.unkept = nil
+		}
 		b.mu.Unlock()
 		if d == nil || b.store == nil {
 			continue
@@ -96,5 +107,18 @@ func (b *Book) keep(ctx context.Context) {
 			continue
 		}
 		b.log.WarnContext(ctx, "access rules cannot be kept for a start without their source", "source", s.name, "error", err)
+		if !errors.Is(err, errLargeCopy) {
+			b.keepLater(s, d)
+		}
+	}
+}
+
+// keepLater has the database asked again to keep what a source said, unless it has said something newer.
+func (b *Book) keepLater(s *tracked, d *source.Document) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.again = b.now().Add(copyPause)
+	if s.unkept == nil {
+		s.unkept = d
 	}
 }

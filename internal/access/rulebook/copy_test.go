@@ -3,10 +3,12 @@ package rulebook
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -105,4 +107,51 @@ func TestCopies(t *testing.T) {
 			t.Error("more is read than may be")
 		}
 	})
+}
+
+// A database that fails for a while when a copy is to be kept, or wanted, is asked again.
+func TestCopiesWaitForTheDatabase(t *testing.T) {
+	db := testkit.SQLite(t, "management")
+	site := serveRules(t)
+	clock := new(testkit.Clock)
+	start := func() (*Book, *engine.Engine) {
+		feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
+		testkit.RunFeed(t, feed)
+		e := sourceEngine()
+		b, err := New(Options{Engine: e, Config: fast(site.URL), Store: NewStore(db, feed, testkit.Ring(t), clock.Now), Now: clock.Now, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Start(t.Context())
+		run(t, b)
+		return b, e
+	}
+	rename := func(from, to string) {
+		t.Helper()
+		if _, err := db.AllTenants().Exec(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const table, away = "access_rule_copy", "access_rule_copy_away"
+	rename(table, away)
+	site.answer(200, rulesText("a"))
+	if b, e := start(); ids(e) != "a" {
+		t.Fatalf("%+v", b.Status())
+	}
+	rename(away, table)
+	clock.Advance(copyPause)
+	testkit.Eventually(t, "the copy is kept", func() bool {
+		var n int
+		err := db.AllTenants().QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&n)
+		return err == nil && n == 1
+	})
+	rename(table, away)
+	site.answer(503, "")
+	b, e := start()
+	if b.Ready() == nil {
+		t.Fatalf("%+v", b.Status())
+	}
+	rename(away, table)
+	clock.Advance(copyPause)
+	testkit.Eventually(t, "the copy is found", func() bool { return b.Ready() == nil && ids(e) == "a" })
 }

@@ -278,8 +278,11 @@ func (a *Admin) status(ctx context.Context, _ struct{}) ([]SourceStatus, error) 
 	return list, nil
 }
 
-// only leaves out what is wrong with other tenants' rules.
+// only leaves out what is wrong with other tenants' rules, and in the database, which is not a tenant's.
 func (s *SourceStatus) only(id tenant.ID) {
+	if s.Kind == kindAPI && s.State == SourceUnreachable {
+		s.Error = unreadableStore
+	}
 	all := len(s.Faults)
 	s.Faults = s.Faults.By(id)
 	switch len(s.Faults) {

@@ -221,6 +221,10 @@ func TestSourcesOfAllAreForWhoActsForAll(t *testing.T) {
 			t.Errorf("%t: %+v, %v", everywhere, list, err)
 		}
 	}
+	s := SourceStatus{Kind: kindAPI, State: SourceUnreachable, Error: "the stored access rule secret of tenant other cannot be opened"}
+	if s.only("acme"); strings.Contains(s.Error, "other") || s.Error == "" {
+		t.Error(s.Error)
+	}
 }
 
 func TestSourcesAreShown(t *testing.T) {
@@ -258,6 +262,12 @@ func TestARequestIsTested(t *testing.T) {
 	}
 	answer, _ = a.want(200, "POST", "/admin/rules/test", `{"url":"https://app.example.com/nowhere"}`)
 	if answer["allowed"] != false || answer["status"] != 404.0 || answer["rule"] != nil {
+		t.Errorf("%v", answer)
+	}
+	// No door lets a client say this.
+	said := strings.Replace(ruleText("said", "/said"), `"methods"`, `"headers":{"X-Original-Url":"/x"},"methods"`, 1)
+	a.want(200, "PUT", "/admin/rules", "["+said+"]")
+	if answer, _ = a.want(200, "POST", "/admin/rules/test", `{"url":"https://app.example.com/said","headers":{"x-original-url":"/x"}}`); answer["status"] != 404.0 {
 		t.Errorf("%v", answer)
 	}
 	for _, body := range []string{

@@ -79,7 +79,9 @@ func (a *Admin) test(ctx context.Context, in testIn) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
+	taken := a.Engine.Strip(r) // as doors do
 	d := a.Engine.Explain(ctx, r)
+	d.Taken = taken
 	v := verdict{Allowed: d.Allowed(), Status: http.StatusOK, Steps: d.Steps, Target: tryTarget{URL: r.Target.String(), Normalized: r.Target.Changed}}
 	if d.Err != nil {
 		v.Status, v.Error = d.Err.Kind.Status(), &tryError{ID: d.Err.Code, Message: d.Err.Message}

@@ -12,7 +12,6 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
-	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -45,7 +44,8 @@ type tracked struct {
 	maxBytes int64            // of a document
 	said     *source.Document // what offered was read from
 	unkept   *source.Document // is in force, and not written down yet
-	recalled bool             // the database was asked for the copy
+	recalled bool             // the database has said what it has of the copy
+	again    time.Time        // before then it is not asked to keep or give the copy, as it did not answer last time
 	fallback *fallback
 	keptAt   time.Time // when the rules in force were read, where they are those of the copy; else zero
 }
@@ -283,20 +283,4 @@ func (b *Book) listen(ctx context.Context, s *tracked, err error) bool {
 		return false
 	}
 	return true
-}
-
-// errNotLoaded is what strangers hear; Status says more.
-var errNotLoaded = fault.New(fault.Unavailable, "access_rules_not_loaded", "Access rules have not been loaded yet: ask GET /admin/rule-sources why.")
-
-// Ready returns an error as long as no rules were loaded since the start. Later failures leave the rules in force as they
-// are, so that a bad update does not take every server out of service at once.
-func (b *Book) Ready() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, s := range b.sources {
-		if !s.inForce {
-			return errNotLoaded
-		}
-	}
-	return nil
 }

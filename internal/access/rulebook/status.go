@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/spell"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -102,13 +103,16 @@ func (b *Book) Warnings() []string {
 	return list
 }
 
+// unreadableStore is what strangers and tenants hear of a database that does not answer, or whose rows cannot be opened.
+const unreadableStore = "cannot be read from the database"
+
 // warning says what is wrong with the source; nothing where all is well, or nothing was read yet.
 func (s *tracked) warning() string {
 	faults, refused := errors.AsType[access.Faults](s.wrong)
 	why := ""
 	switch {
 	case s.silent != nil && s.kind == kindAPI:
-		why = "cannot be read from the database"
+		why = unreadableStore
 	case s.silent != nil:
 		why = "cannot be read: " + s.silent.Error()
 	case refused && len(faults) > 1:
@@ -129,4 +133,20 @@ func (s *tracked) warning() string {
 		return why + "; in force is what was kept of " + s.keptAt.Format(time.RFC3339)
 	}
 	return why + "; in force are the rules of " + s.changed.Format(time.RFC3339)
+}
+
+// errNotLoaded is what strangers hear; Status says more.
+var errNotLoaded = fault.New(fault.Unavailable, "access_rules_not_loaded", "Access rules have not been loaded yet: ask GET /admin/rule-sources why.")
+
+// Ready returns an error as long as no rules were loaded since the start. Later failures leave the rules in force as they
+// are, so that a bad update does not take every server out of service at once.
+func (b *Book) Ready() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.sources {
+		if !s.inForce {
+			return errNotLoaded
+		}
+	}
+	return nil
 }

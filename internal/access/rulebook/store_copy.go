@@ -19,7 +19,10 @@ const maxCopy = 8 << 20
 // maxTags is more than the header fields of an answer have that are kept with its text, in bytes.
 const maxTags = 16 << 10
 
-var errNoCopy = errors.New("nothing was kept of the source")
+var (
+	errNoCopy    = errors.New("nothing was kept of the source")
+	errLargeCopy = errors.New("too much to be kept")
+)
 
 // keepCopy writes down what a source of the context's tenant said, unless something newer is there: two statements at most.
 func (s *Store) keepCopy(ctx context.Context, name string, d *source.Document) error {
@@ -41,7 +44,7 @@ func (s *Store) keepCopy(ctx context.Context, name string, d *source.Document) e
 		return err
 	}
 	if len(sealed) > maxCopy {
-		return fmt.Errorf("has %d bytes when it is packed, and %d are the most that is kept", len(sealed), maxCopy)
+		return fmt.Errorf("%w: %d bytes when it is packed, and %d are the most", errLargeCopy, len(sealed), maxCopy)
 	}
 	n, err := s.db.Exec(ctx, `UPDATE access_rule_copy SET document = ?, read_at = ? WHERE tenant_id = :tenant AND source = ? AND read_at <= ?`, sealed, d.Read, name, d.Read)
 	if err != nil || n > 0 {

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
 	"github.com/gatehouse-iam/gatehouse/internal/access/rulebook/source"
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/precondition"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -513,6 +514,14 @@ func TestStoredAndNotInForce(t *testing.T) {
 		done, err := one.book.Replace(ctx, "team", rulesOf(t, rulesText("a")), nil)
 		if err != nil || done.InForce || len(done.Notes) != 1 || !strings.Contains(done.Notes[0], site.URL) || ids(one.engine) != "" {
 			t.Errorf("%+v, %v", done, err)
+		}
+		// Whose source it is not hears nothing of it, unless all are its business.
+		for everywhere, want := range map[bool]bool{false: false, true: true} {
+			acme := actor.With(tenant.With(t.Context(), "acme"), actor.Actor{Kind: actor.AdminKey, Everywhere: everywhere})
+			done, err := one.book.Replace(acme, "team", nil, nil)
+			if err != nil || done.InForce || len(done.Notes) != 1 || strings.Contains(done.Notes[0], site.URL) != want {
+				t.Errorf("%t: %+v, %v", everywhere, done, err)
+			}
 		}
 		site.answer(200, rulesText("b"))
 		testkit.Eventually(t, "both are in force", func() bool { return ids(one.engine) == "b a" })
