@@ -4,6 +4,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Take removes the named fields, and those that many applications read as them, and gives the names of those that were there. Names
@@ -32,17 +33,25 @@ func (h Header) disguised(to, names []string) []string {
 }
 
 // Undisguised gives the canonical name as which many applications read a field. Those that make variables of fields read X_User as
-// X-User, as CGI does (RFC 3875 §4.1.18); PHP reads X.User so too, for its variables have no dots.
+// X-User, as CGI does (RFC 3875 §4.1.18). PHP reads X.User so too, for its variables have no dots, and some servers, such as lighttpd,
+// each character that is neither a letter nor a digit.
 func Undisguised(name string) string {
-	if !strings.ContainsAny(name, "_.") {
-		return name
-	}
-	return textproto.CanonicalMIMEHeaderKey(strings.Map(func(c rune) rune {
-		if c == '_' || c == '.' {
-			return '-'
+	for i := range len(name) {
+		if !letterOrDigit(name[i]) {
+			return textproto.CanonicalMIMEHeaderKey(strings.Map(func(c rune) rune {
+				if c < utf8.RuneSelf && letterOrDigit(byte(c)) {
+					return c
+				}
+				return '-'
+			}, name))
 		}
-		return c
-	}, name))
+	}
+	return name
+}
+
+// letterOrDigit reports whether nobody reads a character of a field's name as another one: it is one of them, or a hyphen.
+func letterOrDigit(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || '0' <= c && c <= '9'
 }
 
 // Withheld appends the names of the fields that the application gets from nobody: only this server may set them, and it tells none;

@@ -14,7 +14,7 @@ import (
 func (d *Decision) UpstreamURL(t target.Target) *url.URL {
 	path := t.Path
 	if strip := d.Rule.Upstream.StripPath; strip != "" {
-		strip = "/" + strings.Trim(strip, "/")
+		strip = target.Canonical("/" + strings.Trim(strip, "/"))
 		if rest, ok := strings.CutPrefix(path, strip); ok && (rest == "" || rest[0] == '/') {
 			path = "/" + strings.TrimPrefix(rest, "/")
 		}
@@ -38,7 +38,7 @@ func (d *Decision) Upstream(request Header) Header {
 	}
 	in, out := http.Request{Header: http.Header{"Cookie": request["Cookie"]}}, http.Request{Header: http.Header{}}
 	for _, c := range in.Cookies() {
-		if _, ours := p.Cookies[c.Name]; !ours && !slices.Contains(d.StripCookies, c.Name) {
+		if !d.ownCookie(c.Name) {
 			out.AddCookie(c)
 		}
 	}
@@ -51,4 +51,27 @@ func (d *Decision) Upstream(request Header) Header {
 	}
 	fields["Cookie"] = out.Header["Cookie"]
 	return fields
+}
+
+// ownCookie reports whether many applications read a cookie of the name as one that only this server may set: PHP reads a dot as _, and
+// some spell percent-encodings out.
+func (d *Decision) ownCookie(name string) bool {
+	is := func(own string) bool { return cookieVariable(own) == cookieVariable(name) }
+	if slices.ContainsFunc(d.StripCookies, is) {
+		return true
+	}
+	for own := range d.Principal.Cookies {
+		if is(own) {
+			return true
+		}
+	}
+	return false
+}
+
+// cookieVariable is the name of the variable that an application makes of a cookie.
+func cookieVariable(name string) string {
+	if plain, err := url.PathUnescape(name); err == nil {
+		name = plain
+	}
+	return strings.ReplaceAll(name, ".", "_")
 }

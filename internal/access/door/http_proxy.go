@@ -51,6 +51,7 @@ type passage struct {
 	trusted  bool // the peer's own forwarding headers are kept
 	cors     bool // the listener's policy is the only one
 	body     *steadyBody
+	answered bool // what follows is the final answer
 	err      error
 }
 
@@ -63,6 +64,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 	x := p.begin(w, r)
 	defer x.end()
 	w = x
+	takeNominated(r.Header)
 	q := heard(r, own(r))
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		q.Request.Certificate = r.TLS.PeerCertificates[0].Raw
@@ -73,7 +75,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 		return refuse(w, r, &q.Request, decision)
 	}
 	pass := &passage{decision: decision, request: &q.Request, trusted: web.FromProxy(r.Context()), cors: p.CORS, body: x.body}
-	counted := &counter{ResponseWriter: w}
+	counted := &counter{ResponseWriter: w, pass: pass}
 	defer func() { p.Answered(q, counted.bytes) }() // also where an end breaks off, which ReverseProxy tells by a panic
 	p.forward.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), passageKey{}, pass)))
 	return pass.err
@@ -123,13 +125,20 @@ func vouched(name string) bool {
 	return strings.HasPrefix(name, "X-Forwarded-")
 }
 
-// answered takes the upstream's answer: its own request id would stand beside ours, and so would its CORS policy.
+// answered takes the upstream's answer.
 func answered(resp *http.Response) error {
-	resp.Header.Del("X-Request-Id")
-	if way(resp.Request.Context()).cors {
-		maps.DeleteFunc(resp.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Access-Control-") })
-	}
+	pass := way(resp.Request.Context())
+	pass.answered = true
+	pass.withhold(resp.Header)
 	return nil
+}
+
+// withhold takes off what the upstream may not say: its own request id would stand beside ours, and so would its CORS policy.
+func (p *passage) withhold(header http.Header) {
+	header.Del("X-Request-Id")
+	if p.cors {
+		maps.DeleteFunc(header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Access-Control-") })
+	}
 }
 
 // failed keeps what went wrong on the way to the upstream: the door answers.
@@ -145,19 +154,3 @@ func failed(_ http.ResponseWriter, r *http.Request, err error) {
 	}
 	pass.err = errUpstream.Because(err)
 }
-
-// counter counts the bytes of an answer.
-type counter struct {
-	http.ResponseWriter
-	bytes int64
-}
-
-// Write implements http.ResponseWriter.
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.ResponseWriter.Write(p)
-	c.bytes += int64(n)
-	return n, err
-}
-
-// Unwrap lets http.ResponseController reach the writer below.
-func (c *counter) Unwrap() http.ResponseWriter { return c.ResponseWriter }

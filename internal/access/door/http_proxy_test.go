@@ -45,9 +45,10 @@ func proxy(t *testing.T, upstream string, o web.Options, recorded *events) http.
 	rules := fmt.Sprintf(`[
 		{"id":"all","match":{"url":"http://app.example.com/<.*>","methods":["GET","POST","PUT"]},"authenticators":[{"handler":"header"},{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[{"handler":"tell"}],"upstream":{"url":%q}},
 		{"id":"strip","match":{"url":"http://strip.example.com/<.*>","methods":["GET"]},"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[],"upstream":{"url":%q,"strip_path":"/api/","preserve_host":true}},
+		{"id":"spelled","match":{"url":"http://spelled.example.com/<.*>","methods":["GET"],"headers":{"X-Version":"2"}},"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[],"upstream":{"url":%q,"strip_path":"/mein büro/%%7eada"}},
 		{"id":"closed","match":{"url":"http://closed.example.com/<.*>","methods":["PUT"]},"authenticators":[{"handler":"header"}],"authorizer":{"handler":"ada"},"mutators":[],"upstream":{"url":%q}},
 		{"id":"nowhere","match":{"url":"http://nowhere.example.com/<.*>","methods":["GET"]},"authenticators":[{"handler":"noop"}],"authorizer":{"handler":"allow"},"mutators":[]}
-	]`, upstream+"/base", upstream+"/v1/", upstream)
+	]`, upstream+"/base", upstream+"/v1/", upstream, upstream)
 	d := door.Door{
 		Name: "proxy", Engine: engineOf(t, rules), Record: recorded.record, Now: time.Now,
 	}
@@ -154,6 +155,31 @@ func TestProxyPassesRequestsOn(t *testing.T) {
 	} {
 		if _, body := through(t, address, "GET", "STRIP.example.com.:80", target, nil); !strings.HasPrefix(body, want) {
 			t.Errorf("%s: %s", target, body)
+		}
+	}
+}
+
+// A path is stripped however it is spelled.
+func TestProxyStripsPaths(t *testing.T) {
+	address := behind(t, application(t, echo).URL, web.Options{}, &events{})
+	for _, target := range []string{"/mein%20b%C3%BCro/~ada/a", "/mein%20b%c3%bcro/%7Eada/a"} {
+		_, body := through(t, address, "GET", "spelled.example.com", target, nil, "X-Version", "2")
+		if line, _, _ := strings.Cut(body, "\n"); !strings.HasSuffix(line, "/a") || strings.Contains(line, "ada") {
+			t.Errorf("%s: %s", target, body)
+		}
+	}
+}
+
+// A field that the application does not get, as it is named in Connection, is none that a rule is asked about (RFC 9110 §7.6.1).
+func TestProxyIsNotAskedAboutFieldsOfTheConnection(t *testing.T) {
+	address := behind(t, application(t, echo).URL, web.Options{}, &events{})
+	for connection, want := range map[string]int{"": 200, "close": 200, "Keep-Alive, TE": 200, "close, x-version": 404, "X-Version": 404} {
+		headers := []string{"X-Version", "2"}
+		if connection != "" {
+			headers = append(headers, "Connection", connection)
+		}
+		if resp, body := through(t, address, "GET", "spelled.example.com", "/", nil, headers...); resp.StatusCode != want {
+			t.Errorf("Connection: %s: %d %s", connection, resp.StatusCode, body)
 		}
 	}
 }

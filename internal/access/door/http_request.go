@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/textproto"
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
@@ -19,6 +20,28 @@ func heard(r *http.Request, asked Asked) *Question {
 	return &Question{Asked: asked, Request: access.Request{
 		Header: access.Header(r.Header), Client: web.ClientIP(ctx), ID: web.RequestID(ctx), Body: keepBody(r),
 	}}
+}
+
+// takeNominated takes off the fields that a client has named in Connection: they are for this connection alone, and the application does
+// not get them (RFC 9110 §7.6.1), so no rule may be asked about them. What says how the connection goes on is left to ReverseProxy.
+func takeNominated(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = textproto.TrimString(name); !ofConnection(name) {
+				h.Del(name)
+			}
+		}
+	}
+}
+
+// ofConnection reports whether an option of Connection is no field, or one that ReverseProxy reads.
+func ofConnection(option string) bool {
+	for _, one := range [...]string{"keep-alive", "close", "upgrade", "te", "connection"} {
+		if strings.EqualFold(one, option) {
+			return true
+		}
+	}
+	return false
 }
 
 // own is what a request asks for by itself.

@@ -137,6 +137,16 @@ func Escape(plain string) string {
 	return b.String()
 }
 
+// Canonical gives a path, percent-encoded or not, with the characters as Parse spells them.
+func Canonical(path string) string {
+	for i := range len(path) {
+		if c := path[i]; c != '/' && !Unreserved(c) && !subDelimiter(c) {
+			return Escape(Unescape(path))
+		}
+	}
+	return path
+}
+
 // PlainSegment gives a segment of a path as rules compare it, without percent-encodings (RFC 3986 §2.1). What Parse refuses in requests
 // is refused.
 func PlainSegment(text string) (string, error) {
