@@ -12,8 +12,8 @@
 // handler); the load comes from net/http clients in this process, one keep-alive connection for each worker. Full load
 // is a closed loop. Latency at half load is an open loop at half the measured rate: a request's time counts from the
 // moment it was due and not from when it was sent, so a stall of the server is not hidden by the requests that it kept
-// from being sent. Only a worker that was free and was woken late by its own timer counts from when it sent. The median of
-// three is given, and beside it what the bare handler takes at the same rate.
+// from being sent. Only a worker that was free and was woken late by its own timer counts from when it sent. Medians of
+// five rounds are given, and beside them what the bare handler takes at the same rate; each round finds out anew what full load is.
 //
 // Run it with `make bench`; `go run ./bench -h` lists the flags.
 package main

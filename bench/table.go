@@ -71,35 +71,39 @@ func (o options) line(ctx context.Context, w workload, t *target, conns int, bes
 	if err != nil {
 		return err
 	}
-	rate := full.PerSecond / 2
-	ours, err := tail(ctx, w.name+" at half load", jobs, rate, o.duration)
+	half, err := halfLoad(ctx, w.name, jobs, nothing, o.duration)
 	if err != nil {
 		return err
 	}
-	theirs, err := tail(ctx, "the bare handler at half the load of "+w.name, nothing, rate, o.duration)
-	if err != nil {
-		return err
-	}
-	beside.row(w.name, full, &tails{ours, theirs})
+	beside.row(w.name, full, &half)
 	return nil
 }
 
 // tails are the p99 at a rate, of a workload and of the bare handler.
 type tails struct{ ours, bare time.Duration }
 
-// tail is the median p99 of three measurements at a fixed rate. A hundredth is a matter of milliseconds, which is the time that the
-// kernel lets one process wait for another on a shared core: one measurement can be twice as long as the next.
-func tail(ctx context.Context, name string, jobs []job, perSecond float64, d time.Duration) (time.Duration, error) {
-	p99 := make([]time.Duration, 3)
-	for i := range p99 {
-		r := openLoop(ctx, jobs, perSecond, d)
-		if err := r.check(name); err != nil {
-			return 0, err
+// halfLoad measures a workload at half of its full load, and the bare handler at the same rate: medians of five rounds. A hundredth is a
+// matter of milliseconds, which is the time that the kernel lets one process wait for another on a shared core, so one measurement
+// can be twice as long as the next; and where others use the machine, what is full load changes by half from one second to another.
+// So each round finds out anew what it is, and measures both right behind that.
+func halfLoad(ctx context.Context, name string, jobs, nothing []job, d time.Duration) (tails, error) {
+	const rounds = 5
+	ours, theirs := make([]time.Duration, rounds), make([]time.Duration, rounds)
+	for i := range rounds {
+		full := closedLoop(ctx, jobs, d/5)
+		if err := full.check(name); err != nil {
+			return tails{}, err
 		}
-		p99[i] = r.P99
+		half := openLoop(ctx, jobs, full.PerSecond/2, d)
+		yardstick := openLoop(ctx, nothing, full.PerSecond/2, d)
+		if err := cmp.Or(half.check(name+" at half load"), yardstick.check("the bare handler at half the load of "+name)); err != nil {
+			return tails{}, err
+		}
+		ours[i], theirs[i] = half.P99, yardstick.P99
 	}
-	slices.Sort(p99)
-	return p99[1], nil
+	slices.Sort(ours)
+	slices.Sort(theirs)
+	return tails{ours[rounds/2], theirs[rounds/2]}, nil
 }
 
 // full warms a workload up and measures it with every connection busy.

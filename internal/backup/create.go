@@ -265,7 +265,8 @@ func (c *creating) stream(ctx context.Context, out io.Writer, src *tapped) ([]da
 	if err != nil {
 		return nil, err
 	}
-	packed, err := zstd.NewWriter(sealed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(2))
+	// No checksum of its own: age proves every byte.
+	packed, err := zstd.NewWriter(sealed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(2), zstd.WithEncoderCRC(false))
 	if err != nil {
 		return nil, err
 	}

@@ -6,16 +6,27 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash"
 )
 
 // Digest names the content of a chunk: the first half of HMAC-SHA256 over its table's description and the SHA-256 of its rows.
 type Digest [16]byte
 
-func digest(key []byte, t Table, rows [sha256.Size]byte) (d Digest) {
-	sum := hmac.New(sha256.New, key)
-	sum.Write(t.describe())
-	sum.Write(rows[:])
-	copy(d[:], sum.Sum(nil))
+// naming makes those of one table.
+type naming struct {
+	mac   hash.Hash
+	table []byte
+}
+
+func newNaming(key []byte, t Table) *naming {
+	return &naming{mac: hmac.New(sha256.New, key), table: t.describe()}
+}
+
+func (n *naming) digest(rows [sha256.Size]byte) (d Digest) {
+	n.mac.Reset()
+	n.mac.Write(n.table)
+	n.mac.Write(rows[:])
+	copy(d[:], n.mac.Sum(nil))
 	return d
 }
 
@@ -94,12 +105,16 @@ func (in *Reader) lookUp(d Digest) ([]byte, error) {
 		}
 		switch kind {
 		case frameTable:
-			in.at = Table{}
-			if json.Unmarshal(content, &in.at) != nil || !in.at.valid() {
+			var t Table
+			if json.Unmarshal(content, &t) != nil || !t.valid() {
 				return nil, fmt.Errorf("%w: a table is not described", ErrBroken)
 			}
+			in.names = newNaming(in.head.Key, t)
 		case frameData:
-			if digest(in.head.Key, in.at, sha256.Sum256(content)) == d {
+			if in.names == nil {
+				return nil, fmt.Errorf("%w: rows belong to no table", ErrBroken)
+			}
+			if in.names.digest(sha256.Sum256(content)) == d {
 				return content, nil
 			}
 		case frameSame:

@@ -100,8 +100,10 @@ func TestSeries(t *testing.T) {
 
 // What a file that lies makes its reader do ends in ErrBroken.
 func FuzzSeries(f *testing.F) {
-	head := "gatehouse dataset 1\nH\x10{\"key\":\"a2V5\"}  T\x5f" + `{"database":"oauth","name":"t","columns":[{"name":"a","kind":"text","null":true}],"key":["a"]}`
+	begin := "gatehouse dataset 1\nH\x10{\"key\":\"a2V5\"}  "
+	head := begin + "T\x5f" + `{"database":"oauth","name":"t","columns":[{"name":"a","kind":"text","null":true}],"key":["a"]}`
 	f.Add([]byte(head+"R\x01\x00"), []byte(head+"S\x10aaaaaaaaaaaaaaaa"))
+	f.Add([]byte(begin+"R\x01\x00"), []byte(head+"S\x10aaaaaaaaaaaaaaaa")) // rows of no table
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		one, err := dataset.NewReader(bytes.NewReader(first))
 		if err != nil {

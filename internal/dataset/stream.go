@@ -167,13 +167,15 @@ type ending struct {
 // writing is one Write.
 type writing struct {
 	frames
-	o WriteOptions
+	o     WriteOptions
+	names *naming // of the table that is written
 }
 
 // table writes one table.
 func (w *writing) table(t Table, rows iter.Seq2[Row, error]) (Summary, error) {
 	w.frameJSON(frameTable, t)
 	count := newTally(t)
+	w.names = newNaming(w.o.Key, t)
 	for row, err := range rows {
 		if err != nil {
 			return Summary{}, err
@@ -200,7 +202,7 @@ func (w *writing) chunk(count *tally, rows []byte) {
 		w.frame(frameData, rows)
 		return
 	}
-	d := digest(w.o.Key, count.table, count.last)
+	d := w.names.digest(count.last)
 	if w.o.Chunk != nil {
 		w.o.Chunk(d)
 	}
@@ -254,7 +256,7 @@ type Reader struct {
 	head  Head
 	begin [sha256.Size]byte // of the head's bytes
 	read  []Summary
-	at    Table // of which lookUp passed the beginning
+	names *naming // of the table whose beginning lookUp passed last; nil before the first
 }
 
 // NewReader returns the source that r holds, or ErrBroken.
