@@ -101,7 +101,7 @@ func TestSeries(t *testing.T) {
 // What a file that lies makes its reader do ends in ErrBroken.
 func FuzzSeries(f *testing.F) {
 	begin := "gatehouse dataset 1\nH\x10{\"key\":\"a2V5\"}  "
-	head := begin + "T\x5f" + `{"database":"oauth","name":"t","columns":[{"name":"a","kind":"text","null":true}],"key":["a"]}`
+	head := begin + "T\x5e" + `{"database":"oauth","name":"t","columns":[{"name":"a","kind":"text","null":true}],"key":["a"]}`
 	f.Add([]byte(head+"R\x01\x00"), []byte(head+"S\x10aaaaaaaaaaaaaaaa"))
 	f.Add([]byte(begin+"R\x01\x00"), []byte(head+"S\x10aaaaaaaaaaaaaaaa")) // rows of no table
 	f.Fuzz(func(t *testing.T, first, second []byte) {
