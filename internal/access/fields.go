@@ -74,3 +74,14 @@ func (d *Decision) Withheld(to []string, r *Request, told Header) []string {
 	}
 	return to
 }
+
+// HopByHop reports whether a field, by its canonical name, belongs to one connection (RFC 9110 §7.6.1) or frames a message: no handler
+// sets it for an application.
+func HopByHop(name string) bool {
+	switch name {
+	case "Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te",
+		"Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}

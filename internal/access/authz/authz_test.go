@@ -84,6 +84,8 @@ func TestSettingsAreRefused(t *testing.T) {
 		{"remote", `{"remote":"http://x","headers":{"a b":"c"}}`, "headers.a b: "},
 		{"remote", `{"remote":"http://x","headers":{"a":"{{"}}`, "headers.a: "},
 		{"remote", `{"remote":"http://x","forward_response_headers_to_upstream":["a b"]}`, "forward_response_headers_to_upstream[0]: "},
+		{"remote", `{"remote":"http://x","forward_response_headers_to_upstream":["x-role","content-length"]}`, "forward_response_headers_to_upstream[1]: "},
+		{"remote_json", `{"remote":"http://x","payload":"{}","forward_response_headers_to_upstream":["Transfer-Encoding"]}`, "forward_response_headers_to_upstream[0]: "},
 		{"remote", `{"remote":"http://x","retry":{"give_up_after":"x"}}`, "retry.give_up_after: "},
 		{"remote", `{"remote":"http://x","payload":"{}"}`, "payload: "},
 		{"remote_json", `{"remote":"http://x"}`, "payload: is missing"},

@@ -103,10 +103,11 @@ func (o Options) remote(s *RemoteSettings) (*remote, error) {
 		r.headers = append(r.headers, headerTemplate{textproto.CanonicalMIMEHeaderKey(name), compiled})
 	}
 	for i, name := range s.ForwardResponseHeadersToUpstream {
-		if !fetch.IsToken(name) {
-			return nil, fmt.Errorf("forward_response_headers_to_upstream[%d]: is no name of a header", i)
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		if !fetch.IsToken(name) || access.HopByHop(canonical) {
+			return nil, fmt.Errorf("forward_response_headers_to_upstream[%d]: is no name of a header that can be set", i)
 		}
-		r.forward = append(r.forward, textproto.CanonicalMIMEHeaderKey(name))
+		r.forward = append(r.forward, canonical)
 	}
 	return r, nil
 }

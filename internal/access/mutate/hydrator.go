@@ -200,7 +200,7 @@ func (m *hydrator) ask(ctx context.Context, r *access.Request, body []byte, subj
 func passedOn(h access.Header) map[string][]string {
 	passed := make(map[string][]string, len(h)+2)
 	for name, values := range h {
-		if !hopByHop(name) && name != "Accept-Encoding" && name != "Expect" {
+		if !access.HopByHop(name) && name != "Accept-Encoding" && name != "Expect" {
 			passed[name] = values
 		}
 	}
@@ -226,7 +226,7 @@ func readDocument(text []byte, subject string) (*document, error) {
 	fields := make(map[string][]string, len(got.Header))
 	for name, values := range got.Header {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
-		if !fetch.IsToken(name) || hopByHop(canonical) || slices.ContainsFunc(values, unsendable) {
+		if !fetch.IsToken(name) || access.HopByHop(canonical) || slices.ContainsFunc(values, unsendable) {
 			return nil, access.ErrUnavailable.Because(errors.New("the hydrator's service answered with a header that cannot be set"))
 		}
 		fields[canonical] = values

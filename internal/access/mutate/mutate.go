@@ -82,7 +82,7 @@ func newHeader(from access.Settings) (access.Mutator, error) {
 	var h header
 	for name, text := range s.Headers {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
-		if !fetch.IsToken(name) || hopByHop(canonical) {
+		if !fetch.IsToken(name) || access.HopByHop(canonical) {
 			return nil, fmt.Errorf("headers.%s: is no name of a header that can be set", name)
 		}
 		compiled, err := access.NewTemplate(text)
@@ -93,16 +93,6 @@ func newHeader(from access.Settings) (access.Mutator, error) {
 	}
 	slices.SortFunc(h, func(a, b named) int { return strings.Compare(a.name, b.name) })
 	return h, nil
-}
-
-// hopByHop reports whether a field, by its canonical name, belongs to one connection (RFC 9110 §7.6.1) or frames a message.
-func hopByHop(name string) bool {
-	switch name {
-	case "Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te",
-		"Trailer", "Transfer-Encoding", "Upgrade":
-		return true
-	}
-	return false
 }
 
 // Mutate sets the fields. One whose template gives nothing is taken away.
