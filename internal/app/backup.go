@@ -91,7 +91,7 @@ func CreateBackup(ctx context.Context, cfg *config.Config, o BackupOptions) (*ba
 	how := backup.CreateOptions{Full: o.Full, Progress: o.Progress}
 	if o.From != nil {
 		how.Fits = func(keys []backup.SealKey) error { return fitsBackup(system, keys) }
-		return createFrom(ctx, b, o.From, how)
+		return createFrom(ctx, b, o.From, how, o.Warn)
 	}
 	ctx = atConsole(ctx, "gatehouse backup")
 	var made *backup.Created
@@ -101,8 +101,7 @@ func CreateBackup(ctx context.Context, cfg *config.Config, o BackupOptions) (*ba
 		}
 		var err error
 		made, err = b.Create(ctx, d.read, how)
-		note := backup.NewStore(d.byName["management"]).Note(ctx, made, err, now())
-		if e := errors.Join(d.tellBackup(ctx, made, err), note); e != nil {
+		if e := d.noteBackup(ctx, made, err); e != nil {
 			o.Warn("the activity log and the metrics could not be told: " + e.Error())
 		}
 		return err
@@ -113,14 +112,17 @@ func CreateBackup(ctx context.Context, cfg *config.Config, o BackupOptions) (*ba
 	return made, err
 }
 
-// createFrom makes a backup of a running server, whose activity log tells who read everything.
-func createFrom(ctx context.Context, b *backup.Backups, from *apiclient.Server, how backup.CreateOptions) (*backup.Created, error) {
-	alone, err := secretsInMemory(ctx, (&dataset.Server{API: from}), true)
+// createFrom makes a backup of a running server, and tells it how that went.
+func createFrom(ctx context.Context, b *backup.Backups, from *apiclient.Server, how backup.CreateOptions, warn func(what string)) (*backup.Created, error) {
+	source, err := (&dataset.Server{API: from}).Overview(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the source: %w", err)
 	}
 	made, err := b.Create(ctx, DataSource{Server: from}.read, how)
-	return made, handedOver(err, alone)
+	if e := backup.ReportOf(made, err).Send(ctx, from); e != nil {
+		warn("the server could not be told, so its activity log and metrics do not know of this backup: " + e.Error())
+	}
+	return made, handedOver(err, source.SecretsInMemory)
 }
 
 // read is a backup.Reading.
@@ -166,6 +168,11 @@ func (d *databases) tellBackup(ctx context.Context, made *backup.Created, fault 
 		}
 	}
 	return d.record(ctx, e)
+}
+
+// noteBackup is tellBackup for one that no schedule of a server's made: it is noted for the metrics, too.
+func (d *databases) noteBackup(ctx context.Context, made *backup.Created, fault error) error {
+	return errors.Join(d.tellBackup(ctx, made, fault), backup.NewStore(d.byName["management"]).Note(ctx, made, fault, now()))
 }
 
 // tellPruned tells it how many backups were removed from each destination.

@@ -1,13 +1,21 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"filippo.io/age"
+
+	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
+	"github.com/gatehouse-iam/gatehouse/internal/backup"
 )
 
 // A server makes the backup that is due, and says so in its metrics.
@@ -28,5 +36,57 @@ func TestScheduledBackup(t *testing.T) {
 	metrics := string(body)
 	if !regexp.MustCompile(`(?m)^gatehouse_backup_last_success_timestamp_seconds [1-9]`).MatchString(metrics) {
 		t.Errorf("the metrics do not say when the backup was made:\n%s", metrics)
+	}
+}
+
+// A server of which somebody else makes backups, as of one with embedded databases, tells of them as of its own.
+func TestBackupFromOutsideIsTold(t *testing.T) {
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "backups")
+	a := newApp(t, fmt.Sprintf("backup: {recipients: [%s], destinations: [{name: disk, directory: %q}]}\n", key.Recipient(), dir))
+	c := newCaller(t, a)
+	front := httptest.NewServer(a.listeners[1].Handler)
+	defer front.Close()
+	o := BackupOptions{From: &apiclient.Server{URL: front.URL, HTTP: front.Client()}, Warn: func(what string) { t.Error(what) }}
+	job := func() backup.Job {
+		t.Helper()
+		last, err := a.features.schedule.Store.Last(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return last
+	}
+	made, err := CreateBackup(t.Context(), a.cfg, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := job(); last.SucceededAt.IsZero() || last.Bytes != made.Data.Size || last.Failures != 0 {
+		t.Errorf("%+v", last)
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil { // a file where the directory was
+		t.Fatal(err)
+	}
+	if _, err := CreateBackup(t.Context(), a.cfg, o); err == nil {
+		t.Fatal("a backup was made in a file")
+	}
+	if last := job(); last.Failures != 1 || !strings.Contains(last.Fault, "disk") {
+		t.Errorf("%+v", last)
+	}
+	for action, with := range map[string]string{"backup.created": made.ID, "backup.failed": `"destination disk":"failed"`} {
+		var told int
+		err := a.databases.byName["management"].AllTenants().QueryRow(t.Context(),
+			`SELECT COUNT(*) FROM management_activity_outbox WHERE document LIKE ? AND document LIKE ?`, `%"`+action+`"%`, "%"+with+"%").Scan(&told)
+		if err != nil || told != 1 {
+			t.Errorf("%d events of %s: %v", told, action, err)
+		}
+	}
+	for _, wrong := range []string{`{}`, `{"id":"../x","kind":"full"}`, `{"id":"` + made.ID + `","kind":"odd"}`, `{"id":"` + made.ID + `","kind":"full","bytes":-1}`, `{"failed":{"a b":"x"}}`} {
+		c.call(http.MethodPost, "/admin/data/backups", wrong, http.StatusBadRequest)
+	}
+	if last := job(); last.Failures != 1 {
+		t.Errorf("%+v", last)
 	}
 }

@@ -53,11 +53,10 @@ func (s DataSource) with(ctx context.Context, do func(from dataset.Origin) error
 // there makes sure that a source of files is there: opening would make it, empty.
 func (s DataSource) there() error {
 	at, err := sqldb.Parse(s.Databases.Management.Reveal())
-	if err != nil || at.Scheme != "sqlite" {
-		return nil // whoever opens it says what is wrong
-	}
-	if _, err := os.Stat(at.Database); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the source: there is no %s: is the address right?", at.Database)
+	if err == nil && at.Scheme == "sqlite" { // what is wrong with an address is said by who opens it
+		if _, err := os.Stat(at.Database); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the source: there is no %s: is the address right?", at.Database)
+		}
 	}
 	return nil
 }
@@ -115,15 +114,17 @@ func CopyData(ctx context.Context, source DataSource, to *config.Config, o CopyO
 	}
 	ctx = atConsole(ctx, "gatehouse data")
 	err = source.with(ctx, func(from dataset.Origin) error {
-		alone, err := secretsInMemory(ctx, from, len(to.Secrets.System) > 0)
+		source, err := shown(ctx, from, to.Secrets.System)
 		if err != nil {
 			return err
 		}
 		return withDatabases(ctx, to, func(d *databases) error {
 			done, err = dataset.Copy(ctx, from, d.byName, dataset.CopyOptions{
 				Feed: d.feeds["management"], Replace: o.Replace, Thaw: o.Thaw, Idle: d.idle,
-				Prepare:  func(ctx context.Context) error { return d.migrate(ctx, true, slog.New(slog.DiscardHandler)) },
-				Fits:     func(ctx context.Context) error { return handedOver(fits(ctx, d, to.Secrets.System), alone) },
+				Prepare: func(ctx context.Context) error { return d.migrate(ctx, true, slog.New(slog.DiscardHandler)) },
+				Fits: func(ctx context.Context) error {
+					return handedOver(fits(ctx, d, to.Secrets.System), source.SecretsInMemory)
+				},
 				Progress: func(s dataset.Step) { o.Progress(string(s.Phase), s.Rows, s.Of) },
 			})
 			return err
@@ -150,17 +151,23 @@ func (d *databases) idle(ctx context.Context) error {
 var ErrSecretsInMemory = errors.New("the server made its secrets when it started, and nothing else has them: without them its data is of no use.\n" +
 	"Write them to a file with `gatehouse data secrets`, name that file in the configuration of the servers to come, and name that configuration here")
 
-// secretsInMemory tells whether a server has secrets that nobody else has, and fails where nothing shows that servers on its data will
-// have them.
-func secretsInMemory(ctx context.Context, from dataset.Origin, shown bool) (bool, error) {
-	o, err := from.Overview(ctx)
-	if err != nil {
-		return false, fmt.Errorf("the source: %w", err)
+// shown asks what the source has, and fails where servers with the system secrets, of which there may be none to look at, could not
+// open it: before anything is removed for it.
+func shown(ctx context.Context, from dataset.Origin, system []secret.String) (o dataset.Overview, err error) {
+	if o, err = from.Overview(ctx); err != nil {
+		return o, fmt.Errorf("the source: %w", err)
 	}
-	if o.SecretsInMemory && !shown {
-		return true, ErrSecretsInMemory
+	if len(system) == 0 {
+		if o.SecretsInMemory {
+			err = ErrSecretsInMemory
+		}
+		return o, err
 	}
-	return o.SecretsInMemory, nil
+	ring, err := secret.NewRing(system)
+	if err == nil {
+		err = handedOver(fitsBackup(ring, o.SealKeys), o.SecretsInMemory)
+	}
+	return o, err
 }
 
 // handedOver adds what to do to a refusal of secrets that nobody else has.

@@ -3,14 +3,20 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
+	"github.com/gatehouse-iam/gatehouse/internal/config"
+	"github.com/gatehouse-iam/gatehouse/internal/seal"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
@@ -127,7 +133,7 @@ func TestWritesAreRefusedInOneWay(t *testing.T) {
 func TestDataIsForWhoAdministers(t *testing.T) {
 	a := newApp(t, "secrets: {admin: [adminkey-8dJx2mQvT6rWzL4nKp9sYb3f]}\n")
 	c := newCaller(t, a)
-	for _, r := range [][2]string{{http.MethodGet, "/admin/data"}, {http.MethodGet, "/admin/data/export"}, {http.MethodPost, "/admin/data/freeze"}, {http.MethodDelete, "/admin/data/freeze"}, {http.MethodPost, "/admin/data/secrets"}} {
+	for _, r := range [][2]string{{http.MethodGet, "/admin/data"}, {http.MethodGet, "/admin/data/export"}, {http.MethodPost, "/admin/data/backups"}, {http.MethodPost, "/admin/data/freeze"}, {http.MethodDelete, "/admin/data/freeze"}, {http.MethodPost, "/admin/data/secrets"}} {
 		if got := c.do(1, r[0], r[1], "", "").StatusCode; got != http.StatusUnauthorized {
 			t.Errorf("%s %s without a key answers %d", r[0], r[1], got)
 		}
@@ -181,5 +187,29 @@ func TestSecretsThatNothingElseHas(t *testing.T) {
 		`SELECT COUNT(*) FROM management_activity_outbox WHERE document LIKE '%"data.secrets_exported"%'`).Scan(&told)
 	if err != nil || told != 1 {
 		t.Errorf("%d events tell of it: %v", told, err)
+	}
+}
+
+// A target keeps what it has where its secrets do not fit, also where that was to be replaced.
+func TestSecretsThatDoNotFitReplaceNothing(t *testing.T) {
+	a := newApp(t, "")
+	front := httptest.NewServer(a.listeners[1].Handler)
+	defer front.Close()
+	from := DataSource{Server: &apiclient.Server{URL: front.URL, HTTP: front.Client()}}
+	dir := filepath.Join(t.TempDir(), "target")
+	to, err := config.Read(nil, []string{"GATEHOUSE_DATABASES_DSN=sqlite://" + dir + "/", "GATEHOUSE_SECRETS_SYSTEM=zU3qPfW8rT5kLx2vNb7mYc4dQe6tUi9o"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := CopyOptions{Replace: true, Progress: func(string, int64, int64) {}}
+	if _, err := CopyData(t.Context(), from, to, o); !errors.Is(err, seal.ErrLacks) {
+		t.Errorf("other secrets: %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something was written: %v", err)
+	}
+	to.Secrets.System = append(to.Secrets.System, a.cfg.Secrets.System...)
+	if _, err := CopyData(t.Context(), from, to, o); err != nil {
+		t.Error(err)
 	}
 }

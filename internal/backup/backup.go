@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // Backups makes backups, and reads them.
@@ -163,6 +164,13 @@ type Wanted struct {
 
 // find gives a backup with all that it builds on, the full one last, and where to read them.
 func (b *Backups) find(ctx context.Context, w Wanted) ([]Manifest, Destination, error) {
+	var names []string
+	for _, d := range b.Destinations {
+		names = append(names, d.Name())
+	}
+	if w.Destination != "" && !slices.Contains(names, w.Destination) {
+		return nil, nil, fmt.Errorf("there is no destination %s%s", w.Destination, spell.Meant(w.Destination, names))
+	}
 	list, unreachable := b.List(ctx)
 	all := map[string]*Backup{}
 	for i := range list {

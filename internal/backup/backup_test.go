@@ -211,6 +211,9 @@ func TestTampering(t *testing.T) {
 		}
 		change(t, c.file, func([]byte) []byte { return before })
 	}
+	if _, err := p.Verify(t.Context(), backup.Wanted{Destination: "dri0"}, p.keys, nil); err == nil || !strings.Contains(err.Error(), "dir0") {
+		t.Errorf("a destination that is not configured: %v", err)
+	}
 	if _, err := p.Verify(t.Context(), backup.Wanted{ID: second.ID, Destination: "dir0"}, p.keys, nil); err != nil {
 		t.Errorf("as it was: %v", err)
 	}

@@ -15,6 +15,10 @@
 // An incremental backup holds the chunks that its parent has not, and names the others. So a server needs only the parent's
 // index to make one, and none of what would open it. To read it, all files down to the full one are read side by side, each once.
 //
+// # Route of the admin listener
+//
+//	POST /admin/data/backups   how a backup went that was made of this server by its export
+//
 // The manifest is authenticated by the server's secrets, its MAC covers the encrypted file's SHA-256, and that file repeats
 // whose it is: so nobody can put one backup in place of another, nor make one up. A destination is believed nothing between two
 // readings: what is restored is held against the manifest before a server may start on it.

@@ -72,11 +72,7 @@ type File struct {
 }
 
 // SealKey is a secret that has sealed values of a database.
-type SealKey struct {
-	Database    string `json:"database"`
-	ID          string `json:"id"`
-	Fingerprint string `json:"fingerprint"`
-}
+type SealKey = dataset.SealKey
 
 // The names of a backup's files.
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
@@ -31,8 +32,17 @@ type Overview struct {
 	State
 	// Rows is how many rows there are.
 	Rows int64 `json:"rows"`
+	// SealKeys are the secrets that servers on this data need.
+	SealKeys []SealKey `json:"seal_keys,omitempty"`
 	// SecretsInMemory says that a running server made secrets for itself that nothing else has: without them a copy is of no use.
 	SecretsInMemory bool `json:"secrets_in_memory,omitempty"`
+}
+
+// SealKey is a secret that has sealed values of a database, by what says nothing of the secret.
+type SealKey struct {
+	Database    string `json:"database"`
+	ID          string `json:"id"`
+	Fingerprint string `json:"fingerprint"`
 }
 
 // overview reads the state and counts the rows.
@@ -43,9 +53,38 @@ func overview(ctx context.Context, s states, dbs Databases) (o Overview, err err
 	err = dbs.each(func(logical string, db *sqldb.DB) error {
 		n, err := count(ctx, logical, db, func(migrations.Table) bool { return true })
 		o.Rows += n
+		if err == nil {
+			err = sealKeys(ctx, logical, db, &o.SealKeys)
+		}
 		return err
 	})
 	return o, err
+}
+
+// sealKeys adds the keys in use of a database, where its version has them.
+func sealKeys(ctx context.Context, logical string, db *sqldb.DB, all *[]SealKey) error {
+	table := logical + "_seal_key"
+	version, err := migrations.Version(ctx, db, logical)
+	if err != nil {
+		return err
+	}
+	tables, err := migrations.TablesAt(logical, version)
+	if err != nil || !slices.ContainsFunc(tables, func(t migrations.Table) bool { return t.Name == table }) {
+		return err
+	}
+	rows, err := db.AllTenants().Query(ctx, `SELECT key_id, fingerprint FROM `+table+` WHERE retired_at IS NULL ORDER BY ordinal`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		key := SealKey{Database: logical}
+		if err := rows.Scan(&key.ID, &key.Fingerprint); err != nil {
+			return err
+		}
+		*all = append(*all, key)
+	}
+	return rows.Err()
 }
 
 // each calls fn for the logical databases in their order.
