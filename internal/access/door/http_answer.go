@@ -31,6 +31,9 @@ func (c *counter) WriteHeader(status int) {
 		c.ResponseWriter.WriteHeader(status)
 		return
 	}
+	if c.pass.expects {
+		return
+	}
 	c.pass.withhold(c.interim)
 	header := c.ResponseWriter.Header()
 	final := maps.Clone(header)

@@ -26,39 +26,47 @@ func TestProxyPassesInterimAnswers(t *testing.T) {
 		_, _ = w.Write(body)
 	})
 	at := behind(t, app.URL, web.Options{CORS: web.CORS{Enabled: true, AllowedOrigins: []string{listed}}}, &events{})
-	interim := map[int]textproto.MIMEHeader{}
-	trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
-		interim[code] = header
-		return nil
-	}}
-	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodPost, "http://"+at+"/", strings.NewReader("the body"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Host = "app.example.com"
-	r.Header.Set("Origin", listed)
-	r.Header.Set("Expect", "100-continue")
-	transport := &http.Transport{ExpectContinueTimeout: time.Minute}
-	t.Cleanup(transport.CloseIdleConnections)
-	resp, err := transport.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if body := readAll(t, resp.Body); resp.StatusCode != http.StatusOK || body != "the body" {
-		t.Errorf("%d %q", resp.StatusCode, body)
-	}
-	for name, want := range map[string]string{"Access-Control-Allow-Origin": listed, "Link": "</style.css>; rel=preload"} {
-		if got := strings.Join(resp.Header.Values(name), " and "); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
+	for _, expect := range []string{"", "100-continue"} {
+		interim := map[int]textproto.MIMEHeader{}
+		trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
+			interim[code] = header
+			return nil
+		}}
+		r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodPost, "http://"+at+"/", strings.NewReader("the body"))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if ids := resp.Header.Values("X-Request-Id"); len(ids) != 1 || ids[0] == "theirs" {
-		t.Errorf("the request's id: %q", ids)
-	}
-	hints := interim[http.StatusEarlyHints]
-	if _, asked := interim[http.StatusContinue]; !asked || hints.Get("Link") == "" || hints.Get("X-Request-Id") == "theirs" || hints.Get("Access-Control-Allow-Origin") == "*" {
-		t.Errorf("on the way came %v", interim)
+		r.Host = "app.example.com"
+		r.Header.Set("Origin", listed)
+		if expect != "" {
+			r.Header.Set("Expect", expect)
+		}
+		transport := &http.Transport{ExpectContinueTimeout: time.Minute}
+		t.Cleanup(transport.CloseIdleConnections)
+		resp, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := readAll(t, resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK || body != "the body" {
+			t.Errorf("%d %q", resp.StatusCode, body)
+		}
+		for name, want := range map[string]string{"Access-Control-Allow-Origin": listed, "Link": "</style.css>; rel=preload"} {
+			if got := strings.Join(resp.Header.Values(name), " and "); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
+		}
+		if ids := resp.Header.Values("X-Request-Id"); len(ids) != 1 || ids[0] == "theirs" {
+			t.Errorf("the request's id: %q", ids)
+		}
+		// A client that waits is told by the server to go on, and by nobody else.
+		hints, hinted := interim[http.StatusEarlyHints]
+		_, goOn := interim[http.StatusContinue]
+		if waits := expect != ""; goOn != waits || hinted == waits || hinted && hints.Get("Link") == "" ||
+			hints.Get("X-Request-Id") == "theirs" || hints.Get("Access-Control-Allow-Origin") == "*" {
+			t.Errorf("Expect: %s: on the way came %v", expect, interim)
+		}
 	}
 }
 

@@ -52,7 +52,10 @@ type passage struct {
 	cors     bool // the listener's policy is the only one
 	body     *steadyBody
 	answered bool // what follows is the final answer
-	err      error
+	// expects tells that the client waits to be told to send its body (RFC 9110 §10.1.1). net/http says so by itself in HTTP/1 when the
+	// body is read, and does not look whether another goroutine writes an interim answer meanwhile: so none is passed on.
+	expects bool
+	err     error
 }
 
 type passageKey struct{}
@@ -64,6 +67,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 	x := p.begin(w, r)
 	defer x.end()
 	w = x
+	expects := r.ProtoMajor == 1 && len(r.Header["Expect"]) > 0
 	takeNominated(r.Header)
 	q := heard(r, own(r))
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
@@ -74,7 +78,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request) error {
 		p.Answered(q, 0)
 		return refuse(w, r, &q.Request, decision)
 	}
-	pass := &passage{decision: decision, request: &q.Request, trusted: web.FromProxy(r.Context()), cors: p.CORS, body: x.body}
+	pass := &passage{decision: decision, request: &q.Request, trusted: web.FromProxy(r.Context()), cors: p.CORS, body: x.body, expects: expects}
 	counted := &counter{ResponseWriter: w, pass: pass}
 	defer func() { p.Answered(q, counted.bytes) }() // also where an end breaks off, which ReverseProxy tells by a panic
 	p.forward.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), passageKey{}, pass)))
