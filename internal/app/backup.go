@@ -18,7 +18,6 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/seal"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
-	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
@@ -106,10 +105,7 @@ func CreateBackup(ctx context.Context, cfg *config.Config, o BackupOptions) (*ba
 		}
 		return err
 	})
-	if errors.Is(err, sqldb.ErrUnavailable) && made == nil {
-		err = fmt.Errorf("%w\nSQLite files that a running server has open are read by its admin API: name it with --from", err)
-	}
-	return made, err
+	return made, askServer(err)
 }
 
 // createFrom makes a backup of a running server, and tells it how that went.

@@ -45,9 +45,19 @@ func (s DataSource) with(ctx context.Context, do func(from dataset.Origin) error
 	if err := s.there(); err != nil {
 		return err
 	}
-	return withDatabases(ctx, &config.Config{Databases: *s.Databases}, func(d *databases) error {
-		return do(dataset.NewOrigin(d.byName, d.feeds["management"]))
-	})
+	d, err := openDatabases(ctx, &config.Config{Databases: *s.Databases}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return askServer(err)
+	}
+	return errors.Join(do(dataset.NewOrigin(d.byName, d.feeds["management"])), d.Close())
+}
+
+// askServer says what to do where a server has the files open that were to be read.
+func askServer(err error) error {
+	if errors.Is(err, sqldb.ErrHeld) {
+		err = fmt.Errorf("%w\nSQLite files that a running server has open are read by its admin API: name it with --from", err)
+	}
+	return err
 }
 
 // there makes sure that a source of files is there: opening would make it, empty.

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/seal"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
 // overheard notes answers on their way.
@@ -211,5 +212,21 @@ func TestSecretsThatDoNotFitReplaceNothing(t *testing.T) {
 	to.Secrets.System = append(to.Secrets.System, a.cfg.Secrets.System...)
 	if _, err := CopyData(t.Context(), from, to, o); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who reads files that are in use is told of the other way, and nobody else is.
+func TestFilesInUse(t *testing.T) {
+	a := newApp(t, "")
+	from := DataSource{Databases: &a.cfg.Databases}
+	if _, err := DataState(t.Context(), from); !errors.Is(err, sqldb.ErrHeld) || !strings.Contains(err.Error(), "--from") {
+		t.Errorf("files that a server has open: %v", err)
+	}
+	away, err := config.Read(nil, []string{"GATEHOUSE_DATABASES_DSN=postgres://u:p@127.0.0.1:1/x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DataState(t.Context(), DataSource{Databases: &away.Databases}); err == nil || strings.Contains(err.Error(), "SQLite") {
+		t.Errorf("a server that is not there: %v", err)
 	}
 }
