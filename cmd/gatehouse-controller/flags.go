@@ -58,6 +58,7 @@ func (f *flags) declare(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.others, "allow-hydra-admin", nil, "another server that resources may name: URL[,admin-key-file=…][,tls-trust-store=…][,client-cert=…][,client-key=…][,endpoint=…][,forwarded-proto=…]; repeatable")
 	s.StringArrayVar(&f.tenants, "tenant", nil, "which namespaces may name a tenant: TENANT=NAMESPACE[,NAMESPACE…], with * as of shell patterns; repeatable")
 	s.StringSliceVar(&f.config.AdminScopes, "admin-scopes", nil, "namespaces whose clients may ask for scopes that open the server's admin API, with * as of shell patterns; repeatable")
+	s.StringSliceVar(&f.config.SkipConsent, "skip-consent", nil, "namespaces whose clients may have nobody asked for consent (skipConsent), with * as of shell patterns; repeatable")
 	s.StringSliceVar(&f.config.Namespaces, "namespace", nil, "watch these namespaces; without it all")
 	s.BoolVar(&f.config.RequireExistingSecret, "require-existing-secret", false, "make no Secrets: wait for those that others bring, for every resource")
 	s.DurationVar(&f.config.Resync, "sync-period", 10*time.Minute, "how often each client is compared with what the server has, and a rule tried again that it refused")

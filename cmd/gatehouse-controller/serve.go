@@ -62,7 +62,7 @@ func (f *flags) serve(ctx context.Context, errs io.Writer) error {
 func (f *flags) addRules(m manager.Manager, clients *kube.Clients, log *slog.Logger) error {
 	var sources []ruleset.Source
 	if !f.noRules {
-		sources = append(sources, &ruleset.Rules{Kube: m.GetClient(), Events: m.GetEventRecorder("gatehouse-controller"), Log: log, Now: time.Now})
+		sources = append(sources, &ruleset.Rules{Kube: m.GetClient(), Events: m.GetEventRecorder("gatehouse-controller"), Now: time.Now})
 	}
 	if f.apiRules.wanted() {
 		sources = append(sources, f.apiRules.source(m, log, &f.config))
@@ -75,7 +75,7 @@ func (f *flags) addRules(m manager.Manager, clients *kube.Clients, log *slog.Log
 		return err
 	}
 	sets := &ruleset.Sets{
-		Config: &f.rules, Kube: &f.config, Sources: sources, Serves: serves, Log: log, Now: time.Now,
+		Config: &f.rules, Tenants: f.config.Tenants, Sources: sources, Serves: serves, Log: log, Now: time.Now,
 	}
 	if err := sets.Add(m); err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,7 +73,7 @@ func (c *Config) locate(namespace string, spec *hydra.OAuth2ClientSpec) (place, 
 		p.forwarded(asked)
 	}
 	if spec.Tenant != "" {
-		if !c.MayName(namespace, spec.Tenant) {
+		if !Fits(c.Tenants[spec.Tenant], namespace) {
 			return place{}, &failure{reason: reasonTenantRefused, code: codeAddress, message: fmt.Sprintf(
 				"namespace %s may not use tenant %s: whoever runs the controller can allow it with --tenant %[2]s=%[1]s", namespace, spec.Tenant)}
 		}
@@ -175,16 +174,6 @@ func canonical(endpoint string) string {
 		return defaultEndpoint
 	}
 	return endpoint
-}
-
-// MayName reports whether a namespace may use a tenant.
-func (c *Config) MayName(namespace, tenant string) bool {
-	for _, pattern := range c.Tenants[tenant] {
-		if ok, err := path.Match(pattern, namespace); err == nil && ok {
-			return true
-		}
-	}
-	return false
 }
 
 // validID reports whether a text can be a client's id, as the server sees it, and hence the last part of a path.

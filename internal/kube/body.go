@@ -55,6 +55,9 @@ type description struct {
 	hydra.TokenLifespans
 }
 
+// ownerOf is whose the server shall say that the client of a resource is.
+func ownerOf(of *hydra.OAuth2Client) string { return of.Name + "/" + of.Namespace }
+
 // describe makes of a resource what the server is told, but for id and secret.
 func describe(spec *hydra.OAuth2ClientSpec, owner string) description {
 	r := description{

@@ -9,6 +9,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -62,10 +63,14 @@ func (c *Clients) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		return c.release(ctx, of)
 	}
 	// Before the client exists, or a resource that is deleted at once would leave it behind.
-	if err := c.setFinalizer(ctx, of, controllerutil.AddFinalizer); err != nil {
-		return again(err)
+	held := c.setFinalizer(ctx, of, controllerutil.AddFinalizer)
+	if changedMeanwhile(held) || apierrors.IsNotFound(held) {
+		return again(held)
 	}
 	before := of.DeepCopy()
+	if held != nil {
+		return c.conclude(ctx, of, before, 0, fmt.Errorf("the resource cannot be given the finalizer %s: %w", finalizer, held))
+	}
 	wake, err := c.advance(ctx, of)
 	if errors.Is(err, errChanged) {
 		return ctrl.Result{RequeueAfter: time.Second}, c.save(ctx, of, before)
@@ -83,12 +88,15 @@ func again(err error) (ctrl.Result, error) {
 
 // advance takes steps until there is none left, and returns when to look again.
 func (c *Clients) advance(ctx context.Context, of *hydra.OAuth2Client) (time.Duration, error) {
+	if err := c.endOverdue(ctx, of); err != nil {
+		return 0, err
+	}
 	at, fail := c.Config.locate(of.Namespace, &of.Spec)
 	if fail != nil {
 		return 0, fail
 	}
-	w := &work{Clients: c, of: of, body: describe(&of.Spec, of.Name+"/"+of.Namespace)}
-	if fail := c.Config.refuseScopes(of.Namespace, w.body.Scope); fail != nil {
+	w := &work{Clients: c, of: of, body: describe(&of.Spec, ownerOf(of))}
+	if fail := c.Config.refusePrivileges(of.Namespace, &w.body); fail != nil {
 		return 0, fail
 	}
 	digest, err := w.body.digest()
@@ -126,9 +134,12 @@ func (c *Clients) advance(ctx context.Context, of *hydra.OAuth2Client) (time.Dur
 
 // conclude writes what came of it into the status and, where it is news, into an event.
 func (c *Clients) conclude(ctx context.Context, of *hydra.OAuth2Client, before *hydra.OAuth2Client, wake time.Duration, err error) (ctrl.Result, error) {
-	fail, expected := errors.AsType[*failure](err)
-	if err != nil && !expected {
-		return ctrl.Result{}, errors.Join(err, c.save(ctx, of, before))
+	if ctx.Err() != nil { // what was cut off is no failure, and nothing could be written
+		return ctrl.Result{}, errors.Join(err, ctx.Err())
+	}
+	fail, known := errors.AsType[*failure](err)
+	if err != nil && !known { // of the API server's
+		fail = &failure{reason: reasonNotReconciled, code: codeUpdate, message: cut(err.Error()), again: true, cause: err}
 	}
 	c.declare(of, fail)
 	if fail == nil {
@@ -140,7 +151,11 @@ func (c *Clients) conclude(ctx context.Context, of *hydra.OAuth2Client, before *
 	if fail.again {
 		return ctrl.Result{}, fail
 	}
-	return ctrl.Result{RequeueAfter: c.Config.Resync}, nil
+	after := c.Config.Resync
+	if until := of.Status.SecretOverlapUntil; until != nil && until.After(c.Now()) {
+		after = min(after, until.Sub(c.Now()))
+	}
+	return ctrl.Result{RequeueAfter: after}, nil
 }
 
 // declare sets the condition Ready, and what hydra-maester would have written.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path"
 	"strings"
 	"time"
 )
@@ -20,6 +19,8 @@ type Config struct {
 	Tenants map[string][]string
 	// AdminScopes are the namespaces, as patterns of path.Match, whose clients may ask for scopes that open the server's admin API.
 	AdminScopes []string
+	// SkipConsent are the namespaces, as patterns of path.Match, whose clients may have nobody asked for consent.
+	SkipConsent []string
 	// IDKey and SecretKey are the keys of a Secret under which id and secret are.
 	IDKey, SecretKey string
 	// RequireExistingSecret makes no Secrets: all are brought by others.
@@ -64,16 +65,15 @@ func (c *Config) Validate() error {
 		faults = append(faults, c.Others[i].validate())
 	}
 	for tenant, namespaces := range c.Tenants {
-		for _, pattern := range namespaces {
-			if _, err := path.Match(pattern, ""); err != nil {
-				faults = append(faults, fmt.Errorf("tenant %s: %q is not a pattern for namespaces, such as team-*", tenant, pattern))
-			}
+		if err := CheckNamespaces(namespaces); err != nil {
+			faults = append(faults, fmt.Errorf("tenant %s: %w", tenant, err))
 		}
 	}
-	for _, pattern := range c.AdminScopes {
-		if _, err := path.Match(pattern, ""); err != nil {
-			faults = append(faults, fmt.Errorf("admin scopes: %q is not a pattern for namespaces, such as team-*", pattern))
-		}
+	if err := CheckNamespaces(c.AdminScopes); err != nil {
+		faults = append(faults, fmt.Errorf("admin scopes: %w", err))
+	}
+	if err := CheckNamespaces(c.SkipConsent); err != nil {
+		faults = append(faults, fmt.Errorf("skipping consent: %w", err))
 	}
 	if c.IDKey == "" || c.SecretKey == "" || c.IDKey == c.SecretKey {
 		faults = append(faults, errors.New("the keys of id and secret in a Secret must be two different names, as CLIENT_ID and CLIENT_SECRET are"))

@@ -14,7 +14,8 @@
 //	another secret in the Secret                         it is the client's; the one before stays valid for the overlap
 //	a client that the resource used to be                remove it
 //	a secret of ours that is old enough                  a new one; those before stay valid for the overlap
-//	the overlap is over                                  end the secrets before
+//
+// Before any of these, secrets are ended whose overlap is over: that waits for nothing else to be mended.
 //
 // A client belongs to the resource that its owner names, `<name>/<namespace>`: no other is changed or removed. The controller talks to
 // servers that its configuration names and to no others, whatever a resource says.

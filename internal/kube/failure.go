@@ -10,20 +10,22 @@ import (
 
 // Reasons of the condition Ready.
 const (
-	reasonReady         = "Registered"
-	reasonSecretMissing = "SecretMissing"
-	reasonSecretInvalid = "InvalidSecret"
-	reasonSecretFailed  = "SecretNotWritten"
-	reasonAddress       = "ServerRefused"
-	reasonTenantRefused = "TenantRefused"
-	reasonTenantMissing = TenantNotFound
-	reasonScopeRefused  = "ScopeRefused"
-	reasonTaken         = "ClientBelongsToAnother"
-	reasonUnreachable   = "ServerUnreachable"
-	reasonDenied        = "AccessDenied"
-	reasonRejected      = "ClientRejected"
-	reasonRulesRejected = "RuleRejected"
-	reasonRulesTooLarge = "SetTooLarge"
+	reasonReady          = "Registered"
+	reasonSecretMissing  = "SecretMissing"
+	reasonSecretInvalid  = "InvalidSecret"
+	reasonSecretFailed   = "SecretNotWritten"
+	reasonAddress        = "ServerRefused"
+	reasonTenantRefused  = "TenantRefused"
+	reasonTenantMissing  = TenantNotFound
+	reasonScopeRefused   = "ScopeRefused"
+	reasonConsentRefused = "ConsentRefused"
+	reasonNotReconciled  = "NotReconciled"
+	reasonTaken          = "ClientBelongsToAnother"
+	reasonUnreachable    = "ServerUnreachable"
+	reasonDenied         = "AccessDenied"
+	reasonRejected       = "ClientRejected"
+	reasonRulesRejected  = "RuleRejected"
+	reasonRulesTooLarge  = "SetTooLarge"
 )
 
 // TenantNotFound is the reason where the server has no tenant of the name.

@@ -90,26 +90,30 @@ func (a *admin) remove(ctx context.Context, p place, id string) error {
 	return err
 }
 
-// list gives all clients, page by page.
+// list gives all clients.
 func (a *admin) list(ctx context.Context, p place, each func(remote)) error {
-	query := url.Values{"page_size": {strconv.Itoa(pageSize)}}
+	return pages(ctx, a, p, url.Values{"page_size": {strconv.Itoa(pageSize)}}, each)
+}
+
+// pages gives what a query lists, page by page, as the server links them.
+func pages[T any](ctx context.Context, a *admin, p place, query url.Values, each func(T)) error {
 	for range mostPages {
-		var page []remote
+		var page []T
 		header, err := a.send(ctx, p, http.MethodGet, "?"+query.Encode(), nil, &page)
 		if err != nil {
 			return err
 		}
-		for _, r := range page {
-			each(r)
+		for _, one := range page {
+			each(one)
 		}
 		next, err := apiclient.NextPage(header)
 		if next == nil && err == nil {
 			return nil
 		}
-		if err != nil || next.Get("page_token") == "" || next.Get("page_token") == query.Get("page_token") {
+		if err != nil || next.Encode() == query.Encode() {
 			return fmt.Errorf("%s links to a next page that cannot be read", p)
 		}
-		query.Set("page_token", next.Get("page_token"))
+		query = next
 	}
 	return fmt.Errorf("%s has no end of pages", p)
 }

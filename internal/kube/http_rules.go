@@ -97,6 +97,22 @@ func (r *RuleSets) Look(ctx context.Context, tenant string) (RuleSet, error) {
 	return RuleSet{ETag: header.Get("Etag"), Rules: n, Strategy: header.Get("Gatehouse-Matching-Strategy")}, nil
 }
 
+// IDs lists the ids of the rules in the set of a tenant.
+func (r *RuleSets) IDs(ctx context.Context, tenant string) (ids []string, err error) {
+	p, err := r.place(tenant)
+	if err != nil {
+		return nil, err
+	}
+	type rule struct {
+		ID string `json:"id"`
+	}
+	query := url.Values{"set": {r.set}, "limit": {strconv.Itoa(pageSize)}}
+	if err := pages(ctx, r.admin, p, query, func(one rule) { ids = append(ids, one.ID) }); err != nil {
+		return nil, explainRules(p, err)
+	}
+	return ids, nil
+}
+
 // Put puts rules, as a list in JSON, in the place of the set that was seen. inForce tells that the server decides by them now; where it
 // does not, notes say why. The error is ErrRulesChanged, an *ErrRulesRefused, or one with a reason as of ReasonOf.
 func (r *RuleSets) Put(ctx context.Context, tenant string, was RuleSet, rules json.RawMessage) (now RuleSet, inForce bool, notes []string, err error) {

@@ -12,17 +12,17 @@ import (
 	hydra "github.com/gatehouse-iam/gatehouse/api/hydra/v1alpha1"
 )
 
-// Orphans looks now and then for clients whose resource is gone, and tells of them. It removes none: another cluster's controller may
+// orphanSearch looks now and then for clients whose resource is gone, and tells of them. It removes none: another cluster's controller may
 // keep its clients on the same server.
-type Orphans struct {
+type orphanSearch struct {
 	*Clients
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: one controller does it.
-func (o *Orphans) NeedLeaderElection() bool { return true }
+func (o *orphanSearch) NeedLeaderElection() bool { return true }
 
 // Start implements manager.Runnable.
-func (o *Orphans) Start(ctx context.Context) error {
+func (o *orphanSearch) Start(ctx context.Context) error {
 	if o.Config.Orphans == 0 {
 		return nil
 	}
@@ -39,7 +39,7 @@ func (o *Orphans) Start(ctx context.Context) error {
 }
 
 // look counts the orphans of each place, and names some in the log.
-func (o *Orphans) look(ctx context.Context) {
+func (o *orphanSearch) look(ctx context.Context) {
 	found := map[string]float64{}
 	for _, at := range o.Config.places() {
 		orphans, err := o.of(ctx, at)
@@ -58,7 +58,7 @@ func (o *Orphans) look(ctx context.Context) {
 var ownedByResource = regexp.MustCompile(`^([a-z0-9.-]+)/([a-z0-9-]+)$`)
 
 // of lists the orphans of one place as `id (owner)`.
-func (o *Orphans) of(ctx context.Context, at place) ([]string, error) {
+func (o *orphanSearch) of(ctx context.Context, at place) ([]string, error) {
 	type owned struct{ id, owner, namespace string }
 	var all []owned
 	err := o.admin.list(ctx, at, func(r remote) {

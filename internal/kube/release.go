@@ -59,7 +59,7 @@ func (c *Clients) removeAll(ctx context.Context, of *hydra.OAuth2Client) error {
 		}
 	}
 	for _, id := range ids {
-		if err := c.removeOwn(ctx, at, id, of.Name+"/"+of.Namespace); err != nil {
+		if err := c.removeOwn(ctx, at, id, ownerOf(of)); err != nil {
 			return fmt.Errorf("client %s at %s: %w", id, at, err)
 		}
 	}

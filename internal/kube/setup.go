@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	core "k8s.io/api/core/v1"
@@ -44,7 +45,7 @@ func (c *Clients) Add(ctx context.Context, m manager.Manager) (err error) {
 	if err := m.GetFieldIndexer().IndexField(ctx, &hydra.OAuth2Client{}, bySecret, indexSecret); err != nil {
 		return fmt.Errorf("indexing resources by their Secret: %w", err)
 	}
-	if err := m.Add(&Orphans{c}); err != nil {
+	if err := m.Add(&orphanSearch{c}); err != nil {
 		return err
 	}
 	return builder.ControllerManagedBy(m).
@@ -53,11 +54,17 @@ func (c *Clients) Add(ctx context.Context, m manager.Manager) (err error) {
 		For(&hydra.OAuth2Client{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// Names and versions alone: the controller's memory does not hold every Secret of the cluster.
 		WatchesMetadata(&core.Secret{}, handler.EnqueueRequestsFromMapFunc(c.users)).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: workers,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-		}).
+		WithOptions(Pace(workers)).
 		Complete(c)
+}
+
+// Pace is how a controller works that does so much at once.
+func Pace(atOnce int) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: atOnce,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		CacheSyncTimeout:        math.MaxInt64, // to be kept from reading is no reason to end what else the process does
+	}
 }
 
 // users are the resources that name a Secret.

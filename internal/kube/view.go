@@ -48,7 +48,6 @@ const (
 	stepReissue       // the client's secret is lost: a new one
 	stepForget        // remove the client that the resource was before
 	stepRotate        // the secret is old enough: a new one
-	stepEnd           // end the secrets before
 )
 
 // id is the client's id: what the Secret says, else what it was, else one that is the same at each attempt.
@@ -113,8 +112,6 @@ func (v *view) next() step {
 		return stepForget
 	case v.rotationDue():
 		return stepRotate
-	case v.overlapOver():
-		return stepEnd
 	}
 	return stepDone
 }
@@ -142,11 +139,6 @@ func (v *view) rotationDue() bool {
 		return false
 	}
 	return r.Request != "" && r.Request != v.status.RotationRequest || r.Every != nil && !v.now.Before(v.found.madeAt.Add(r.Every.Duration))
-}
-
-func (v *view) overlapOver() bool {
-	until := v.status.SecretOverlapUntil
-	return until != nil && !v.now.Before(until.Time)
 }
 
 // overlap is how long secrets before a new one stay valid.

@@ -58,8 +58,6 @@ func TestNext(t *testing.T) {
 		{"rotation by request", rotate(hydra.SecretRotation{Request: "x"}), stepRotate},
 		{"a secret of others is not rotated", func(v *view) { rotate(hydra.SecretRotation{Request: "x"})(v); v.found.ours = false }, stepDone},
 		{"fulfilled", func(v *view) { rotate(hydra.SecretRotation{Request: "x"})(v); v.status.RotationRequest = "x" }, stepDone},
-		{"overlap over", func(v *view) { v.status.SecretOverlapUntil = &metav1.Time{Time: v.now} }, stepEnd},
-		{"overlap not over", func(v *view) { v.status.SecretOverlapUntil = &metav1.Time{Time: v.now.Add(time.Second)} }, stepDone},
 	} {
 		v := settled()
 		test.change(v)

@@ -37,8 +37,6 @@ func (w *work) take(ctx context.Context, s step) error {
 		return w.renew(ctx, s)
 	case stepForget:
 		return w.forget(ctx)
-	case stepEnd:
-		return w.end(ctx)
 	case stepDone:
 	}
 	return nil
@@ -142,58 +140,8 @@ func (w *work) renew(ctx context.Context, s step) error {
 	return nil
 }
 
-// adopt gives the client the secret that somebody put into the Secret; the one before stays valid for the overlap.
-func (w *work) adopt(ctx context.Context) error {
-	last, until := w.status.SecretOverlapUntil, metav1.NewTime(w.now.Add(w.overlap()))
-	// Written down first: if this is cut off, the one before comes to its end all the same.
-	if err := w.overlapUntil(ctx, &until); err != nil {
-		return err
-	}
-	answer, err := w.admin.rotateTo(ctx, w.at, w.id(), w.found.secret)
-	if err != nil {
-		return explain(codeUpdate, w.at, err)
-	}
-	w.client.UpdatedAt, w.status.Applied.UpdatedAt = answer.UpdatedAt, answer.UpdatedAt
-	switch answer.Secret {
-	case w.found.secret:
-		w.status.SecretRotatedAt = &metav1.Time{Time: w.now}
-		w.say("SecretChanged", "Rotate", "client %s has the secret that was put into Secret %s; the one before is valid until %s", w.id(), w.spec.SecretName, clock(until.Time))
-	case "": // something else in the Secret was changed
-		if err := w.overlapUntil(ctx, last); err != nil {
-			return err
-		}
-	default: // a server that takes none: it is told the whole client, which ends all other secrets
-		w.status.Applied.UpdatedAt = ""
-		return nil
-	}
-	w.status.Applied.SecretVersion = w.found.version
-	if w.body.SecretExpiresAt != 0 {
-		w.status.Applied.UpdatedAt = "" // a new secret has no end: tell it
-	}
-	return nil
-}
-
-// overlapUntil writes down when the secrets before the present one end, and nothing else of the status.
-func (w *work) overlapUntil(ctx context.Context, until *metav1.Time) error {
-	next := w.of.DeepCopy()
-	next.Status.SecretOverlapUntil = until
-	err := w.save(ctx, next, w.of)
-	w.status.SecretOverlapUntil = until
-	return err
-}
-
 // clock writes a time into a message.
 func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-func (w *work) end(ctx context.Context) error {
-	answer, err := w.admin.endRotated(ctx, w.at, w.id())
-	if err != nil {
-		return explain(codeUpdate, w.at, err)
-	}
-	w.client.UpdatedAt, w.status.Applied.UpdatedAt = answer.UpdatedAt, answer.UpdatedAt
-	w.status.SecretOverlapUntil = nil
-	return nil
-}
 
 // forget removes the client that the resource was before, if it still is of this resource.
 func (w *work) forget(ctx context.Context) error {

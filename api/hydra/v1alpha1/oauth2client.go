@@ -113,7 +113,8 @@ type OAuth2ClientSpec struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Tenant string `json:"tenant,omitempty"`
 
-	// SkipConsent marks an application of your own, for which people are not asked.
+	// SkipConsent marks an application of your own, for which people are not asked. Whoever runs the controller allows it to namespaces
+	// (--skip-consent).
 	// +optional
 	// +kubebuilder:default=false
 	SkipConsent bool `json:"skipConsent,omitempty"`

@@ -1,11 +1,16 @@
 package apirule
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
 )
 
 // What is guarded leads nowhere but to the gateway, and is the same otherwise.
@@ -52,11 +57,50 @@ func TestObjectsOfOthersWakeNobody(t *testing.T) {
 	}
 	for want, namespaces := range map[int][]string{0: {"back", "team-b"}, 1: {"back", "shop"}} {
 		c := &Controller{Namespaces: namespaces}
-		if got := c.owners(t.Context(), outcome.Routes[0]); len(got) != want {
+		if got := c.concerned(t.Context(), outcome.Routes[0]); len(got) != want {
 			t.Errorf("who watches %v looks at %v", namespaces, got)
 		}
 	}
-	if got := new(Controller).owners(t.Context(), outcome.Routes[0]); len(got) != 1 || got[0].Namespace != "shop" || got[0].Name != "orders" {
+	if got := new(Controller).concerned(t.Context(), outcome.Routes[0]); len(got) != 1 || got[0].Namespace != "shop" || got[0].Name != "orders" {
 		t.Errorf("who watches all looks at %v", got)
+	}
+}
+
+// apiRules is a cluster's list of APIRules.
+type apiRules struct {
+	client.Client
+
+	items []gateway.APIRule
+}
+
+func (a *apiRules) List(_ context.Context, into client.ObjectList, _ ...client.ListOption) error {
+	into.(*gateway.APIRuleList).Items = a.items
+	return nil
+}
+
+// Whoever waits for a host is looked at when a VirtualService that has it, or had it, comes, changes or goes.
+func TestWhoWaitsForAHostIsWoken(t *testing.T) {
+	o := options(VirtualService)
+	outcome, err := o.Translate(described(t, scoped))
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := func(name, host, reason string) (of gateway.APIRule) {
+		of.Namespace, of.Name, of.Status.Host = "shop", name, host
+		of.Status.Conditions = []metav1.Condition{{Type: gateway.Ready, Reason: reason}}
+		return of
+	}
+	c := &Controller{Options: o, Kube: &apiRules{items: []gateway.APIRule{
+		waits("waiting", outcome.Host, reasonOccupied), waits("elsewhere", "elsewhere.example.com", reasonOccupied), waits("well", outcome.Host, "InForce"), {},
+	}}}
+	foreign := outcome.Routes[0].DeepCopy()
+	foreign.SetLabels(nil)
+	foreign.SetAnnotations(nil)
+	foreign.SetOwnerReferences(nil)
+	if got := c.concerned(t.Context(), foreign); len(got) != 1 || got[0].Name != "waiting" {
+		t.Errorf("of a VirtualService by hand, %v are looked at", got)
+	}
+	if got := c.concerned(t.Context(), outcome.Routes[0]); len(got) != 2 || got[0].Name != "orders" || got[1].Name != "waiting" {
+		t.Errorf("%v are looked at", got)
 	}
 }

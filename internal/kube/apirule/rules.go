@@ -83,10 +83,13 @@ func lets(strategies []gateway.Handler) bool {
 	return false
 }
 
+// idPrefix begins the ids of rules of APIRules, and of no others.
+const idPrefix = "apirule:"
+
 // accessRule is what the server decides by.
 func (p *plan) accessRule(i int, d door, at string, f *faults) access.Rule {
 	r := access.Rule{
-		ID:          fmt.Sprintf("apirule:%s.%s:%d", p.of.Name, p.of.Namespace, i),
+		ID:          fmt.Sprintf("%s%s.%s:%d", idPrefix, p.of.Name, p.of.Namespace, i),
 		Description: "of APIRule " + p.of.Namespace + "/" + p.of.Name,
 		Match:       access.Match{URL: "<http|https>://" + p.host + d.written()},
 		Authorizer:  access.HandlerRef{Handler: "allow"},

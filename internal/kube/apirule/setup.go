@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,14 +23,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
+
 	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
 )
 
 const (
 	// workers is how many APIRules are reconciled at once.
-	workers    = 8
-	firstRetry = 500 * time.Millisecond
-	lastRetry  = time.Minute
+	workers = 8
 	// lookPeriod is how often a kind of routes is looked for that the cluster does not have.
 	lookPeriod = 5 * time.Second
 )
@@ -57,7 +54,7 @@ func empty(kind schema.GroupVersionKind) *unstructured.Unstructured {
 
 // Add implements ruleset.Runner: it has the manager run the controller.
 func (c *Controller) Add(m manager.Manager) error {
-	if err := metrics.Registry.Register(figures{c}); err != nil {
+	if err := metrics.Registry.Register(kube.ByReady{Name: "gatehouse_controller_apirules", Kind: "APIRule", Conditions: c.conditions}); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	made, err := builder.ControllerManagedBy(m).
@@ -65,11 +62,7 @@ func (c *Controller) Add(m manager.Manager) error {
 		// What the controller writes into a status is no news to it.
 		For(&gateway.APIRule{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(source.Func(c.verdicts.wakes)).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: workers,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-			CacheSyncTimeout:        math.MaxInt64, // to be kept from reading is no reason to end what else the process does
-		}).
+		WithOptions(kube.Pace(workers)).
 		Build(c)
 	if err != nil {
 		return err
@@ -151,8 +144,9 @@ func (f *finder) look() error {
 			missing = append(missing, err)
 			continue
 		}
-		owners := handler.TypedEnqueueRequestsFromMapFunc(f.owners)
-		if err := f.controller.Watch(source.Kind(f.manager.GetCache(), empty(kind), owners)); err != nil {
+		// Of what is changed, as it was and as it is.
+		concerned := handler.TypedEnqueueRequestsFromMapFunc(f.concerned)
+		if err := f.controller.Watch(source.Kind(f.manager.GetCache(), empty(kind), concerned)); err != nil {
 			return err
 		}
 		f.watches.add(kind)
@@ -160,14 +154,28 @@ func (f *finder) look() error {
 	return errors.Join(missing...)
 }
 
-// owners is the APIRule that an object belongs to. Beside the gateway there are objects of all namespaces, also of those that another
-// controller watches.
-func (c *Controller) owners(_ context.Context, o *unstructured.Unstructured) []reconcile.Request {
+// concerned are the APIRule that an object belongs to, and those that wait for a host that it has, or had. Beside the gateway there are
+// objects of all namespaces, also of those that another controller watches.
+func (c *Controller) concerned(ctx context.Context, o *unstructured.Unstructured) (all []reconcile.Request) {
 	key, ok := owner(o)
-	if !ok || len(c.Namespaces) > 0 && !slices.Contains(c.Namespaces, key.Namespace) {
-		return nil
+	if ok && (len(c.Namespaces) == 0 || slices.Contains(c.Namespaces, key.Namespace)) {
+		all = append(all, reconcile.Request{NamespacedName: key})
 	}
-	return []reconcile.Request{{NamespacedName: key}}
+	if o.GetKind() != virtualServiceKind.Kind {
+		return all
+	}
+	var list gateway.APIRuleList
+	if err := c.Kube.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return all // they are looked at every minute anyway
+	}
+	for i := range list.Items {
+		of := &list.Items[i]
+		ready := meta.FindStatusCondition(of.Status.Conditions, gateway.Ready)
+		if ready != nil && ready.Reason == reasonOccupied && hasHost(o, of.Status.Host) {
+			all = append(all, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(of)})
+		}
+	}
+	return all
 }
 
 // wakeAll has all APIRules looked at again.
@@ -182,27 +190,12 @@ func (f *finder) wakeAll(ctx context.Context) error {
 	return nil
 }
 
-// figures count the APIRules when they are asked, from the cache.
-type figures struct{ *Controller }
-
-func (f figures) describe() *prometheus.Desc {
-	return prometheus.NewDesc("gatehouse_controller_apirules", "APIRule resources, by their condition Ready.", []string{"ready"}, nil)
-}
-
-// Describe implements prometheus.Collector.
-func (f figures) Describe(to chan<- *prometheus.Desc) { to <- f.describe() }
-
-// Collect implements prometheus.Collector.
-func (f figures) Collect(to chan<- prometheus.Metric) {
+// conditions are those of all APIRules.
+func (c *Controller) conditions() (all [][]metav1.Condition, err error) {
 	var list gateway.APIRuleList
-	if f.Kube.List(context.Background(), &list) != nil {
-		return // the cache is not filled yet
-	}
-	counts := map[metav1.ConditionStatus]float64{metav1.ConditionTrue: 0, metav1.ConditionFalse: 0, metav1.ConditionUnknown: 0}
+	err = c.Kube.List(context.Background(), &list, client.UnsafeDisableDeepCopy)
 	for i := range list.Items {
-		counts[standing(&list.Items[i])]++
+		all = append(all, list.Items[i].Status.Conditions)
 	}
-	for state, n := range counts {
-		to <- prometheus.MustNewConstMetric(f.describe(), prometheus.GaugeValue, n, string(state))
-	}
+	return all, err
 }

@@ -32,8 +32,11 @@ func (c *Controller) TenantOf(o client.Object) string {
 	return ""
 }
 
+// Owns implements ruleset.Source.
+func (*Controller) Owns(id string) bool { return strings.HasPrefix(id, idPrefix) }
+
 // Offers implements ruleset.Source.
-func (c *Controller) Offers(ctx context.Context, tenant string) ([]ruleset.Offer, error) {
+func (c *Controller) Offers(ctx context.Context) ([]ruleset.Offer, error) {
 	var list gateway.APIRuleList
 	// Nobody changes what is listed.
 	if err := c.Kube.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
@@ -42,10 +45,10 @@ func (c *Controller) Offers(ctx context.Context, tenant string) ([]ruleset.Offer
 	var offers []ruleset.Offer
 	for i := range list.Items {
 		of := &list.Items[i]
-		if of.Spec.Tenant != tenant || of.DeletionTimestamp != nil {
+		if of.DeletionTimestamp != nil {
 			continue
 		}
-		offer := ruleset.Offer{Owner: of, Said: said(of)}
+		offer := ruleset.Offer{Owner: of, Tenant: of.Spec.Tenant, Said: said(of)}
 		outcome, err := c.Options.Translate(of)
 		if err != nil {
 			offer.Fault, offer.Hosts = err.Error(), c.Options.claimed(&of.Spec)
@@ -70,7 +73,7 @@ func said(of *gateway.APIRule) ruleset.Reason {
 }
 
 // Tell implements ruleset.Source.
-func (c *Controller) Tell(_ context.Context, _ string, told []ruleset.Verdict) {
+func (c *Controller) Tell(_ context.Context, told []ruleset.Verdict) {
 	merged := map[types.NamespacedName]verdict{}
 	for _, t := range told {
 		o := t.Offer.Owner

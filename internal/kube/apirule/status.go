@@ -1,17 +1,16 @@
 package apirule
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
 	"github.com/gatehouse-iam/gatehouse/internal/kube/ruleset"
 	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
@@ -102,15 +101,12 @@ func (s *state) whole(ready *metav1.Condition) gateway.PartStatus {
 // declare writes it into the status and, where it is news, into an event.
 func (c *Controller) declare(of *gateway.APIRule, s *state) {
 	ready := s.ready()
-	ready.ObservedGeneration, ready.LastTransitionTime = of.Generation, metav1.NewTime(c.Now())
+	ready.ObservedGeneration = of.Generation
 	ready.Message = spell.Fit(ready.Message, longestMessage)
 	rules, routing, whole := s.rules(), s.routing(), s.whole(&ready)
 	of.Status.ObservedGeneration = of.Generation
 	of.Status.AccessRuleStatus, of.Status.VirtualServiceStatus, of.Status.APIRuleStatus = &rules, &routing, &whole
-	last := meta.FindStatusCondition(of.Status.Conditions, gateway.Ready)
-	news := last == nil || last.Reason != ready.Reason || last.Message != ready.Message
-	meta.SetStatusCondition(&of.Status.Conditions, ready)
-	if !news || ready.Status == metav1.ConditionUnknown {
+	if !kube.SetCondition(&of.Status.Conditions, ready, c.Now()) || ready.Status == metav1.ConditionUnknown {
 		return
 	}
 	kind := core.EventTypeNormal
@@ -130,13 +126,4 @@ func (c *Controller) save(ctx context.Context, of, before *gateway.APIRule) erro
 	now := metav1.NewTime(c.Now())
 	of.Status.LastProcessedTime = &now
 	return client.IgnoreNotFound(c.Kube.Status().Patch(ctx, of, client.MergeFrom(before)))
-}
-
-// standing is the status of the condition, for figures.
-func standing(of *gateway.APIRule) metav1.ConditionStatus {
-	ready := meta.FindStatusCondition(of.Status.Conditions, gateway.Ready)
-	if ready == nil {
-		return metav1.ConditionUnknown
-	}
-	return cmp.Or(ready.Status, metav1.ConditionUnknown)
 }

@@ -57,7 +57,7 @@ func TestVerdicts(t *testing.T) {
 		return ruleset.Verdict{Offer: ruleset.Offer{Owner: of, Rule: access.Rule{ID: id}}, Reason: reason, Message: message}
 	}
 	var c Controller
-	c.Tell(t.Context(), "", []ruleset.Verdict{
+	c.Tell(t.Context(), []ruleset.Verdict{
 		told("apirule:orders.shop:0", "fine", ruleset.InForce), told("apirule:orders.shop:1", "guess is no handler", ruleset.InvalidRule),
 		told("apirule:orders.shop:2", "guess is no handler", ruleset.InvalidRule), told("apirule:orders.shop:3", "matches the same", ruleset.RuleConflict),
 	})
@@ -65,7 +65,7 @@ func TestVerdicts(t *testing.T) {
 	if want := "rules[1]: guess is no handler; rules[3]: matches the same"; got.reason != ruleset.InvalidRule || got.message != want {
 		t.Errorf("%+v", got)
 	}
-	c.Tell(t.Context(), "", []ruleset.Verdict{
+	c.Tell(t.Context(), []ruleset.Verdict{
 		told("apirule:orders.shop:0", "too large", ruleset.InvalidRule), told("apirule:orders.shop:1", "is another's", ruleset.HostTaken),
 	})
 	if got := c.verdicts.of(of); got.reason != ruleset.HostTaken {
@@ -77,7 +77,7 @@ func TestVerdicts(t *testing.T) {
 		t.Errorf("the verdict on another generation counts: %+v", got)
 	}
 	// A leader that cannot reach the server takes the word of the one before.
-	c.Tell(t.Context(), "", []ruleset.Verdict{told("apirule:orders.shop:0", "no answer", ruleset.ServerUnreachable)})
+	c.Tell(t.Context(), []ruleset.Verdict{told("apirule:orders.shop:0", "no answer", ruleset.ServerUnreachable)})
 	if got := c.verdicts.of(of); got.reason != ruleset.ServerUnreachable {
 		t.Errorf("%+v", got)
 	}
@@ -135,7 +135,7 @@ func TestStatusesStayUntilTheFirstVerdict(t *testing.T) {
 		}
 	}
 	reconcile(0, "InForce")
-	c.Tell(t.Context(), "", []ruleset.Verdict{{Offer: ruleset.Offer{Owner: of}, Reason: ruleset.ServerUnreachable, Message: "no answer"}})
+	c.Tell(t.Context(), []ruleset.Verdict{{Offer: ruleset.Offer{Owner: of}, Reason: ruleset.ServerUnreachable, Message: "no answer"}})
 	reconcile(1, "InForce") // in the controller's own words
 	h.of.Generation++
 	reconcile(2, "Pending")

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
 )
 
 // Services are patterns of Services that nothing may lead to: name.namespace, as of path.Match.
@@ -29,10 +30,7 @@ func (s Services) Validate() error {
 
 // Has reports whether a Service is among them.
 func (s Services) Has(name, namespace string) bool {
-	return slices.ContainsFunc(s, func(pattern string) bool {
-		hit, err := path.Match(pattern, name+"."+namespace)
-		return err == nil && hit
-	})
+	return kube.Fits(s, name+"."+namespace)
 }
 
 // hasHost reports whether a host may lead to one of them: name, name.namespace, name.namespace.svc and so on, as the cluster's DNS has it, also
@@ -46,8 +44,7 @@ func (s Services) hasHost(host string) bool {
 	if len(labels) == 1 {
 		return slices.ContainsFunc(s, func(pattern string) bool {
 			name, _, _ := strings.Cut(pattern, ".")
-			hit, err := path.Match(name, labels[0])
-			return err == nil && hit && name != "*"
+			return name != "*" && kube.Fits([]string{name}, labels[0])
 		})
 	}
 	for at, label := range append(labels, "svc") { // which may be left out

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -103,17 +102,4 @@ func (c *Config) policy() (*policy, error) {
 		add(c.HostsFile+": ", listed)
 	}
 	return p, errors.Join(faults...)
-}
-
-// checkNamespaces says which pattern is none.
-func checkNamespaces(patterns []string) error {
-	if len(patterns) == 0 {
-		return errors.New("names no namespace")
-	}
-	for _, pattern := range patterns {
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			return fmt.Errorf("%q is not a pattern for namespaces, such as team-*", pattern)
-		}
-	}
-	return nil
 }

@@ -3,11 +3,12 @@ package ruleset
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
 )
 
 // policy says which namespaces may claim which hosts.
@@ -23,7 +24,10 @@ func (p *policy) add(host string, namespaces []string, from string) error {
 	if strings.Contains(host, ":") || name != everyHost && len(validation.IsDNS1123Subdomain(bare)) > 0 {
 		return fmt.Errorf("%shost %q: write a name, *.example.com for all hosts below it, or * for every host; without a port", from, host)
 	}
-	if err := checkNamespaces(namespaces); err != nil {
+	if len(namespaces) == 0 {
+		return fmt.Errorf("%shost %s: names no namespace", from, host)
+	}
+	if err := kube.CheckNamespaces(namespaces); err != nil {
 		return fmt.Errorf("%shost %s: %w", from, host, err)
 	}
 	if p.entries == nil {
@@ -72,12 +76,7 @@ func (p *policy) entry(host string) (name string, found bool) {
 }
 
 // may reports whether an entry names the namespace.
-func (p *policy) may(namespace, entry string) bool {
-	return slices.ContainsFunc(p.entries[entry], func(pattern string) bool {
-		ok, err := path.Match(pattern, namespace)
-		return err == nil && ok
-	})
-}
+func (p *policy) may(namespace, entry string) bool { return kube.Fits(p.entries[entry], namespace) }
 
 // within finds an entry for some of the hosts that a wide one stands for which does not name the namespace: who may claim many hosts takes
 // none of those that are given to others. It is empty where there is none.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
 	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
@@ -24,7 +25,6 @@ const (
 // item is an offer on its way to the server.
 type item struct {
 	Offer
-	tenant  string
 	source  int // its place among Sets.Sources
 	verdict Verdict
 	grain   *engine.Grain // the rule as it was read; nil where there is none
@@ -35,6 +35,10 @@ type item struct {
 
 func (i *item) refuse(reason Reason, message string) {
 	i.verdict = Verdict{Offer: i.Offer, Reason: reason, Message: message}
+}
+
+func (i *item) refuseTenant() {
+	i.refuse(TenantRefused, fmt.Sprintf("namespace %s may not use tenant %s: whoever runs the controller can allow it with --tenant %[2]s=%[1]s", i.Owner.GetNamespace(), i.Tenant))
 }
 
 func (i *item) decided() bool { return i.verdict.Reason != "" }
@@ -71,8 +75,8 @@ type judge struct {
 	// before are the namespaces whose hosts are, as it was found last.
 	before map[string]string
 	policy *policy
-	// mayName says whether a namespace may use a tenant.
-	mayName func(namespace, tenant string) bool
+	// tenants says which namespaces, as patterns of path.Match, may name a tenant.
+	tenants map[string][]string
 	// strategy is how the server reads patterns.
 	strategy string
 	// source is what the server names as the source of the set's rules.
@@ -97,7 +101,7 @@ func (j *judge) decide(ctx context.Context, all []*item, tenant string) ([]*item
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if i.tenant != tenant || i.decided() || !j.sound(i, ids) {
+		if i.Tenant != tenant || i.decided() || !j.sound(i, ids) {
 			continue
 		}
 		if size+len(i.raw) > maxSet {
@@ -125,8 +129,8 @@ func (j *judge) settle(ctx context.Context, sieve *engine.Sieve, all []*item) er
 			return err
 		}
 		i.verdict = Verdict{}
-		if i.tenant != "" && !j.mayName(i.Owner.GetNamespace(), i.tenant) {
-			i.refuse(TenantRefused, fmt.Sprintf("namespace %s may not use tenant %s: whoever runs the controller can allow it with --tenant %[2]s=%[1]s", i.Owner.GetNamespace(), i.tenant))
+		if i.Tenant != "" && !kube.Fits(j.tenants[i.Tenant], i.Owner.GetNamespace()) {
+			i.refuseTenant()
 			continue
 		}
 		j.read(sieve, i)

@@ -59,7 +59,7 @@ func TestTranslate(t *testing.T) {
 
 func itemsOf(objects ...*oathkeeper.Rule) (all []*item) {
 	for _, of := range objects {
-		all = append(all, &item{Offer: Offer{Owner: of, Rule: Translate(of)}, tenant: of.Spec.Tenant})
+		all = append(all, &item{Offer: Offer{Owner: of, Tenant: of.Spec.Tenant, Rule: Translate(of)}})
 	}
 	return all
 }
@@ -192,7 +192,7 @@ func TestConfig(t *testing.T) {
 
 // Who is older wins, in whatever order they come.
 func TestOlderWins(t *testing.T) {
-	j := &judge{policy: &policy{unlisted: FirstCome}, mayName: func(string, string) bool { return false }, strategy: "regexp"}
+	j := &judge{policy: &policy{unlisted: FirstCome}, strategy: "regexp"}
 	a, b := resource("b-team", "a", "http://x.example.com/<.*>", 5), resource("a-team", "b", "http://x.example.com/1", 5)
 	c, d := resource("a-team", "c", "http://x.example.com/<[0-9]>", 6), resource("z-team", "d", "http://x.example.com/", 4)
 	d.Spec.Match.Methods = []string{"NO METHOD"} // a host is whose it is, also while the rule is faulty

@@ -19,7 +19,7 @@ func newFigures(r prometheus.Registerer) (*figures, error) {
 	f := &figures{
 		rules: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "gatehouse_controller_rules",
-			Help: "Access rules that resources describe, by tenant (empty is the controller's own) and whether they are in force.",
+			Help: "Access rules that resources describe, by tenant (empty is the controller's own, with those of tenants that nobody may name) and whether they are in force.",
 		}, []string{"tenant", "in_force"}),
 		sends: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatehouse_controller_rule_sets_sent_total",

@@ -1,14 +1,12 @@
 package ruleset
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-iam/gatehouse/internal/kube"
-	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 const (
@@ -35,6 +32,7 @@ const (
 // API is the server's.
 type API interface {
 	Look(ctx context.Context, tenant string) (kube.RuleSet, error)
+	IDs(ctx context.Context, tenant string) ([]string, error)
 	Put(ctx context.Context, tenant string, was kube.RuleSet, rules json.RawMessage) (now kube.RuleSet, inForce bool, notes []string, err error)
 }
 
@@ -42,9 +40,9 @@ type API interface {
 type Sets struct {
 	// API is the server's.
 	API API
-	// Config is what the operator decided about rules, Kube what about tenants.
-	Config *Config
-	Kube   *kube.Config
+	// Config is what the operator decided about rules, Tenants which namespaces, as patterns of path.Match, may name a tenant.
+	Config  *Config
+	Tenants map[string][]string
 	// Sources are the kinds of resources that yield rules.
 	Sources []Source
 	// Serves says why the cluster does not have a kind of resource, or is about to lose it; nil where it has it.
@@ -101,7 +99,8 @@ func (s *Sets) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, er
 	if ctx.Err() == nil {
 		s.tell(ctx, tenant, own)
 	}
-	if reason, _ := kube.ReasonOf(err); reason == kube.TenantNotFound && len(own) == 0 {
+	some := slices.ContainsFunc(all, func(i *item) bool { return i.Tenant == tenant })
+	if reason, _ := kube.ReasonOf(err); reason == kube.TenantNotFound && !some {
 		return ctrl.Result{RequeueAfter: min(lookEvery, s.Config.Resync)}, nil // where every rule names a tenant, the controller needs none
 	}
 	return ctrl.Result{RequeueAfter: wake}, err
@@ -141,33 +140,42 @@ func (s *Sets) active(source int) bool {
 	return s.listed[source]
 }
 
-// offers lists what all sources offer to all tenants, and apart from that what each source offers to one.
+// offers lists what all sources offer to all tenants, and apart from that what each source is told of with the tenant's set. What names a
+// tenant that no namespace may use is in no set, and is told so with the controller's own: whoever makes up names makes no work by that.
 func (s *Sets) offers(ctx context.Context, tenant string) (all []*item, own map[int][]*item, err error) {
 	own = map[int][]*item{}
-	tenants := maps.Clone(s.Kube.Tenants)
-	if tenants == nil {
-		tenants = map[string][]string{}
-	}
-	tenants[""], tenants[tenant] = nil, nil
 	for n, source := range s.Sources {
 		if !s.active(n) {
 			continue
 		}
-		for of := range tenants {
-			list, err := source.Offers(ctx, of)
-			if err != nil {
-				return nil, nil, fmt.Errorf("listing what is offered: %w", err)
-			}
-			for _, o := range list {
-				i := &item{Offer: o, tenant: of, source: n}
+		list, err := source.Offers(ctx)
+		if err != nil {
+			return nil, nil, fmt.Errorf("listing what is offered: %w", err)
+		}
+		for _, o := range list {
+			i := &item{Offer: o, source: n}
+			if s.hasSet(o.Tenant) {
 				all = append(all, i)
-				if of == tenant {
-					own[n] = append(own[n], i)
-				}
+			} else {
+				i.refuseTenant()
+			}
+			if s.setOf(o.Tenant) == tenant {
+				own[n] = append(own[n], i)
 			}
 		}
 	}
 	return all, own, nil
+}
+
+// hasSet reports whether a tenant is the controller's own, or one that some namespaces may name.
+func (s *Sets) hasSet(tenant string) bool { return tenant == "" || s.Tenants[tenant] != nil }
+
+// setOf is the tenant with whose set objects are looked at that name a tenant.
+func (s *Sets) setOf(tenant string) string {
+	if !s.hasSet(tenant) {
+		return ""
+	}
+	return tenant
 }
 
 // make sends what can be in force, where it is not what the server has, and says when to look again.
@@ -176,12 +184,7 @@ func (s *Sets) make(ctx context.Context, tenant string, h *held, all []*item) (t
 	if now.Sub(h.rejectedAt) > s.Config.Resync {
 		h.rejected, h.rejectedAt = nil, now // the server's settings may be others now
 	}
-	judged := &judge{policy: s.rules(), mayName: s.Kube.MayName, source: "api:" + s.Config.Set, blocked: s.Config.Blocked}
-	if tenant != "" && s.Kube.Tenants[tenant] == nil { // a tenant that only a resource names: nobody may
-		judged.strategy = defaultStrategy
-		_, err := judged.decide(ctx, all, tenant)
-		return 0, err
-	}
+	judged := &judge{policy: s.rules(), tenants: s.Tenants, source: "api:" + s.Config.Set, blocked: s.Config.Blocked}
 	for range mostSends {
 		if wake, again, err := s.round(ctx, tenant, h, all, judged); !again {
 			return wake, err
@@ -206,7 +209,7 @@ func (s *Sets) round(ctx context.Context, tenant string, h *held, all []*item, j
 	}
 	s.own(judged.before)
 	if failed == nil {
-		failed = s.mayShrink(ctx, h, kept)
+		failed = s.mayShrink(ctx, tenant, h, kept)
 	}
 	if failed == nil {
 		again, failed = s.send(ctx, tenant, h, kept)
@@ -214,8 +217,8 @@ func (s *Sets) round(ctx context.Context, tenant string, h *held, all []*item, j
 	if failed != nil {
 		unsent(h, kept, failed)
 	}
-	switch _, held := errors.AsType[heldError](failed); {
-	case held:
+	switch _, waits := errors.AsType[postponedError](failed); {
+	case waits:
 		s.Log.Warn("access rules are left as they are", "tenant", tenant, "reason", failed)
 		return holdFor, false, nil
 	case failed != nil || again:
@@ -265,158 +268,6 @@ func (s *Sets) own(hosts map[string]string) {
 	s.owners = hosts
 }
 
-// look asks the server what it has, where that was not done for a while.
-func (s *Sets) look(ctx context.Context, tenant string, h *held) error {
-	if h.seen != nil && s.Now().Sub(h.lookedAt) < min(lookEvery, s.Config.Resync) {
-		return nil
-	}
-	now, err := s.API.Look(ctx, tenant)
-	if err != nil {
-		return err
-	}
-	if h.seen != nil && h.sent != nil && (now.ETag != h.seen.ETag || now.Rules != h.seen.Rules) {
-		s.Log.Warn("somebody changed the access rules on the server: they are sent again", "tenant", tenant, "set", s.Config.Set)
-		s.figures.repaired.Inc()
-		h.digest = [sha256.Size]byte{}
-	}
-	h.seen, h.lookedAt, h.strategy = &now, s.Now(), cmp.Or(now.Strategy, defaultStrategy)
-	return nil
-}
-
-// mayShrink says why rules that are on the server may not be taken away now: when a kind of resource goes, all of that kind go, and that is
-// no wish to be without rules.
-func (s *Sets) mayShrink(ctx context.Context, h *held, kept []*item) error {
-	there := make(map[string]bool, len(kept))
-	for _, i := range kept {
-		there[i.Rule.ID] = true
-	}
-	gone := map[int]bool{} // sources of rules that would go
-	for id, was := range h.sent {
-		if !there[id] {
-			gone[was.source] = true
-		}
-	}
-	for n, source := range s.Sources {
-		if gone[n] || h.sent == nil && h.seen.Rules > len(kept) {
-			if err := s.Serves(ctx, source.Kind()); err != nil {
-				return heldError{err}
-			}
-			if !s.active(n) {
-				return heldError{errBegins}
-			}
-		}
-	}
-	return nil
-}
-
-var errBegins = errors.New("a kind of resource is not listed yet")
-
-// send sends the set, unless it is what was sent last. again tells that something was learned that leads to another set.
-func (s *Sets) send(ctx context.Context, tenant string, h *held, kept []*item) (again bool, err error) {
-	body := document(kept)
-	digest := sha256.Sum256(body)
-	if h.sent != nil && digest == h.digest || h.sent == nil && len(kept) == 0 && h.seen.Rules == 0 {
-		return false, nil
-	}
-	now, inForce, notes, err := s.API.Put(ctx, tenant, *h.seen, body)
-	if refused, ok := errors.AsType[*kube.ErrRulesRefused](err); ok {
-		s.figures.sent("refused")
-		if !h.reject(kept, refused.Faults) {
-			return false, err
-		}
-		return true, nil
-	}
-	if errors.Is(err, kube.ErrRulesChanged) {
-		s.figures.sent("changed")
-		h.lookedAt = time.Time{} // that somebody changed it is seen then
-		return true, nil
-	}
-	if err != nil {
-		s.figures.sent("failed")
-		h.seen, h.digest = nil, [sha256.Size]byte{} // whether it was done is not known
-		return false, err
-	}
-	s.figures.sent("done")
-	h.seen, h.digest, h.inForce, h.notes = &now, digest, inForce, strings.Join(notes, "; ")
-	h.lookedAt, h.sent = s.Now(), make(map[string]sentRule, len(kept))
-	for _, i := range kept {
-		h.sent[i.Rule.ID] = sentRule{i.sum, i.source}
-	}
-	s.Log.Info("access rules were sent", "tenant", tenant, "set", s.Config.Set, "rules", len(kept), "in_force", inForce)
-	return false, nil
-}
-
-// reject remembers which of the rules the server refused; false says that it named none of them.
-func (h *held) reject(kept []*item, faults []kube.RuleFault) (some bool) {
-	place := make(map[string]int, len(kept))
-	for n, i := range kept {
-		place[i.Rule.ID] = n
-	}
-	rejected := maps.Clone(h.rejected)
-	if rejected == nil {
-		rejected = map[[sha256.Size]byte]string{}
-	}
-	for _, f := range faults {
-		n, ours := place[f.Rule]
-		m, othersOurs := place[f.Other]
-		if othersOurs && (!ours || m > n) { // of two that do not go together, the older one stays
-			n, ours = m, true
-		}
-		if !ours {
-			continue
-		}
-		text := f.Message
-		if f.Path != "" {
-			text = f.Path + ": " + text
-		}
-		if n == m && othersOurs {
-			text = "the server's rule " + f.Rule + " " + text
-		}
-		if before := rejected[kept[n].sum]; before != "" {
-			text = before + "; " + text
-		}
-		rejected[kept[n].sum], some = spell.Short(text, maxWords), true
-	}
-	h.rejected = rejected
-	return some
-}
-
-// accept gives the verdict on an item that the server has.
-func (i *item) accept(h *held) {
-	warning := i.verdict.Message
-	i.verdict = Verdict{Offer: i.Offer, Reason: InForce, Message: "the server decides by this rule"}
-	if warning != "" {
-		i.verdict.Message += "; mind that " + warning
-	}
-	if !h.inForce {
-		i.verdict.Reason, i.verdict.Message = NotInForce, h.notes
-	}
-}
-
-// heldError is why a set may not be sent now.
-type heldError struct{ cause error }
-
-func (e heldError) Error() string { return "no rules are sent now: " + e.cause.Error() }
-
-// unsent gives verdicts where the server was not told: what it was told before stays in force as it was.
-func unsent(h *held, items []*item, err error) {
-	reason := ServerUnreachable
-	if known, ok := kube.ReasonOf(err); ok {
-		reason = Reason(known)
-	} else if _, refused := errors.AsType[*kube.ErrRulesRefused](err); refused {
-		reason = RuleRejected
-	} else if _, waits := errors.AsType[heldError](err); waits {
-		reason = NotInForce
-	}
-	for _, i := range items {
-		if was, sent := h.sent[i.Rule.ID]; sent && was.sum == i.sum {
-			i.accept(h)
-		} else {
-			i.refuse(reason, err.Error())
-		}
-	}
-}
-
 // tell gives each source the verdicts on what it offers.
 func (s *Sets) tell(ctx context.Context, tenant string, own map[int][]*item) {
 	counts := map[bool]int{true: 0, false: 0}
@@ -426,7 +277,7 @@ func (s *Sets) tell(ctx context.Context, tenant string, own map[int][]*item) {
 			verdicts = append(verdicts, i.verdict)
 			counts[i.verdict.Reason == InForce]++
 		}
-		source.Tell(ctx, tenant, verdicts)
+		source.Tell(ctx, verdicts)
 	}
 	s.figures.count(tenant, counts)
 }

@@ -14,8 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
 	oathkeeper "github.com/gatehouse-iam/gatehouse/api/oathkeeper/v1alpha1"
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/kube"
@@ -39,6 +43,10 @@ func (s *serverOf) state(tenant string) kube.RuleSet {
 func (s *serverOf) Look(_ context.Context, tenant string) (kube.RuleSet, error) {
 	s.looks++
 	return s.state(tenant), s.away
+}
+
+func (s *serverOf) IDs(_ context.Context, tenant string) ([]string, error) {
+	return s.sets[tenant], s.away
 }
 
 func (s *serverOf) Put(_ context.Context, tenant string, was kube.RuleSet, body json.RawMessage) (now kube.RuleSet, inForce bool, notes []string, err error) {
@@ -79,21 +87,23 @@ func (o *offering) TenantOf(of client.Object) string { return (&Rules{}).TenantO
 // faulty names a host, on an object that describes no rule that makes sense.
 const faulty = "faulty"
 
-func (o *offering) Offers(_ context.Context, tenant string) (list []Offer, err error) {
+func (o *offering) Owns(id string) bool { return (&Rules{}).Owns(id) }
+
+func (o *offering) Offers(context.Context) (list []Offer, err error) {
 	for _, of := range o.objects {
-		if of.Spec.Tenant == tenant {
-			offer := Offer{Owner: of, Said: Said(of.Status.Conditions, oathkeeper.Ready, of.Generation), Rule: Translate(of)}
-			if host := of.Annotations[faulty]; host != "" {
-				offer.Fault, offer.Hosts = "makes no sense", []string{host}
-			}
-			list = append(list, offer)
+		offer := Offer{Owner: of, Tenant: of.Spec.Tenant, Said: Said(of.Status.Conditions, oathkeeper.Ready, of.Generation), Rule: Translate(of)}
+		if host := of.Annotations[faulty]; host != "" {
+			offer.Fault, offer.Hosts = "makes no sense", []string{host}
 		}
+		list = append(list, offer)
 	}
 	return list, o.wrong
 }
 
-func (o *offering) Tell(_ context.Context, _ string, verdicts []Verdict) {
-	o.told = map[string]Verdict{}
+func (o *offering) Tell(_ context.Context, verdicts []Verdict) {
+	if o.told == nil {
+		o.told = map[string]Verdict{}
+	}
 	for _, v := range verdicts {
 		o.told[v.Offer.Rule.ID] = v
 		if of, ok := v.Offer.Owner.(*oathkeeper.Rule); ok {
@@ -119,7 +129,7 @@ func newWorld(t *testing.T, objects ...*oathkeeper.Rule) *world {
 		t.Fatal(err)
 	}
 	w.Sets = &Sets{
-		API: w.server, Config: &Config{Set: "k", Unlisted: FirstCome, Resync: 10 * time.Minute}, Kube: &kube.Config{Tenants: map[string][]string{"acme": {"shop*"}}},
+		API: w.server, Config: &Config{Set: "k", Unlisted: FirstCome, Resync: 10 * time.Minute}, Tenants: map[string][]string{"acme": {"shop*"}},
 		Sources: []Source{w.offering}, Serves: func(context.Context, client.Object) error { return w.gone }, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return w.now }, figures: figures, listed: map[int]bool{0: true},
 	}
@@ -227,6 +237,46 @@ func TestNothingTakenAway(t *testing.T) {
 	again.makes(0, 1)
 }
 
+// absent is a kind of resource that the cluster does not have.
+type absent struct{ offering }
+
+func (*absent) Kind() client.Object { return &gateway.APIRule{} }
+func (*absent) Owns(id string) bool { return strings.HasPrefix(id, "apirule:") }
+
+// A kind that the cluster does not have keeps what is of that kind, also of whoever led before, and nothing else.
+func TestAbsentKindsKeepTheirOwn(t *testing.T) {
+	start := func(there ...string) *world {
+		w := newWorld(t, resource("shop", "a", "http://a.example.com/", 0))
+		w.server.sets[""], w.Sources = there, append(w.Sources, new(absent))
+		w.Serves = func(_ context.Context, of client.Object) error {
+			if _, is := of.(*gateway.APIRule); is {
+				return errors.New("the cluster does not know it")
+			}
+			return nil
+		}
+		return w
+	}
+	w := start("a.shop", "gone.shop", "gone-too.shop") // whose resources went while nobody led
+	w.makes(1, 1, "a.shop")
+	w.objects = nil
+	w.makes(0, 1)
+
+	w = start("a.shop", "gone.shop", "apirule:b.shop:0")
+	w.makes(1, 0, "a.shop", "gone.shop", "apirule:b.shop:0")
+	w.says("a.shop", NotInForce, "does not know it")
+	w.objects = append(w.objects, resource("shop", "c", "http://c.example.com/", 1)) // as many as there are
+	w.objects = append(w.objects, resource("shop", "d", "http://d.example.com/", 2))
+	w.makes(0, 0, "a.shop", "gone.shop", "apirule:b.shop:0")
+	w.server.away = errors.New("connection refused")
+	w.now = w.now.Add(2 * lookEvery)
+	if _, err := w.reconcile(""); err == nil || len(w.server.sets[""]) != 3 {
+		t.Errorf("%v, and the server has %v", err, w.server.sets[""])
+	}
+	w.server.away = nil
+	w.Sources, w.known = w.Sources[:1], nil // another process, which leaves the kind alone
+	w.makes(1, 1, "a.shop", "c.shop", "d.shop")
+}
+
 // What the server refuses is left out and remembered until it says something else, or the server had time to change its mind.
 func TestRefusedByTheServer(t *testing.T) {
 	w := newWorld(t, resource("shop", "a", "http://a.example.com/", 0), resource("shop", "b", "http://b.example.com/", 1), resource("shop", "c", "http://c.example.com/", 2))
@@ -317,11 +367,7 @@ func TestTenants(t *testing.T) {
 		}
 	}
 	w.says("not.other", TenantRefused, "--tenant acme=other")
-	w.server.looks = 0
-	if _, err := w.reconcile("nobody"); err != nil || w.server.looks+len(w.server.sets["nobody"]) != 0 {
-		t.Errorf("a tenant that nobody may name: %v after %d looks", err, w.server.looks)
-	}
-	w.says("nobody.shop", TenantRefused, "")
+	w.says("nobody.shop", TenantRefused, "--tenant nobody=shop")
 	if d := cmp.Diff(map[string][]string{"": {"own.shop"}, "acme": {"acme.shop"}}, w.server.sets); d != "" {
 		t.Error(d)
 	}
@@ -329,6 +375,41 @@ func TestTenants(t *testing.T) {
 	w.objects = append(w.objects, resource("other", "late", "http://acme.example.com/x", 9))
 	w.makes(0, 0, "own.shop")
 	w.says("late.other", HostTaken, "namespace shop")
+}
+
+// Whoever makes up names of tenants makes no more work, and no more figures, than by rules without one.
+func TestInventedTenants(t *testing.T) {
+	w := newWorld(t, resource("shop", "own", "http://own.example.com/", 0))
+	for n := range 50 {
+		of := resource("shop", fmt.Sprint("invented-", n), "http://own.example.com/", n)
+		of.Spec.Tenant = fmt.Sprint("invented-", n)
+		w.objects = append(w.objects, of)
+	}
+	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	t.Cleanup(q.ShutDown)
+	for _, of := range w.objects {
+		w.notice(w.TenantOf).Create(t.Context(), event.CreateEvent{Object: of}, q)
+	}
+	got, _ := q.Get()
+	q.Done(got)
+	time.Sleep(2 * gather)
+	if got != requestOf("") || q.Len() != 0 {
+		t.Errorf("%v is made, and %d more sets", got, q.Len())
+	}
+	w.makes(1, 1, "own.shop")
+	w.says("own.shop", InForce, "")
+	w.says("invented-49.shop", TenantRefused, "--tenant invented-49=shop")
+	figures := make(chan prometheus.Metric, 1000)
+	if w.figures.rules.Collect(figures); len(w.known) != 1 || len(figures) != 2 {
+		t.Errorf("%d sets are known, and there are %d figures", len(w.known), len(figures))
+	}
+	w.server.away = errors.New("connection refused")
+	again := newWorld(t, w.objects...)
+	again.server.away = w.server.away
+	if _, err := again.reconcile(""); err == nil {
+		t.Error("it is not tried again")
+	}
+	again.says("invented-7.shop", TenantRefused, "")
 }
 
 // A host stays whose it is, whoever comes to name it with an older object, whatever its owner changes meanwhile, and whoever leads.

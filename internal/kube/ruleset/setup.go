@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -24,11 +23,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/gatehouse-iam/gatehouse/internal/kube"
 )
 
 const (
-	firstRetry = 500 * time.Millisecond
-	lastRetry  = time.Minute
 	// gather is how long changes are gathered that are sent together.
 	gather = 100 * time.Millisecond
 	// tenantsAtOnce is how many sets are made at the same time.
@@ -48,15 +47,11 @@ func (s *Sets) Add(m manager.Manager) (err error) {
 		WatchesRawSource(source.Channel(wakes, handler.Funcs{GenericFunc: func(_ context.Context, _ event.GenericEvent, q queue) {
 			// Tenants without a single resource too: there may have been some while nobody watched.
 			q.Add(requestOf(""))
-			for tenant := range s.Kube.Tenants {
+			for tenant := range s.Tenants {
 				q.Add(requestOf(tenant))
 			}
 		}})).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: tenantsAtOnce,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-			CacheSyncTimeout:        math.MaxInt64, // to be kept from reading is no reason to end what else the process does
-		}).
+		WithOptions(kube.Pace(tenantsAtOnce)).
 		Build(s)
 	if err != nil {
 		return err
@@ -96,7 +91,7 @@ func (s *Sets) follow(ctx context.Context, m manager.Manager, by controller.Cont
 		}
 	}
 	// What is written into a status is no news.
-	if err := by.Watch(source.Kind(m.GetCache(), one.Kind(), notice(one.TenantOf), predicate.GenerationChangedPredicate{})); err != nil {
+	if err := by.Watch(source.Kind(m.GetCache(), one.Kind(), s.notice(one.TenantOf), predicate.GenerationChangedPredicate{})); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -120,8 +115,8 @@ func requestOf(tenant string) (r reconcile.Request) {
 }
 
 // notice has the set of the tenant made anew that an object names, and of the one that it named before.
-func notice(tenantOf func(client.Object) string) handler.EventHandler {
-	add := func(q queue, o client.Object) { q.AddAfter(requestOf(tenantOf(o)), gather) }
+func (s *Sets) notice(tenantOf func(client.Object) string) handler.EventHandler {
+	add := func(q queue, o client.Object) { q.AddAfter(requestOf(s.setOf(tenantOf(o))), gather) }
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { add(q, e.Object) },
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {

@@ -18,12 +18,12 @@ type Source interface {
 	Kind() client.Object
 	// TenantOf is the tenant that an object names; empty is the controller's own.
 	TenantOf(o client.Object) string
-	// Offers lists what all objects that name the tenant offer, from the cache, in any order. An error leaves the set on the server as
-	// it is.
-	Offers(ctx context.Context, tenant string) ([]Offer, error)
-	// Tell says what became of each of the tenant's offers, in the order of Offers. It must not wait for the API server: statuses are
-	// written by somebody else.
-	Tell(ctx context.Context, tenant string, verdicts []Verdict)
+	// Owns reports whether a rule of that id is of this kind of resource, whoever sent it.
+	Owns(id string) bool
+	// Offers lists what all objects offer, from the cache, in any order. An error leaves the sets on the server as they are.
+	Offers(ctx context.Context) ([]Offer, error)
+	// Tell says what became of offers of one tenant. It must not wait for the API server: statuses are written by somebody else.
+	Tell(ctx context.Context, verdicts []Verdict)
 }
 
 // Runner is a Source that has work of its own, such as writing statuses. Add is called by the leader, once the cluster has
@@ -36,6 +36,8 @@ type Runner interface {
 type Offer struct {
 	// Owner is the object: its namespace claims the rule's hosts, and its age decides between rules that match the same requests.
 	Owner client.Object
+	// Tenant is the one that the object names; empty is the controller's own.
+	Tenant string
 	// Said is what the object's status says of it as it is now, as of the function Said.
 	Said Reason
 	// Rule is the rule in the server's format, but for Tenant and Source. Its id must be one that no other object's rule has.

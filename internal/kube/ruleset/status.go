@@ -2,8 +2,7 @@ package ruleset
 
 import (
 	"context"
-	"log/slog"
-	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,17 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	oathkeeper "github.com/gatehouse-iam/gatehouse/api/oathkeeper/v1alpha1"
@@ -42,8 +38,7 @@ type Rules struct {
 	Kube client.Client
 	// Events tells people what was done.
 	Events events.EventRecorder
-	// Log is for the operator, Now the clock.
-	Log *slog.Logger
+	// Now is the clock.
 	Now func() time.Time
 
 	wake chan event.GenericEvent
@@ -69,8 +64,11 @@ func (*Rules) TenantOf(o client.Object) string {
 	return ""
 }
 
+// Owns implements Source: what the id of a Rule is made of has no colons.
+func (*Rules) Owns(id string) bool { return !strings.Contains(id, ":") }
+
 // Offers implements Source.
-func (r *Rules) Offers(ctx context.Context, tenant string) ([]Offer, error) {
+func (r *Rules) Offers(ctx context.Context) ([]Offer, error) {
 	var list oathkeeper.RuleList
 	// Nobody changes what is listed, and to copy ten thousand takes longer than to judge them.
 	if err := r.Kube.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
@@ -79,15 +77,15 @@ func (r *Rules) Offers(ctx context.Context, tenant string) ([]Offer, error) {
 	var offers []Offer
 	for n := range list.Items {
 		of := &list.Items[n]
-		if of.Spec.Tenant == tenant && of.DeletionTimestamp == nil {
-			offers = append(offers, Offer{Owner: of, Said: Said(of.Status.Conditions, oathkeeper.Ready, of.Generation), Rule: Translate(of)})
+		if of.DeletionTimestamp == nil {
+			offers = append(offers, Offer{Owner: of, Tenant: of.Spec.Tenant, Said: Said(of.Status.Conditions, oathkeeper.Ready, of.Generation), Rule: Translate(of)})
 		}
 	}
 	return offers, nil
 }
 
 // Tell implements Source: those whose status says something else are written.
-func (r *Rules) Tell(ctx context.Context, _ string, verdicts []Verdict) {
+func (r *Rules) Tell(ctx context.Context, verdicts []Verdict) {
 	for _, v := range verdicts {
 		of, ok := v.Offer.Owner.(*oathkeeper.Rule)
 		if !ok || !news(of, v) {
@@ -123,11 +121,7 @@ func (r *Rules) Add(m manager.Manager) error {
 	return builder.ControllerManagedBy(m).Named("rule").
 		For(&oathkeeper.Rule{}, builder.WithPredicates(goes)).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: writers,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-			CacheSyncTimeout:        math.MaxInt64,
-		}).
+		WithOptions(kube.Pace(writers)).
 		Complete(r)
 }
 
