@@ -233,7 +233,7 @@ func dataSource(cmd *cobra.Command) (s app.DataSource, err error) {
 		cfg, err = placed(cmd, "--from", place)
 	} else {
 		environ := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GATEHOUSE_DATABASES_") })
-		cfg, err = config.Read(files, environ)
+		cfg, err = config.ReadDatabases(files, environ)
 	}
 	if err != nil {
 		return s, err

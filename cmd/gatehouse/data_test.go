@@ -11,11 +11,13 @@ func TestPlacesOfData(t *testing.T) {
 	t.Setenv("TEST_WRONG_DSN", "postgres://u:hidden-in-variable@127.0.0.1:1/x?nonsense=1&sslmode=odd")
 	lite := "sqlite://" + t.TempDir() + "/"
 	file := write(t, t.TempDir(), "dsn", "mysql://u:hidden-in-file@127.0.0.1:1/x\n")
+	bare := write(t, t.TempDir(), "bare.yaml", "profile: production\ndatabases: {dsn: '"+lite+"'}\n") // whose secrets are elsewhere
 	for _, c := range []struct {
 		args   []string
 		status int
 		want   string
 	}{
+		{[]string{"data", "status", "--from-config", bare}, 1, "is the address right"},
 		{[]string{"data", "copy", "--to", lite}, 2, "--from"},
 		{[]string{"data", "copy", "--from", lite, "--from-config", "x.yaml", "--to", lite}, 2, "--from"},
 		{[]string{"data", "copy", "--from", lite}, 2, "--to"},
