@@ -75,9 +75,9 @@ func TestClientsDoNotSayWhoTheyAre(t *testing.T) {
 	}
 }
 
-// overrides are fields by which applications read another path or method than the one that was decided about.
+// overrides are fields by which applications read another path or method than the one that was decided about, or a setting of theirs.
 func overrides() []string {
-	return []string{"X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X_HTTP_METHOD_OVERRIDE", "X.HTTP.Method.Override"}
+	return []string{"X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X_HTTP_METHOD_OVERRIDE", "X.HTTP.Method.Override", "Proxy"}
 }
 
 func TestClientsDoNotOverrideWhatWasDecided(t *testing.T) {

@@ -30,7 +30,8 @@ type Config struct {
 	StripHeaders []string `yaml:"strip_headers"`
 	// Headers that clients may send to applications although they override the path or method that was decided about. They are
 	// removed otherwise: X-Original-URL, X-Rewrite-URL, X-HTTP-Method-Override, X-HTTP-Method and X-Method-Override. List one only
-	// where every rule of the applications that read it allows all paths or methods alike.
+	// where every rule of the applications that read it allows all paths or methods alike. Proxy is removed, too, which applications
+	// behind CGI take for the proxy of their own requests.
 	KeepHeaders []string `yaml:"keep_headers"`
 	// The authenticators, by name.
 	Authenticators map[string]access.HandlerConfig `yaml:"authenticators"`

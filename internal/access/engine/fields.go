@@ -9,9 +9,10 @@ import (
 func identityFields() []string { return []string{"X-Kratos-Authenticated-Identity-Id"} }
 
 // overrideFields are header fields by which some applications read another path or method than the request's, so that a client
-// could get past the rule that was asked.
+// could get past the rule that was asked; and Proxy, which CGI takes for the variable that names a proxy, so that a client could have
+// the application's own requests sent to itself (RFC 3875 §4.1.18).
 func overrideFields() []string {
-	return []string{"X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
+	return []string{"X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "Proxy"}
 }
 
 // Stripped gives the canonical names of the header fields that no client may send and that applications get from this server
