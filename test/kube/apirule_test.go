@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	extensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -305,6 +306,11 @@ func TestVirtualServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.noRoute(t, virtualService, of)
+	freed := time.Now()
+	c.stands(t, other, "InForce")
+	if took := time.Since(freed); took > 30*time.Second { // it is looked at every minute anyway
+		t.Errorf("a host that was given up went to who waits for it after %s", took)
+	}
 }
 
 // The Gateway API's own definitions accept what is made; a controller that makes other routes takes the former away.

@@ -298,6 +298,74 @@ func TestBroughtSecretOverlap(t *testing.T) {
 	process.NoSecrets(t, k.output.String(), "the first of them", "the second of them", "the third of them", "the last of them")
 }
 
+// The secret before the present one ends when it was to, whatever becomes of the Secret meanwhile: what leaked must not open for as long
+// as nobody mends that.
+func TestOverlapEndsWhateverIsWrong(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace := c.namespace(t)
+	c.control(t, namespace, s.Admin)
+	of := machine(namespace, "leaked")
+	of.Spec.RequireExistingSecret, of.Spec.SecretRotation = true, &hydra.SecretRotation{Overlap: &metav1.Duration{Duration: 5 * time.Second}}
+	c.create(t, of)
+	synced := func(secret string) *core.Secret {
+		return &core.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: of.Spec.SecretName},
+			StringData: map[string]string{"CLIENT_ID": "leaked", "CLIENT_SECRET": secret},
+		}
+	}
+	theirs := synced("the one that leaked")
+	c.create(t, theirs)
+	c.becomes(t, of, "Registered")
+	ends := func(former, present string) {
+		t.Helper()
+		eventually(t, func() (bool, string) { return !opens(t, s.Public, "leaked", former), former + " opens still" })
+		if !opens(t, s.Public, "leaked", present) {
+			t.Errorf("%s ended with it", present)
+		}
+	}
+	put := func(secret string) {
+		t.Helper()
+		change(t, c, theirs, func(s *core.Secret) { s.StringData = map[string]string{"CLIENT_SECRET": secret} })
+	}
+
+	put("the second of them")
+	eventually(t, func() (bool, string) {
+		return opens(t, s.Public, "leaked", "the second of them"), "the second opens nothing"
+	})
+	put("short")
+	if ready := c.becomes(t, of, "ClientRejected"); !strings.Contains(ready.Message, "characters") {
+		t.Error(ready.Message)
+	}
+	ends("the one that leaked", "the second of them")
+	put("the third of them")
+	c.becomes(t, of, "Registered")
+
+	// Some tools delete a Secret and make it anew.
+	if err := c.Delete(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	c.becomes(t, of, "SecretMissing")
+	ends("the second of them", "the third of them")
+	theirs = synced("the third of them")
+	c.create(t, theirs)
+	c.becomes(t, of, "Registered")
+	if of.Status.SecretOverlapUntil != nil || !opens(t, s.Public, "leaked", "the third of them") {
+		t.Errorf("the same secret in another Secret began an overlap until %v, or ended the client's", of.Status.SecretOverlapUntil)
+	}
+	if err := c.Delete(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	change(t, c, of, func(of *hydra.OAuth2Client) { of.Spec.SecretRotation.Overlap = &metav1.Duration{Duration: time.Hour} })
+	c.becomes(t, of, "SecretMissing")
+	c.create(t, synced("the last of them"))
+	c.becomes(t, of, "Registered")
+	for _, secret := range []string{"the last of them", "the third of them"} {
+		if !opens(t, s.Public, "leaked", secret) {
+			t.Errorf("%s does not open after the Secret was made anew", secret)
+		}
+	}
+}
+
 // A Secret that comes after one was made takes its place: the client follows, and the one before is removed.
 func TestSecretReplaced(t *testing.T) {
 	c, s := open(t), process.Start(t, process.Options{})

@@ -507,6 +507,22 @@ func TestRuleDeletionNeverHangs(t *testing.T) {
 	d.has(t, "kubernetes-"+namespace)
 }
 
+// undefine takes the definition of a resource away, and with it all resources of the kind.
+func (c *cluster) undefine(t *testing.T, name string) {
+	t.Helper()
+	definition := &unstructured.Unstructured{}
+	definition.SetAPIVersion("apiextensions.k8s.io/v1")
+	definition.SetKind("CustomResourceDefinition")
+	definition.SetName(name)
+	if err := c.Delete(t.Context(), definition); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() (bool, string) {
+		err := c.Get(t.Context(), client.ObjectKeyFromObject(definition), definition.DeepCopy())
+		return apierrors.IsNotFound(err), fmt.Sprint(err)
+	})
+}
+
 // Who deletes the definition of the resource deletes all rules of the cluster with it. The server goes on with them.
 func TestDefinitionGone(t *testing.T) {
 	c, d := open(t), startDoorway(t, "")
@@ -523,17 +539,7 @@ func TestDefinitionGone(t *testing.T) {
 	d.has(t, set, ids...)
 	c.judged(t, of, "InForce")
 
-	definition := &unstructured.Unstructured{}
-	definition.SetAPIVersion("apiextensions.k8s.io/v1")
-	definition.SetKind("CustomResourceDefinition")
-	definition.SetName("rules.oathkeeper.ory.sh")
-	if err := c.Delete(t.Context(), definition); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, func() (bool, string) {
-		err := c.Get(t.Context(), client.ObjectKeyFromObject(definition), definition.DeepCopy())
-		return apierrors.IsNotFound(err), fmt.Sprint(err)
-	})
+	c.undefine(t, "rules.oathkeeper.ory.sh")
 	eventually(t, func() (bool, string) {
 		printed := k.output.String()
 		return strings.Contains(printed, "access rules are left as they are"), printed
@@ -558,4 +564,29 @@ func TestDefinitionGone(t *testing.T) {
 	})
 	c.judged(t, again, "InForce")
 	d.has(t, set, "again."+namespace)
+}
+
+// A kind of resource that the cluster does not have keeps nothing of the others as it is, also for who begins to lead.
+func TestDefinitionNeverThere(t *testing.T) {
+	c, d := open(t), startDoorway(t, "")
+	c.undefine(t, "apirules.gateway.kyma-project.io")
+	t.Cleanup(func() {
+		if err := c.apply("", repository("deploy", "crds", "gateway.kyma-project.io_apirules.yaml")); err != nil {
+			t.Error(err)
+		}
+	})
+	namespace := c.namespace(t)
+	set := "kubernetes-" + namespace
+	k := c.route(t, namespace, d.Admin, "none")
+	kept, goes := d.rule(namespace, "kept", "http://kept.example.com/<.*>"), d.rule(namespace, "goes", "http://goes.example.com/<.*>")
+	c.create(t, kept)
+	c.create(t, goes)
+	d.has(t, set, "kept."+namespace, "goes."+namespace)
+	k.kill()
+	if err := c.Delete(t.Context(), goes); err != nil {
+		t.Fatal(err)
+	}
+	k.run()
+	d.has(t, set, "kept."+namespace)
+	c.judged(t, kept, "InForce")
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	coordination "k8s.io/api/coordination/v1"
+	rbac "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -308,8 +310,9 @@ func TestTenantOfAnotherNamespace(t *testing.T) {
 	c.remove(t, of)
 }
 
-// Who may make clients in a namespace does not make himself an administrator of the server, though the controller is one.
-func TestScopesThatOpenTheAdminAPI(t *testing.T) {
+// Who may make clients in a namespace does not make himself an administrator of the server, though the controller is one, and gets nobody's
+// data without a question.
+func TestPrivilegesOfAdministrators(t *testing.T) {
 	c, s := open(t), process.Start(t, process.Options{})
 	namespace := c.namespace(t)
 	controller := c.control(t, namespace, s.Admin)
@@ -326,13 +329,66 @@ func TestScopesThatOpenTheAdminAPI(t *testing.T) {
 		}
 		c.remove(t, of)
 	}
+	unasked := machine(namespace, "unasked")
+	unasked.Spec.SkipConsent = true
+	c.create(t, unasked)
+	if ready := c.becomes(t, unasked, "ConsentRefused"); !strings.Contains(ready.Message, "--skip-consent "+namespace) || unasked.Status.ClientID != "" {
+		t.Errorf("it has the client %q, and is told %s", unasked.Status.ClientID, ready.Message)
+	}
 	controller.stop()
-	c.control(t, namespace, s.Admin, "--admin-scopes", "other-*,"+namespace)
+	c.control(t, namespace, s.Admin, "--admin-scopes", "other-*,"+namespace, "--skip-consent", "other-*,"+namespace)
 	of := machine(namespace, "robot")
 	of.Spec.Scope, of.Spec.ScopeArray = "gatehouse:viewer", nil
 	c.create(t, of)
 	c.becomes(t, of, "Registered")
 	c.remove(t, of)
+	c.becomes(t, unasked, "Registered")
+	if registered(t, s, unasked.Status.ClientID)["skip_consent"] != true {
+		t.Error("people are asked for consent though the resource and the operator say otherwise")
+	}
+}
+
+// What the API server does not let the controller do is in the status, until it does; it is not ready because it once was.
+func TestRightsThatAreTakenAway(t *testing.T) {
+	c, s := open(t), process.Start(t, process.Options{})
+	namespace := c.namespace(t)
+	k := c.control(t, namespace, s.Admin)
+	k.deprived = true
+	of := machine(namespace, "deprived")
+	c.create(t, of)
+	c.becomes(t, of, "Registered")
+
+	var rights rbac.ClusterRole
+	if err := c.Get(t.Context(), types.NamespacedName{Name: "gatehouse-controller"}, &rights); err != nil {
+		t.Fatal(err)
+	}
+	less := &rbac.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "less"}}
+	for _, rule := range rights.Rules {
+		if slices.Contains(rule.Resources, "secrets") {
+			rule.Verbs = []string{"list", "watch"}
+		}
+		less.Rules = append(less.Rules, rule)
+	}
+	c.create(t, less)
+	bound := &rbac.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "gatehouse-controller"}}
+	bind := func(kind, name string) {
+		t.Helper()
+		if err := c.Delete(t.Context(), bound); err != nil {
+			t.Fatal(err)
+		}
+		bound = &rbac.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "gatehouse-controller"},
+			RoleRef:    rbac.RoleRef{APIGroup: rbac.GroupName, Kind: kind, Name: name},
+			Subjects:   []rbac.Subject{{Kind: "ServiceAccount", Namespace: "gatehouse", Name: "gatehouse-controller"}},
+		}
+		c.create(t, bound)
+	}
+	bind("Role", less.Name)
+	if ready := c.becomes(t, of, "NotReconciled"); !strings.Contains(ready.Message, of.Spec.SecretName) {
+		t.Errorf("the condition does not name what cannot be read: %s", ready.Message)
+	}
+	bind("ClusterRole", rights.Name)
+	c.becomes(t, of, "Registered")
 }
 
 // An admin key from a file opens the server, also one that takes its place: the key that docs/kubernetes.md has made, which may no more than it needs.
