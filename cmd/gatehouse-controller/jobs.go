@@ -26,7 +26,7 @@ func secretsCommand() *cobra.Command {
 	parent := &cobra.Command{Use: "secrets", Short: "Make the Secrets of an installation", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var place kubesecret.Place
 	var instance string
-	var random, certificates []string
+	var random, certificates, clients []string
 	ensure := &cobra.Command{
 		Use: "ensure", Short: "Make what Secrets lack, and change nothing that is there",
 		Long: `Make Secrets, and keys in them, that are not there yet. What is there stays as it is, so it may run before every upgrade. Nothing of
@@ -35,9 +35,9 @@ what is made is printed. The service account needs get, create and patch on thes
   gatehouse-controller secrets ensure --certificate gatehouse-admin-tls=gatehouse-admin.iam.svc,localhost`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			wants, err := kubesecret.ParseWants(random, certificates)
+			wants, err := kubesecret.ParseWants(random, certificates, clients)
 			if err == nil && len(wants) == 0 {
-				err = errors.New("--random or --certificate says what to make")
+				err = errors.New("--random, --certificate or --clients says what to make")
 			}
 			if err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
@@ -55,6 +55,7 @@ what is made is printed. The service account needs get, create and patch on thes
 	f.SortFlags = false
 	f.StringArrayVar(&random, "random", nil, "NAME=KEY,KEY: keys of a Secret that hold 32 random bytes each; repeatable")
 	f.StringArrayVar(&certificates, "certificate", nil, "NAME=HOST,HOST: a Secret with a certificate for these, good for ten years, and its authority; repeatable")
+	f.StringArrayVar(&clients, "clients", nil, "NAME=CLIENT,CLIENT: a Secret with a certificate for each of these clients, good for ten years, and their authority; repeatable")
 	f.StringVar(&instance, "instance", "", "release that the Secrets belong to, for their label")
 	f.StringVar(&place.Namespace, "namespace", "", "where the Secrets are; the pod's namespace")
 	f.StringVar(&place.URL, "server", "", "address of the cluster's API; as pods find it")
@@ -67,6 +68,7 @@ what is made is printed. The service account needs get, create and patch on thes
 // tryCommand is what `helm test` runs.
 func tryCommand() *cobra.Command {
 	var public, connect, admin, keyFile, traits string
+	var pair [2]string
 	var caFiles []string
 	var plain, tokenOnly bool
 	c := &cobra.Command{
@@ -84,9 +86,17 @@ again. The public listener is spoken to under the name by which it is known outs
 			if err != nil {
 				return err
 			}
+			administrator := transport.Clone()
+			if pair != [2]string{} {
+				certificate, err := tls.LoadX509KeyPair(pair[0], pair[1])
+				if err != nil {
+					return fmt.Errorf("--client-cert and --client-key: %w", err)
+				}
+				administrator.TLSClientConfig.Certificates = []tls.Certificate{certificate}
+			}
 			t := &trial.Trial{
 				Public: &apiclient.Server{URL: public, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}}, TokenOnly: tokenOnly,
-				Admin: &apiclient.Server{URL: admin, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}},
+				Admin: &apiclient.Server{URL: admin, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: administrator}},
 				Say:   func(step string) { _, _ = fmt.Fprintln(cmd.OutOrStdout(), step) },
 			}
 			if connect != "" {
@@ -114,6 +124,8 @@ again. The public listener is spoken to under the name by which it is known outs
 	f.BoolVar(&plain, "plain", false, "that place is behind what ends TLS: speak to it as the proxy does")
 	f.StringVar(&admin, "admin", "", "address of the admin listener; required")
 	f.StringVar(&keyFile, "admin-key-file", "", "file with a key of the admin API")
+	f.StringVar(&pair[0], "client-cert", "", "client certificate in PEM, for an admin API that knows its callers by it")
+	f.StringVar(&pair[1], "client-key", "", "its key in PEM")
 	f.StringArrayVar(&caFiles, "ca-file", nil, "authorities to trust besides the system's; a file that is not there is left out; repeatable")
 	f.StringVar(&traits, "traits", "", `traits of the person, as JSON in which "%s" is an address that nobody has; an e-mail address`)
 	f.BoolVar(&tokenOnly, "token-only", false, "leave the person out, where nobody signs in with a password")

@@ -27,6 +27,9 @@ type CertificateConfig struct {
 	Role string `yaml:"role" enum:"viewer,operator,admin"`
 	// Tenant is the tenant that it may act for. Default: "*", all of them and the installation.
 	Tenant tenant.ID `yaml:"tenant" default:"*"`
+	// Only confines it to parts of the admin API, named as their paths below /admin are: "clients", "oauth2/introspect". Default: none,
+	// and it reaches all that its role does.
+	Only []string `yaml:"only"`
 }
 
 // OAuthConfig says which access tokens of this server open the admin API: those that the clients listed got by the grant
@@ -86,6 +89,11 @@ func (c CertificateConfig) Validate() (faults []error) {
 	}
 	if c.Tenant != "" && c.Tenant != All && !c.Tenant.Valid() {
 		faults = append(faults, fmt.Errorf(`tenant: %q is neither a tenant id nor "*"`, c.Tenant))
+	}
+	for i, area := range c.Only {
+		if !validArea(area) {
+			faults = append(faults, fmt.Errorf("only[%d]: %q is no path below /admin such as clients, oauth2/introspect or metrics", i, area))
+		}
 	}
 	return faults
 }

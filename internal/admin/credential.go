@@ -57,7 +57,7 @@ func certificate(list []CertificateConfig, cert *x509.Certificate) (grant, bool)
 		if of == "" {
 			of = All
 		}
-		return granted(actor.Actor{Kind: actor.Certificate, ID: nameOf(cert)}, actor.Role(c.Role), of), true
+		return granted(actor.Actor{Kind: actor.Certificate, ID: nameOf(cert)}, actor.Role(c.Role), of, c.Only...), true
 	}
 	return grant{}, false
 }

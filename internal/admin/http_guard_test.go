@@ -321,7 +321,7 @@ func TestCertificates(t *testing.T) {
 	f := newFixture(t, testkit.SQLite(t, "management"))
 	f.guard.Certificates = []admin.CertificateConfig{
 		{Subject: "CN=deploy,O=Example", Role: "operator", Tenant: "acme"}, {URI: "spiffe://example.com/root", Role: "admin"},
-		{DNS: "Dashboards.example.com", Role: "viewer"},
+		{DNS: "Dashboards.example.com", Role: "viewer"}, {DNS: "controller", Role: "operator", Only: []string{"clients"}},
 	}
 	deploy := named(t, "O=Example", "CN=deploy")
 	root := &x509.Certificate{SerialNumber: big.NewInt(2), URIs: []*url.URL{{Scheme: "spiffe", Host: "example.com", Path: "/root"}}}
@@ -349,6 +349,8 @@ func TestCertificates(t *testing.T) {
 	check("subject", deploy, true, "", map[string]int{read: 200, write: 200, metrics: 403, "GET https://default.test/admin/clients/1": 403})
 	check("uri", root, true, "", map[string]int{read: 200, write: 200, metrics: 200, "GET https://acme.test/admin/secrets": 200})
 	check("dns", dashboards, true, "", map[string]int{read: 200, write: 403, metrics: 200})
+	controller := &x509.Certificate{SerialNumber: big.NewInt(4), DNSNames: []string{"controller"}}
+	check("confined", controller, true, "", map[string]int{read: 200, write: 200, metrics: 403, "GET https://acme.test/admin/secrets": 403})
 	check("not listed", stranger, true, "", map[string]int{read: 401})
 	// Parts of a name that their holder may have chosen himself make it no other's name.
 	for _, parts := range [][]string{{"O=Example", "CN=mallory", "CN=deploy"}, {"O=Example", "CN=deploy", "CN=mallory"}, {"O=Other", "O=Example", "CN=deploy"}, {"O=Example", "CN=x,CN=deploy"}, {"CN=deploy,O=Example"}} {

@@ -1,6 +1,7 @@
 package kubesecret
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -18,6 +19,8 @@ type Want struct {
 	Random []string
 	// Hosts are names and addresses for which the Secret shall hold a certificate: tls.crt, tls.key and ca.crt. None, no certificate.
 	Hosts []string
+	// Clients are names for which the Secret shall hold certificates of clients, NAME.crt and NAME.key, and their authority: ca.crt.
+	Clients []string
 }
 
 // secretName and secretKey are what Kubernetes allows as names of Secrets and of their keys.
@@ -26,44 +29,55 @@ var (
 	secretKey  = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
 )
 
-// ParseWants reads what the command line says: random and certificates are NAME=PART,PART. Several that name one Secret are one.
-func ParseWants(random, certificates []string) ([]Want, error) {
+// ParseWants reads what the command line says: each is NAME=PART,PART. Several that name one Secret are one.
+func ParseWants(random, certificates, clients []string) ([]Want, error) {
 	var all []Want
-	parse := func(flag, text string, take func(w *Want, parts []string) error) error {
-		name, rest, ok := strings.Cut(text, "=")
-		parts := strings.Split(rest, ",")
-		if !ok || !secretName.MatchString(name) || slices.Contains(parts, "") {
-			return fmt.Errorf("--%s %q: write NAME=PART,PART with the name of a Secret", flag, text)
-		}
-		at := slices.IndexFunc(all, func(w Want) bool { return w.Name == name })
-		if at < 0 {
-			at, all = len(all), append(all, Want{Name: name})
-		}
-		return take(&all[at], parts)
-	}
-	for _, text := range random {
-		if err := parse("random", text, func(w *Want, keys []string) error {
-			for _, key := range keys {
-				if !secretKey.MatchString(key) {
-					return fmt.Errorf("--random %q: %q is no key of a Secret", text, key)
-				}
+	for _, f := range []struct {
+		flag  string
+		texts []string
+		into  func(*Want) *[]string
+		parts *regexp.Regexp
+		what  string
+	}{
+		{"random", random, func(w *Want) *[]string { return &w.Random }, secretKey, "a key of a Secret"},
+		{"certificate", certificates, func(w *Want) *[]string { return &w.Hosts }, regexp.MustCompile(""), ""},
+		{"clients", clients, func(w *Want) *[]string { return &w.Clients }, secretName, "the name of a client, as controller is"},
+	} {
+		for _, text := range f.texts {
+			name, rest, ok := strings.Cut(text, "=")
+			parts := strings.Split(rest, ",")
+			if !ok || !secretName.MatchString(name) || slices.Contains(parts, "") {
+				return nil, fmt.Errorf("--%s %q: write NAME=PART,PART with the name of a Secret", f.flag, text)
 			}
-			w.Random = append(w.Random, keys...)
-			return nil
-		}); err != nil {
-			return nil, err
+			if i := slices.IndexFunc(parts, func(part string) bool { return !f.parts.MatchString(part) }); i >= 0 {
+				return nil, fmt.Errorf("--%s %q: %q is not %s", f.flag, text, parts[i], f.what)
+			}
+			at := slices.IndexFunc(all, func(w Want) bool { return w.Name == name })
+			if at < 0 {
+				at, all = len(all), append(all, Want{Name: name})
+			}
+			*f.into(&all[at]) = append(*f.into(&all[at]), parts...)
 		}
 	}
-	for _, text := range certificates {
-		if err := parse("certificate", text, func(w *Want, hosts []string) error { w.Hosts = append(w.Hosts, hosts...); return nil }); err != nil {
-			return nil, err
+	for _, w := range all {
+		if len(w.Hosts) > 0 && len(w.Clients) > 0 {
+			return nil, fmt.Errorf("the Secret %s: --certificate and --clients are for two Secrets, since each has an authority", w.Name)
 		}
 	}
 	return all, nil
 }
 
-// certificateKeys are the keys of a certificate, which go together.
-var certificateKeys = []string{"ca.crt", "tls.crt", "tls.key"}
+// certificateKeys are the keys of the certificates that are wanted, which go together.
+func (w Want) certificateKeys() []string {
+	if len(w.Hosts) > 0 {
+		return []string{"ca.crt", "tls.crt", "tls.key"}
+	}
+	keys := []string{"ca.crt"}
+	for _, name := range w.Clients {
+		keys = append(keys, name+".crt", name+".key")
+	}
+	return keys
+}
 
 // Missing makes what a Secret with these keys lacks of what is wanted. The keys that are there are left alone, whatever they hold, but for
 // half a certificate, which is an error.
@@ -79,27 +93,37 @@ func Missing(w Want, have []string, now time.Time, random io.Reader) (map[string
 		}
 		made[key] = []byte(base64.StdEncoding.EncodeToString(secret))
 	}
-	if len(w.Hosts) == 0 {
+	if len(w.Hosts)+len(w.Clients) == 0 {
 		return made, nil
 	}
-	var there []string
-	for _, key := range certificateKeys {
-		if slices.Contains(have, key) {
-			there = append(there, key)
-		}
-	}
+	keys := w.certificateKeys()
+	there := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return !slices.Contains(have, k) })
 	switch len(there) {
-	case len(certificateKeys):
+	case len(keys):
 		return made, nil
 	case 0:
 	default:
 		return nil, fmt.Errorf("the Secret %s holds %s and not %s: add what is missing, or take these keys out and have a certificate made",
-			w.Name, strings.Join(there, ", "), strings.Join(slices.DeleteFunc(slices.Clone(certificateKeys), func(k string) bool { return slices.Contains(there, k) }), ", "))
+			w.Name, strings.Join(there, ", "), strings.Join(slices.DeleteFunc(keys, func(k string) bool { return slices.Contains(there, k) }), ", "))
 	}
-	c, err := makeCertificate(w.Hosts, now, random)
+	return made, w.certify(made, now, random)
+}
+
+// certify makes the certificates that are wanted, and an authority that signs them and nothing else: its key is forgotten.
+func (w Want) certify(into map[string][]byte, now time.Time, random io.Reader) (err error) {
+	a, err := newAuthority(now, random)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	made["ca.crt"], made["tls.crt"], made["tls.key"] = c.authority, c.certificate, c.key
-	return made, nil
+	into["ca.crt"] = a.pem
+	if len(w.Hosts) > 0 {
+		into["tls.crt"], into["tls.key"], err = a.issue(w.Hosts, x509.ExtKeyUsageServerAuth)
+		return err
+	}
+	for _, name := range w.Clients {
+		if into[name+".crt"], into[name+".key"], err = a.issue([]string{name}, x509.ExtKeyUsageClientAuth); err != nil {
+			return err
+		}
+	}
+	return nil
 }

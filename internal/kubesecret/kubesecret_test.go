@@ -26,19 +26,26 @@ import (
 var today = time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
 
 func TestParseWants(t *testing.T) {
-	got, err := ParseWants([]string{"a=system,cookie", "b=password"}, []string{"b=db,db.iam.svc,127.0.0.1", "c=admin.iam.svc"})
+	got, err := ParseWants([]string{"a=system,cookie", "b=password"}, []string{"b=db,db.iam.svc,127.0.0.1", "c=admin.iam.svc"}, []string{"d=controller,test"})
 	want := []Want{
 		{Name: "a", Random: []string{"system", "cookie"}},
 		{Name: "b", Random: []string{"password"}, Hosts: []string{"db", "db.iam.svc", "127.0.0.1"}},
 		{Name: "c", Hosts: []string{"admin.iam.svc"}},
+		{Name: "d", Clients: []string{"controller", "test"}},
 	}
 	if err != nil || cmp.Diff(want, got) != "" {
 		t.Errorf("%v\n%s", err, cmp.Diff(want, got))
 	}
 	for _, text := range []string{"", "a", "a=", "a=b,", "../a=b", "A=b", "a=b/c", "a=b c"} {
-		if _, err := ParseWants([]string{text}, nil); err == nil {
+		if _, err := ParseWants([]string{text}, nil, nil); err == nil {
 			t.Errorf("%q is taken", text)
 		}
+	}
+	if _, err := ParseWants(nil, nil, []string{"a=a/b"}); err == nil {
+		t.Error("a client whose name is no key is taken")
+	}
+	if _, err := ParseWants(nil, []string{"a=b"}, []string{"a=c"}); err == nil || !strings.Contains(err.Error(), "are for two Secrets") {
+		t.Errorf("two authorities in one Secret: %v", err)
 	}
 }
 
@@ -74,6 +81,37 @@ func TestMissing(t *testing.T) {
 	}
 	if _, err := Missing(w, []string{"tls.crt"}, today, rand.Reader); err == nil || !strings.Contains(err.Error(), "holds tls.crt and not ca.crt, tls.key") {
 		t.Errorf("half a certificate: %v", err)
+	}
+}
+
+// Clients have an authority in common, by which a server knows them, each by its own name; none may pass for a server.
+func TestMissingClients(t *testing.T) {
+	w := Want{Name: "a", Clients: []string{"controller", "test"}}
+	made, err := Missing(w, nil, today, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(made["ca.crt"])
+	for _, name := range w.Clients {
+		pair, err := tls.X509KeyPair(made[name+".crt"], made[name+".key"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for usage, fits := range map[x509.ExtKeyUsage]bool{x509.ExtKeyUsageClientAuth: true, x509.ExtKeyUsageServerAuth: false} {
+			_, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: name, CurrentTime: today.AddDate(9, 0, 0), KeyUsages: []x509.ExtKeyUsage{usage}})
+			if (err == nil) != fits || len(pair.Leaf.DNSNames) != 1 {
+				t.Errorf("%s: %v, names %v", name, err, pair.Leaf.DNSNames)
+			}
+		}
+	}
+	have := slices.Collect(maps.Keys(made))
+	if again, err := Missing(w, have, today, rand.Reader); err != nil || len(again) != 0 || len(have) != 5 {
+		t.Errorf("of %v is missing %v, %v", have, again, err)
+	}
+	w.Clients = append(w.Clients, "third")
+	if _, err := Missing(w, have, today, rand.Reader); err == nil || !strings.Contains(err.Error(), "and not third.crt, third.key") {
+		t.Errorf("a client more: %v", err)
 	}
 }
 

@@ -222,7 +222,7 @@ func TestSecretsAreMadeWithTheRightsOfTheJob(t *testing.T) {
 		if status != 0 {
 			t.Fatalf("status %d: %s", status, out)
 		}
-		for _, name := range []string{"gatehouse-secrets", "gatehouse-postgresql", "gatehouse-admin-tls"} {
+		for _, name := range []string{"gatehouse-secrets", "gatehouse-admin-clients", "gatehouse-postgresql", "gatehouse-admin-tls"} {
 			s := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret"}}
 			if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, s); err != nil {
 				t.Fatal(err)
@@ -233,7 +233,7 @@ func TestSecretsAreMadeWithTheRightsOfTheJob(t *testing.T) {
 			}
 			made[name] = data
 		}
-		if strings.Contains(out, "BEGIN") || strings.Count(out, "\n") != 3 {
+		if strings.Contains(out, "BEGIN") || strings.Count(out, "\n") != 4 {
 			t.Errorf("prints %s", out)
 		}
 	}

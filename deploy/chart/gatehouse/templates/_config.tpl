@@ -72,18 +72,23 @@ terminated_by: {{ toJson . }}
 {{- end }}
 {{- end -}}
 
-{{/* What the chart itself answers for, so that `gatehouse harden` reports it as accepted. */}}
+{{/* What the chart itself answers for, so that `gatehouse harden` reports it as accepted: each reason says what is so with these values. */}}
 {{- define "gatehouse.accepted" -}}
 {{- $all := list -}}
 {{- if include "gatehouse.production" . -}}
-{{- if .Values.networkPolicy.enabled -}}
-{{- $all = append $all (dict "check" "admin-exposed" "reason" "It has a Service of its own, and a NetworkPolicy that lets in the pods of this release that need it, monitoring, and who is named in networkPolicy.admin.from.") -}}
+{{- $np := .Values.networkPolicy -}}
+{{- if $np.enabled -}}
+{{- $who := list "the pods of this release that need it" -}}
+{{- if .Values.metrics.serviceMonitor.enabled -}}{{- $who = append $who (printf "the namespace %s, which monitors it" $np.monitoringNamespace) -}}{{- end -}}
+{{- if $np.admin.from -}}{{- $who = append $who "who is named in networkPolicy.admin.from" -}}{{- end -}}
+{{- if .Values.ingress.admin.host -}}{{- $who = append $who (printf "the Ingress controller in the namespace %s, and through it whoever reaches that: ingress.admin.acknowledge says %q" $np.ingressNamespace .Values.ingress.admin.acknowledge) -}}{{- end -}}
+{{- $all = append $all (dict "check" "admin-exposed" "reason" (printf "It has a Service of its own, and a NetworkPolicy that lets in %s." (join "; " $who))) -}}
 {{- if or .Values.doors.decisions.enabled .Values.doors.extAuthz.enabled -}}
-{{- $all = append $all (dict "check" "door-plain-http" "reason" "A NetworkPolicy lets in the ingress controller alone, and who is named in networkPolicy.decisions.from.") -}}
+{{- $all = append $all (dict "check" "door-plain-http" "reason" (printf "A NetworkPolicy lets in the namespace %s alone, in which the Ingress controller runs%s." $np.ingressNamespace (ternary ", and who is named in networkPolicy.decisions.from" "" (ne 0 (len $np.decisions.from))))) -}}
 {{- end -}}
 {{- end -}}
 {{- if eq (include "gatehouse.mode" .) "cloudsql" -}}
-{{- $all = append $all (dict "check" "database-in-the-clear" "reason" "The Cloud SQL proxy encrypts all that leaves it; between it and the server are this cluster's pods, and a NetworkPolicy lets in this release's alone.") -}}
+{{- $all = append $all (dict "check" "database-in-the-clear" "reason" (printf "The Cloud SQL proxy encrypts all that leaves it; between it and the server is this cluster's own network%s." (ternary ", in which a NetworkPolicy lets in this release's pods alone" "" $np.enabled))) -}}
 {{- end -}}
 {{- end -}}
 {{- dict "all" $all | toYaml -}}
@@ -95,6 +100,13 @@ terminated_by: {{ toJson . }}
 {{- $public := dict "address" ":4444" "tls" (include "gatehouse.listenerTLS" (dict "secret" (include "gatehouse.publicTLS" .) "directory" "tls" "networks" .Values.tlsTerminatedBy) | fromYaml) -}}
 {{- with .Values.url -}}{{- $_ := set $public "base_url" . -}}{{- end -}}
 {{- $admin := dict "address" ":4445" "base_url" (printf "%s/" (include "gatehouse.adminURL" .)) "tls" (include "gatehouse.listenerTLS" (dict "secret" (include "gatehouse.adminTLS" .) "directory" "admin-tls" "networks" .Values.admin.tlsTerminatedBy) | fromYaml) -}}
+{{- if include "gatehouse.adminClients" . -}}
+{{- $_ := set $admin.tls "client_ca_file" "/run/secrets/admin-clients/ca.crt" -}}
+{{- $callers := list -}}
+{{- if .Values.controller.enabled -}}{{- $callers = append $callers (dict "dns" "controller" "role" "operator" "only" (list "clients" "rules")) -}}{{- end -}}
+{{- if .Values.test.enabled -}}{{- $callers = append $callers (dict "dns" "test" "role" "operator" "only" (list "clients" "identities" "oauth2/introspect")) -}}{{- end -}}
+{{- $_ := set $admin "certificates" $callers -}}
+{{- end -}}
 {{- $serve := dict "public" $public "admin" $admin "stop_delay" (ternary "5s" "0s" (ne $production "")) -}}
 {{- if .Values.doors.proxy.enabled -}}
 {{- $proxy := dict "enabled" true "address" ":4455" "tls" $public.tls -}}
@@ -110,10 +122,13 @@ terminated_by: {{ toJson . }}
 {{- with .Values.smtp.fromName -}}{{- $_ := set $smtp "from_name" . -}}{{- end -}}
 {{- $_ := set $config "courier" (dict "smtp" $smtp) -}}
 {{- end -}}
+{{- $geoip := dict -}}
+{{- if .Values.geoip.existingSecret -}}{{- $_ := set $geoip "source" "maxmind" -}}{{- end -}}
 {{- if $production -}}
 {{- $_ := set $config "clients" (dict "http" (dict "disallow_private_ip_ranges" true)) -}}
-{{- $_ := set $config "access" (dict "geoip" (dict "max_age" "720h")) -}}
+{{- $_ := set $geoip "max_age" "720h" -}}
 {{- end -}}
+{{- if $geoip -}}{{- $_ := set $config "access" (dict "geoip" $geoip) -}}{{- end -}}
 {{- if .Values.backup.enabled -}}
 {{- $_ := set $config "backup" (dict "recipients" .Values.backup.recipients "destinations" .Values.backup.destinations "keep" .Values.backup.keep) -}}
 {{- end -}}

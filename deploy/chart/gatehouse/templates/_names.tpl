@@ -22,14 +22,15 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
 {{- define "gatehouse.labels" -}}
-{{ include "gatehouse.selector" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-app.kubernetes.io/part-of: gatehouse
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $ours := dict "app.kubernetes.io/version" .root.Chart.AppVersion "app.kubernetes.io/part-of" "gatehouse" "app.kubernetes.io/managed-by" .root.Release.Service "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
+{{- include "gatehouse.over" (list $ours .root.Values.commonLabels (include "gatehouse.selector" . | fromYaml)) -}}
+{{- end -}}
+
+{{/* A list of maps as one: a key of a later one replaces that of an earlier one, since none may stand twice. */}}
+{{- define "gatehouse.over" -}}
+{{- $all := dict -}}
+{{- range . -}}{{- range $key, $value := . -}}{{- $_ := set $all $key $value -}}{{- end -}}{{- end -}}
+{{- toYaml $all -}}
 {{- end -}}
 
 {{/* "true" in production, else nothing. */}}
@@ -109,7 +110,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if not .Values.admin.key.existingSecret -}}
 {{- if kindIs "bool" .Values.admin.key.generate -}}
 {{- if .Values.admin.key.generate -}}true{{- end -}}
-{{- else if or (not (include "gatehouse.production" .)) .Values.controller.enabled .Values.database.copyFrom (and .Values.backup.enabled (include "gatehouse.embedded" .)) -}}true{{- end -}}
+{{- else if or (not (include "gatehouse.production" .)) (and .Values.controller.enabled (not (include "gatehouse.adminClients" .))) .Values.database.copyFrom (and .Values.backup.enabled (include "gatehouse.embedded" .)) -}}true{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -121,6 +122,23 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{- define "gatehouse.adminKeyName" -}}
 {{- if .Values.admin.key.existingSecret -}}{{- .Values.admin.key.existingSecretKey -}}{{- else -}}admin{{- end -}}
+{{- end -}}
+
+{{/* "true" where the controller and `helm test` show certificates of their own, which open less than a key: where the admin listener speaks
+TLS, and its certificates of clients are not the user's. */}}
+{{- define "gatehouse.adminClients" -}}
+{{- $own := dig "serve" "admin" dict .Values.config -}}
+{{- if and (or .Values.controller.enabled .Values.test.enabled) (include "gatehouse.adminTLS" .) (not .Values.admin.key.existingSecret)
+  (not (dig "tls" "client_ca_file" "" $own)) (not (get $own "certificates")) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.adminClientsSecret" -}}
+{{- printf "%s-admin-clients" (include "gatehouse.fullname" .) -}}
+{{- end -}}
+
+{{/* "true" where there is something for `helm test` to run. */}}
+{{- define "gatehouse.tries" -}}
+{{- if and .Values.test.enabled (or (include "gatehouse.adminClients" .) (include "gatehouse.adminKeySecret" .)) -}}true{{- end -}}
 {{- end -}}
 
 {{/* (dict "root" $ "of" .Values.certificate "suffix" "tls"): the Secret of a certificate, nothing where there is none. */}}
@@ -171,6 +189,20 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if .Values.url -}}{{- (urlParse .Values.url).host | splitList ":" | first -}}{{- end -}}
 {{- end -}}
 
+{{/* Which namespaces may claim which hosts: what values say, and the hosts at which this server itself is reached, which are its namespace's
+unless values give them away. Whoever else could claim one would lead people's passwords to himself. */}}
+{{- define "gatehouse.claims" -}}
+{{- $claims := dict -}}
+{{- $own := list (include "gatehouse.host" .) .Values.ingress.admin.host -}}
+{{- range .Values.config.tenants -}}{{- $own = concat $own (.hosts | default list) -}}{{- end -}}
+{{- range $own -}}
+{{- $host := lower . | trimSuffix "." -}}
+{{- if regexMatch "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" $host -}}{{- $_ := set $claims $host (list $.Release.Namespace) -}}{{- end -}}
+{{- end -}}
+{{- range $host, $namespaces := .Values.controller.rules.hosts -}}{{- $_ := set $claims (lower $host | trimSuffix ".") $namespaces -}}{{- end -}}
+{{- toYaml $claims -}}
+{{- end -}}
+
 {{/* The tenant in which the controller and `helm test` work where the configuration lists tenants and none is the default one: the one that
 `url` leads to, else the first that is reached at all. JSON with `id` and `url`, its address; empty where it is the default one. */}}
 {{- define "gatehouse.tenant" -}}
@@ -196,9 +228,14 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- .Values.url | default (include "gatehouse.publicURL" .) -}}
 {{- end -}}
 
+{{/* "true" where access rules may ask for countries, whose databases the server then downloads. */}}
+{{- define "gatehouse.geoip" -}}
+{{- if or .Values.geoip.existingSecret .Values.doors.proxy.enabled .Values.doors.decisions.enabled .Values.doors.extAuthz.enabled -}}true{{- end -}}
+{{- end -}}
+
 {{/* "true" where a Job makes any Secret. */}}
 {{- define "gatehouse.makesSecrets" -}}
-{{- if or (include "gatehouse.secretsMade" .) (include "gatehouse.adminKeyMade" .) (include "gatehouse.adminTLSMade" .)
+{{- if or (include "gatehouse.secretsMade" .) (include "gatehouse.adminKeyMade" .) (include "gatehouse.adminTLSMade" .) (include "gatehouse.adminClients" .)
   (and (eq (include "gatehouse.mode" .) "bundled") (not .Values.database.bundled.existingSecret)) -}}true{{- end -}}
 {{- end -}}
 

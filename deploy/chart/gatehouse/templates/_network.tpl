@@ -66,6 +66,38 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Where `config` says that the server calls a service of yours. (dict "root" $ "addresses" LIST), each host:port or a URL. */}}
+{{- define "gatehouse.egressServices" -}}
+{{- $ports := list -}}
+{{- range .addresses -}}
+{{- $authority := regexReplaceAll "^[a-z0-9+]+://([^/?#]*).*$" . "${1}" -}}
+{{- $ports = append $ports (regexFind "[0-9]+$" (regexFind ":[0-9]+$" $authority) | default (ternary "443" "80" (hasPrefix "https:" .))) -}}
+{{- end -}}
+{{- with $ports | uniq -}}
+- to:
+    {{- if $.root.Values.networkPolicy.services.to }}
+    {{- toYaml $.root.Values.networkPolicy.services.to | nindent 4 }}
+    {{- else }}
+    {{- include "gatehouse.anywhere" $.root | nindent 4 }}
+    {{- end }}
+  ports:
+    {{- range . }}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* Redis, the collector of traces and what unwraps secrets. */}}
+{{- define "gatehouse.services" -}}
+{{- $c := .Values.config -}}
+{{- concat (dig "cache" "redis" "addresses" list $c) (list (dig "tracing" "endpoint" "" $c)) (include "gatehouse.transit" . | fromJsonArray) | compact | toJson -}}
+{{- end -}}
+
+{{/* What unwraps secrets, for all that read the configuration. */}}
+{{- define "gatehouse.transit" -}}
+{{- list (dig "secrets" "transit" "address" "" .Values.config) | compact | toJson -}}
+{{- end -}}
+
 {{/* (dict "root" $ "components" LIST): pods of this release as peers. */}}
 {{- define "gatehouse.fromComponents" -}}
 - podSelector:

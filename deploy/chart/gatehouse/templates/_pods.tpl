@@ -59,7 +59,7 @@ limits: {cpu: {{ mul (index .cpu 1) $times }}m, memory: {{ mul (index .memory 1)
 {{- end -}}
 
 {{- define "gatehouse.serverResources" -}}
-{{- include "gatehouse.resources" (dict "root" . "given" .Values.resources "cpu" (list 100 1000) "memory" (list 96 384)) -}}
+{{- include "gatehouse.resources" (dict "root" . "given" .Values.resources "cpu" (list 100 1000) "memory" (list 96 384) "disk" (ternary "768Mi" "256Mi" (ne (include "gatehouse.geoip" .) ""))) -}}
 {{- end -}}
 
 {{- define "gatehouse.jobResources" -}}
@@ -156,7 +156,36 @@ initContainers:
     items: [{key: system, path: system}, {key: cookie, path: cookie}]
 {{- end -}}
 
-{{/* The key of the admin API and the authority of its listener, for those who call it. */}}
+{{/* (dict "root" $ "client" NAME): what the controller and `helm test` show the admin listener, and its authority. */}}
+{{- define "gatehouse.callerVolumes" -}}
+{{- if include "gatehouse.adminClients" .root -}}
+- name: admin-client
+  secret:
+    secretName: {{ include "gatehouse.adminClientsSecret" .root }}
+    items: [{key: {{ .client }}.crt, path: tls.crt}, {key: {{ .client }}.key, path: tls.key}]
+{{ include "gatehouse.adminAuthority" .root }}
+{{- else -}}
+{{- include "gatehouse.adminVolumes" .root -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "gatehouse.callerMounts" -}}
+{{- range include "gatehouse.callerVolumes" . | fromYamlArray }}
+- {name: {{ .name }}, mountPath: /run/secrets/{{ .name }}, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{/* The arguments that say so. */}}
+{{- define "gatehouse.callerArgs" -}}
+{{- if include "gatehouse.adminClients" . }}
+- --client-cert=/run/secrets/admin-client/tls.crt
+- --client-key=/run/secrets/admin-client/tls.key
+{{- else }}
+- --admin-key-file=/run/secrets/admin-key/key
+{{- end }}
+{{- end -}}
+
+{{/* The key of the admin API and the authority of its listener, for other callers. */}}
 {{- define "gatehouse.adminVolumes" -}}
 {{- with include "gatehouse.adminKeySecret" . }}
 - name: admin-key
@@ -164,17 +193,15 @@ initContainers:
     secretName: {{ . | quote }}
     items: [{key: {{ include "gatehouse.adminKeyName" $ | quote }}, path: key}]
 {{- end }}
+{{ include "gatehouse.adminAuthority" . }}
+{{- end -}}
+
+{{- define "gatehouse.adminAuthority" -}}
 {{- with include "gatehouse.adminCA" . }}
 - name: admin-ca
   secret:
     secretName: {{ . | quote }}
     items: [{key: ca.crt, path: ca.crt}]
-{{- end }}
-{{- end -}}
-
-{{- define "gatehouse.adminMounts" -}}
-{{- range include "gatehouse.adminVolumes" . | fromYamlArray }}
-- {name: {{ .name }}, mountPath: /run/secrets/{{ .name }}, readOnly: true}
 {{- end }}
 {{- end -}}
 

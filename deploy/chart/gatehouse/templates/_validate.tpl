@@ -132,21 +132,12 @@
 {{- end -}}
 
 {{- /* Nothing secret in the ConfigMap, and nothing twice. */ -}}
-{{- range $path := list "secrets.system" "secrets.cookie" "secrets.admin" "courier.smtp.connection_uri" "cache.redis.password" "access.geoip.license_key" "databases" "profile" "secrets.transit.token" -}}
-{{- $at := $v.config -}}
-{{- range $key := splitList "." $path -}}
-{{- $at = ternary (get (ternary $at (dict) (kindIs "map" $at)) $key) nil (kindIs "map" $at) -}}
-{{- end -}}
-{{- if $at -}}
-{{- if eq $path "databases" -}}
-{{- $f = append $f "config.databases is the chart's: use database" -}}
-{{- else if eq $path "profile" -}}
-{{- $f = append $f "config.profile is the chart's: use profile" -}}
-{{- else -}}
-{{- $f = append $f (printf "config.%s is a secret, and a ConfigMap is none: give GATEHOUSE_%s_FILE or a valueFrom in extraEnv%s" $path ($path | replace "." "_" | upper) (ternary ", or smtp.existingSecret" (ternary ", or secretConfig" "" (hasPrefix "secrets." $path)) (hasPrefix "courier." $path))) -}}
+{{- range $key, $value := dict "databases" "database" "profile" "profile" -}}
+{{- if get $v.config $key -}}
+{{- $f = append $f (printf "config.%s is the chart's: use %s" $key $value) -}}
 {{- end -}}
 {{- end -}}
-{{- end -}}
+{{- $f = concat $f (include "gatehouse.secretsInConfig" $ | splitList "\n" | compact) -}}
 {{- range $v.extraArgs -}}
 {{- $flag := regexReplaceAll "=.*$" . "" -}}
 {{- if has $flag (list "--dev" "--swagger" "--demo" "--create-default-tenant" "--create-default-workspaces") -}}
@@ -161,6 +152,28 @@
 {{- end -}}
 {{- if eq .name "GATEHOUSE_PROFILE" -}}
 {{- $f = append $f "extraEnv has GATEHOUSE_PROFILE: use profile" -}}
+{{- end -}}
+{{- end -}}
+
+{{- range $path, $labels := dict "commonLabels" $v.commonLabels "podLabels" $v.podLabels -}}
+{{- range list "name" "instance" "component" "managed-by" -}}
+{{- if hasKey $labels (printf "app.kubernetes.io/%s" .) -}}
+{{- $f = append $f (printf "%s has app.kubernetes.io/%s, by which Helm and the chart's own selectors find objects: take it out" $path .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range $v.extraEnv -}}
+{{- if has .name $names -}}{{- $f = append $f (printf "extraEnv has %s twice" .name) -}}{{- end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- range $path, $volumes := dict "extraVolumes" $v.extraVolumes "backup.extraVolumes" $v.backup.extraVolumes -}}
+{{- $names := list "config" "data" "tmp" "secrets" "admin-key" "admin-ca" "admin-clients" "smtp" "geoip" "tls" "admin-tls" "identity" "scratch" -}}
+{{- range $volumes -}}
+{{- if or (has .name $names) (regexMatch "^database(-|$)" (toString .name)) -}}
+{{- $f = append $f (printf "%s has the name %s twice, or it is one of the chart's: give the volume another" $path .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
 {{- end -}}
 {{- end -}}
 
@@ -190,8 +203,21 @@
 {{- if not (or (include "gatehouse.publicTLS" .) $v.tlsTerminatedBy) -}}
 {{- $f = append $f "certificate or tlsTerminatedBy is required in production: a certificate for the public listener, or the networks of the ingress controller that ends TLS" -}}
 {{- end -}}
-{{- if has "0.0.0.0/0" (concat $v.tlsTerminatedBy $v.admin.tlsTerminatedBy) -}}
-{{- $f = append $f "tlsTerminatedBy names everybody: list the ingress controller's own networks" -}}
+{{- range $path, $networks := dict "tlsTerminatedBy" $v.tlsTerminatedBy "admin.tlsTerminatedBy" $v.admin.tlsTerminatedBy -}}
+{{- range $networks -}}
+{{- if include "gatehouse.wide" . -}}
+{{- $f = append $f (printf "%s names everybody, or nearly so (%s): list the ingress controller's own networks" $path .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $key, $check := dict "admin" "admin-exposed" "decisions" "door-plain-http" -}}
+{{- if not (include "gatehouse.accepts" (dict "root" $ "check" $check)) -}}
+{{- range (get $v.networkPolicy $key).from -}}
+{{- if include "gatehouse.widePeer" . -}}
+{{- $f = append $f (printf "networkPolicy.%s.from lets everybody in, or nearly so (%s), which production refuses: name pods, namespaces or networks, or accept %s with a reason in config.harden.accept" $key (toJson .) $check) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- if and (eq $mode "memory") (not (include "gatehouse.accepts" (dict "root" . "check" "database-in-memory"))) -}}
 {{- $f = append $f "database.mode memory loses everything with its pod, which production refuses: set bundled, postgres, mysql, cockroach, cloudsql or sqlite" -}}
@@ -225,6 +251,13 @@
 {{- if and $v.ingress.enabled $production (not $v.url) -}}
 {{- $f = append $f "url is required with ingress.enabled: its host is the Ingress's" -}}
 {{- end -}}
+{{- if or $v.ingress.enabled $v.gateway.enabled -}}
+{{- range $path, $url := dict "url" $v.url "doors.proxy.url" $v.doors.proxy.url -}}
+{{- if regexMatch "^https?://([0-9.]+|\\[.*)(:|/|$)" $url -}}
+{{- $f = append $f (printf "%s has an address for a host (%s), for which there is neither an Ingress nor a route: give it a name" $path $url) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and $v.gateway.enabled (or (not $v.url) (not $v.gateway.parentRefs)) -}}
 {{- $f = append $f "url and gateway.parentRefs are required with gateway.enabled" -}}
 {{- end -}}
@@ -235,6 +268,21 @@
 {{- $f = append $f "ingress.admin.host is the public host: give the admin listener a name of its own" -}}
 {{- end -}}
 
+{{- /* No way to the address at which clouds give the machine's credentials away, unless it is written out. */ -}}
+{{- $np := $v.networkPolicy -}}
+{{- $ways := dict "database.to" $np.database.to "upstreams.to" $np.upstreams.to "services.to" $np.services.to "apiServer.to" $np.apiServer.to "dns.to" $np.dns.to -}}
+{{- range $i, $rule := $np.extraEgress -}}
+{{- $_ := set $ways (printf "extraEgress[%d].to" $i) ($rule.to | default (list (dict "ipBlock" (dict "cidr" "0.0.0.0/0")))) -}}
+{{- end -}}
+{{- range $path, $peers := $ways -}}
+{{- range $peers -}}
+{{- $block := get . "ipBlock" | default dict -}}
+{{- if and (include "gatehouse.wide" (get $block "cidr")) (not (regexMatch "(^|,)(169[.]254[.](0[.]0/16|169[.]254/32)|f[cd])" (join "," (get $block "except")))) -}}
+{{- $f = append $f (printf "networkPolicy.%s leads to the address at which clouds give the machine's credentials away: take it out of %s by except: [%s]" $path $block.cidr (ternary "fd00:ec2::254/128" "169.254.0.0/16" (contains ":" $block.cidr))) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* Backups. */ -}}
 {{- if $v.backup.enabled -}}
 {{- range $key := list "recipients" "destinations" -}}
@@ -243,7 +291,7 @@
 {{- end -}}
 {{- end -}}
 {{- range $v.backup.destinations -}}
-{{- if dig "s3" "secret_access_key" "" . -}}
+{{- if or (dig "s3" "secret_access_key" "" .) (dig "s3" "session_token" "" .) -}}
 {{- $f = append $f (printf "backup.destinations: the key of %s is a secret, and a ConfigMap is none: put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY into backup.existingSecret" .name) -}}
 {{- end -}}
 {{- end -}}
@@ -261,8 +309,8 @@
 {{- if and $v.controller.enabled $v.admin.tlsTerminatedBy -}}
 {{- $f = append $f "controller.enabled and admin.tlsTerminatedBy exclude each other: the controller sends its key to the admin listener itself, and with TLS alone; take admin.tlsTerminatedBy out" -}}
 {{- end -}}
-{{- if and $v.controller.enabled (not (include "gatehouse.adminKeySecret" .)) -}}
-{{- $f = append $f "controller.enabled needs a key of the admin API: set admin.key.existingSecret, or leave admin.key.generate empty" -}}
+{{- if and $v.controller.enabled (not (or (include "gatehouse.adminClients" .) (include "gatehouse.adminKeySecret" .))) -}}
+{{- $f = append $f "controller.enabled needs a key of the admin API beside certificates of clients that are yours: set admin.key.existingSecret, or leave admin.key.generate empty" -}}
 {{- end -}}
 {{- $route := $v.controller.apiRules.route -}}
 {{- if and $route (not $v.controller.enabled) -}}
@@ -275,6 +323,9 @@
 {{- $f = append $f "controller.apiRules.corsOrigins has no place in an Ingress: take it out, or set controller.apiRules.route to virtualservice or httproute" -}}
 {{- end -}}
 
+{{- /* What a Job waits for before there is a release, without a word of it. */ -}}
+{{- $f = concat $f (include "gatehouse.missingSecrets" (dict "root" . "first" true) | splitList "\n" | compact) -}}
+
 {{- if $f -}}
 {{- fail (printf "\n\nThese values cannot be installed (profile %s, database.mode %s):\n  - %s\n" $v.profile $mode (join "\n  - " $f)) -}}
 {{- end -}}
@@ -285,4 +336,15 @@
 {{- range dig "harden" "accept" list .root.Values.config -}}
 {{- if and (eq .check $.check) .reason -}}true{{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{/* "true" where a network is everybody, or nearly so. No private network is as wide, nor what one operator has. */}}
+{{- define "gatehouse.wide" -}}
+{{- if regexMatch (ternary "/[0-6]$" "/[0-7]$" (contains ":" (toString .))) (toString .) -}}true{{- end -}}
+{{- end -}}
+
+{{/* "true" where a peer of a NetworkPolicy is, or every pod of the cluster. */}}
+{{- define "gatehouse.widePeer" -}}
+{{- if hasKey . "ipBlock" -}}{{- include "gatehouse.wide" .ipBlock.cidr -}}
+{{- else if and (not .podSelector) (hasKey . "namespaceSelector") (not .namespaceSelector) -}}true{{- end -}}
 {{- end -}}
