@@ -27,17 +27,25 @@ func secretsCommand() *cobra.Command {
 	var place kubesecret.Place
 	var instance string
 	var random, certificates, clients []string
+	var data string
 	ensure := &cobra.Command{
 		Use: "ensure", Short: "Make what Secrets lack, and change nothing that is there",
 		Long: `Make Secrets, and keys in them, that are not there yet. What is there stays as it is, so it may run before every upgrade. Nothing of
-what is made is printed. The service account needs get, create and patch on these Secrets, by their names, and nothing else.`,
+what is made is printed. The service account needs get, create and patch on these Secrets, by their names, and nothing else.
+
+With --data it makes nothing where a Deployment of servers says that its data is elsewhere than in its pods, which the servers to come would
+replace. That takes get on the Deployment.`,
 		Example: `  gatehouse-controller secrets ensure --random gatehouse-secrets=system,cookie --instance gatehouse
   gatehouse-controller secrets ensure --certificate gatehouse-admin-tls=gatehouse-admin.iam.svc,localhost`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			wants, err := kubesecret.ParseWants(random, certificates, clients)
-			if err == nil && len(wants) == 0 {
+			if err == nil && len(wants) == 0 && data == "" {
 				err = errors.New("--random, --certificate or --clients says what to make")
+			}
+			var deployment, mode string
+			if err == nil && data != "" {
+				deployment, mode, err = kubesecret.ParseData(data)
 			}
 			if err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
@@ -48,6 +56,11 @@ what is made is printed. The service account needs get, create and patch on thes
 			}
 			cluster.Instance, cluster.Writer = instance, "gatehouse-"+rand.Text()
 			cluster.Now, cluster.Random, cluster.Out = time.Now, rand.Reader, cmd.OutOrStdout()
+			if data != "" {
+				if err := cluster.Keep(cmd.Context(), deployment, mode); err != nil {
+					return err
+				}
+			}
 			return cluster.Ensure(cmd.Context(), wants)
 		},
 	}
@@ -56,6 +69,7 @@ what is made is printed. The service account needs get, create and patch on thes
 	f.StringArrayVar(&random, "random", nil, "NAME=KEY,KEY: keys of a Secret that hold 32 random bytes each; repeatable")
 	f.StringArrayVar(&certificates, "certificate", nil, "NAME=HOST,HOST: a Secret with a certificate for these, good for ten years, and its authority; repeatable")
 	f.StringArrayVar(&clients, "clients", nil, "NAME=CLIENT,CLIENT: a Secret with a certificate for each of these clients, good for ten years, and their authority; repeatable")
+	f.StringVar(&data, "data", "", "DEPLOYMENT=MODE: the servers to come, whose data is in their pods, and their database.mode")
 	f.StringVar(&instance, "instance", "", "release that the Secrets belong to, for their label")
 	f.StringVar(&place.Namespace, "namespace", "", "where the Secrets are; the pod's namespace")
 	f.StringVar(&place.URL, "server", "", "address of the cluster's API; as pods find it")

@@ -60,8 +60,8 @@ and Retry-After. What was written meanwhile is copied, both sides are read again
 stays as it is, so that nothing is written that the target lacks: start servers on the target, and lead clients there. To
 rehearse, give the source back with --thaw.
 
-The target is empty, or holds a part of the same copy: after a failure, or a kill, the same command goes on. Until it has ended, no
-server starts on the target. When it fails, the source takes writes again; after a kill -9, run it again or ` + "`gatehouse data thaw`" + `.
+The target is empty, or holds a part of the same copy: after a failure, or a kill, the same command goes on; after it has ended, it finds
+nothing to do for as long as the source is held still. Until it has ended, no server starts on the target. When it fails, the source takes writes again; after a kill -9, run it again or ` + "`gatehouse data thaw`" + `.
 ` + dataHelp,
 		Example: `  gatehouse data copy --from http://127.0.0.1:4445 --to-config production.yaml
   gatehouse data copy --from-config old.yaml --to-config new.yaml --thaw
@@ -96,12 +96,19 @@ func runCopy(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	err = show(cmd, done, func(w io.Writer) {
+		if done.Already {
+			return
+		}
 		_, _ = fmt.Fprintln(w, "DATABASE\tTABLE\tROWS\tDIGEST")
 		for _, t := range done.Tables {
 			_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%.12s\n", t.Database, t.Table, t.Rows, t.Digest)
 		}
 	})
 	if err != nil {
+		return err
+	}
+	if done.Already {
+		_, err = fmt.Fprintln(cmd.ErrOrStderr(), "There is nothing to copy: the target was made equal before, and the source has been held still since.")
 		return err
 	}
 	took := time.Duration(done.Frozen * float64(time.Second)).Round(time.Millisecond)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
@@ -90,8 +91,31 @@ func TestProvision(t *testing.T) {
 			if r := <-ready; r.status != 0 || !strings.Contains(r.out, "the databases are ready for a server") {
 				t.Errorf("who waited exits with %d: %s%s", r.status, r.out, r.errs)
 			}
+			if group == "postgres" {
+				waitsBesideOthers(t, file)
+			}
 			serves(t, file)
 		})
+	}
+}
+
+// waitsBesideOthers fails the test unless nobody starts on empty databases while a server answers, and somebody does when none has for a while.
+func waitsBesideOthers(t *testing.T, file string) {
+	t.Helper()
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := other.Addr().String()
+	fails(t, call(t, "", "migrate", "status", "-c", file, "--wait", "1ms", "--served-at", at), 1, "a server whose data is elsewhere answers at "+at, `"gatehouse data copy"`)
+	fails(t, call(t, "", "migrate", "status", "-c", file, "--wait", "1ms", "--served-at", "nobody.invalid:4445"), 1, "whether another server answers is not known")
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	works(t, "", "migrate", "status", "-c", file, "--wait", "1m", "--served-at", at)
+	if took := time.Since(began); took < 5*time.Second {
+		t.Errorf("a server that did not answer for %s is taken for none", took)
 	}
 }
 
@@ -103,6 +127,8 @@ func serves(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	s := start(t, string(config))
+	// Who serves has written something: others find databases that are not empty, and start beside it.
+	works(t, "", "migrate", "status", "-c", file, "--wait", "1ms", "--served-at", strings.TrimPrefix(s.admin, "http://"))
 	created := asJSON[map[string]any](t, works(t, "", "clients", "create", "--endpoint", s.admin, "--grant-type", "client_credentials", "--format", "json"))
 	t.Setenv(clientSecretVariable, fmt.Sprint(created["client_secret"]))
 	if out := works(t, "", "perform", "client-credentials", "--issuer", s.public, "--client-id", fmt.Sprint(created["client_id"])); out == "" {

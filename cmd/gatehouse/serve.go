@@ -161,11 +161,13 @@ func migrateStatus() *cobra.Command {
 		Long: `Say which schema each database has; exit status 1 when one is behind.
 
 With --wait it first waits until a server could start: the databases are there and let their user in, their schema is this version's, and no
-copy into them is under way. What it waits for, others do; it says what is missing. With --allow-pending any older schema is good enough.`,
+copy into them is under way. What it waits for, others do; it says what is missing. With --allow-pending any older schema is good enough. With
+--served-at it waits, too, while a server answers there and the databases are empty: that server has its data elsewhere.`,
 		Example: "  gatehouse migrate status -c gatehouse.yaml\n  gatehouse migrate status -c gatehouse.yaml --wait 10m",
 		Args:    none,
 	}
 	pending := cmd.Flags().Bool("allow-pending", false, "exit status 0 also where migrations are pending, for servers that migrate when they start")
+	servedAt := cmd.Flags().String("served-at", "", "with --wait: host:port at which the servers on these databases answer")
 	cmd.Flags().Duration("wait", 0, "how long to wait until a server could start on the databases")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		patience, err := patienceOf(cmd)
@@ -173,7 +175,7 @@ copy into them is under way. What it waits for, others do; it says what is missi
 			return err
 		}
 		if patience > 0 {
-			if err := migration(app.AwaitDatabases(patience, *pending))(cmd, args); err != nil {
+			if err := migration(app.AwaitDatabases(app.AwaitOptions{Patience: patience, Unmigrated: *pending, ServedAt: *servedAt}))(cmd, args); err != nil {
 				return err
 			}
 		}

@@ -107,6 +107,13 @@ func TestCopyWhileWritten(t *testing.T) {
 		if !source.Frozen() || done.Thawed {
 			t.Error("the source takes writes, which the target lacks")
 		}
+		if again, err := copyInto(t.Context(), origin, target, dataset.CopyOptions{}); err != nil || !again.Already || !source.Frozen() {
+			t.Errorf("the same copy once more: %v, frozen %v", err, source.Frozen())
+		}
+		// Whoever was given back and held still again may have been written to.
+		if err := errors.Join(origin.Thaw(t.Context()), origin.Freeze(t.Context(), "again")); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := copyInto(t.Context(), origin, target, dataset.CopyOptions{}); !errors.Is(err, dataset.ErrNotEmpty) {
 			t.Errorf("a second copy over the first: %v", err)
 		}

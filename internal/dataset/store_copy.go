@@ -23,6 +23,8 @@ var (
 	ErrRestless = errors.New("the source was written to while it was held still: is there a server on it that cannot read its management database, or another program?")
 	// ErrThawed says that the source took writes again before the copy had ended.
 	ErrThawed = errors.New("somebody gave the source back while its data was copied, with `gatehouse data thaw` or by another copy: what was written since may be missing")
+	// errAlready says that there is nothing left to copy.
+	errAlready = errors.New("the target holds this copy")
 	// ErrDiffers says that source and target are not equal after all.
 	ErrDiffers = errors.New("the target is not equal to the source: something else writes to one of them")
 )
@@ -78,6 +80,9 @@ type Copied struct {
 	Frozen float64 `json:"frozen_seconds"`
 	// Thawed says that the source takes writes again.
 	Thawed bool `json:"thawed"`
+	// Already says that nothing was left to do: the target was made equal before, and the source has been held still since. The target may
+	// have more by now.
+	Already bool `json:"already,omitempty"`
 }
 
 // maxPasses bounds how often a source that is held still is read again because it had changed.
@@ -85,13 +90,15 @@ const maxPasses = 5
 
 // Copy makes the target equal to the origin: first while it serves, then with writes refused. The target is marked until it is
 // equal, so that no server starts on a part. When Copy fails, the origin takes writes again; the same call goes on where this one ended,
-// also after a kill.
+// also after a kill, and after one that succeeded it finds nothing to do for as long as the source is held still.
 func Copy(ctx context.Context, from Origin, to Databases, o CopyOptions) (*Copied, error) {
 	if o.Progress == nil {
 		o.Progress = func(Step) {}
 	}
 	c := &copying{from: from, to: to, o: o, target: newStates(to["management"], o.Feed)}
-	if err := c.begin(ctx); err != nil {
+	if err := c.begin(ctx); errors.Is(err, errAlready) {
+		return &Copied{Already: true}, nil
+	} else if err != nil {
 		return nil, err
 	}
 	done, err := c.run(ctx)
@@ -135,6 +142,7 @@ type copying struct {
 	o      CopyOptions
 	target states
 	source string // its ID
+	held   string // what it is named while it is held still
 	frozen bool   // it was, before this copy, and for something else
 	rows   int64  // it has, about
 	passes int
@@ -155,7 +163,7 @@ func (c *copying) begin(ctx context.Context) error {
 	if source.Arriving != "" {
 		return fmt.Errorf("the source: %w", ErrArriving)
 	}
-	c.source, c.rows = source.ID, source.Rows
+	c.source, c.held, c.rows = source.ID, source.still(), source.Rows
 	state, err := c.mayFill(ctx)
 	if err != nil {
 		return err
@@ -191,6 +199,8 @@ func (c *copying) mayFill(ctx context.Context) (state State, err error) {
 		return state, ErrSame
 	case state.Arriving == c.source:
 		return state, nil
+	case state.Arriving == "" && state.Copied != "" && state.Copied == c.held && !c.o.Replace && !c.o.Thaw:
+		return state, errAlready
 	}
 	return state, c.to.free(ctx, state, c.o.Replace, c.o.Idle)
 }
@@ -243,13 +253,14 @@ func (c *copying) still(ctx context.Context) (*Copied, error) {
 	if err := c.to.hold(ctx, c.read); err != nil {
 		return nil, err
 	}
-	switch source, err := c.from.Overview(ctx); {
+	source, err := c.from.Overview(ctx)
+	switch {
 	case err != nil:
 		return nil, fmt.Errorf("the source: %w", err)
 	case source.Frozen == "":
 		return nil, ErrThawed
 	}
-	if err := c.target.arrived(ctx, event(activity.DataCopied, map[string]string{"rows": strconv.FormatInt(c.read.rows(), 10)})); err != nil {
+	if err := c.target.arrived(ctx, source.still(), event(activity.DataCopied, map[string]string{"rows": strconv.FormatInt(c.read.rows(), 10)})); err != nil {
 		return nil, err
 	}
 	return &Copied{Tables: c.read.all, Passes: c.passes, Frozen: c.target.db.Now().Sub(begun).Seconds()}, nil

@@ -133,7 +133,7 @@ func (l *loading) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.target.arrived(ctx, l.o.Done)
+	return l.target.arrived(ctx, "", l.o.Done)
 }
 
 // prepare marks the target and gives it the source's schema.

@@ -22,6 +22,16 @@ type State struct {
 	FrozenSince time.Time `json:"frozen_since,omitzero"`
 	// Arriving is the ID of the databases whose content is being copied here, or "". Until all of it is there nobody may use it.
 	Arriving string `json:"arriving,omitempty"`
+	// Copied is what the source of the last copy into these databases was while it was held still, or "".
+	Copied string `json:"-"`
+}
+
+// still names a source for as long as it is held still, or is "" where it is not: whoever is named the same later has not changed.
+func (s State) still() string {
+	if s.Frozen == "" {
+		return ""
+	}
+	return s.ID + " " + s.FrozenSince.UTC().Format(time.RFC3339Nano)
 }
 
 // StateVersion is the migration of the management database that made the table.
@@ -32,6 +42,7 @@ const (
 	rowID       = "id"
 	rowFrozen   = "frozen"
 	rowArriving = "arriving"
+	rowCopied   = "copied"
 )
 
 // topic is where changes of the state are told.
@@ -67,6 +78,8 @@ func (s states) read(ctx context.Context) (State, error) {
 			state.Frozen, state.FrozenSince = value, at
 		case rowArriving:
 			state.Arriving = value
+		case rowCopied:
+			state.Copied = value
 		}
 	}
 	return state, rows.Err()
@@ -107,10 +120,14 @@ func (s states) thaw(ctx context.Context) error {
 	})
 }
 
-// arrived removes the mark of databases that are whole, and tells the activity log how they came.
-func (s states) arrived(ctx context.Context, how activity.Event) error {
+// arrived removes the mark of databases that are whole, remembers of what they are a copy, or that they are none, and tells the activity log
+// how they came.
+func (s states) arrived(ctx context.Context, copied string, how activity.Event) error {
 	return s.change(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM data_state WHERE name = ?`, rowArriving); err != nil {
+			return err
+		}
+		if err := put(ctx, tx, rowCopied, copied); err != nil {
 			return err
 		}
 		return activity.Write(ctx, tx, how)

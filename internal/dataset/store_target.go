@@ -23,6 +23,28 @@ func (dbs Databases) free(ctx context.Context, state State, replace bool, idle f
 	return dbs.untouched(ctx)
 }
 
+// Empty tells whether there is nothing but what migrations write, also where they have not run.
+func (dbs Databases) Empty(ctx context.Context) (bool, error) {
+	empty := true
+	err := dbs.each(func(logical string, db *sqldb.DB) error {
+		version, err := migrations.Version(ctx, db, logical)
+		if err != nil {
+			return err
+		}
+		tables, err := migrations.TablesAt(logical, version)
+		for _, t := range tables {
+			if err != nil || !empty {
+				return err
+			}
+			var one int
+			err = db.AllTenants().QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM `+t.Name+` LIMIT 1) AS found`).Scan(&one)
+			empty = t.Seeded || one == 0
+		}
+		return err
+	})
+	return empty && err == nil, err
+}
+
 // untouched makes sure that there is nothing but what migrations write.
 func (dbs Databases) untouched(ctx context.Context) error {
 	return dbs.each(func(logical string, db *sqldb.DB) error {

@@ -140,7 +140,7 @@ type held struct {
 
 func (c *Cluster) get(ctx context.Context, name string) (*held, error) {
 	var found held
-	status, err := c.call(ctx, http.MethodGet, name, "", nil, &found)
+	status, err := c.call(ctx, http.MethodGet, c.secret(name), "", nil, &found)
 	if err != nil || status == http.StatusNotFound {
 		return &held{}, err
 	}
@@ -158,12 +158,17 @@ func (c *Cluster) write(ctx context.Context, name, version string, data map[stri
 		body = map[string]any{"metadata": map[string]any{"resourceVersion": version}, "data": data}
 		kind = "application/merge-patch+json"
 	}
-	status, err := c.call(ctx, http.MethodPatch, name+query, kind, body, nil)
+	status, err := c.call(ctx, http.MethodPatch, c.secret(name)+query, kind, body, nil)
 	return status != http.StatusConflict, err
 }
 
-// call asks the API for a Secret. 404 of a GET and 409 are no errors.
-func (c *Cluster) call(ctx context.Context, method, name, kind string, body, into any) (int, error) {
+// secret is the path of a Secret.
+func (c *Cluster) secret(name string) string {
+	return "/api/v1/namespaces/" + url.PathEscape(c.Namespace) + "/secrets/" + name
+}
+
+// call asks the API for what is at a path. 404 of a GET and 409 are no errors.
+func (c *Cluster) call(ctx context.Context, method, path, kind string, body, into any) (int, error) {
 	var content []byte
 	if body != nil {
 		var err error
@@ -175,7 +180,7 @@ func (c *Cluster) call(ctx context.Context, method, name, kind string, body, int
 	if err != nil {
 		return 0, err
 	}
-	r, err := http.NewRequestWithContext(ctx, method, c.URL+"/api/v1/namespaces/"+url.PathEscape(c.Namespace)+"/secrets/"+name, bytes.NewReader(content))
+	r, err := http.NewRequestWithContext(ctx, method, c.URL+path, bytes.NewReader(content))
 	if err != nil {
 		return 0, err
 	}
@@ -199,7 +204,7 @@ func (c *Cluster) call(ctx context.Context, method, name, kind string, body, int
 	case answer.StatusCode == http.StatusConflict, answer.StatusCode == http.StatusNotFound && method == http.MethodGet && reason(got) == "NotFound":
 		return answer.StatusCode, nil
 	case answer.StatusCode == http.StatusForbidden:
-		return 0, fmt.Errorf("the cluster does not allow it: the service account needs get, create and patch on this Secret (%s)", reason(got))
+		return 0, fmt.Errorf("the cluster does not allow it: the service account needs get, create and patch on Secrets by their names, and get on a Deployment that is asked for (%s)", reason(got))
 	case answer.StatusCode/100 != 2:
 		return 0, fmt.Errorf("the cluster answered %s (%s)", answer.Status, reason(got))
 	case into != nil:

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"helm.sh/helm/v4/pkg/chart/common"
-	"helm.sh/helm/v4/pkg/engine"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -24,11 +22,11 @@ type installed struct {
 // upgrade does what Helm does: it renders while it can look into the cluster, applies, and deletes what is not rendered any more.
 func (i *installed) upgrade(given values) *rendered {
 	i.Helper()
-	i.revision++
-	r, err := renderAs(engine.New(i.config), given, common.ReleaseOptions{Name: release, Namespace: i.namespace, IsInstall: i.revision == 1, IsUpgrade: i.revision > 1, Revision: i.revision})
+	r, err := i.offered(given)
 	if err != nil {
 		i.Fatal(err)
 	}
+	i.revision++
 	i.apply(r)
 	return r
 }
@@ -73,17 +71,10 @@ func (i *installed) configurations() map[string]string {
 // A pod mounts the configuration that it was made for as long as it may be there: an upgrade leaves the ones before it, of which there are
 // never more than three, and no rollback misses its own.
 func TestPodsKeepTheirConfiguration(t *testing.T) {
-	c, err := open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := &installed{T: t, cluster: c, namespace: "configurations"}
-	if err := c.Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": i.namespace}}}); err != nil {
-		t.Fatal(err)
-	}
+	i := newInstalled(t, "configurations")
 	mounted := func() string {
 		d := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment"}}
-		if err := c.Get(t.Context(), client.ObjectKey{Namespace: i.namespace, Name: release}, d); err != nil {
+		if err := i.Get(t.Context(), client.ObjectKey{Namespace: i.namespace, Name: release}, d); err != nil {
 			t.Fatal(err)
 		}
 		return object(d.Object).text("spec", "template", "spec", "volumes", 0, "configMap", "name")

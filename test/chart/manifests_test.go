@@ -219,7 +219,7 @@ func TestHooksBringWhatTheyNeed(t *testing.T) {
 			if job.text("metadata", "annotations", "helm.sh/hook") == "" {
 				continue
 			}
-			if got := job.text("metadata", "annotations", "helm.sh/hook"); got != "pre-install,pre-upgrade" {
+			if got := strings.TrimSuffix(job.text("metadata", "annotations", "helm.sh/hook"), ",pre-rollback"); got != "pre-install,pre-upgrade" {
 				t.Errorf("%s: %s is a hook of %s", name, job.name(), got)
 			}
 			volumes, _ := job.at("spec", "template", "spec", "volumes").([]any)

@@ -132,6 +132,7 @@ func TestFaults(t *testing.T) {
 		"other origins at an Ingress":          {"controller: {enabled: true, apiRules: {route: ingress, corsOrigins: ['regex:.*']}}\ndoors: {proxy: {enabled: true}}", []string{"has no place in an Ingress"}},
 		"a copy into memory":                   {"database: {copyFrom: 'http://old:4445'}", []string{"database.copyFrom has no meaning"}},
 		"a copy with secrets not there before": {minimal("development", "postgres")[len(profiles["development"])+len(ownSecrets):] + "  copyFrom: http://old:4445\nsecrets: {system: 0123456789abcdefgh, cookie: 123456789abcdefghi}", []string{"database.copyFrom needs secrets that are there before"}},
+		"a copy that nobody waits for":         {minimal("development", "postgres") + "  copyFrom: http://old:4445\n  migrationJob: false", []string{"database.copyFrom and database.migrationJob: false exclude each other"}},
 		"users without Secrets":                {minimal("development", "postgres") + "  users: {flow: {user: x}}", []string{"database.users.flow needs user and existingSecret"}},
 		"users of the bundled database":        {"database: {mode: bundled, users: {flow: {user: a, existingSecret: b}}}", []string{"database.users has no meaning with database.mode bundled"}},
 		"fewer at most than at least":          {minimal("production", "postgres") + "autoscaling: {enabled: true, minReplicas: 9}", []string{"autoscaling.minReplicas is more than"}},

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,29 +97,4 @@ func (s *space) follow(events ...string) {
 			s.Errorf("%s did not happen", want)
 		}
 	}
-}
-
-// From development to production: what the server in memory holds is copied before it is stopped.
-func TestDevelopmentToProduction(t *testing.T) {
-	s := newSpace(t, "upgrade")
-	s.install("-f", example("development.yaml"))
-	r := s.newServer()
-	application := r.register()
-	token := r.mustToken(application)
-	r.administrate(http.StatusCreated, http.MethodPost, "/admin/identities", map[string]any{
-		"schema_id": "default", "traits": map[string]string{"email": "ada@example.com"}}, nil)
-
-	s.productionSecrets()
-	values := []string{"-f", example("production-bundled.yaml"), "--set", "admin.key.generate=true"}
-	s.install(append(values, "--set", "database.copyFrom="+r.admin)...)
-	s.noRestarts()
-	r = s.newServer()
-	r.keeps(application, token)
-	var people []map[string]any
-	r.administrate(http.StatusOK, http.MethodGet, "/admin/identities", nil, &people)
-	if len(people) != 1 {
-		t.Errorf("of one person there are %d", len(people))
-	}
-	s.install(values...)
-	r.keeps(application, token)
 }

@@ -121,13 +121,16 @@ limits: {cpu: {{ mul (index .cpu 1) $times }}m, memory: {{ mul (index .memory 1)
 {{- end }}
 {{- end -}}
 
-{{/* Waits until a server can start, where the databases are prepared beside it: with the release, or with manifests that are applied at once. */}}
+{{/* Waits until a server can start: the databases may be prepared beside it, with the release or with manifests that are applied at once. On
+empty ones it does not start while another server of this release answers, for that one has its data elsewhere; this needs nobody who can
+look into the cluster. */}}
 {{- define "gatehouse.awaitDatabases" -}}
-{{- if or (include "gatehouse.databaseJob" .) (eq (include "gatehouse.mode" .) "cloudsql") -}}
+{{- if not (include "gatehouse.embedded" .) -}}
 initContainers:
   - name: await-databases
     {{- include "gatehouse.containerCommon" . | nindent 4 }}
-    args: {{ concat (list "migrate" "status" "-c" "/etc/gatehouse/gatehouse.yaml" "--wait" "1h") (ternary list (list "--allow-pending") .Values.database.migrationJob) | toJson }}
+    args: {{ concat (list "migrate" "status" "-c" "/etc/gatehouse/gatehouse.yaml" "--wait" "1h") (ternary list (list "--allow-pending") .Values.database.migrationJob)
+      (ternary list (list "--served-at" (printf "%s:4445" (include "gatehouse.adminHost" .))) (ne .Values.database.acknowledge "")) | toJson }}
     {{- with include "gatehouse.databaseEnv" . }}
     env:
       {{- . | trim | nindent 6 }}
@@ -205,9 +208,10 @@ initContainers:
 {{- end }}
 {{- end -}}
 
-{{/* (dict "root" $ "kind" "secrets" "policy" "before-hook-creation,hook-succeeded" "weight" -20) */}}
+{{/* (dict "weight" -20 "more" ",pre-rollback"): the annotations of a hook. Helm prints the log of one that failed. */}}
 {{- define "gatehouse.hook" -}}
-helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook: pre-install,pre-upgrade{{ .more }}
 helm.sh/hook-weight: {{ .weight | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+helm.sh/hook-output-log-policy: hook-failed
 {{- end -}}

@@ -69,6 +69,7 @@
 {{- if and $db.copyFrom $embedded -}}
 {{- $f = append $f (printf "database.copyFrom has no meaning with database.mode %s: data is copied into a database server" $mode) -}}
 {{- end -}}
+{{- $f = concat $f (include "gatehouse.switchFaults" . | fromYamlArray) -}}
 {{- if and $db.copyFrom (include "gatehouse.external" .) (include "gatehouse.secretsGiven" .) -}}
 {{- $f = append $f "database.copyFrom needs secrets that are there before this release: set secretConfig.create to false and secretConfig.name to the Secret of the server that is left" -}}
 {{- end -}}
