@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -51,11 +52,33 @@ func (f *flags) serve(ctx context.Context, errs io.Writer) error {
 	if err := f.addRules(m, clients, log); err != nil {
 		return err
 	}
+	f.checkDefinitions(ctx, api, log)
 	if err := errors.Join(m.AddHealthzCheck("alive", healthz.Ping), m.AddReadyzCheck("alive", healthz.Ping)); err != nil {
 		return err
 	}
 	log.Info("watching resources", "rules", !f.noRules, "apirules", f.apiRules.wanted(), "server", f.config.Server.URL, "namespaces", f.config.Namespaces, "version", version)
 	return m.Start(ctx)
+}
+
+// checkDefinitions says which of the cluster's definitions of resources are of another controller or version. What can be done with those
+// is done.
+func (f *flags) checkDefinitions(ctx context.Context, api *rest.Config, log *slog.Logger) {
+	kinds := []string{"OAuth2Client"}
+	if !f.noRules {
+		kinds = append(kinds, "Rule")
+	}
+	if f.apiRules.wanted() {
+		kinds = append(kinds, "APIRule")
+	}
+	for _, kind := range kinds {
+		lacking, err := kube.Lacking(ctx, api, kind)
+		if err != nil {
+			log.Warn("whether the cluster's definition of a resource is this version's could not be found out", "kind", kind, "error", err)
+		} else if len(lacking) > 0 {
+			log.Error("the cluster's definition of a resource is another controller's or version's, and what it lacks is dropped from resources and statuses: "+
+				"bring it up to date with kubectl apply --server-side --force-conflicts -f deploy/crds", "kind", kind, "lacks", strings.Join(lacking, " "))
+		}
+	}
 }
 
 // addRules has the manager run the controller of access rules, of all kinds of resources that yield some.
