@@ -88,7 +88,8 @@ func TestSwitchWithoutHelm(t *testing.T) {
 	}
 	apply := func(manifests string) {
 		s.kubectl("delete", "job", "-l", "app.kubernetes.io/instance=gatehouse", "--ignore-not-found")
-		if out, err := s.try(manifests, "kubectl", "-n", s.name, "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
+		// Under the name of who installed before, as with a tool that does both: what another has set would stay beside it.
+		if out, err := s.try(manifests, "kubectl", "-n", s.name, "apply", "--server-side", "--field-manager=helm", "--force-conflicts", "-f", "-"); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
