@@ -94,44 +94,48 @@ var (
 	users     = databases
 )
 
-// postgres is db.example.com, db-b.example.com, and behind a Service of another namespace. It lets nobody in without TLS; an administrator
-// dba may make databases and roles.
+// postgres is a PostgreSQL on the node, which an administrator on the node reaches by a socket.
 type postgres struct {
 	*outside
-	programs string
+	programs, port string
 }
 
-// postgresServer is started by the first test that asks for it.
-var postgresServer = sync.OnceValues(startPostgres)
+// postgresServer is db.example.com, db-b.example.com, and behind a Service of another namespace. It lets nobody in without TLS; an
+// administrator dba may make databases and roles. The first test that asks for it starts it.
+var postgresServer = sync.OnceValues(func() (*postgres, error) {
+	p, err := startPostgres("postgres", "5432", "hostssl all all all scram-sha-256", "db.example.com", "db-b.example.com", "postgres.databases.svc")
+	if err != nil {
+		return nil, err
+	}
+	return p, p.sql("CREATE ROLE dba LOGIN CREATEDB CREATEROLE PASSWORD '" + dbaPassword + "'")
+})
 
-func startPostgres() (*postgres, error) {
+// startPostgres starts a server whose names are hosts; a line of pg_hba.conf says who gets in over the network.
+func startPostgres(name, port, network string, hosts ...string) (*postgres, error) {
 	programs, err := postgresPrograms()
 	if err != nil {
 		return nil, err
 	}
-	o, err := newOutside("postgres", "db.example.com", "db-b.example.com", "postgres.databases.svc")
+	o, err := newOutside(name, hosts...)
 	if err != nil {
 		return nil, err
 	}
-	p := &postgres{outside: o, programs: programs}
+	p := &postgres{outside: o, programs: programs, port: port}
 	data, hba := p.file("data"), p.file("hba.conf")
-	if err := os.WriteFile(hba, []byte("local all all trust\nhostssl all all all scram-sha-256\n"), 0o644); err != nil {
+	if err := os.WriteFile(hba, []byte("local all nobody trust\nlocal all all scram-sha-256\n"+network+"\n"), 0o644); err != nil {
 		return nil, err
 	}
-	if err := p.run(filepath.Join(programs, "initdb"), "-D", data, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"); err != nil {
+	if err := p.run(filepath.Join(programs, "initdb"), "-D", data, "--username=nobody", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"); err != nil {
 		return nil, err
 	}
-	options := fmt.Sprintf("-c listen_addresses=%s -c unix_socket_directories=%s -c hba_file=%s -c ssl=on -c ssl_cert_file=%s -c ssl_key_file=%s -c fsync=off",
-		nodeAddress, p.directory, hba, p.file("server.crt"), p.file("server.key"))
-	if err := p.run(filepath.Join(programs, "pg_ctl"), "-D", data, "-l", p.file("log"), "-o", options, "-w", "start"); err != nil {
-		return nil, err
-	}
-	return p, p.sql("CREATE ROLE dba LOGIN CREATEDB CREATEROLE PASSWORD '" + dbaPassword + "'")
+	options := fmt.Sprintf("-p %s -c listen_addresses=%s -c unix_socket_directories=%s -c hba_file=%s -c ssl=on -c ssl_cert_file=%s -c ssl_key_file=%s -c ssl_ca_file=%s -c fsync=off",
+		port, nodeAddress, p.directory, hba, p.file("server.crt"), p.file("server.key"), p.file("authority.crt"))
+	return p, p.run(filepath.Join(programs, "pg_ctl"), "-D", data, "-l", p.file("log"), "-o", options, "-w", "start")
 }
 
 // sql runs statements as the superuser.
 func (p *postgres) sql(statements ...string) error {
-	return p.feed(strings.Join(statements, ";\n")+";\n", filepath.Join(p.programs, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", p.directory, "-d", "postgres")
+	return p.feed(strings.Join(statements, ";\n")+";\n", filepath.Join(p.programs, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", p.directory, "-p", p.port, "-U", "nobody", "-d", "postgres")
 }
 
 // newPostgres gives the server, with nothing of an earlier test on it.

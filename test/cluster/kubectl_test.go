@@ -42,13 +42,15 @@ func bundledImage() string {
 type space struct {
 	*testing.T
 	name string
+	// helmProgram is the Helm that is called, of which there are two in use: 4, and helm3.
+	helmProgram string
 }
 
 // newSpace makes a namespace that takes restricted pods alone. It is gone when the test ends; before that, a failed test tells what is
 // in it.
 func newSpace(t *testing.T, name string) *space {
 	t.Helper()
-	s := &space{T: t, name: name}
+	s := &space{T: t, name: name, helmProgram: "helm"}
 	s.apply(fmt.Sprintf(`{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {pod-security.kubernetes.io/enforce: restricted}}}`, name))
 	begun := time.Now()
 	t.Cleanup(func() {
@@ -178,7 +180,7 @@ func (s *space) makeSecret(name, kind string, data map[string]string) {
 // helm runs a command of helm in the namespace, which has to succeed.
 func (s *space) helm(args ...string) string {
 	s.Helper()
-	out, err := s.try("", "helm", append([]string{"-n", s.name}, args...)...)
+	out, err := s.try("", s.helmProgram, append([]string{"-n", s.name}, args...)...)
 	if err != nil {
 		s.Fatalf("%v: %s", err, out)
 	}
@@ -190,7 +192,7 @@ func (s *space) install(args ...string) string {
 	s.Helper()
 	begun := time.Now()
 	out := s.helm(append([]string{"upgrade", "--install", "gatehouse", chartPath, "--wait", "--timeout", patience.String()}, args...)...)
-	s.Logf("helm upgrade --install %s: ready after %.0f s", strings.Join(args, " "), time.Since(begun).Seconds())
+	s.Logf("%s upgrade --install %s: ready after %.0f s", s.helmProgram, strings.Join(args, " "), time.Since(begun).Seconds())
 	return out
 }
 

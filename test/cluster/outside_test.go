@@ -25,6 +25,8 @@ const (
 	farHost     = "gatehouse-backups-far.s3.dualstack.eu-west-1.amazonaws.com"
 	schemasHost = "schemas.example.com"
 	siemHost    = "siem.example.com"
+	tokenHost   = "oauth2.googleapis.com"
+	sqlHost     = "sqladmin.googleapis.com"
 )
 
 // newInternet starts it; patterns of handlers begin with one of its names. It ends with the test.
@@ -34,7 +36,7 @@ func newInternet(t *testing.T) *internet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.issue("tls", pkix.Name{CommonName: siemHost}, nearHost, farHost, schemasHost, siemHost); err != nil {
+	if err := a.issue("tls", pkix.Name{CommonName: siemHost}, nearHost, farHost, schemasHost, siemHost, tokenHost, sqlHost); err != nil {
 		t.Fatal(err)
 	}
 	certificate, err := tls.LoadX509KeyPair(a.file("tls.crt"), a.file("tls.key"))
