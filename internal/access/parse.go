@@ -94,7 +94,7 @@ func readTree(data []byte) (any, error) {
 		return nil, nil
 	}
 	if trimmed[0] == '[' || trimmed[0] == '{' {
-		tree, err := readJSON(trimmed)
+		tree, err := readJSON(trimmed, 0)
 		if err == nil || json.Valid(trimmed) {
 			return tree, err
 		}
@@ -109,11 +109,12 @@ func readTree(data []byte) (any, error) {
 // maxDepth bounds how deep lists and groups may stand in each other.
 const maxDepth = 200
 
-// readJSON reads JSON and refuses keys that are there twice, of which others would take the first or the last.
-func readJSON(data []byte) (any, error) {
+// readJSON reads JSON that stands so deep in a document, and refuses keys that are there twice, of which others would take the first or the
+// last.
+func readJSON(data []byte, depth int) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	tree, err := readValue(d, nil, 0)
+	tree, err := readValue(d, nil, depth)
 	if err != nil {
 		return nil, jsonError(err, data)
 	}

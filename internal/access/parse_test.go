@@ -149,7 +149,7 @@ func TestMigrations(t *testing.T) {
 		{`{"version":"v26.2.0"}`, ""},
 		{`{"authorizer":{"handler":"keto_engine_acp_ory","config":{"required_action":"$1"}}}`, ""},
 	} {
-		tree, err := readJSON([]byte(c.in))
+		tree, err := readJSON([]byte(c.in), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +161,7 @@ func TestMigrations(t *testing.T) {
 		if c.want == "" {
 			c.want = c.in
 		}
-		want, err := readJSON([]byte(c.want))
+		want, err := readJSON([]byte(c.want), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,4 +252,25 @@ func asJSON(t testing.TB, v any) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// Settings that pass by themselves keep no document from being read, and those that do not would.
+func TestCheckSettings(t *testing.T) {
+	nested := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
+	for config, why := range map[string]string{
+		"": "", "null": "", "{}": "", nested(maxDepth - settingsDepth): "", nested(maxDepth - settingsDepth + 1): "in each other",
+		`{"a":[{"b":1,"b":2}]}`: "a[0].b: is there twice", `[1]`: "must be a group", `{} {}`: "behind its end",
+	} {
+		err := CheckSettings(json.RawMessage(config))
+		if (err == nil) != (why == "") || err != nil && !strings.Contains(err.Error(), why) {
+			t.Errorf("%.40s: %v", config, err)
+		}
+		if config == "" || config == `[1]` { // which is no rule's config, and refused as this one's alone
+			continue
+		}
+		_, whole := ParseRules([]byte(`[{"id":"a","mutators":[{"handler":"header","config":`+config+`}]}]`), "")
+		if (err == nil) != (whole == nil) {
+			t.Errorf("%.40s: %v, and in a document: %v", config, err, whole)
+		}
+	}
 }

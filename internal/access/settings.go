@@ -29,6 +29,21 @@ func NewSettings(configured, rule json.RawMessage) (Settings, error) {
 	return Settings{raw}, err
 }
 
+// settingsDepth is how deep a handler's settings stand in a list of rules.
+const settingsDepth = 4
+
+// CheckSettings says why a document of rules that holds a handler's settings could not be read, and be refused whole by that.
+func CheckSettings(rule json.RawMessage) error {
+	if len(rule) == 0 {
+		return nil
+	}
+	tree, err := readJSON(rule, settingsDepth)
+	if _, isObject := tree.(map[string]any); err == nil && tree != nil && !isObject {
+		err = errors.New("must be a group of settings")
+	}
+	return err
+}
+
 func object(raw json.RawMessage) (map[string]any, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, nil

@@ -455,12 +455,16 @@ func TestRightsOnRoutes(t *testing.T) {
 	}
 }
 
-// No APIRule leads to a Service of this release, where requests would go round or reach what administrates; values add others.
-func TestAPIRulesDoNotLeadHere(t *testing.T) {
+// No rule and no APIRule leads to a Service of this release, where requests would go round or reach what administrates; values add others.
+func TestRulesDoNotLeadHere(t *testing.T) {
 	const doors = "doors: {proxy: {enabled: true}, decisions: {enabled: true}, extAuthz: {enabled: true}}\n"
 	for _, name := range []string{release, "a-name-of-mine"} {
 		for _, mode := range []string{"memory", "bundled", "cloudsql"} {
-			r := mustRender(t, read(t, minimal("development", mode)+doors+"fullnameOverride: "+name+"\ncontroller: {enabled: true, apiRules: {route: none, blockedServices: [ledger.bank]}}"))
+			route := "none"
+			if mode == "bundled" {
+				route = `""` // Rules alone
+			}
+			r := mustRender(t, read(t, minimal("development", mode)+doors+"fullnameOverride: "+name+"\ncontroller: {enabled: true, apiRules: {route: "+route+", blockedServices: [ledger.bank]}}"))
 			args, _ := r.find("Deployment", name+"-controller").at("spec", "template", "spec", "containers", 0, "args").([]any)
 			var blocked []string
 			for _, a := range args {
@@ -477,7 +481,7 @@ func TestAPIRulesDoNotLeadHere(t *testing.T) {
 			}
 			for _, s := range services {
 				if !slices.ContainsFunc(blocked, func(p string) bool { hit, err := path.Match(p, s); return hit && err == nil }) {
-					t.Errorf("%s, %s: an APIRule may lead to %s: blocked are %v", name, mode, s, blocked)
+					t.Errorf("%s, %s: a rule may lead to %s: blocked are %v", name, mode, s, blocked)
 				}
 			}
 		}

@@ -21,6 +21,9 @@ func (c Config) Stripped() []string {
 	return append(identityFields(), canonical(c.StripHeaders)...)
 }
 
+// Removed gives the canonical names of the header fields that are taken off requests where no configuration says otherwise.
+func Removed() []string { return Config{}.removed() }
+
 // removed are the canonical names of all header fields that are taken off requests.
 func (c Config) removed() []string {
 	names, kept := c.Stripped(), canonical(c.KeepHeaders)

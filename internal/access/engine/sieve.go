@@ -88,7 +88,7 @@ func (c *compiler) boundHandlers() {
 		if ref.Handler == "" {
 			c.fault(path+".handler", "is missing")
 		}
-		if _, err := access.NewSettings(nil, ref.Config); err != nil {
+		if err := access.CheckSettings(ref.Config); err != nil {
 			c.fault(path+".config", "%s", err)
 		}
 		c.boundSettings(path+".config", ref.Config)

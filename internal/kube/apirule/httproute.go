@@ -35,7 +35,7 @@ func (o *Options) httpRoute(p *plan, f *faults) []*unstructured.Unstructured {
 		filters = []any{map[string]any{"type": "CORS", "cors": gatewayCORS(p.cors, f)}}
 	}
 	var entries []any
-	add := func(matches []any, timeout int32, backends []any) {
+	add := func(matches []any, timeout int32, filters, backends []any) {
 		entry := map[string]any{"matches": matches, "backendRefs": backends}
 		if timeout > 0 {
 			entry["timeouts"] = map[string]any{"request": fmt.Sprintf("%ds", timeout)}
@@ -51,16 +51,17 @@ func (o *Options) httpRoute(p *plan, f *faults) []*unstructured.Unstructured {
 			for _, r := range chunk {
 				matches = append(matches, map[string]any{"path": r.match()})
 			}
-			add(matches, g.timeout, backends(name, namespace, int64(o.ProxyPort)))
+			add(matches, g.timeout, filters, backends(name, namespace, int64(o.ProxyPort)))
 		}
 	}
+	past := []any{map[string]any{"type": "RequestHeaderModifier", "requestHeaderModifier": map[string]any{"remove": unsent()}}}
 	for i := range p.doors {
 		if d := &p.doors[i]; p.direct(i) {
 			var matches []any
 			for _, method := range methods(d) {
 				matches = append(matches, map[string]any{"path": d.reach.match(), "method": method})
 			}
-			add(matches, d.timeout, backends(d.service.Name, d.service.Namespace, int64(d.service.Port)))
+			add(matches, d.timeout, past, backends(d.service.Name, d.service.Namespace, int64(d.service.Port)))
 		}
 	}
 	if len(entries) > mostEntries {

@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
+
 	gateway "github.com/gatehouse-iam/gatehouse/api/gateway/v1beta1"
 )
 
@@ -51,7 +53,8 @@ func (o *Options) virtualService(p *plan, f *faults) []*unstructured.Unstructure
 // past reports whether a door's requests may go to the service past the gateway: when it is open to everybody, and is for one path, or for
 // every path where no door is closed. A route compares paths as they were sent, and a service may read another path out of them than the
 // route did: /public/..;/admin and /public/..%2Fadmin are below /public, and to some services they are /admin. The gateway refuses such
-// spellings. So a part of a service that is open never leads past it, since the rest of the service need not be.
+// spellings. So a part of a service that is open never leads past it, since the rest of the service need not be. Fields by which some
+// services read another path or method are taken off on the way past, as the gateway does.
 func (p *plan) past(i int) bool {
 	d := &p.doors[i]
 	whole := d.same && d.reach == reach{} && !slices.ContainsFunc(p.doors, func(other door) bool { return !other.open })
@@ -71,7 +74,11 @@ func (o *Options) virtualServiceEntry(p *plan, i int, cors map[string]any) map[s
 		timeout = d.timeout
 	}
 	matches := []any{map[string]any{"uri": uri, "method": map[string]any{"regex": "^(" + strings.Join(methods(d), "|") + ")$"}}}
-	headers := map[string]any{"request": map[string]any{"set": map[string]any{"x-forwarded-host": p.host}}}
+	request := map[string]any{"set": map[string]any{"x-forwarded-host": p.host}}
+	if p.past(i) {
+		request["remove"] = unsent()
+	}
+	headers := map[string]any{"request": request}
 	entry := map[string]any{
 		"route":   destinations(host, port),
 		"timeout": fmt.Sprintf("%ds", timeout), "headers": headers,
@@ -92,6 +99,14 @@ func (o *Options) virtualServiceEntry(p *plan, i int, cors map[string]any) map[s
 	}
 	entry["match"] = matches
 	return entry
+}
+
+// unsent are the header fields that no client may send to a service.
+func unsent() (names []any) {
+	for _, name := range engine.Removed() {
+		names = append(names, strings.ToLower(name))
+	}
+	return names
 }
 
 func destinations(host string, port int64) []any {

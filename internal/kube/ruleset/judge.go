@@ -57,7 +57,7 @@ func older(a, b *item) int {
 // nothing is known, 2 of whom it was found that it may not.
 func (i *item) standing() int {
 	switch i.Said {
-	case InForce, NotInForce, InvalidRule, RuleConflict, RuleRejected:
+	case InForce, NotInForce, InvalidRule, RuleConflict, UpstreamRefused, RuleRejected:
 		return 0
 	case HostTaken, HostRefused, TenantRefused:
 		return 2
@@ -83,6 +83,8 @@ type judge struct {
 	source string
 	// blocked are Services to which no rule may lead.
 	blocked Services
+	// sent are rules that the server has, as far as this process sent them.
+	sent map[string]sentRule
 	// rejected are rules that the server refused, by what they say.
 	rejected map[[sha256.Size]byte]string
 }
@@ -95,29 +97,45 @@ func (j *judge) decide(ctx context.Context, all []*item, tenant string) ([]*item
 		return nil, err
 	}
 	slices.SortFunc(all, older)
-	ids, size := map[string]bool{}, 0
+	ids, room := map[string]bool{}, maxSet
+	for _, i := range all {
+		if j.stands(i, tenant) {
+			room -= i.size() // so that no older rule which grows pushes it out
+		}
+	}
 	var kept []*item
 	for _, i := range all {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if j.stands(i, tenant) {
+			room += i.size()
+		}
 		if i.Tenant != tenant || i.decided() || !j.sound(i, ids) {
 			continue
 		}
-		if size+len(i.raw) > maxSet {
-			i.refuse(InvalidRule, fmt.Sprintf("all rules of the tenant together have more than %d bytes, and this is not one of the oldest: make rules smaller, or fewer", maxSet))
+		if i.size() > room {
+			i.refuse(InvalidRule, fmt.Sprintf("all rules of the tenant together have more than %d bytes, and this is neither in force nor one of the oldest: make rules smaller, or fewer", maxSet))
 			continue
 		}
 		if rival := sieve.Keep(i.grain); rival != nil {
 			i.refuse(RuleConflict, fmt.Sprintf("matches the same requests as the rule %s, which is older, for example %s: make one of the patterns narrower", rival.Other.ID, rival.Request))
 			continue
 		}
-		size += len(i.raw) + 1
+		room -= i.size()
 		ids[i.Rule.ID] = true
 		i.verdict.Message = strings.Join(i.grain.Warnings, "; ")
 		kept = append(kept, i)
 	}
 	return kept, nil
+}
+
+// size is what an item takes of a set.
+func (i *item) size() int { return len(i.raw) + 1 }
+
+// stands reports whether the server has a rule of the tenant's as it is.
+func (j *judge) stands(i *item, tenant string) bool {
+	return i.Tenant == tenant && !i.decided() && (j.sent[i.Rule.ID].sum == i.sum || i.Said == InForce)
 }
 
 // settle reads all items and finds out whose hosts are: they stay whose they were, as long as one of the namespace's items names them.

@@ -1,10 +1,12 @@
 package ruleset
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -239,5 +241,40 @@ func TestTooLarge(t *testing.T) {
 	}
 	if !strings.Contains(all[0].verdict.Message, "split") || !strings.Contains(all[129].verdict.Message, "oldest") || all[129].verdict.Reason != InvalidRule {
 		t.Errorf("%+v\n%+v", all[0].verdict.Message, all[129].verdict.Message)
+	}
+}
+
+// Rules in force are pushed out by none that grows or comes, however old it is.
+func TestGrowingRulesPushNoneOut(t *testing.T) {
+	j := &judge{policy: &policy{unlisted: Any}, strategy: "regexp"}
+	large := []oathkeeper.Handler{{Handler: "header", Config: raw(`{"x":"` + strings.Repeat("x", 125<<10) + `"}`)}}
+	objects := []*oathkeeper.Rule{resource("shop", "young", "http://shop.example.com/", 500)}
+	for n := range maxSet/(125<<10) + 1 {
+		objects = append(objects, resource("evil", fmt.Sprint("r", n), fmt.Sprintf("http://h%d.example.com/", n), n))
+	}
+	for _, of := range objects {
+		of.Spec.Mutators = large
+	}
+	var sum [sha256.Size]byte
+	for _, test := range []struct {
+		what  string
+		is    func(young *item)
+		stays bool
+	}{
+		{"nobody knows of it", func(*item) {}, false},
+		{"its status says so", func(young *item) { young.Said = InForce }, true},
+		{"it was sent", func(*item) { j.sent = map[string]sentRule{"young.shop": {sum: sum}} }, true},
+	} {
+		all := itemsOf(objects...)
+		young := all[0]
+		test.is(young)
+		kept, err := j.decide(t.Context(), all, "")
+		if err != nil || len(document(kept)) > maxSet+2 || len(kept) < len(objects)-3 {
+			t.Fatalf("%s: %d rules of %d bytes are kept: %v", test.what, len(kept), len(document(kept)), err)
+		}
+		if slices.Contains(kept, young) != test.stays {
+			t.Errorf("%s: it stays: %t", test.what, !test.stays)
+		}
+		sum = young.sum
 	}
 }

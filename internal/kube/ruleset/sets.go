@@ -202,7 +202,7 @@ func (s *Sets) round(ctx context.Context, tenant string, h *held, all []*item, j
 		unsent(h, all, failed)
 		return 0, false, failed
 	}
-	judged.strategy, judged.rejected, judged.before = h.strategy, h.rejected, s.owned()
+	judged.strategy, judged.sent, judged.rejected, judged.before = h.strategy, h.sent, h.rejected, s.owned()
 	kept, err := judged.decide(ctx, all, tenant)
 	if err != nil {
 		return 0, false, err

@@ -468,3 +468,33 @@ func TestFaultyRulesKeepTheirHosts(t *testing.T) {
 	w.makes(0, 0)
 	w.says("faulty.third", HostTaken, "namespace shop")
 }
+
+// Nor does who lets a rule lead where none may, also where nobody knows any more who was first.
+func TestRefusedUpstreamsKeepTheirHosts(t *testing.T) {
+	old, late := resource("evil", "old", "http://old.example.com/", 0), resource("shop", "late", "http://shop.example.com/", 9)
+	w := newWorld(t, old, late)
+	w.Config.Blocked = Services{"admin.iam"}
+	w.makes(1, 1, "old.evil", "late.shop")
+	late.Spec.Upstream = &oathkeeper.Upstream{URL: "http://admin.iam:4445"}
+	late.Generation++
+	w.makes(0, 1, "old.evil")
+	w.says("late.shop", UpstreamRefused, "admin.iam")
+
+	edit(old, "http://shop.example.com/<.*>")
+	again := newWorld(t, old, late) // another process
+	again.Config.Blocked = w.Config.Blocked
+	again.makes(1, 0)
+	again.says("old.evil", HostTaken, "namespace shop")
+}
+
+// A rule that the server's reader of documents stops at keeps no other from it.
+func TestUnreadableRulesKeepNoneOut(t *testing.T) {
+	deep, twice := resource("evil", "deep", "http://deep.example.com/", 0), resource("evil", "twice", "http://twice.example.com/", 1)
+	deep.Spec.Mutators = []oathkeeper.Handler{{Handler: "header", Config: raw(strings.Repeat(`{"x":`, 197) + "1" + strings.Repeat("}", 197))}}
+	twice.Spec.Mutators = []oathkeeper.Handler{{Handler: "header", Config: raw(`{"headers":{"A":"1","A":"2"}}`)}}
+	w := newWorld(t, deep, twice, resource("shop", "a", "http://a.example.com/", 2), resource("other", "b", "http://deep.example.com/", 3))
+	w.makes(1, 1, "a.shop")
+	w.says("deep.evil", InvalidRule, "too many lists and groups in each other")
+	w.says("twice.evil", InvalidRule, "mutators[0].config: headers.A: is there twice")
+	w.says("b.other", HostTaken, "namespace evil")
+}
