@@ -99,7 +99,7 @@ var floors = []floor{
 		"the words of OAuth are values and rules without a store and without HTTP"},
 	{[]string{"ui"}, []string{"fault", "tenant"},
 		"the words of self-service (nodes, messages, documents) are values that every part of the people wing speaks"},
-	{[]string{"testkit"}, below(ground),
+	{[]string{"testkit"}, below(ground, []string{"test/pki"}),
 		"tests of features import testkit; were it to import a feature, that feature could not be tested with it"},
 
 	// Services.

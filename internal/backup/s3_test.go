@@ -1,130 +1,27 @@
 package backup_test
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/xml"
-	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/gatehouse-iam/gatehouse/internal/backup"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+	"github.com/gatehouse-iam/gatehouse/test/objectstore"
 )
 
-// store is an object store that speaks as much of S3 as is asked of it, and believes nobody without a signature.
-type store struct {
-	mu      sync.Mutex
-	objects map[string][]byte
-	parts   map[string]map[int][]byte
-	down    bool
-}
-
-func newStore(t *testing.T) (*store, string) {
-	s := &store{objects: map[string][]byte{}, parts: map[string]map[int][]byte{}}
-	server := httptest.NewServer(s)
+// newStore is an object store that believes nobody without a signature.
+func newStore(t *testing.T) (*objectstore.Bucket, string) {
+	b := &objectstore.Bucket{Path: "/kept/", Admits: signed}
+	server := httptest.NewServer(b)
 	t.Cleanup(server.Close)
-	return s, server.URL
-}
-
-func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	body, err := io.ReadAll(r.Body)
-	switch {
-	case err != nil || s.down:
-		refuse(w, http.StatusServiceUnavailable, "SlowDown")
-		return
-	case !signed(r):
-		refuse(w, http.StatusForbidden, "SignatureDoesNotMatch")
-		return
-	}
-	if r.Header.Get("X-Amz-Decoded-Content-Length") != "" {
-		body = unchunked(body)
-	}
-	key, query := strings.TrimPrefix(r.URL.Path, "/kept/"), r.URL.Query()
-	switch {
-	case r.Method == http.MethodGet && query.Has("list-type"):
-		s.list(w, query.Get("prefix"))
-	case r.Method == http.MethodPost && query.Has("uploads"):
-		id := fmt.Sprint("upload", len(s.parts))
-		s.parts[id] = map[int][]byte{}
-		_, _ = fmt.Fprintf(w, "<InitiateMultipartUploadResult><UploadId>%s</UploadId></InitiateMultipartUploadResult>", id)
-	case r.Method == http.MethodPut && query.Has("uploadId"):
-		n, _ := strconv.Atoi(query.Get("partNumber"))
-		s.parts[query.Get("uploadId")][n] = body
-		w.Header().Set("ETag", fmt.Sprintf("%q", fmt.Sprint("part", n)))
-	case r.Method == http.MethodPost && query.Has("uploadId"):
-		var all []byte
-		for n := 1; n <= len(s.parts[query.Get("uploadId")]); n++ {
-			all = append(all, s.parts[query.Get("uploadId")][n]...)
-		}
-		s.objects[key] = all
-		_, _ = io.WriteString(w, `<CompleteMultipartUploadResult><Bucket>kept</Bucket><ETag>"whole"</ETag></CompleteMultipartUploadResult>`)
-	case r.Method == http.MethodPut:
-		s.objects[key] = body
-		w.Header().Set("ETag", `"whole"`)
-	case r.Method == http.MethodDelete:
-		delete(s.objects, key)
-		w.WriteHeader(http.StatusNoContent)
-	default:
-		content, there := s.objects[key]
-		if !there {
-			refuse(w, http.StatusNotFound, "NoSuchKey")
-			return
-		}
-		w.Header().Set("ETag", `"whole"`)
-		w.Header().Set("Last-Modified", "Sun, 01 Mar 2026 12:00:00 GMT")
-		_, _ = w.Write(content)
-	}
-}
-
-func refuse(w http.ResponseWriter, status int, code string) {
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code></Error>")
-}
-
-func (s *store) list(w http.ResponseWriter, prefix string) {
-	type object struct {
-		Key  string
-		Size int
-	}
-	var found struct {
-		XMLName  xml.Name `xml:"ListBucketResult"`
-		Contents []object
-	}
-	for key, content := range s.objects {
-		if strings.HasPrefix(key, prefix) {
-			found.Contents = append(found.Contents, object{key, len(content)})
-		}
-	}
-	_ = xml.NewEncoder(w).Encode(found)
-}
-
-// unchunked takes the signatures of chunks out of a body.
-func unchunked(body []byte) (content []byte) {
-	r := bufio.NewReader(bytes.NewReader(body))
-	for {
-		line, err := r.ReadString('\n')
-		size, _, _ := strings.Cut(strings.TrimSpace(line), ";")
-		n, e := strconv.ParseInt(size, 16, 64)
-		if err != nil || e != nil || n == 0 {
-			return content
-		}
-		chunk := make([]byte, n)
-		_, _ = io.ReadFull(r, chunk)
-		_, _ = r.Discard(2)
-		content = append(content, chunk...)
-	}
+	return b, server.URL
 }
 
 // signed computes the signature of a request anew (AWS Signature Version 4), from what it says is signed.
@@ -186,8 +83,8 @@ func TestAnObjectStore(t *testing.T) {
 	p.create(t, db, backup.CreateOptions{})
 	add(t, db, "second", 100)
 	made := p.create(t, db, backup.CreateOptions{})
-	if made.Kind != backup.Incremental || len(made.Destinations) != 2 || len(s.objects) != 6 {
-		t.Errorf("%+v, %d objects", made, len(s.objects))
+	if made.Kind != backup.Incremental || len(made.Destinations) != 2 || len(s.Keys()) != 6 {
+		t.Errorf("%+v, %d objects", made, len(s.Keys()))
 	}
 	if err := os.RemoveAll(p.dirs[0]); err != nil {
 		t.Fatal(err)

@@ -1,16 +1,10 @@
 package testkit
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"net/url"
 	"os"
@@ -19,7 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/gatehouse-iam/gatehouse/test/pki"
 )
 
 // SMTPOptions say what kind of mail server an SMTP is. The zero value talks in the clear and lets everybody in.
@@ -202,27 +197,19 @@ func (s *SMTP) certify(t testing.TB) {
 // 127.0.0.1.
 func Certificates(t testing.TB, name string) (authority []byte, certificate tls.Certificate) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatalf("testkit: %v", err)
-	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now().UnixNano()), Subject: pkix.Name{CommonName: "testkit"},
-		NotBefore: now().Add(-time.Hour), NotAfter: now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		Subject: pkix.Name{CommonName: "testkit"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	}
 	if name != "" {
 		template.Subject.CommonName, template.DNSNames, template.IPAddresses = name, []string{name}, nil
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	pair, err := pki.SelfSigned(template)
+	if err == nil {
+		certificate, err = tls.X509KeyPair(pair.Certificate, pair.Key)
+	}
 	if err != nil {
 		t.Fatalf("testkit: %v", err)
 	}
-	var out bytes.Buffer
-	if err := pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: der}); err != nil {
-		t.Fatalf("testkit: %v", err)
-	}
-	return out.Bytes(), tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return pair.Certificate, certificate
 }

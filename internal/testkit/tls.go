@@ -2,20 +2,16 @@ package testkit
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"fmt"
-	"math/big"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/gatehouse-iam/gatehouse/test/pki"
 )
 
 // TLSServers are a PostgreSQL and a MariaDB of the test's own that offer TLS, on free ports of this machine. Everything on them
@@ -85,37 +81,13 @@ func certify(t *testing.T, dir, authority string) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	valid := x509.Certificate{NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), BasicConstraintsValid: true}
-	ca, server := valid, valid
-	ca.SerialNumber, ca.Subject, ca.IsCA, ca.KeyUsage = big.NewInt(1), pkix.Name{CommonName: "authority " + rand.Text()}, true, x509.KeyUsageCertSign
-	server.SerialNumber, server.DNSNames = big.NewInt(2), []string{"localhost"}
-	server.KeyUsage, server.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	caKey, serverKey := newKey(t), newKey(t)
-	for _, f := range []struct {
-		path, kind string
-		make       func() ([]byte, error)
-	}{
-		{authority, "CERTIFICATE", func() ([]byte, error) { return x509.CreateCertificate(rand.Reader, &ca, &ca, caKey.Public(), caKey) }},
-		{filepath.Join(dir, "server.crt"), "CERTIFICATE", func() ([]byte, error) {
-			return x509.CreateCertificate(rand.Reader, &server, &ca, serverKey.Public(), caKey)
-		}},
-		{filepath.Join(dir, "server.key"), "PRIVATE KEY", func() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(serverKey) }},
-	} {
-		der, err := f.make()
-		if err == nil {
-			err = os.WriteFile(f.path, pem.EncodeToMemory(&pem.Block{Type: f.kind, Bytes: der}), 0o600)
-		}
-		if err != nil {
-			t.Fatal(fmt.Errorf("testkit: %s: %w", f.path, err))
-		}
-	}
-}
-
-func newKey(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ca, err := pki.New("authority " + rand.Text())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key
+	pair, err := ca.Sign(&x509.Certificate{DNSNames: []string{"localhost"}})
+	err = errors.Join(err, os.WriteFile(authority, ca.PEM(), 0o600), pair.Write(filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")))
+	if err != nil {
+		t.Fatalf("testkit: %v", err)
+	}
 }

@@ -21,6 +21,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-iam/gatehouse/test/pki"
 )
 
 // google is as much of Google as its Cloud SQL proxy asks for: tokens for who has the key of a service account, the address of an instance
@@ -64,13 +66,13 @@ func startGoogle(t *testing.T, world *internet, db *postgres) *google {
 // account is the file that Google gives who makes a key of a service account.
 func (g *google) account(t *testing.T) string {
 	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(g.key)
+	key, err := pki.EncodeKey(g.key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	raw, err := json.Marshal(map[string]string{
 		"type": "service_account", "project_id": "my-gcp-project", "client_email": "gatehouse@my-gcp-project.iam.gserviceaccount.com",
-		"private_key_id": "1", "private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), "token_uri": "https://" + tokenHost + "/token",
+		"private_key_id": "1", "private_key": string(key), "token_uri": "https://" + tokenHost + "/token",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +134,7 @@ func (g *google) certify(r *http.Request) (any, error) {
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "the proxy"}, NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, g.authority.certificate, key, g.authority.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, g.authority.Certificate, key, g.authority.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +149,7 @@ func (g *google) listen(t *testing.T) {
 		t.Fatal(err)
 	}
 	clients := x509.NewCertPool()
-	clients.AddCert(g.authority.certificate)
+	clients.AddCert(g.authority.Certificate)
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", nodeAddress+":3307")
 	if err != nil {
 		t.Fatal(err)

@@ -41,10 +41,10 @@ func prepare(context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(certificates(path("pki")), writeConfigurations(), os.Setenv("KUBECONFIG", pki("admin.kubeconfig")), makeGroups())
+	return errors.Join(certificates(path("pki")), writeConfigurations(), os.Setenv("KUBECONFIG", pkiFile("admin.kubeconfig")), makeGroups())
 }
 
-func pki(name string) string { return path("pki", name) }
+func pkiFile(name string) string { return path("pki", name) }
 
 // startControlPlane returns when the API server answers; containerd starts meanwhile.
 func startControlPlane(ctx context.Context) error {
@@ -53,13 +53,13 @@ func startControlPlane(ctx context.Context) error {
 		start("etcd", "--data-dir", path("etcd"), "--listen-client-urls", "http://127.0.0.1:2379", "--advertise-client-urls", "http://127.0.0.1:2379",
 			"--unsafe-no-fsync", "--log-level", "warn"),
 		start("kube-apiserver", "--etcd-servers=http://127.0.0.1:2379", "--advertise-address="+nodeAddress, "--service-cluster-ip-range=198.19.0.0/16",
-			"--tls-cert-file="+pki("apiserver.crt"), "--tls-private-key-file="+pki("apiserver.key"), "--client-ca-file="+pki("ca.crt"),
-			"--kubelet-client-certificate="+pki("apiserver-kubelet.crt"), "--kubelet-client-key="+pki("apiserver-kubelet.key"), "--kubelet-certificate-authority="+pki("ca.crt"),
+			"--tls-cert-file="+pkiFile("apiserver.crt"), "--tls-private-key-file="+pkiFile("apiserver.key"), "--client-ca-file="+pkiFile("ca.crt"),
+			"--kubelet-client-certificate="+pkiFile("apiserver-kubelet.crt"), "--kubelet-client-key="+pkiFile("apiserver-kubelet.key"), "--kubelet-certificate-authority="+pkiFile("ca.crt"),
 			"--kubelet-preferred-address-types=InternalIP", // for logs and exec
-			"--requestheader-client-ca-file="+pki("front-ca.crt"), "--requestheader-allowed-names=front-proxy-client", "--requestheader-username-headers=X-Remote-User",
+			"--requestheader-client-ca-file="+pkiFile("front-ca.crt"), "--requestheader-allowed-names=front-proxy-client", "--requestheader-username-headers=X-Remote-User",
 			"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-			"--proxy-client-cert-file="+pki("front-client.crt"), "--proxy-client-key-file="+pki("front-client.key"),
-			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+pki("accounts.pub"), "--service-account-signing-key-file="+pki("accounts.key"),
+			"--proxy-client-cert-file="+pkiFile("front-client.crt"), "--proxy-client-key-file="+pkiFile("front-client.key"),
+			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+pkiFile("accounts.pub"), "--service-account-signing-key-file="+pkiFile("accounts.key"),
 			"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement"))
 	if err != nil {
 		return err
@@ -68,12 +68,12 @@ func startControlPlane(ctx context.Context) error {
 		return err
 	}
 	user := func(name string) []string {
-		file := pki(name + ".kubeconfig")
+		file := pkiFile(name + ".kubeconfig")
 		return []string{"--kubeconfig=" + file, "--authentication-kubeconfig=" + file, "--authorization-kubeconfig=" + file, "--leader-elect=false", "--bind-address=127.0.0.1"}
 	}
 	return errors.Join(
 		start("kube-controller-manager", append(user("controller-manager"), "--use-service-account-credentials=true",
-			"--root-ca-file="+pki("ca.crt"), "--service-account-private-key-file="+pki("accounts.key"))...),
+			"--root-ca-file="+pkiFile("ca.crt"), "--service-account-private-key-file="+pkiFile("accounts.key"))...),
 		start("kube-scheduler", user("scheduler")...))
 }
 
@@ -81,7 +81,7 @@ func startControlPlane(ctx context.Context) error {
 func startKubelet(ctx context.Context) error {
 	err := errors.Join(
 		start("kube-proxy", "--config="+path("kube-proxy.yaml")),
-		start("kubelet", "--config="+path("kubelet.yaml"), "--kubeconfig="+pki("node.kubeconfig"), "--hostname-override=node", "--node-ip="+nodeAddress,
+		start("kubelet", "--config="+path("kubelet.yaml"), "--kubeconfig="+pkiFile("node.kubeconfig"), "--hostname-override=node", "--node-ip="+nodeAddress,
 			"--root-dir="+path("kubelet"), "--cert-dir="+path("kubelet", "pki")),
 		quiet(ctx, "kubectl", "apply", "-f", path("cluster.yaml")))
 	if err != nil {

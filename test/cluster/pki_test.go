@@ -1,68 +1,48 @@
 package cluster
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
-	"time"
+
+	"github.com/gatehouse-iam/gatehouse/test/pki"
 )
 
-// authority signs certificates that are good for a day, and writes them into a directory.
+// authority signs certificates and writes them into a directory.
 type authority struct {
-	directory   string
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
+	*pki.Authority
+	directory string
 }
 
 // newAuthority makes an authority, whose certificate is NAME.crt in the directory.
 func newAuthority(directory, name string) (*authority, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	signer, err := pki.New(name)
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	a := &authority{directory: directory, certificate: template, key: key}
-	if err := a.sign(name, template, key); err != nil {
-		return nil, err
-	}
-	raw, err := os.ReadFile(a.file(name + ".crt"))
+	a := &authority{signer, directory}
+	pair, err := signer.Pair()
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(raw)
-	a.certificate, err = x509.ParseCertificate(block.Bytes)
-	return a, err
+	return a, a.write(name, pair)
 }
 
 func (a *authority) file(name string) string { return filepath.Join(a.directory, name) }
 
+func (a *authority) write(name string, pair pki.Pair) error {
+	return pair.Write(a.file(name+".crt"), a.file(name+".key"))
+}
+
 // issue writes NAME.crt and NAME.key: for a user and groups as Kubernetes reads them, and for the names and addresses of a server.
 func (a *authority) issue(name string, subject pkix.Name, hosts ...string) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 100))
-	if err != nil {
-		return err
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: subject, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
+	template := &x509.Certificate{Subject: subject}
 	for _, host := range hosts {
 		if ip := net.ParseIP(host); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
@@ -70,26 +50,11 @@ func (a *authority) issue(name string, subject pkix.Name, hosts ...string) error
 			template.DNSNames = append(template.DNSNames, host)
 		}
 	}
-	return a.sign(name, template, key)
-}
-
-func (a *authority) sign(name string, template *x509.Certificate, key *ecdsa.PrivateKey) error {
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
+	pair, err := a.Sign(template)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(a.file(name+".crt"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		return err
-	}
-	return writeKey(a.file(name+".key"), key)
-}
-
-func writeKey(path string, key crypto.PrivateKey) error {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+	return a.write(name, pair)
 }
 
 // certificates makes all that the parts of the cluster know each other by, in a directory: certificates, kubeconfigs, and the key with
@@ -138,7 +103,11 @@ func certificates(directory string) error {
 	if err := os.WriteFile(ca.file("accounts.pub"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), 0o600); err != nil {
 		return err
 	}
-	return writeKey(ca.file("accounts.key"), key)
+	private, err := pki.EncodeKey(key)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(ca.file("accounts.key"), private, 0o600)
 }
 
 const kubeconfig = `apiVersion: v1

@@ -49,6 +49,9 @@ type Server struct {
 	output *lockedBuffer
 }
 
+// built is the directory of the server's binary; empty until a test asked for it.
+var built string
+
 // binary builds the server, as it is released, once for all tests of a package.
 var binary = sync.OnceValues(func() (string, error) {
 	_, file, _, ok := runtime.Caller(0)
@@ -56,11 +59,11 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("the test does not know where its source is")
 	}
 	root := filepath.Join(filepath.Dir(file), "..", "..")
-	dir, err := os.MkdirTemp("", "gatehouse-binary-")
-	if err != nil {
+	var err error
+	if built, err = os.MkdirTemp("", "gatehouse-binary-"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "gatehouse")
+	path := filepath.Join(built, "gatehouse")
 	build := exec.Command(filepath.Join(root, "scripts", "build"), path)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the server: %w\n%s", err, out)
@@ -84,8 +87,8 @@ func Main(m *testing.M, after ...func()) {
 	for _, do := range after {
 		do()
 	}
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
