@@ -29,12 +29,30 @@ func (o *Options) httpRoute(p *plan, f *faults) []*unstructured.Unstructured {
 	if parent[1] == "" {
 		f.add("gateway %q names no Gateway: write namespace/name", p.of.Spec.Gateway)
 	}
+	entries := o.entries(p, f)
+	if len(entries) > mostEntries {
+		f.add("the rules need %d rules of an HTTPRoute, which has at most %d: divide them among several APIRules", len(entries), mostEntries)
+	}
 	name, namespace := o.proxy()
+	route := object(httpRouteKind, p.of.Namespace, p.of, map[string]any{
+		"parentRefs": []any{map[string]any{"group": gatewayAPI, "kind": "Gateway", "namespace": parent[0], "name": parent[1]}},
+		"hostnames":  []any{p.host}, "rules": entries,
+	})
+	if namespace == p.of.Namespace {
+		return []*unstructured.Unstructured{route}
+	}
+	return []*unstructured.Unstructured{route, object(grantKind, namespace, p.of, map[string]any{
+		"from": []any{map[string]any{"group": gatewayAPI, "kind": "HTTPRoute", "namespace": p.of.Namespace}},
+		"to":   []any{map[string]any{"group": "", "kind": "Service", "name": name}},
+	})}
+}
+
+// entries are the rules of an HTTPRoute.
+func (o *Options) entries(p *plan, f *faults) (all []any) {
 	var filters []any
 	if p.cors != nil {
 		filters = []any{map[string]any{"type": "CORS", "cors": gatewayCORS(p.cors, f)}}
 	}
-	var entries []any
 	add := func(matches []any, timeout int32, filters, backends []any) {
 		entry := map[string]any{"matches": matches, "backendRefs": backends}
 		if timeout > 0 {
@@ -43,8 +61,9 @@ func (o *Options) httpRoute(p *plan, f *faults) []*unstructured.Unstructured {
 		if filters != nil {
 			entry["filters"] = filters
 		}
-		entries = append(entries, entry)
+		all = append(all, entry)
 	}
+	name, namespace := o.proxy()
 	for _, g := range p.towardsGateway() {
 		for chunk := range slices.Chunk(g.reaches, mostMatches) {
 			var matches []any
@@ -64,20 +83,7 @@ func (o *Options) httpRoute(p *plan, f *faults) []*unstructured.Unstructured {
 			add(matches, d.timeout, past, backends(d.service.Name, d.service.Namespace, int64(d.service.Port)))
 		}
 	}
-	if len(entries) > mostEntries {
-		f.add("the rules need %d rules of an HTTPRoute, which has at most %d: divide them among several APIRules", len(entries), mostEntries)
-	}
-	route := object(httpRouteKind, p.of.Namespace, p.of, map[string]any{
-		"parentRefs": []any{map[string]any{"group": gatewayAPI, "kind": "Gateway", "namespace": parent[0], "name": parent[1]}},
-		"hostnames":  []any{p.host}, "rules": entries,
-	})
-	if namespace == p.of.Namespace {
-		return []*unstructured.Unstructured{route}
-	}
-	return []*unstructured.Unstructured{route, object(grantKind, namespace, p.of, map[string]any{
-		"from": []any{map[string]any{"group": gatewayAPI, "kind": "HTTPRoute", "namespace": p.of.Namespace}},
-		"to":   []any{map[string]any{"group": "", "kind": "Service", "name": name}},
-	})}
+	return all
 }
 
 func backends(name, namespace string, port int64) []any {
