@@ -1,10 +1,13 @@
 package chart
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +57,8 @@ type cluster struct {
 	config   *rest.Config
 	env      *envtest.Environment
 	warnings *warnings
+	// assets is the directory of the API server's program, and of kubectl.
+	assets string
 }
 
 // started is stopped when the tests have ended, and mortals, its programs, are removed; where the tests are killed, it ends with them.
@@ -66,7 +71,7 @@ var (
 var open = sync.OnceValues(func() (*cluster, error) {
 	assets := os.Getenv("KUBEBUILDER_ASSETS")
 	if assets == "" {
-		build := exec.Command("scripts/kubernetes")
+		build := exec.Command("scripts/kubernetes", "etcd", "kube-apiserver", "kubectl")
 		build.Dir, build.Stderr = repository, os.Stderr
 		out, err := build.Output()
 		if err != nil {
@@ -78,11 +83,11 @@ var open = sync.OnceValues(func() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := gatewayAPI()
+	definitions, err := definitionsOfOthers()
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{warnings: &warnings{}, env: &envtest.Environment{
+	c := &cluster{warnings: &warnings{}, assets: assets, env: &envtest.Environment{
 		BinaryAssetsDirectory: programs, ControlPlaneStartTimeout: patience, ControlPlaneStopTimeout: patience,
 		CRDInstallOptions: envtest.CRDInstallOptions{Paths: definitions, ErrorIfPathMissing: true, MaxTime: patience},
 	}}
@@ -104,31 +109,41 @@ var open = sync.OnceValues(func() (*cluster, error) {
 	}})
 })
 
-// elsewhere are kinds of other projects, which this API server does not know.
-var elsewhere = []string{"Certificate", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
-
-// gatewayAPI are the files with the definitions of the Gateway API's kinds, of the module that tools/routes names.
-func gatewayAPI() ([]string, error) {
-	const module = "sigs.k8s.io/gateway-api"
-	cmd := exec.Command("go", "mod", "download", "-json", module)
-	cmd.Dir, cmd.Env = filepath.Join(repository, "tools", "routes"), append(os.Environ(), "GOFLAGS=")
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("fetching %s: %w\n%s", module, err, out)
-	}
-	var at struct{ Dir string }
-	if err := json.Unmarshal(out, &at); err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, kind := range gatewayKinds {
-		files = append(files, filepath.Join(at.Dir, "config", "crd", "standard", "gateway.networking.k8s.io_"+kind+".yaml"))
-	}
-	return files, nil
+// others are kinds of other projects that the chart makes objects of, by the modules that define them: the kind and the definition's file.
+var others = map[string]map[string]string{
+	"sigs.k8s.io/gateway-api": {
+		"gateway-gateway": "config/crd/standard/gateway.networking.k8s.io_gateways.yaml", "httproute-gateway": "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
+		"backendtlspolicy-gateway": "config/crd/standard/gateway.networking.k8s.io_backendtlspolicies.yaml",
+	},
+	"github.com/cert-manager/cert-manager": {"certificate-cert-manager": "deploy/crds/cert-manager.io_certificates.yaml"},
+	"github.com/prometheus-operator/prometheus-operator": {
+		"servicemonitor-monitoring": "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
+		"podmonitor-monitoring":     "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
+		"prometheusrule-monitoring": "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+	},
 }
 
-// gatewayKinds are those of the Gateway API that examples use.
-var gatewayKinds = []string{"gateways", "httproutes", "backendtlspolicies"}
+// definitionsOfOthers are the files with the definitions of these kinds, of the modules that tools/definitions names.
+func definitionsOfOthers() ([]string, error) {
+	cmd := exec.Command("go", append([]string{"mod", "download", "-json"}, slices.Sorted(maps.Keys(others))...)...)
+	cmd.Dir, cmd.Env = filepath.Join(repository, "tools", "definitions"), append(os.Environ(), "GOFLAGS=")
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("fetching definitions: %w\n%s", err, out)
+	}
+	var files []string
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var module struct{ Path, Dir string }
+		if err := d.Decode(&module); errors.Is(err, io.EOF) {
+			return files, nil
+		} else if err != nil {
+			return nil, err
+		}
+		for _, file := range others[module.Path] {
+			files = append(files, filepath.Join(module.Dir, filepath.FromSlash(file)))
+		}
+	}
+}
 
 // What an API server says is the judge: every object of every example is taken as it is, with no unknown field, and Pod Security
 // `restricted` has nothing to say about any pod, Jobs and the database included.
@@ -140,9 +155,6 @@ func TestAPIServerTakesTheExamples(t *testing.T) {
 	for name, given := range everything(t) {
 		t.Run(name, func(t *testing.T) {
 			for _, o := range mustRender(t, given).objects {
-				if slices.Contains(elsewhere, o.kind()) {
-					continue
-				}
 				c.warnings.take()
 				u := &unstructured.Unstructured{Object: o}
 				err := c.Create(t.Context(), u, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))

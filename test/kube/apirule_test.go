@@ -40,10 +40,10 @@ var (
 	ingress        = apischema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"}
 )
 
-// routeModules are the directories of the modules that have the definitions of routes, as tools/routes names them.
+// routeModules are the directories of the modules that have the definitions of routes, as tools/definitions names them.
 var routeModules = sync.OnceValues(func() (map[string]string, error) {
 	cmd := exec.Command("go", "mod", "download", "-json", "istio.io/api", "sigs.k8s.io/gateway-api")
-	cmd.Dir, cmd.Env = repository("tools", "routes"), append(os.Environ(), "GOFLAGS=")
+	cmd.Dir, cmd.Env = repository("tools", "definitions"), append(os.Environ(), "GOFLAGS=")
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("fetching the definitions of routes: %w\n%s", err, out)
