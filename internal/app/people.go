@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/limit"
 	"github.com/gatehouse-iam/gatehouse/internal/method/code"
 	"github.com/gatehouse-iam/gatehouse/internal/method/link"
+	"github.com/gatehouse-iam/gatehouse/internal/method/oidc"
 	"github.com/gatehouse-iam/gatehouse/internal/method/password"
 	"github.com/gatehouse-iam/gatehouse/internal/method/profile"
 	"github.com/gatehouse-iam/gatehouse/internal/schema"
@@ -197,6 +198,16 @@ func (b *peopleBuilder) methods() ([]selfservice.Method, error) {
 	}
 	if c.Code.Enabled {
 		all = append(all, &code.Method{Sending: sending, Config: c.Code, Schemas: schemas, Ring: b.system.For("codes")})
+	}
+	if c.OIDC.Enabled {
+		m, err := oidc.New(oidc.Options{
+			Config: c.OIDC, Identities: b.identities, Schemas: schemas, Join: b.bases.Join, CodeSignsIn: c.Code.Enabled && c.Code.PasswordlessEnabled,
+			PublicOnly: b.cfg.Clients.HTTP.DisallowPrivateIPRanges, Jsonnet: b.jsonnet.EvaluateWith, Now: now, Log: b.app.log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
 	}
 	return all, nil
 }

@@ -3,8 +3,6 @@ package backup
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -179,32 +177,16 @@ func (c S3Config) validate() (faults []error) {
 	return faults
 }
 
-// maxKeyFile bounds what a mistaken path can make us read.
-const maxKeyFile = 4 << 10
-
 // key gives the secret access key, wherever it is.
 func (c S3Config) key() (secret.String, error) {
 	if c.SecretAccessKeyFile == "" {
 		return c.SecretAccessKey, nil
 	}
-	file, err := os.Open(c.SecretAccessKeyFile)
+	key, err := secret.FromFile(c.SecretAccessKeyFile)
 	if err != nil {
 		return "", fmt.Errorf("secret_access_key_file: %w", err)
 	}
-	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
-	key := strings.TrimSpace(string(content))
-	switch {
-	case err != nil:
-	case len(content) > maxKeyFile:
-		err = errors.New("it is larger than 4 KiB")
-	case key == "" || strings.ContainsAny(key, "\r\n"):
-		err = errors.New("it is not one line with a key")
-	}
-	if err != nil {
-		return "", fmt.Errorf("secret_access_key_file %s: %w", c.SecretAccessKeyFile, err)
-	}
-	return secret.String(key), nil
+	return key, nil
 }
 
 func isName(s string) bool {

@@ -104,6 +104,7 @@ var unsafe = map[string]struct{ over, path string }{
 	"mail-in-the-clear":                {"courier: {smtp: {from_address: a@example.com, connection_uri: 'smtp://mail.example.com/?disable_starttls=true'}}", "courier.smtp.connection_uri"},
 	"message-bodies-shown":             {"courier: {show_bodies: always}", "courier.show_bodies"},
 	"hook-plain-http":                  {"selfservice: {flows: {login: {after: {password: {hooks: [{hook: web_hook, config: {url: 'http://crm.example.com/'}}]}}}}}", "selfservice.flows.login.after.password.hooks[0].config.url"},
+	"provider-plain-http":              {"selfservice: {methods: {oidc: {enabled: true, config: {providers: [{id: acme, client_id: c, client_secret: vB8nRf3kQw7Y, issuer_url: 'http://login.acme.example'}]}}}}", "selfservice.methods.oidc.config.providers[0].issuer_url"},
 	"hook-sees-credentials":            {"clients: {web_hook: {header_allowlist: [Accept, Cookie]}}", "clients.web_hook.header_allowlist[1]"},
 	"hook-reaches-inside":              {"clients: {http: {disallow_private_ip_ranges: false}}", "clients.http.disallow_private_ip_ranges"},
 	"log-leaks":                        {"log: {leak_sensitive_values: true}", "log.leak_sensitive_values"},

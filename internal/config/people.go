@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/method/code"
 	"github.com/gatehouse-iam/gatehouse/internal/method/link"
+	"github.com/gatehouse-iam/gatehouse/internal/method/oidc"
 	"github.com/gatehouse-iam/gatehouse/internal/method/password"
 	"github.com/gatehouse-iam/gatehouse/internal/method/profile"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
@@ -28,11 +29,14 @@ type Methods struct {
 	Profile profile.Config `yaml:"profile"`
 	// Link sends links that are opened once, for recovery and verification.
 	Link link.Config `yaml:"link"`
+	// OIDC signs people in who have an account at another provider that speaks OpenID Connect.
+	OIDC oidc.Config `yaml:"oidc"`
 }
 
 func defaultSelfservice() Selfservice {
 	return Selfservice{Config: selfservice.DefaultConfig(), Methods: Methods{
 		Password: password.DefaultConfig(), Code: code.DefaultConfig(), Link: link.DefaultConfig(), Profile: profile.DefaultConfig(),
+		OIDC: oidc.DefaultConfig(),
 	}}
 }
 
@@ -42,7 +46,7 @@ func (s Selfservice) Validate() []error {
 	for _, m := range []struct {
 		name   string
 		faults []error
-	}{{"password", s.Methods.Password.Validate()}, {"code", s.Methods.Code.Validate()}, {"link", s.Methods.Link.Validate()}, {"profile", s.Methods.Profile.Validate()}} {
+	}{{"password", s.Methods.Password.Validate()}, {"code", s.Methods.Code.Validate()}, {"link", s.Methods.Link.Validate()}, {"profile", s.Methods.Profile.Validate()}, {"oidc", s.Methods.OIDC.Validate()}} {
 		for _, err := range m.faults {
 			faults = append(faults, fmt.Errorf("methods.%s.%w", m.name, err))
 		}

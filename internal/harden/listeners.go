@@ -22,6 +22,9 @@ func of(key string, listeners ...string) []string {
 // every is the names of all listeners.
 var every = []string{"public", "admin", "proxy", "decisions", "ext_authz"}
 
+// providerIssuers are the addresses of the providers at which people sign in.
+const providerIssuers = "selfservice.methods.oidc.config.providers[].issuer_url"
+
 // each asks about every open listener of those names.
 func each(names []string, ask func(f *Facts, l Listener, v *verdict)) func(*Facts) verdict {
 	return func(f *Facts) (v verdict) {
@@ -87,6 +90,20 @@ func transportChecks() []Check {
 					v.at(l.path("base_url"), "is %s", u)
 				}
 			}),
+		},
+		{
+			ID: "provider-plain-http", Severity: High, Title: "A provider at which people sign in is in the clear",
+			Why:      "Whoever is on the way can give this server keys of his own, and then sign in as anybody.",
+			How:      "Write the provider's https address in issuer_url.",
+			Settings: []string{providerIssuers}, Reference: "OpenID Connect Discovery §7.1",
+			find: func(f *Facts) (v verdict) {
+				for _, s := range f.like(providerIssuers) {
+					if len(s.Values) > 0 && plainURL(s.Values[0]) {
+						v.at(s.Key, "is %s", s.Values[0])
+					}
+				}
+				return v
+			},
 		},
 		{
 			ID: "issuer-plain-http", Severity: Critical, Title: "The issuer is not https",

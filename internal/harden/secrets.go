@@ -45,7 +45,7 @@ func secretChecks() []Check {
 			ID: "credential-weak", Severity: High, Title: "What opens another service is published, a placeholder, or easily guessed",
 			Why:       "Whoever guesses the password or key of a database, a cache, a mail server or an object store gets in as this server does.",
 			How:       "Change it at the service, and give it here by a key that ends in _file, or by an environment variable that ends in _FILE.",
-			Settings:  append(credentialSettings(), "databases.**password_file", "backup.destinations[].s3.secret_access_key_file"),
+			Settings:  append(credentialSettings(), "databases.**password_file", "backup.destinations[].s3.secret_access_key_file", "selfservice.**client_secret_file"),
 			Reference: "CWE-1392, CWE-521",
 			find: func(f *Facts) (v verdict) {
 				for _, s := range f.Secrets {
@@ -72,7 +72,7 @@ func secretChecks() []Check {
 		{
 			ID: "secret-in-file", Severity: Medium, Title: "A secret stands in the configuration file",
 			Why:      "The file is copied, reviewed and kept in places where secrets must not be.",
-			How:      "Give secrets.system, secrets.cookie, secrets.admin, databases.dsn and other single keys by environment variables, better by those that end in _FILE; passwords of databases by password_file, the keys of object stores by secret_access_key_file, or from the environment or the machine's role; or put secrets into a file of their own that holds nothing else.",
+			How:      "Give secrets.system, secrets.cookie, secrets.admin, databases.dsn and other single keys by environment variables, better by those that end in _FILE; passwords of databases by password_file, the keys of object stores by secret_access_key_file, the secrets of providers by client_secret_file, or from the environment or the machine's role; or put secrets into a file of their own that holds nothing else.",
 			Settings: append([]string{"secrets.system", "secrets.cookie", "secrets.admin"}, credentialSettings()...), Reference: "CWE-260",
 			find: func(f *Facts) (v verdict) {
 				for _, s := range f.Secrets {
@@ -91,7 +91,7 @@ func credentialSettings() []string {
 	return []string{
 		"secrets.transit.token", "databases.dsn", "databases.management", "databases.oauth", "databases.activity", "databases.flow",
 		"databases.**password", "databases.**parameters", "tracing.headers", "oauth.pairwise.salt",
-		"selfservice.**headers", "selfservice.**auth.config.value", "selfservice.**auth.config.password",
+		"selfservice.**client_secret", "selfservice.**headers", "selfservice.**auth.config.value", "selfservice.**auth.config.password",
 		"courier.smtp.connection_uri", "courier.**headers", "courier.**auth.config.value", "courier.**auth.config.password",
 		"access.rules.sources[].headers", "access.rules.sources[].auth.config.value", "access.rules.sources[].auth.config.password",
 		"access.rules.sources[].s3.secret_access_key", "access.rules.sources[].s3.session_token", "access.authenticators.*.config",

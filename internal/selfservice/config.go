@@ -184,6 +184,8 @@ type AfterConfig struct {
 	Code MethodAfterConfig `yaml:"code"`
 	// What happens instead when the profile was changed.
 	Profile MethodAfterConfig `yaml:"profile"`
+	// What happens instead when an account at another provider did it.
+	OIDC MethodAfterConfig `yaml:"oidc"`
 }
 
 // AfterLoginConfig is AfterConfig and what happens when somebody could not be signed in.
@@ -245,6 +247,9 @@ const (
 	hookWeb              = "web_hook"
 )
 
+// afterMethods are those that AfterConfig has keys for.
+var afterMethods = []string{"password", "code", "profile", "oidc"}
+
 // method returns what differs for a method; the zero value where nothing does.
 func (a AfterConfig) method(id string) MethodAfterConfig {
 	switch id {
@@ -254,6 +259,8 @@ func (a AfterConfig) method(id string) MethodAfterConfig {
 		return a.Code
 	case "profile":
 		return a.Profile
+	case "oidc":
+		return a.OIDC
 	}
 	return MethodAfterConfig{}
 }

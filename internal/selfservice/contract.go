@@ -42,6 +42,22 @@ type RegistrationMethod interface {
 	Register(ctx context.Context, f *Flow, in *Submission, draft *identity.Identity) (*Registered, error)
 }
 
+// TraitsMethod is a RegistrationMethod that learns traits elsewhere. In two steps, it is offered beside the first one.
+type TraitsMethod interface {
+	RegistrationMethod
+	// Complete puts traits on the draft before they are validated. Those that the person typed are there already, and stay.
+	Complete(ctx context.Context, f *Flow, in *Submission, draft *identity.Identity) error
+}
+
+// LinkingMethod gives somebody who signs in a credential that was proven before: see Turn.
+type LinkingMethod interface {
+	Method
+	// Named is the name of the provider at which the flow has proven something, as people know it.
+	Named(f *Flow) string
+	// Link puts the credential that the flow remembers on who, whose other credentials are there.
+	Link(ctx context.Context, f *Flow, who *identity.Identity) error
+}
+
 // SettingsMethod changes who is signed in.
 type SettingsMethod interface {
 	Method
@@ -97,6 +113,22 @@ func (u *Unproven) Error() string { return u.Said.Error() }
 
 // Unwrap returns Said.
 func (u *Unproven) Unwrap() error { return u.Said }
+
+// Turn is returned as an error by a LoginMethod for somebody who has proven who they are and has no account yet, and by a
+// RegistrationMethod for somebody who has one: what was begun as the one goes on as the other, in a flow of its own. The method is
+// asked for the same submission again, and finds there what it remembers.
+type Turn struct {
+	// To is KindLogin or KindRegistration.
+	To Kind
+	// Proven is what the method remembers of the proof, under its own id.
+	Proven any
+	// said is what the person is told on the page that follows; link says that the proof becomes a credential of who signs in.
+	said []ui.Text
+	link string
+}
+
+// Error is for the log.
+func (t *Turn) Error() string { return "the flow goes on as a " + string(t.To) }
 
 // Registered is how the new identity has proven itself.
 type Registered struct {

@@ -11,6 +11,7 @@
 //	GET    /self-service/{flow}/flows?id=              the flow, for its page
 //	POST   /self-service/{flow}?flow=                  submit: form or JSON
 //	GET    /self-service/{flow}?flow=                  links in mails (recovery, verification); else the page
+//	GET    /self-service/methods/{method}/callback/{provider}  back from another server, where the person signed in
 //	GET    /self-service/logout/browser                the address at which this browser logs out
 //	GET    /self-service/logout?token=                 log out
 //	DELETE /self-service/logout/api                    log out a native app

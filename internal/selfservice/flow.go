@@ -94,6 +94,12 @@ type Internal struct {
 	Traits json.RawMessage `json:"traits,omitempty"`
 	// Parent is the flow out of which this one came.
 	Parent string `json:"parent,omitempty"`
+	// Away says that the browser is at another server, which sends it back.
+	Away *Away `json:"away,omitempty"`
+	// Proven is the method that knows already who the person is, though nobody here does: only it can go on.
+	Proven string `json:"proven,omitempty"`
+	// Link is the identifier of an account, for which the method Proven has a credential that whoever signs in to it shall have.
+	Link string `json:"link,omitempty"`
 	// ReturnCode is the second half of what a native app trades for a session token; it arrives with the browser.
 	ReturnCode string `json:"return_code,omitempty"`
 	// SignIn says that the end of a verification signs the person in: its registration waited for it.

@@ -157,7 +157,7 @@ func (c Config) hookLists() (all []hookList) {
 	} {
 		at := "flows." + flow.name
 		all = append(all, hookList{at + ".before.hooks", flow.before.Hooks}, hookList{at + ".after.hooks", flow.after.Hooks})
-		for _, m := range []string{"password", "code", "profile"} {
+		for _, m := range afterMethods {
 			all = append(all, hookList{at + ".after." + m + ".hooks", flow.after.method(m).Hooks})
 		}
 	}

@@ -17,6 +17,7 @@ func (h *Handler) MountPublic(m *web.Mux) {
 	for _, k := range h.kinds() {
 		h.mount(m, k)
 	}
+	m.Handle("GET "+callbackPath+"{method}/callback/{provider}", h.returned)
 	m.Handle("GET /self-service/logout/browser", h.logoutBegin)
 	m.Handle("GET /self-service/logout", h.logoutBrowser)
 	m.Handle("DELETE /self-service/logout/api", h.logoutAPI)

@@ -47,7 +47,7 @@ func (h *Handler) arriving(r *http.Request, typ string) (*Submission, error) {
 		return nil, err
 	}
 	in.Values, err = nest(r.URL.Query())
-	in.Method = in.String("method")
+	in.Method = in.meant()
 	return in, err
 }
 
@@ -64,7 +64,7 @@ func (h *Handler) submitted(r *http.Request, f *Flow) (*Submission, error) {
 		return nil, err
 	}
 	in.Form = !isJSON(r)
-	in.Method = in.String("method")
+	in.Method = in.meant()
 	return in, nil
 }
 
@@ -266,7 +266,7 @@ func (h *Handler) requestURL(r *http.Request) string {
 	u := *r.URL
 	q := u.Query()
 	proves := false
-	for _, name := range []string{fieldToken, fieldCode, csrfField, "password"} {
+	for _, name := range []string{fieldToken, fieldCode, csrfField, "password", fieldState, "id_token"} {
 		proves = proves || q.Has(name)
 		q.Del(name)
 	}

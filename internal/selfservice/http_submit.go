@@ -33,7 +33,6 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request, k flowKind, do 
 }
 
 func (h *Handler) submitTo(w http.ResponseWriter, r *http.Request, k flowKind, f *Flow, do submitter) error {
-	ctx := r.Context()
 	in, err := h.submitted(r, f)
 	if err != nil {
 		return err
@@ -44,6 +43,11 @@ func (h *Handler) submitTo(w http.ResponseWriter, r *http.Request, k flowKind, f
 	if err := h.checkSubmission(r, f, in); err != nil {
 		return err
 	}
+	return h.proceed(w, r, k, f, in, do)
+}
+
+// proceed has a submission handled that the flow may get.
+func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, k flowKind, f *Flow, in *Submission, do submitter) error {
 	if !k.enabled {
 		return errFlowDisabled
 	}
@@ -57,7 +61,12 @@ func (h *Handler) submitTo(w http.ResponseWriter, r *http.Request, k flowKind, f
 		return err
 	}
 	f.began = h.Now()
-	a, err := do(ctx, f, in)
+	a, err := do(r.Context(), f, in)
+	for range maxTurns {
+		if t, ok := errors.AsType[*Turn](err); ok {
+			k, f, a, err = h.turn(r.Context(), k, f, in, t)
+		}
+	}
 	return h.conclude(w, r, k, f, in, a, err)
 }
 
@@ -106,8 +115,16 @@ func (h *Handler) conclude(w http.ResponseWriter, r *http.Request, k flowKind, f
 	switch {
 	case err == nil:
 		h.keepBeat(r.Context(), f)
+		if in.ofApp(f) {
+			return h.backToApp(w, r, f)
+		}
 		return h.succeed(w, r, k, in, a)
 	case errors.As(err, &moved):
+		if moved.Save {
+			if err := h.Store.Save(r.Context(), f); err != nil {
+				return err
+			}
+		}
 		return h.moved(w, r, f, in, moved)
 	case errors.Is(err, ErrFlowChanged):
 		return h.overtaken(w, r, k, f, in)
@@ -141,7 +158,10 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, k flowKind, f *F
 		return err
 	}
 	h.keepBeat(r.Context(), f)
-	if f.API() || in.AJAX {
+	switch {
+	case in.ofApp(f):
+		return h.backToApp(w, r, f)
+	case f.API() || in.AJAX:
 		return h.show(w, status, f, h.csrf(r), in)
 	}
 	return redirect(w, r, h.page(r.Context(), k, f))

@@ -64,6 +64,8 @@ type Answer struct {
 type Redirect struct {
 	Location string
 	Fault    error
+	// Save stores the flow as it is now.
+	Save bool
 }
 
 // Error tells the log where to.
@@ -87,6 +89,8 @@ type Writes struct {
 	Disown string
 	// Exchange lets the app that holds the flow's exchange codes have the session that is inserted.
 	Exchange bool
+	// Hand gives the exchange of the flow, which is spent, to the flow of this id.
+	Hand string
 	// Verified are addresses of existing identities that were proven.
 	Verified []Verified
 	// More are further flows to insert, with their messages.

@@ -239,6 +239,9 @@ func (h *Handler) signIn(ctx context.Context, f *Flow, in *Submission, who *Iden
 		w.Insert = s
 	}
 	a.Session = s
+	if err := h.link(ctx, f, who.Identity, s, &w); err != nil {
+		return nil, err
+	}
 	if err := h.interrupt(ctx, hooks, f, in, who.Identity, s); err != nil {
 		return nil, err
 	}

@@ -150,8 +150,9 @@ func (h *Handler) recovered(ctx context.Context, of, f *Flow, in *Submission, r 
 	return a, h.echo(ctx, of, f)
 }
 
-// disown takes the password, the sessions and what applications hold from an account none of whose addresses was ever proven. A
-// stranger may have registered the address to wait for its owner, who proves it now and would share the account unawares.
+// disown takes the password, accounts at other providers, the sessions and what applications hold from an account none of whose
+// addresses was ever proven. A stranger may have registered the address to wait for its owner, who proves it now and would share
+// the account unawares.
 func (h *Handler) disown(ctx context.Context, who *identity.Identity, w *Writes) error {
 	if verifiedSome(who) {
 		return nil
@@ -169,9 +170,14 @@ func disown(whole *identity.Identity, w *Writes) {
 		return
 	}
 	w.RevokeAll, w.Disown = whole.ID, whole.ID
-	if _, ok := whole.Credentials[identity.Password]; ok {
-		w.Update = whole.Clone()
-		delete(w.Update.Credentials, identity.Password)
+	for _, kind := range []string{identity.Password, identity.OIDC} {
+		if _, ok := whole.Credentials[kind]; !ok {
+			continue
+		}
+		if w.Update == nil {
+			w.Update = whole.Clone()
+		}
+		delete(w.Update.Credentials, kind)
 	}
 }
 

@@ -56,16 +56,16 @@ func (h *Handler) beginRegistration(ctx context.Context, f *Flow, in *Submission
 // askRegistration puts the traits and the methods into the form. In two steps, the methods come when the traits are there.
 func (h *Handler) askRegistration(ctx context.Context, f *Flow, s *identity.Schema, traits json.RawMessage) error {
 	f.Form.Nodes = slices.DeleteFunc(f.Form.Nodes, func(n *ui.Node) bool { return n.Key() != csrfField })
-	twoSteps := h.Config.Flows.Registration.Style == StyleProfileFirst
+	twoSteps := h.Config.Flows.Registration.Style == StyleProfileFirst && f.Internal.Proven == ""
 	f.Form.Add(traitNodes(s, ui.GroupDefault)...)
-	if twoSteps && traits == nil {
+	first := twoSteps && traits == nil
+	if first {
 		f.Form.Add(ui.Submit(ui.GroupProfile, "method", methodProfile, ui.RegistrationContinue()))
-		f.Form.Sort(ui.OrderOf(KindRegistration, names(s)...))
-		return nil
 	}
 	for _, m := range h.Methods {
 		rm, ok := m.(RegistrationMethod)
-		if !ok {
+		_, early := m.(TraitsMethod)
+		if !ok || twoSteps && early != first || f.Internal.Proven != "" && f.Internal.Proven != m.ID() {
 			continue
 		}
 		nodes, err := rm.RegistrationNodes(ctx, f, s)
@@ -76,7 +76,7 @@ func (h *Handler) askRegistration(ctx context.Context, f *Flow, s *identity.Sche
 			f.Form.Upsert(n)
 		}
 	}
-	if twoSteps {
+	if twoSteps && !first {
 		f.hideTraits(traits)
 		f.Form.Add(ui.Submit(ui.GroupProfile, fieldScreen, screenPrevious, ui.RegistrationBack()))
 	}
@@ -111,8 +111,8 @@ func (h *Handler) submitRegistration(ctx context.Context, f *Flow, in *Submissio
 		in.Method = ""
 		return nil, ui.Reject(ui.NoMethod(KindRegistration))
 	}
-	if err := h.Identities.Prepare(ctx, draft); err != nil {
-		return nil, h.reopen(ctx, f, s, err)
+	if err := h.complete(ctx, f, in, s, m, draft); err != nil {
+		return nil, err
 	}
 	how, err := m.Register(ctx, f, in, draft)
 	if err != nil {
@@ -120,6 +120,24 @@ func (h *Handler) submitRegistration(ctx context.Context, f *Flow, in *Submissio
 	}
 	f.Active = in.Method
 	return h.register(ctx, f, in, draft, how)
+}
+
+// complete makes the draft whole and valid.
+func (h *Handler) complete(ctx context.Context, f *Flow, in *Submission, s *identity.Schema, m RegistrationMethod, draft *identity.Identity) error {
+	if tm, ok := m.(TraitsMethod); ok {
+		if err := tm.Complete(ctx, f, in, draft); err != nil {
+			return err
+		}
+	}
+	err := h.Identities.Prepare(ctx, draft)
+	if err == nil || f.Internal.Proven == "" {
+		return h.reopen(ctx, f, s, err)
+	}
+	if failed := h.askRegistration(ctx, f, s, nil); failed != nil {
+		return failed
+	}
+	f.typed(&Submission{Values: map[string]any{"traits": decoded(draft.Traits)}})
+	return err
 }
 
 // chooseCredential ends the first step.

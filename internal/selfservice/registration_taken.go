@@ -16,6 +16,9 @@ func (h *Handler) taken(ctx context.Context, f *Flow, draft *identity.Identity, 
 	if !errors.Is(err, identity.ErrExists) {
 		return nil, err
 	}
+	if !h.hides(&w, a) && f.Internal.Proven != "" {
+		return nil, h.linkInstead(ctx, f, draft, err)
+	}
 	if !h.hides(&w, a) {
 		f.State, f.ContinueWith, f.Internal.Code = ui.StateChooseMethod, nil, nil
 		return nil, h.duplicate(ctx, f, draft, err)

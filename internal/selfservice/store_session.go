@@ -36,6 +36,9 @@ func (s *Store) endSessions(ctx context.Context, tx *sqldb.Tx, w Writes) error {
 			return err
 		}
 	}
+	if w.Hand != "" && w.Flow != nil {
+		return s.o.Exchanges.HandIn(ctx, tx, w.Flow.ID, w.Hand)
+	}
 	if w.Exchange && w.Flow != nil && w.Insert != nil {
 		return s.o.Exchanges.FinishIn(ctx, tx, w.Flow.ID, w.Insert.ID)
 	}

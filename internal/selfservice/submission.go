@@ -26,6 +26,9 @@ type Submission struct {
 	Form bool
 	// Get says that this came by GET, by a link for example, and so without a CSRF token.
 	Get bool
+	// Returned is what the flow knew of the server from which the browser has come back, with what that server says; nil where the
+	// browser was nowhere else.
+	Returned *Returned
 	// Holder says that the browser is the one that began the flow. It always is, but for Get.
 	Holder bool
 	// bound is what a flow of the browser would remember of its CSRF token; for Get alone.
@@ -36,6 +39,20 @@ type Submission struct {
 	devices *devices
 	// Request are the facts of the request that web hooks are told.
 	Request hook.Call
+}
+
+// meant is the method that the submission is for. The buttons that lead to providers name only the provider: no more is in the
+// forms of Kratos' clients.
+func (s *Submission) meant() string {
+	if method := s.String("method"); method != "" {
+		return method
+	}
+	for _, name := range []string{"provider", "link", "unlink"} {
+		if s.String(name) != "" {
+			return identity.OIDC
+		}
+	}
+	return ""
 }
 
 // value walks a dotted path.

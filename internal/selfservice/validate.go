@@ -64,7 +64,7 @@ func (c Config) checkAfter(faults []error) []error {
 		path := "flows." + flow.name + ".after"
 		faults = checkAddress(faults, path+".default_browser_return_url", flow.after.DefaultBrowserReturnURL, true)
 		faults = checkHooks(faults, path+".hooks", flow.after.Hooks, flow.known...)
-		for _, m := range []string{"password", "code", "profile"} {
+		for _, m := range afterMethods {
 			own := flow.after.method(m)
 			faults = checkAddress(faults, path+"."+m+".default_browser_return_url", own.DefaultBrowserReturnURL, true)
 			faults = checkHooks(faults, path+"."+m+".hooks", own.Hooks, flow.known...)

@@ -60,6 +60,12 @@ func (e *Exchanges) FinishIn(ctx context.Context, tx *sqldb.Tx, flowID, sessionI
 	return err
 }
 
+// HandIn has an exchange go on with another flow, in the caller's transaction.
+func (e *Exchanges) HandIn(ctx context.Context, tx *sqldb.Tx, flowID, nextID string) error {
+	_, err := tx.Exec(ctx, `UPDATE session_exchange SET flow_id = ? WHERE tenant_id = :tenant AND flow_id = ? AND session_id IS NULL`, nextID, flowID)
+	return err
+}
+
 const finishExchange = `UPDATE session_exchange SET session_id = ? WHERE tenant_id = :tenant AND flow_id = ? AND session_id IS NULL`
 
 // Pending is what Exchange returns when the flow has not ended in a session.

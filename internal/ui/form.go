@@ -20,9 +20,12 @@ func NewForm(action string) Form { return Form{Action: action, Method: "POST", N
 // Add puts nodes at the end of the form.
 func (f *Form) Add(nodes ...*Node) { f.Nodes = append(f.Nodes, nodes...) }
 
-// Upsert puts a node in the place of the one with the same key and group, or at the end.
+// Upsert puts a node in the place of the one with the same key and group, or at the end. The buttons that lead to providers have
+// one key: their values tell them apart.
 func (f *Form) Upsert(n *Node) {
-	i := slices.IndexFunc(f.Nodes, func(o *Node) bool { return o.Key() == n.Key() && o.Group == n.Group })
+	i := slices.IndexFunc(f.Nodes, func(o *Node) bool {
+		return o.Key() == n.Key() && o.Group == n.Group && (n.Group != GroupOIDC || o.Attributes.Value == n.Attributes.Value)
+	})
 	if i < 0 {
 		f.Nodes = append(f.Nodes, n)
 		return

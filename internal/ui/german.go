@@ -155,6 +155,8 @@ var german = map[int]string{
 	4000044: "Die Signatur des Geräts ist ungültig.",
 	4000045: "Dieser Geräteschlüssel kann nicht mehr verwendet werden. Bitte richten Sie Ihr Gerät neu ein.",
 	4009001: "Zu viele Versuche. Bitte warten Sie {retry_after} Sekunden und versuchen Sie es dann noch einmal.",
+	4009002: "Sie haben sich nicht mit {provider} angemeldet. Versuchen Sie es noch einmal, oder wählen Sie einen anderen Weg.",
+	4009003: "Die Anmeldung mit {provider} hat nicht geklappt. Versuchen Sie es gleich noch einmal, oder wählen Sie einen anderen Weg.",
 
 	4010001: "Diese Anmeldung" + deExpired,
 	4010002: "Diese Art der Anmeldung gibt es nicht." + deFilledIn,

@@ -78,6 +78,16 @@ func TooManyAttempts(wait time.Duration) Text {
 		values{"retry_after": max(seconds, 1)})
 }
 
+// ProviderDenied says that somebody did not agree to sign in at a provider; provider is its name as people know it.
+func ProviderDenied(provider string) Text {
+	return fail(4009002, "You did not sign in with {provider}. Try again, or choose another way.", values{"provider": provider})
+}
+
+// ProviderFailed says that a provider could not be asked who somebody is, or that its answer does not hold.
+func ProviderFailed(provider string) Text {
+	return fail(4009003, "Signing in with {provider} did not work. Try again in a moment, or choose another way.", values{"provider": provider})
+}
+
 // SystemError says that something went wrong on our side.
 func SystemError(reason string) Text { return fail(5000001, "{reason}", values{"reason": reason}) }
 

@@ -55,7 +55,7 @@ func (m *Method) SettingsNodes(ctx context.Context, _ *selfservice.Flow, who *id
 	var nodes []*ui.Node
 	for _, f := range s.Fields() {
 		n := selfservice.TraitNode(f, ui.GroupProfile)
-		if value, ok := get(traits, path(f)); ok {
+		if value, ok := f.Value(traits); ok {
 			n.Attributes.Value = value
 		}
 		n.Attributes.Disabled = f.Disabled
@@ -118,12 +118,12 @@ func changed(s *identity.Schema, old json.RawMessage, in *selfservice.Submission
 		if f.Disabled {
 			from = now
 		}
-		value, there := get(from, path(f))
+		value, there := f.Value(from)
 		switch {
 		case there:
-			set(next, path(f), value)
+			f.SetValue(next, value)
 		case in.Form || f.Disabled:
-			remove(next, path(f))
+			f.RemoveValue(next)
 		}
 	}
 	return json.Marshal(next)
@@ -150,11 +150,6 @@ func sameSet[T comparable](a, b []T, compare func(T, T) int) bool {
 	return slices.Equal(slices.Compact(a), slices.Compact(b))
 }
 
-// path is where a field is in the traits.
-func path(f identity.Field) []string {
-	return strings.Split(strings.TrimPrefix(f.Name, "traits."), ".")
-}
-
 // decode reads traits; numbers stay as they were written.
 func decode(raw json.RawMessage) (map[string]any, error) {
 	traits := map[string]any{}
@@ -168,46 +163,4 @@ func decode(raw json.RawMessage) (map[string]any, error) {
 		traits = map[string]any{}
 	}
 	return traits, err
-}
-
-func get(traits map[string]any, path []string) (any, bool) {
-	for _, name := range path[:len(path)-1] {
-		inner, ok := traits[name].(map[string]any)
-		if !ok {
-			return nil, false
-		}
-		traits = inner
-	}
-	value, ok := traits[path[len(path)-1]]
-	return value, ok
-}
-
-// set puts a value where the path says; what stands in the way is replaced.
-func set(traits map[string]any, path []string, value any) {
-	for _, name := range path[:len(path)-1] {
-		inner, ok := traits[name].(map[string]any)
-		if !ok {
-			inner = map[string]any{}
-			traits[name] = inner
-		}
-		traits = inner
-	}
-	traits[path[len(path)-1]] = value
-}
-
-// remove takes a value out, and the objects that are empty without it.
-func remove(traits map[string]any, path []string) {
-	if len(path) == 1 {
-		delete(traits, path[0])
-		return
-	}
-	inner, ok := traits[path[0]].(map[string]any)
-	if !ok {
-		return
-	}
-	before := len(inner)
-	remove(inner, path[1:])
-	if len(inner) == 0 && before > 0 {
-		delete(traits, path[0])
-	}
 }
