@@ -28,7 +28,7 @@ has looked yet, and `serving` that a server of this kind answers. */}}
 {{- toJson $found -}}
 {{- end -}}
 
-{{/* Why data would be left behind: a list of faults. */}}
+{{/* Why data would be left behind. */}}
 {{- define "gatehouse.switchFaults" -}}
 {{- $f := list -}}
 {{- $db := .Values.database -}}
@@ -53,7 +53,7 @@ has looked yet, and `serving` that a server of this kind answers. */}}
 {{- else if and $i.mode (not $other) $i.serving (not $i.rolling) $db.copyFrom -}}
 {{- $f = append $f (printf "database.copyFrom is for the upgrade that changes database.mode, and this release has %s already: take it out" $mode) -}}
 {{- end -}}
-{{- toYaml $f -}}
+{{- toJson $f -}}
 {{- end -}}
 
 {{/* The values' affinity. Of two pods with data of their own each would answer for what the other has: there is never a second one, also
