@@ -67,23 +67,36 @@ func TestSecretSettings(t *testing.T) {
 	}
 }
 
-// put sets what a path of the file leads to, in lists of one, and below names that it makes up.
-func put(path []string, value any) any {
-	if len(path) == 0 {
-		return value
-	}
+// put sets what a path of the file leads to: a list of one, and below names that it makes up. It gives the path at which the chart shows it.
+func put(in map[string]any, path []string, value any) (shown string) {
 	key, inList := strings.CutSuffix(path[0], "[]")
-	below := put(path[1:], value)
-	if inList {
-		below = []any{below}
-	}
 	switch key {
 	case "*":
 		key = "X-Api-Key"
 	case "**":
 		key = "client_secret"
 	}
-	return map[string]any{key: below}
+	shown = key
+	if len(path) == 1 {
+		if inList {
+			value = []any{value}
+		}
+		in[key] = value
+		return shown
+	}
+	below := map[string]any{}
+	switch before := in[key].(type) {
+	case map[string]any:
+		below = before
+	case []any:
+		below = before[0].(map[string]any)
+	}
+	in[key] = below
+	if inList {
+		in[key] = []any{below}
+		shown += "[0]"
+	}
+	return shown + "." + put(below, path[1:], value)
 }
 
 // No secret passes as a part of the configuration, which is a ConfigMap, wherever it stands; what only leads to one does.
@@ -92,16 +105,21 @@ func TestNoSecretInTheConfiguration(t *testing.T) {
 	if len(lines) < 20 {
 		t.Fatalf("the configuration's secrets are %v", lines)
 	}
+	config, without := values{}, values{}
+	var want []string
 	for _, line := range lines {
 		_, path, _ := strings.Cut(line, " ")
-		config := put(strings.Split(path, "."), "Xq7Zt4LkP9wXc2VbN8mR")
-		_, err := render(values{"config": config}, false)
-		if err == nil || strings.Count(err.Error(), "is a secret, and a ConfigMap is none") != 1 {
-			t.Errorf("%s: %v", line, err)
+		want = append(want, put(config, strings.Split(path, "."), "Xq7Zt4LkP9wXc2VbN8mR"))
+		put(without, strings.Split(path, "."), "")
+	}
+	_, err := render(values{"config": config}, false)
+	for _, path := range want {
+		if err == nil || strings.Count(err.Error(), "- config."+path+" is a secret, and a ConfigMap is none") != 1 {
+			t.Errorf("%s: %v", path, err)
 		}
-		if _, err := render(values{"config": put(strings.Split(path, "."), "")}, false); err != nil {
-			t.Errorf("%s, empty: %v", line, err)
-		}
+	}
+	if _, err := render(values{"config": without}, false); err != nil {
+		t.Errorf("nothing secret is there: %v", err)
 	}
 	for text, refused := range map[string]bool{
 		"session: {whoami: {tokenizer: {templates: {a: {jwks_url: 'file:///keys.json'}}}}}":                                                false,

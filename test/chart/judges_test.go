@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -229,12 +230,24 @@ func TestKubeScore(t *testing.T) {
 	}
 }
 
-// kubeScore runs the program at the version of tools/go.mod.
+// scoring is kube-score of the version of tools/go.mod, which go builds and keeps.
+var scoring = sync.OnceValues(func() (string, error) {
+	cmd := exec.Command("go", "tool", "-modfile=tools/go.mod", "-n", "kube-score")
+	cmd.Dir, cmd.Stderr = repository, os.Stderr
+	out, err := cmd.Output()
+	return strings.TrimSpace(string(out)), err
+})
+
+// kubeScore has it judge manifests.
 func kubeScore(t *testing.T, manifests string) []scored {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=tools/go.mod", "kube-score", "score", "--output-format", "json", "--kubernetes-version", "v1.36", "-")
+	path, err := scoring()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, "score", "--output-format", "json", "--kubernetes-version", "v1.36", "-")
 	var out, said bytes.Buffer
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = repository, strings.NewReader(manifests), &out, &said
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(manifests), &out, &said
 	var ended *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &ended) {
 		t.Fatal(err)

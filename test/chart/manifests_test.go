@@ -1,10 +1,7 @@
 package chart
 
 import (
-	"fmt"
-	"net/netip"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,8 +18,12 @@ func production(t *testing.T) []string {
 func TestExamples(t *testing.T) {
 	for _, name := range exampleNames(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := mustRender(t, example(t, name))
-			again := mustRender(t, example(t, name))
+			again, err := render(example(t, name), false)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if r.manifests != again.manifests {
 				t.Error("rendered twice it is another")
 			}
@@ -54,6 +55,7 @@ func TestHarden(t *testing.T) {
 			worst = "info"
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := mustRender(t, example(t, name))
 			if out, status := gatehouse(t, r.manifests, "harden", "--manifests", "-", "--fail-on", worst); status != 0 {
 				t.Errorf("status %d\n%s", status, out)
@@ -141,75 +143,6 @@ func TestControllerTrustsTheAdminListener(t *testing.T) {
 	}
 }
 
-// labelsMatch tells whether a selector that has nothing but labels, and lists of them, selects labels.
-func labelsMatch(selector, labels object) bool {
-	wanted, _ := selector.at("matchLabels").(map[string]any)
-	for name, value := range wanted {
-		if labels[name] != value {
-			return false
-		}
-	}
-	expressions, _ := selector.at("matchExpressions").([]any)
-	for _, e := range expressions {
-		e := object(e.(map[string]any))
-		in, _ := e.at("values").([]any)
-		if e.text("operator") != "In" || !slices.Contains(in, labels[e.text("key")]) {
-			return false
-		}
-	}
-	return true
-}
-
-// S2-24, W25: each pod is in a policy for both directions, and none but a proxy without a key reaches the metadata address.
-func TestEveryPodHasAPolicy(t *testing.T) {
-	metadata := netip.MustParseAddr("169.254.169.254")
-	cases := map[string]values{"workload identity": read(t, minimal("production", "cloudsql"))}
-	for _, name := range exampleNames(t) {
-		cases[name] = example(t, name)
-	}
-	for name, given := range cases {
-		r := mustRender(t, given)
-		for where, pod := range podsOf(r) {
-			labels, _ := pod.at("metadata", "labels").(map[string]any)
-			both := false
-			for _, p := range r.ofKind("NetworkPolicy") {
-				selector, _ := p.at("spec", "podSelector").(map[string]any)
-				both = both || labelsMatch(selector, labels) && p.text("spec", "policyTypes") == "[Ingress Egress]"
-			}
-			if !both {
-				t.Errorf("%s: %s is in no NetworkPolicy", name, where)
-			}
-		}
-		for _, p := range r.ofKind("NetworkPolicy") {
-			if reached := reaches(p, metadata); reached != (name == "workload identity" && p.name() == "gatehouse-cloudsql") {
-				t.Errorf("%s: the policy %s lets the metadata address be reached: %v", name, p.name(), reached)
-			}
-		}
-	}
-}
-
-// reaches tells whether a policy lets pods reach an address.
-func reaches(policy object, address netip.Addr) bool {
-	rules, _ := policy.at("spec", "egress").([]any)
-	for _, rule := range rules {
-		peers, _ := object(rule.(map[string]any)).at("to").([]any)
-		if len(peers) == 0 {
-			return true
-		}
-		for _, peer := range peers {
-			block, ok := object(peer.(map[string]any)).at("ipBlock").(map[string]any)
-			if !ok || !netip.MustParsePrefix(block["cidr"].(string)).Contains(address) {
-				continue
-			}
-			excepted, _ := block["except"].([]any)
-			if !slices.ContainsFunc(excepted, func(e any) bool { return netip.MustParsePrefix(e.(string)).Contains(address) }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // The order without hands: what a hook needs is made by a lighter one, and nothing that hooks need waits for the release.
 func TestHooksBringWhatTheyNeed(t *testing.T) {
 	for _, name := range exampleNames(t) {
@@ -240,19 +173,6 @@ func TestHooksBringWhatTheyNeed(t *testing.T) {
 			if got := job.text("spec", "ttlSecondsAfterFinished"); got == "" {
 				t.Errorf("%s: %s stays for ever", name, job.name())
 			}
-		}
-	}
-}
-
-// S0-07, S2-12: the Job that makes secrets may touch those by name, and nothing else may touch any.
-func TestRightsAreOnNamedSecrets(t *testing.T) {
-	r := mustRender(t, example(t, "production-bundled.yaml"))
-	if len(r.ofKind("ClusterRole")) != 0 {
-		t.Error("there are rights on the whole cluster")
-	}
-	for _, role := range r.ofKind("Role") {
-		if got := role.text("rules", 0, "resourceNames"); role.name() != "gatehouse-make-secrets" || got != "[gatehouse-secrets gatehouse-admin-clients gatehouse-postgresql gatehouse-admin-tls]" || role.at("rules", 1) != nil {
-			t.Errorf("%s: %v", role.name(), role.at("rules"))
 		}
 	}
 }
@@ -329,198 +249,5 @@ func TestChangesReachPods(t *testing.T) {
 	given := "secrets: {system: 0123456789abcdefgh, cookie: 123456789abcdefghi}\n"
 	if template(given) == template(strings.ReplaceAll(given, "cdefghi", "cdefghj")) {
 		t.Error("a new secret replaces no pods")
-	}
-}
-
-func TestNotes(t *testing.T) {
-	for name, tc := range map[string]struct {
-		values values
-		has    []string
-		lacks  string
-	}{
-		"development": {values{}, []string{"development profile", "in memory: lost with the pod", "Not ready for production", "no backups", "/gatehouse clients create"}, "ADMIN LISTENER"},
-		"bundled":     {example(t, "production-bundled.yaml"), []string{"production profile", "PostgreSQL in the cluster", "is one pod", "backup.drill.enabled", "admin keys create"}, "in memory"},
-		"hardened":    {example(t, "production-hardened.yaml"), []string{"postgres at db-a.example.com", "helm -n iam test"}, "Not ready"},
-		"exposed": {read(t, minimal("production", "postgres")+"ingress: {enabled: true, admin: {host: admin.example.com, acknowledge: strangers may try keys}}"),
-			[]string{"THE ADMIN LISTENER IS BEHIND THE INGRESS"}, "bundled"},
-	} {
-		notes := mustRender(t, tc.values).notes
-		for _, want := range tc.has {
-			if !strings.Contains(notes, want) {
-				t.Errorf("%s: nothing of %q in\n%s", name, want, notes)
-			}
-		}
-		if strings.Contains(notes, tc.lacks) {
-			t.Errorf("%s: %q in\n%s", name, tc.lacks, notes)
-		}
-	}
-}
-
-// rulesOf gives what an object allows, line by line: a group, a resource, a name of one or none, and a verb.
-func rulesOf(o object) []string {
-	var all []string
-	rules, _ := o.at("rules").([]any)
-	for _, r := range rules {
-		r := object(r.(map[string]any))
-		list := func(name string) []string {
-			items, _ := r.at(name).([]any)
-			var texts []string
-			for _, item := range items {
-				texts = append(texts, fmt.Sprint(item))
-			}
-			return texts
-		}
-		names := list("resourceNames")
-		if len(names) == 0 {
-			names = []string{"*"}
-		}
-		for _, group := range list("apiGroups") {
-			for _, resource := range list("resources") {
-				for _, name := range names {
-					for _, verb := range list("verbs") {
-						all = append(all, strings.Join([]string{group, resource, name, verb}, " "))
-					}
-				}
-			}
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// The controller may the same whether the chart installs it or the manifests in deploy/controller do: everywhere, or in each namespace that
-// it watches, and beside that with its lease.
-func TestControllersRightsAreTheSame(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join(repository, "deploy/controller/account.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := decode(string(content))
-	if err != nil {
-		t.Fatal(err)
-	}
-	byHand := &rendered{objects: objects}
-	const name = "gatehouse-controller"
-	everywhere, lease := rulesOf(byHand.find("ClusterRole", name)), rulesOf(byHand.find("Role", name+"-leader"))
-	if len(everywhere) < 8 || len(lease) < 4 {
-		t.Fatalf("deploy/controller allows %v and %v", everywhere, lease)
-	}
-	compare := func(what string, got, want []string) {
-		t.Helper()
-		if !slices.Equal(got, want) {
-			t.Errorf("%s:\nthe chart             %s\ndeploy/controller has %s", what, strings.Join(got, "; "), strings.Join(want, "; "))
-		}
-	}
-	r := mustRender(t, read(t, "controller: {enabled: true}"))
-	compare("everywhere", rulesOf(r.find("ClusterRole", name+"-"+namespace)), everywhere)
-	compare("the lease", rulesOf(r.find("Role", name)), lease)
-	r = mustRender(t, read(t, "controller: {enabled: true, watchNamespaces: [shop, billing]}"))
-	if r.find("ClusterRole", name+"-"+namespace) != nil {
-		t.Error("a ClusterRole is there though namespaces are named")
-	}
-	seen := 0
-	for _, role := range r.ofKind("Role") {
-		if ns := role.text("metadata", "namespace"); slices.Contains([]string{"shop", "billing"}, ns) {
-			seen++
-			compare("in "+ns, rulesOf(role), everywhere)
-		}
-	}
-	if seen != 2 {
-		t.Errorf("%d of two namespaces have a Role", seen)
-	}
-}
-
-// For APIRules the controller gets the rights on the kind of route that is chosen, and on no other.
-func TestRightsOnRoutes(t *testing.T) {
-	kinds := []string{"apirules", "virtualservices", "httproutes", "referencegrants", "ingresses"}
-	for route, want := range map[string][]string{
-		"": nil, "none": {"apirules"}, "virtualservice": {"apirules", "virtualservices"}, "httproute": {"apirules", "httproutes", "referencegrants"}, "ingress": {"apirules", "ingresses"},
-	} {
-		r := mustRender(t, read(t, "doors: {proxy: {enabled: true}}\ncontroller: {enabled: true, apiRules: {route: '"+route+"', defaultDomain: example.com}}"))
-		var got []string
-		for _, role := range append(r.ofKind("ClusterRole"), r.ofKind("Role")...) {
-			for _, right := range rulesOf(role) {
-				if resource := strings.Fields(right)[1]; slices.Contains(kinds, resource) && !slices.Contains(got, resource) {
-					got = append(got, resource)
-				}
-			}
-		}
-		slices.Sort(got)
-		if !slices.Equal(got, want) {
-			t.Errorf("route %q: rights on %v", route, got)
-		}
-		if asked := strings.Contains(r.manifests, "--apirule-route="+route) && strings.Contains(r.manifests, "--default-domain-name=example.com"); asked != (route != "") {
-			t.Errorf("route %q: the controller is asked for it: %v", route, asked)
-		}
-	}
-}
-
-// No rule and no APIRule leads to a Service of this release, where requests would go round or reach what administrates; values add others.
-func TestRulesDoNotLeadHere(t *testing.T) {
-	const doors = "doors: {proxy: {enabled: true}, decisions: {enabled: true}, extAuthz: {enabled: true}}\n"
-	for _, name := range []string{release, "a-name-of-mine"} {
-		for _, mode := range []string{"memory", "bundled", "cloudsql"} {
-			route := "none"
-			if mode == "bundled" {
-				route = `""` // Rules alone
-			}
-			r := mustRender(t, read(t, minimal("development", mode)+doors+"fullnameOverride: "+name+"\ncontroller: {enabled: true, apiRules: {route: "+route+", blockedServices: [ledger.bank]}}"))
-			args, _ := r.find("Deployment", name+"-controller").at("spec", "template", "spec", "containers", 0, "args").([]any)
-			var blocked []string
-			for _, a := range args {
-				if patterns, ok := strings.CutPrefix(a.(string), "--service-blocklist="); ok {
-					blocked = strings.Split(patterns, ",")
-				}
-			}
-			services := []string{"ledger.bank", "kubernetes.default", "kube-dns.kube-system"}
-			for _, s := range r.ofKind("Service") {
-				services = append(services, s.name()+"."+s.text("metadata", "namespace"))
-			}
-			if len(services) < 7 {
-				t.Errorf("%s: the Services are %v", mode, services)
-			}
-			for _, s := range services {
-				if !slices.ContainsFunc(blocked, func(p string) bool { hit, err := path.Match(p, s); return hit && err == nil }) {
-					t.Errorf("%s, %s: a rule may lead to %s: blocked are %v", name, mode, s, blocked)
-				}
-			}
-		}
-	}
-}
-
-// A gateway speaks to each listener as the listener does, and learns whose certificate to expect.
-func TestGatewaySpeaksTLS(t *testing.T) {
-	const routed = "gateway: {enabled: true, parentRefs: [{name: public}]%s}\ndoors: {proxy: {enabled: true, url: 'https://apps.example.com/'}}\n"
-	for name, tc := range map[string]struct{ values, targets, authority string }{
-		"a public certificate":      {minimal("production", "postgres") + fmt.Sprintf(routed, ""), "gatehouse gatehouse-proxy", "wellKnownCACertificates System"},
-		"an authority of one's own": {minimal("production", "postgres") + fmt.Sprintf(routed, ", backendTLS: {caConfigMap: ca}"), "gatehouse gatehouse-proxy", "caCertificateRefs [map[group: kind:ConfigMap name:ca]]"},
-		"told elsewhere":            {minimal("production", "postgres") + fmt.Sprintf(routed, ", backendTLS: {enabled: false}"), "", ""},
-		"no certificate":            {"url: http://id.example.com/\n" + fmt.Sprintf(routed, ""), "", ""},
-	} {
-		r := mustRender(t, read(t, tc.values))
-		var targets []string
-		var authority string
-		for _, p := range r.ofKind("BackendTLSPolicy") {
-			for _, ref := range list(p, "spec", "targetRefs") {
-				if r.find(ref.text("kind"), ref.text("name")) == nil {
-					t.Errorf("%s: there is no %s %s", name, ref.text("kind"), ref.text("name"))
-				}
-				targets = append(targets, ref.text("name"))
-			}
-			for _, key := range []string{"wellKnownCACertificates", "caCertificateRefs"} {
-				if value := p.text("spec", "validation", key); value != "" {
-					authority += key + " " + value
-				}
-			}
-			if got := p.text("spec", "validation", "hostname"); got != "id.example.com" {
-				t.Errorf("%s: the certificate is expected to be for %s", name, got)
-			}
-		}
-		if strings.Join(targets, " ") != tc.targets || authority != tc.authority {
-			t.Errorf("%s: %v by %q", name, targets, authority)
-		}
-		if routes := r.ofKind("HTTPRoute"); len(routes) != 2 || routes[1].text("spec", "hostnames") != "[apps.example.com]" {
-			t.Errorf("%s: routes %v", name, routes)
-		}
 	}
 }

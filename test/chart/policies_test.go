@@ -182,3 +182,72 @@ func TestWhoMayTalkToWhom(t *testing.T) {
 		})
 	}
 }
+
+// labelsMatch tells whether a selector that has nothing but labels, and lists of them, selects labels.
+func labelsMatch(selector, labels object) bool {
+	wanted, _ := selector.at("matchLabels").(map[string]any)
+	for name, value := range wanted {
+		if labels[name] != value {
+			return false
+		}
+	}
+	expressions, _ := selector.at("matchExpressions").([]any)
+	for _, e := range expressions {
+		e := object(e.(map[string]any))
+		in, _ := e.at("values").([]any)
+		if e.text("operator") != "In" || !slices.Contains(in, labels[e.text("key")]) {
+			return false
+		}
+	}
+	return true
+}
+
+// S2-24, W25: each pod is in a policy for both directions, and none but a proxy without a key reaches the metadata address.
+func TestEveryPodHasAPolicy(t *testing.T) {
+	metadata := netip.MustParseAddr("169.254.169.254")
+	cases := map[string]values{"workload identity": read(t, minimal("production", "cloudsql"))}
+	for _, name := range exampleNames(t) {
+		cases[name] = example(t, name)
+	}
+	for name, given := range cases {
+		r := mustRender(t, given)
+		for where, pod := range podsOf(r) {
+			labels, _ := pod.at("metadata", "labels").(map[string]any)
+			both := false
+			for _, p := range r.ofKind("NetworkPolicy") {
+				selector, _ := p.at("spec", "podSelector").(map[string]any)
+				both = both || labelsMatch(selector, labels) && p.text("spec", "policyTypes") == "[Ingress Egress]"
+			}
+			if !both {
+				t.Errorf("%s: %s is in no NetworkPolicy", name, where)
+			}
+		}
+		for _, p := range r.ofKind("NetworkPolicy") {
+			if reached := reaches(p, metadata); reached != (name == "workload identity" && p.name() == "gatehouse-cloudsql") {
+				t.Errorf("%s: the policy %s lets the metadata address be reached: %v", name, p.name(), reached)
+			}
+		}
+	}
+}
+
+// reaches tells whether a policy lets pods reach an address.
+func reaches(policy object, address netip.Addr) bool {
+	rules, _ := policy.at("spec", "egress").([]any)
+	for _, rule := range rules {
+		peers, _ := object(rule.(map[string]any)).at("to").([]any)
+		if len(peers) == 0 {
+			return true
+		}
+		for _, peer := range peers {
+			block, ok := object(peer.(map[string]any)).at("ipBlock").(map[string]any)
+			if !ok || !netip.MustParsePrefix(block["cidr"].(string)).Contains(address) {
+				continue
+			}
+			excepted, _ := block["except"].([]any)
+			if !slices.ContainsFunc(excepted, func(e any) bool { return netip.MustParsePrefix(e.(string)).Contains(address) }) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -16,6 +17,7 @@ import (
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
 
@@ -93,14 +95,34 @@ func renderAs(by engine.Engine, given values, options common.ReleaseOptions) (*r
 	return r, err
 }
 
+// renderings are what values were rendered to before, by the values in JSON: many tests look at the same from one side each.
+var renderings sync.Map
+
 // mustRender fails the test where the values cannot be rendered.
 func mustRender(t *testing.T, given values) *rendered {
 	t.Helper()
-	r, err := render(given, false)
+	key, err := json.Marshal(given)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	before, there := renderings.Load(string(key))
+	if !there {
+		if before, err = render(given, false); err != nil {
+			t.Fatal(err)
+		}
+		renderings.Store(string(key), before)
+	}
+	return before.(*rendered).copy()
+}
+
+// copy is the same, for who changes objects.
+func (r *rendered) copy() *rendered {
+	c := *r
+	c.objects = make([]object, len(r.objects))
+	for i, o := range r.objects {
+		c.objects[i] = runtime.DeepCopyJSON(o)
+	}
+	return &c
 }
 
 // read reads values from YAML.

@@ -110,3 +110,40 @@ func TestIngressesOfAPIRulesSpeakTLS(t *testing.T) {
 		}
 	}
 }
+
+// A gateway speaks to each listener as the listener does, and learns whose certificate to expect.
+func TestGatewaySpeaksTLS(t *testing.T) {
+	const routed = "gateway: {enabled: true, parentRefs: [{name: public}]%s}\ndoors: {proxy: {enabled: true, url: 'https://apps.example.com/'}}\n"
+	for name, tc := range map[string]struct{ values, targets, authority string }{
+		"a public certificate":      {minimal("production", "postgres") + fmt.Sprintf(routed, ""), "gatehouse gatehouse-proxy", "wellKnownCACertificates System"},
+		"an authority of one's own": {minimal("production", "postgres") + fmt.Sprintf(routed, ", backendTLS: {caConfigMap: ca}"), "gatehouse gatehouse-proxy", "caCertificateRefs [map[group: kind:ConfigMap name:ca]]"},
+		"told elsewhere":            {minimal("production", "postgres") + fmt.Sprintf(routed, ", backendTLS: {enabled: false}"), "", ""},
+		"no certificate":            {"url: http://id.example.com/\n" + fmt.Sprintf(routed, ""), "", ""},
+	} {
+		r := mustRender(t, read(t, tc.values))
+		var targets []string
+		var authority string
+		for _, p := range r.ofKind("BackendTLSPolicy") {
+			for _, ref := range list(p, "spec", "targetRefs") {
+				if r.find(ref.text("kind"), ref.text("name")) == nil {
+					t.Errorf("%s: there is no %s %s", name, ref.text("kind"), ref.text("name"))
+				}
+				targets = append(targets, ref.text("name"))
+			}
+			for _, key := range []string{"wellKnownCACertificates", "caCertificateRefs"} {
+				if value := p.text("spec", "validation", key); value != "" {
+					authority += key + " " + value
+				}
+			}
+			if got := p.text("spec", "validation", "hostname"); got != "id.example.com" {
+				t.Errorf("%s: the certificate is expected to be for %s", name, got)
+			}
+		}
+		if strings.Join(targets, " ") != tc.targets || authority != tc.authority {
+			t.Errorf("%s: %v by %q", name, targets, authority)
+		}
+		if routes := r.ofKind("HTTPRoute"); len(routes) != 2 || routes[1].text("spec", "hostnames") != "[apps.example.com]" {
+			t.Errorf("%s: routes %v", name, routes)
+		}
+	}
+}
