@@ -9,8 +9,6 @@ import (
 	"text/template/parse"
 
 	gotemplate "github.com/DataDog/datadog-agent/pkg/template/text"
-
-	"github.com/gatehouse-iam/gatehouse/internal/sprig"
 )
 
 // Template is a text with actions of text/template and the functions that Oathkeeper's users know: print, printIndex and
@@ -24,15 +22,12 @@ type Template struct {
 	static string
 }
 
-// maxTemplate bounds what a template may write, in bytes; upstreams refuse much smaller fields.
-const maxTemplate = 1 << 20
-
 // NewTemplate compiles the text.
 func NewTemplate(text string) (*Template, error) {
 	if !strings.Contains(text, "{{") {
 		return &Template{static: text}, nil
 	}
-	t := gotemplate.New("template").Option("missingkey=zero").Funcs(sprig.Functions()).Funcs(ownFunctions())
+	t := gotemplate.New("template").Option("missingkey=zero").Funcs(functions())
 	if _, err := t.Parse(text); err != nil {
 		return nil, fmt.Errorf("is no Go template: %s", strings.TrimPrefix(err.Error(), "template: template:"))
 	}
@@ -59,16 +54,6 @@ func (t *Template) Execute(p *Principal) (string, error) {
 // Static gives the text and true where it has no actions, so that it is the same for everybody.
 func (t *Template) Static() (string, bool) { return t.static, t.parsed == nil }
 
-type boundedText struct{ strings.Builder }
-
-// Write appends to the text until it is too long.
-func (b *boundedText) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > maxTemplate {
-		return 0, fmt.Errorf("writes more than %d bytes", maxTemplate)
-	}
-	return b.Builder.Write(p)
-}
-
 // The names by which templates reach what the standard library's would reach as methods.
 const (
 	showing     = "_show"
@@ -80,9 +65,7 @@ const (
 
 func ownFunctions() map[string]any {
 	return map[string]any{
-		"print":      printed,
-		"printIndex": printIndex,
-		jsonText:     asJSONText,
+		jsonText: asJSONText,
 		showing: func(v any) any {
 			if v == nil {
 				return ""
@@ -129,6 +112,7 @@ func callMethods(n parse.Node) {
 			for _, one := range n.Nodes {
 				callMethods(one)
 			}
+			meter(n)
 		}
 	case *parse.ActionNode:
 		callMethods(n.Pipe)
