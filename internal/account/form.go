@@ -179,6 +179,9 @@ func (b *formBuilder) whole(f *ui.Form) form {
 func (b *formBuilder) group(nodes []*ui.Node, main bool) []item {
 	var out []item
 	sent := false
+	if nodes[0].Group == ui.GroupOIDC && (len(nodes) > 1 || b.kind == string(ui.Settings)) {
+		main = false // one provider is as good as another, and a way in is not taken back in passing
+	}
 	for _, n := range nodes {
 		it := b.item(n, main)
 		if it.As == "button" {

@@ -423,6 +423,9 @@ func TestProviderIsLinkedByWhoSignsIn(t *testing.T) {
 		if !contains(f.said(), 1010016) || strings.Contains(f.body, "Sign in with Acme") {
 			t.Fatalf("%s", f.body)
 		}
+		if typed, _ := f.node("identifier"); typed != "ada@example.com" {
+			t.Errorf("who has to sign in is to type it: %v", typed)
+		}
 		wrong := b.flow("login", b.submit(f, map[string]any{"method": "password", "identifier": "eve@example.com", "password": goodPassword}))
 		if !contains(wrong.said(), 4010009) || b.who().status != http.StatusUnauthorized {
 			t.Fatalf("%s", wrong.body)

@@ -47,6 +47,7 @@ func (h *Handler) turn(ctx context.Context, k flowKind, f *Flow, in *Submission,
 		for _, said := range t.said {
 			next.Form.Message(said)
 		}
+		next.Form.SetValue(fieldIdentifier, t.link)
 		return to, next, nil, ErrShowAgain
 	}
 	a, err := to.submit(ctx, next, in)

@@ -4,6 +4,11 @@ import "strings"
 
 // german is what German pages say for the words of the English ones.
 var german = map[string]string{
+	"Sign in with Acme":                   "Mit Acme anmelden",
+	"Sign up with Acme":                   "Mit Acme registrieren",
+	"Link Acme":                           "Mit Acme verknüpfen",
+	"Unlink Acme":                         "Verknüpfung mit Acme lösen",
+	"already used by another account":     "gehört schon zu einem Konto",
 	"Sign in":                             "Anmelden",
 	"Create an account":                   "Konto anlegen",
 	"Create your account":                 "Konto anlegen",
