@@ -5,8 +5,10 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,7 +117,68 @@ func hasHeading(text, anchor string) bool {
 	return false
 }
 
-// settings named in prose exist: a page that names a key that is gone sends an operator the wrong way.
+var (
+	inBlock = regexp.MustCompile("(?m)^ *(gatehouse(?:[^\n]*\\\\\n)*[^\n]*)$")
+	inProse = regexp.MustCompile("`(gatehouse [a-z][^`]*)`")
+	// beyond is where a command ends on its line, or what stands there for something else.
+	beyond = regexp.MustCompile(`(?s) #.*| [|>;&].*| <.*|\[[^\]]*\]|\{[^}]*\}|…`)
+)
+
+// commandsOf are the commands of the server that a document tells to run.
+func commandsOf(document string) (all []string) {
+	for n, block := range strings.Split(document, "```") {
+		form := inBlock
+		if n%2 == 0 {
+			form = inProse
+		}
+		for _, m := range form.FindAllStringSubmatch(block, -1) {
+			if command := beyond.ReplaceAllString(m[1], ""); strings.HasPrefix(command, "gatehouse ") {
+				all = append(all, strings.ReplaceAll(command, "\n", " "))
+			}
+		}
+	}
+	return all
+}
+
+// Every command in the documents is one, with the flags that it takes.
+func TestCommandsInDocumentsExist(t *testing.T) {
+	documents, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, document := range append(documents, filepath.Join(root, "README.md")) {
+		text := read(t, strings.TrimPrefix(document, root))
+		for _, command := range commandsOf(text) {
+			checked++
+			split, err := exec.Command("sh", "-c", `printf '%s\0' `+command).Output()
+			if err != nil {
+				t.Errorf("%s: no shell reads %s: %v", document, command, err)
+				continue
+			}
+			words := strings.Split(strings.TrimSuffix(string(split), "\x00"), "\x00")
+			if at := slices.Index(words, "--"); at >= 0 {
+				words = words[:at]
+			}
+			out, err := exec.Command(process.Binary(t), append(words[1:], "--help")...).CombinedOutput()
+			if err != nil {
+				t.Errorf("%s: %s: %s", document, command, out)
+			}
+			// The help is that of the command which was understood: no word before the flags is left over where it has commands below it.
+			_, usage, _ := strings.Cut(string(out), "Usage:\n")
+			path, _, _ := strings.Cut(strings.TrimSpace(usage), " [")
+			named := words[:max(1, slices.IndexFunc(append(words, "-"), func(w string) bool { return strings.HasPrefix(w, "-") }))]
+			if strings.Contains(usage, "[command]") && strings.Join(named, " ") != path {
+				t.Errorf("%s: %s: there is no such command below %s", document, command, path)
+			}
+		}
+	}
+	if checked < 100 {
+		t.Errorf("%d commands were found", checked)
+	}
+}
+
+// Settings named in prose exist: a page that names a key that is gone sends an operator the wrong way.
 func TestSettingsInDocumentsExist(t *testing.T) {
 	reference := read(t, "docs/reference/configuration.md")
 	for _, document := range []string{"docs/databases.md", "docs/high-availability.md", "docs/operating.md", "docs/people.md", "docs/doors.md", "docs/rules.md"} {
