@@ -49,7 +49,7 @@ func command() *cobra.Command {
 admin API, and a Secret with the client's id and secret. Watches Rule resources (oathkeeper.ory.sh/v1alpha1) and keeps those
 that can be in force together as one set of access rules there. Flags have the names that hydra-maester gives them.
 
-"secrets ensure" and "try" are what the chart's Jobs run.`,
+"secrets ensure", "release" and "try" are what the chart's Jobs run.`,
 		Example: `  gatehouse-controller --hydra-url https://gatehouse-admin.iam.svc --admin-key-file /etc/gatehouse/admin.key --enable-leader-election
   gatehouse-controller --hydra-url http://127.0.0.1 --kubeconfig ~/.kube/config --namespace shop
   gatehouse-controller --hydra-url https://gatehouse-admin.iam.svc --host '*.shop.example.com=shop,shop-*' --host '*=platform'`,
@@ -66,6 +66,6 @@ that can be in force together as one set of access rules there. Flags have the n
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	f.declare(c.Flags())
-	c.AddCommand(secretsCommand(), tryCommand())
+	c.AddCommand(secretsCommand(), releaseCommand(), tryCommand())
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -39,6 +41,10 @@ func (f *flags) serve(ctx context.Context, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	direct, err := client.New(api, client.Options{Scheme: scheme})
+	if err != nil {
+		return fmt.Errorf("reaching the API server: %w", err)
+	}
 	m, err := ctrl.NewManager(api, f.options(manager.Options{Scheme: scheme}))
 	if err != nil {
 		return fmt.Errorf("reaching the API server: %w", err)
@@ -46,10 +52,14 @@ func (f *flags) serve(ctx context.Context, errs io.Writer) error {
 	clients := &kube.Clients{
 		Config: &f.config, Kube: m.GetClient(), Live: m.GetAPIReader(), Events: m.GetEventRecorder("gatehouse-controller"), Log: log, Now: time.Now,
 	}
-	if err := clients.Add(ctx, m); err != nil {
+	serves, err := kube.Served(m)
+	if err != nil {
 		return err
 	}
-	if err := f.addRules(m, clients, log); err != nil {
+	if err := clients.Add(m, serves); err != nil {
+		return err
+	}
+	if err := f.addRules(m, clients, serves, log); err != nil {
 		return err
 	}
 	f.checkDefinitions(ctx, api, log)
@@ -57,7 +67,26 @@ func (f *flags) serve(ctx context.Context, errs io.Writer) error {
 		return err
 	}
 	log.Info("watching resources", "rules", !f.noRules, "apirules", f.apiRules.wanted(), "server", f.config.Server.URL, "namespaces", f.config.Namespaces, "version", version)
-	return m.Start(ctx)
+	err = m.Start(ctx)
+	if home := f.home(); ctx.Err() != nil && home != "" {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		defer cancel()
+		if err := clients.Depart(last, direct, home); err != nil {
+			log.Warn("if this is the end of the controller, let OAuth2Clients go with gatehouse-controller release", "error", err)
+		}
+	}
+	return err
+}
+
+// podNamespace is where a pod finds the name of its namespace.
+const podNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// home is the namespace in which the controller runs, or at least its lease is; empty where neither is known.
+func (f *flags) home() string {
+	if name, err := os.ReadFile(podNamespace); err == nil {
+		return strings.TrimSpace(string(name))
+	}
+	return f.electNamespace
 }
 
 // checkDefinitions says which of the cluster's definitions of resources are of another controller or version. What can be done with those
@@ -82,7 +111,7 @@ func (f *flags) checkDefinitions(ctx context.Context, api *rest.Config, log *slo
 }
 
 // addRules has the manager run the controller of access rules, of all kinds of resources that yield some.
-func (f *flags) addRules(m manager.Manager, clients *kube.Clients, log *slog.Logger) error {
+func (f *flags) addRules(m manager.Manager, clients *kube.Clients, serves kube.Serves, log *slog.Logger) error {
 	var sources []ruleset.Source
 	if !f.noRules {
 		sources = append(sources, &ruleset.Rules{Kube: m.GetClient(), Events: m.GetEventRecorder("gatehouse-controller"), Now: time.Now})
@@ -92,10 +121,6 @@ func (f *flags) addRules(m manager.Manager, clients *kube.Clients, log *slog.Log
 	}
 	if len(sources) == 0 {
 		return nil
-	}
-	serves, err := ruleset.Served(m)
-	if err != nil {
-		return err
 	}
 	sets := &ruleset.Sets{
 		Config: &f.rules, Tenants: f.config.Tenants, Sources: sources, Serves: serves, Log: log, Now: time.Now,

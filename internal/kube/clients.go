@@ -63,7 +63,7 @@ func (c *Clients) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		return c.release(ctx, of)
 	}
 	// Before the client exists, or a resource that is deleted at once would leave it behind.
-	held := c.setFinalizer(ctx, of, controllerutil.AddFinalizer)
+	held := setFinalizer(ctx, c.Kube, of, controllerutil.AddFinalizer)
 	if changedMeanwhile(held) || apierrors.IsNotFound(held) {
 		return again(held)
 	}
@@ -211,10 +211,16 @@ func (c *Clients) save(ctx context.Context, of *hydra.OAuth2Client, before *hydr
 }
 
 // setFinalizer changes the finalizers alone: to send back all that was read would fill in fields that others left out.
-func (c *Clients) setFinalizer(ctx context.Context, of *hydra.OAuth2Client, change func(client.Object, string) bool) error {
+func setFinalizer[O object[O]](ctx context.Context, kube client.Client, of O, change func(client.Object, string) bool) error {
 	before := of.DeepCopy()
 	if !change(of, finalizer) {
 		return nil
 	}
-	return c.Kube.Patch(ctx, of, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	return kube.Patch(ctx, of, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
+
+// object is a resource, whole or its metadata alone.
+type object[O any] interface {
+	client.Object
+	DeepCopy() O
 }

@@ -29,11 +29,16 @@ func (c *Clients) release(ctx context.Context, of *hydra.OAuth2Client) (ctrl.Res
 			return ctrl.Result{RequeueAfter: min(left, retryRemoval)}, nil
 		}
 		if err != nil {
-			c.Log.Error("a client is left on its server", "resource", of.Namespace+"/"+of.Name, "client_id", of.Status.ClientID, "server", of.Status.Server, "error", err)
+			c.Log.Error("a client is left on its server", about(of, err)...)
 			c.Events.Eventf(of, nil, core.EventTypeWarning, "ClientLeft", "Remove", "the client was not removed within %s: %v", c.Config.RemoveWithin, err)
 		}
 	}
-	return again(c.setFinalizer(ctx, of, controllerutil.RemoveFinalizer))
+	return again(setFinalizer(ctx, c.Kube, of, controllerutil.RemoveFinalizer))
+}
+
+// about is what the log says of a client that is left.
+func about(of *hydra.OAuth2Client, why any) []any {
+	return []any{"resource", of.Namespace + "/" + of.Name, "client_id", of.Status.ClientID, "server", of.Status.Server, "error", why}
 }
 
 // removeAll removes what may be this resource's: the client that its status names or, if it names none, those that it may have been
@@ -45,6 +50,7 @@ func (c *Clients) removeAll(ctx context.Context, of *hydra.OAuth2Client) error {
 		at, why = c.Config.allowed(of.Namespace, &of.Spec)
 	}
 	if why != "" { // no attempt can change that
+		c.Log.Warn("a client that was registered is left", about(of, why)...)
 		c.Events.Eventf(of, nil, core.EventTypeWarning, "ClientLeft", "Remove", "a client that was registered is left: %s", why)
 		return nil
 	}

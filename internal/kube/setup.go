@@ -36,12 +36,24 @@ func Scheme() (*runtime.Scheme, error) {
 	return s, errors.Join(hydra.AddToScheme(s), oathkeeper.AddToScheme(s), gateway.AddToScheme(s), core.AddToScheme(s))
 }
 
-// Add has the manager run the clients' controller, and the search for orphans.
-func (c *Clients) Add(ctx context.Context, m manager.Manager) (err error) {
+// Add has the manager run the clients' controller, and the search for orphans, as soon as the cluster has their resource. One without it
+// keeps nothing else from being done.
+func (c *Clients) Add(m manager.Manager, serves Serves) (err error) {
 	if c.figures, err = newFigures(metrics.Registry, c); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	c.admin.count = c.figures.count
+	// A function is run by the leader alone.
+	return m.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		waits := func(reason error) { c.Log.Warn("clients wait for their resource", "reason", reason) }
+		if !Await(ctx, serves, &hydra.OAuth2Client{}, waits) {
+			return nil
+		}
+		return c.follow(ctx, m)
+	}))
+}
+
+func (c *Clients) follow(ctx context.Context, m manager.Manager) error {
 	if err := m.GetFieldIndexer().IndexField(ctx, &hydra.OAuth2Client{}, bySecret, indexSecret); err != nil {
 		return fmt.Errorf("indexing resources by their Secret: %w", err)
 	}

@@ -111,7 +111,7 @@ func TestPodsAreRestricted(t *testing.T) {
 				t.Errorf("%s, %s: runs as %q", name, where, user)
 			}
 			token := "false"
-			if strings.Contains(where, "make-secrets") || strings.Contains(where, "controller") {
+			if strings.Contains(where, "make-secrets") || strings.Contains(where, "controller") || strings.HasSuffix(where, "-release") {
 				token = "true"
 			}
 			is(pod, "automountServiceAccountToken", token, "spec", "automountServiceAccountToken")
@@ -152,7 +152,11 @@ func TestHooksBringWhatTheyNeed(t *testing.T) {
 			if job.text("metadata", "annotations", "helm.sh/hook") == "" {
 				continue
 			}
-			if got := strings.TrimSuffix(job.text("metadata", "annotations", "helm.sh/hook"), ",pre-rollback"); got != "pre-install,pre-upgrade" {
+			want := "pre-install,pre-upgrade"
+			if strings.HasSuffix(job.name(), "-release") {
+				want = "post-delete"
+			}
+			if got := strings.TrimSuffix(job.text("metadata", "annotations", "helm.sh/hook"), ",pre-rollback"); got != want {
 				t.Errorf("%s: %s is a hook of %s", name, job.name(), got)
 			}
 			volumes, _ := job.at("spec", "template", "spec", "volumes").([]any)

@@ -154,13 +154,13 @@ func TestWhoMayTalkToWhom(t *testing.T) {
 		"bundled": {bundled, map[string][]string{
 			"server":       {"DNS", "HTTPS", "mail", "postgresql postgresql"},
 			"make-secrets": {"DNS", "an API", "HTTPS", "intranet"}, "database": {"DNS", "postgresql postgresql"}, "backup": {"DNS", "HTTPS", "postgresql postgresql"},
-			"controller": {"DNS", "an API", "HTTPS", "intranet", "server admin"}, "test": {"DNS", "server public", "server admin"},
+			"controller": {"DNS", "an API", "HTTPS", "intranet", "server admin"}, "release": {"DNS", "an API", "HTTPS", "intranet"}, "test": {"DNS", "server public", "server admin"},
 			"a stranger": {"server public"}, "a neighbour": {"server public"}, "ingress controller": {"server public"}, "Prometheus": {"server public"},
 			"the internet": {"server public"},
 		}},
 		"hardened": {example(t, "production-hardened.yaml"), map[string][]string{
 			"server": {"DNS", "HTTPS", "mail", "a database"}, "make-secrets": {"DNS", "an API"}, "database": {"DNS", "a database"},
-			"backup": {"DNS", "HTTPS", "a database"}, "drill": {"DNS", "HTTPS"}, "controller": {"DNS", "an API", "server admin"},
+			"backup": {"DNS", "HTTPS", "a database"}, "drill": {"DNS", "HTTPS"}, "controller": {"DNS", "an API", "server admin"}, "release": {"DNS", "an API"},
 			"test": {"DNS", "server public", "server admin"}, "ingress controller": {"server public"}, "Prometheus": {"server admin", "controller metrics"},
 		}},
 	}

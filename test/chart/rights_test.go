@@ -87,13 +87,68 @@ func TestControllersRightsAreTheSame(t *testing.T) {
 	}
 	seen := 0
 	for _, role := range r.ofKind("Role") {
-		if ns := role.text("metadata", "namespace"); slices.Contains([]string{"shop", "billing"}, ns) {
+		if ns := role.text("metadata", "namespace"); role.name() == name+"-clients" && slices.Contains([]string{"shop", "billing"}, ns) {
 			seen++
 			compare("in "+ns, rulesOf(role), everywhere)
 		}
 	}
 	if seen != 2 {
 		t.Errorf("%d of two namespaces have a Role", seen)
+	}
+}
+
+// ofComponent gives the objects that are labelled with a component.
+func (r *rendered) ofComponent(name string) []object {
+	return slices.DeleteFunc(slices.Clone(r.objects), func(o object) bool {
+		return o.text("metadata", "labels", "app.kubernetes.io/component") != name
+	})
+}
+
+// The Job that lets resources go after the release may do that where the controller may, and look for the controller; its rights come and go
+// with it. It does nothing where manifests are applied while there is a controller.
+func TestJobThatLetsGo(t *testing.T) {
+	const name = "gatehouse-release"
+	letsGo := []string{"hydra.ory.sh oauth2clients * get", "hydra.ory.sh oauth2clients * list", "hydra.ory.sh oauth2clients * patch"}
+	for watched, where := range map[string][]string{"": {""}, ", watchNamespaces: [shop, billing]": {"billing", "shop"}} {
+		r := mustRender(t, read(t, "controller: {enabled: true"+watched+"}"))
+		args := []string{"release", "--unless=" + namespace + "/gatehouse-controller"}
+		var seen []string
+		for _, o := range r.ofComponent("release") {
+			if got := o.text("metadata", "annotations", "helm.sh/hook"); got != "post-delete" {
+				t.Errorf("%s %s is a hook of %q", o.kind(), o.name(), got)
+			}
+			if !strings.HasSuffix(o.kind(), "Role") || o.name() == name {
+				continue
+			}
+			ns := o.text("metadata", "namespace")
+			seen = append(seen, ns)
+			if got := rulesOf(o); !slices.Equal(got, letsGo) {
+				t.Errorf("%s %s in %q allows %v", o.kind(), o.name(), ns, got)
+			}
+			if ns != "" {
+				args = append(args, "--namespace="+ns)
+			}
+			bound := false
+			for _, b := range r.ofKind(o.kind() + "Binding") {
+				bound = bound || b.text("metadata", "namespace") == ns && b.text("roleRef", "name") == o.name() && b.text("subjects", 0, "name") == name
+			}
+			if !bound {
+				t.Errorf("%s %s in %q is not the Job's", o.kind(), o.name(), ns)
+			}
+		}
+		slices.Sort(seen)
+		if !slices.Equal(seen, where) {
+			t.Errorf("with %q it may let go in %q", watched, seen)
+		}
+		if got, want := rulesOf(r.find("Role", name)), []string{"apps deployments gatehouse-controller get"}; !slices.Equal(got, want) {
+			t.Errorf("beside that it may %v", got)
+		}
+		if got := r.find("Job", name).text("spec", "template", "spec", "containers", 0, "args"); got != fmt.Sprint(args) {
+			t.Errorf("with %q it is called with %s", watched, got)
+		}
+	}
+	if all := mustRender(t, values{}).ofComponent("release"); len(all) != 0 {
+		t.Errorf("without a controller there is %v", all)
 	}
 }
 

@@ -48,7 +48,8 @@ func TestPeopleBehindNginx(t *testing.T) {
 	s.helmTest()
 }
 
-// Behind a gateway: to it lead the routes of the release, and that of an APIRule.
+// Behind a gateway: to it lead the routes of the release, and that of an APIRule. The client beside that is in the controller's namespace, and
+// keeps that from being deleted no longer than the controller runs.
 func TestProductionGateway(t *testing.T) {
 	db := newPostgres(t)
 	db.makeDatabases(t)
@@ -61,7 +62,7 @@ func TestProductionGateway(t *testing.T) {
 	s.noRestarts()
 	s.helmTest()
 	s.apply(read(t, filepath.Join(repository, "deploy/examples/apirule/orders.yaml")))
-	s.kubectl("wait", "--for=condition=Ready", "apirule/orders", "--timeout="+patience.String())
+	s.kubectl("wait", "--for=condition=Ready", "apirule/orders", "oauth2client/orders-reader", "--timeout="+patience.String())
 	hosts := strings.Fields(s.kubectl("get", "httproutes", "-o", "jsonpath={.items[*].spec.hostnames[*]}"))
 	slices.Sort(hosts)
 	if want := []string{"apps.example.com", "id.example.com", "orders.example.com"}; !slices.Equal(hosts, want) {

@@ -110,6 +110,13 @@ func TestResources(t *testing.T) {
 	if out := s.kubectl("logs", "deployment/gatehouse-controller"); strings.Contains(out, invoices.Secret) || strings.Contains(out, reader.Secret) {
 		t.Error("the controller's log has a client's secret")
 	}
+
+	// Without a controller nothing holds what is left of its resources.
+	s.helm("uninstall", "gatehouse", "--wait")
+	if held := shop.kubectl("get", "oauth2client", "orders-reader", "-o", "jsonpath={.metadata.finalizers}"); held != "" {
+		t.Errorf("nobody takes the finalizer off: %s", held)
+	}
+	shop.kubectl("delete", "oauth2client/orders-reader", "--timeout=60s")
 }
 
 // A lab keeps its data on a volume: it is there when the pod is another one, and backups ask the server for it.

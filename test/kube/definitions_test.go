@@ -2,11 +2,13 @@ package kube
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -85,6 +87,37 @@ func TestDefinitionsOfTheMaesters(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A cluster that does not have the definition of clients is told so, and which; all else goes on, and clients are taken up when it comes.
+func TestDefinitionOfClientsComesLater(t *testing.T) {
+	c, d := open(t), startDoorway(t, "")
+	namespace, ours := c.namespace(t), repository("deploy", "crds", "hydra.ory.sh_oauth2clients.yaml")
+	c.undefine(t, "oauth2clients.hydra.ory.sh")
+	t.Cleanup(func() { c.define(t, ours, "kubectl") })
+	k := c.control(t, namespace, d.Admin)
+	rule := d.rule(namespace, "goes-on", "http://goes-on.example.com/<.*>")
+	c.create(t, rule)
+	c.judged(t, rule, "InForce")
+	eventually(t, func() (bool, string) {
+		printed := k.output.String()
+		return strings.Contains(printed, "does not know the resource OAuth2Client: apply deploy/crds"), printed
+	})
+	k.stop()
+	k.run()
+
+	c.define(t, ours, "kubectl")
+	of := machine(namespace, "late")
+	eventually(t, func() (bool, string) {
+		err := c.Create(t.Context(), of)
+		return err == nil, fmt.Sprint(err)
+	})
+	c.becomes(t, of, "Registered")
+	change(t, c, c.secretOf(t, of), func(s *core.Secret) { delete(s.Data, "CLIENT_SECRET") }) // which is watched, too
+	eventually(t, func() (bool, string) {
+		id, secret := idAndSecret(c.secretOf(t, of))
+		return secret != "" && opens(t, d.Public, id, secret), "the Secret is not made whole"
+	})
 }
 
 // replace has a definition be that of a file and nothing else, as it is where nobody else was before.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatehouse-iam/gatehouse/internal/kube"
 )
@@ -45,8 +44,8 @@ type Sets struct {
 	Tenants map[string][]string
 	// Sources are the kinds of resources that yield rules.
 	Sources []Source
-	// Serves says why the cluster does not have a kind of resource, or is about to lose it; nil where it has it.
-	Serves func(ctx context.Context, of client.Object) error
+	// Serves is asked for the kinds of Sources.
+	Serves kube.Serves
 	// Log is for the operator, Now the clock.
 	Log *slog.Logger
 	Now func() time.Time

@@ -3,18 +3,12 @@ package ruleset
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -32,8 +26,6 @@ const (
 	gather = 100 * time.Millisecond
 	// tenantsAtOnce is how many sets are made at the same time.
 	tenantsAtOnce = 4
-	// askEvery is how often a cluster is asked for a kind of resource that it does not have.
-	askEvery = 5 * time.Second
 )
 
 // Add has the manager run the controller of all sets. A source is watched as soon as the cluster has its kind.
@@ -69,21 +61,9 @@ func (s *Sets) Add(m manager.Manager) (err error) {
 // reason to stop.
 func (s *Sets) follow(ctx context.Context, m manager.Manager, by controller.Controller, n int, wakes chan<- event.GenericEvent) error {
 	one := s.Sources[n]
-	tick := time.NewTicker(askEvery)
-	defer tick.Stop()
-	for told := false; ; told = true {
-		err := s.Serves(ctx, one.Kind())
-		if err == nil {
-			break
-		}
-		if !told {
-			s.Log.Info("access rules wait for their resource", "reason", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	waits := func(reason error) { s.Log.Info("access rules wait for their resource", "reason", reason) }
+	if !kube.Await(ctx, s.Serves, one.Kind(), waits) {
+		return nil
 	}
 	if runs, ok := one.(Runner); ok {
 		if err := runs.Add(m); err != nil {
@@ -126,34 +106,4 @@ func (s *Sets) notice(tenantOf func(client.Object) string) handler.EventHandler 
 		DeleteFunc:  func(_ context.Context, e event.DeleteEvent, q queue) { add(q, e.Object) },
 		GenericFunc: func(_ context.Context, e event.GenericEvent, q queue) { add(q, e.Object) },
 	}
-}
-
-// Served makes Sets.Serves for a cluster. It asks what anybody may ask, so it takes no right.
-func Served(m manager.Manager) (func(ctx context.Context, of client.Object) error, error) {
-	d, err := discovery.NewDiscoveryClientForConfigAndClient(rest.CopyConfig(m.GetConfig()), m.GetHTTPClient())
-	if err != nil {
-		return nil, err
-	}
-	return func(_ context.Context, of client.Object) error {
-		kind, err := apiutil.GVKForObject(of, m.GetScheme())
-		if err != nil {
-			return err
-		}
-		list, err := d.ServerResourcesForGroupVersion(kind.GroupVersion().String())
-		if err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("asking the cluster for the resource %s: %w", kind.Kind, err)
-		}
-		if list != nil {
-			for _, r := range list.APIResources {
-				if r.Kind != kind.Kind {
-					continue
-				}
-				if slices.Contains(r.Verbs, "create") {
-					return nil
-				}
-				return fmt.Errorf("the definition of the resource %s is being deleted", kind.Kind) // nothing more can be created of it
-			}
-		}
-		return errors.New("the cluster does not know the resource " + kind.Kind + ": apply deploy/crds")
-	}, nil
 }

@@ -208,9 +208,10 @@ initContainers:
 {{- end }}
 {{- end -}}
 
-{{/* (dict "weight" -20 "more" ",pre-rollback"): the annotations of a hook. Helm prints the log of one that failed. */}}
+{{/* (dict "weight" -20 "more" ",pre-rollback"), or with "on" in the place of "more": the annotations of a hook. Helm prints the log of one that
+failed. */}}
 {{- define "gatehouse.hook" -}}
-helm.sh/hook: pre-install,pre-upgrade{{ .more }}
+helm.sh/hook: {{ .on | default (printf "pre-install,pre-upgrade%s" (.more | default "")) }}
 helm.sh/hook-weight: {{ .weight | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 helm.sh/hook-output-log-policy: hook-failed
