@@ -250,6 +250,9 @@ func TestFaultyRules(t *testing.T) {
 		{faulty("huge", func(r *oathkeeper.Rule) {
 			r.Spec.Mutators = config("header", `{"headers": {"X": "`+strings.Repeat("x", 200<<10)+`"}}`)
 		}), "InvalidRule", "split"},
+		{faulty("deep", func(r *oathkeeper.Rule) {
+			r.Spec.Mutators = config("header", strings.Repeat(`{"headers": `, 197)+"{}"+strings.Repeat("}", 197))
+		}), "InvalidRule", "in each other"},
 	} {
 		if ready := c.judged(t, test.rule, test.reason); !strings.Contains(ready.Message, test.why) {
 			t.Errorf("%s: the condition does not say %q: %s", test.rule.Name, test.why, ready.Message)
