@@ -111,8 +111,8 @@ var floors = []floor{
 		"whoever changes something writes it into the activity log in the same transaction: services stand on it, and it on none"},
 	{[]string{"backup"}, below(ground, []string{"activity", "dataset"}),
 		"a backup is a dataset that is put away: what the rows are and how databases are filled is known there"},
-	{[]string{"chart"}, []string{"yamldoc"},
-		"what values of other charts are called here is a matter of names"},
+	{[]string{"chart"}, []string{"secret", "yamldoc"},
+		"what values of other charts are called here is a matter of names, and which of them hold a key"},
 	{[]string{"identity", "oauth/client", "keys", "courier", "hook", "flow", "limit", "admin", "seal", "dataset", "harden", "provision", "tenancy"}, below(ground, []string{"activity"}),
 		"a service stands on the ground alone, so that every feature can use it without bringing another feature along"},
 

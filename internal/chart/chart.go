@@ -30,7 +30,7 @@ type Conversion struct {
 	read    []string          // what was read
 	left    []*remark
 	decide  []string
-	secrets []*secret
+	secrets []*needed
 	hosts   map[string][2]string // the address of an Ingress and who says it, by our setting, where no other says better
 	input   map[string]map[string]any
 	dbs     []database
@@ -44,8 +44,8 @@ type remark struct {
 	at  map[string]bool
 }
 
-// secret is a Secret that has to be made.
-type secret struct {
+// needed is a Secret that has to be made.
+type needed struct {
 	name string
 	tls  bool
 	keys []string // "KEY: what it holds"
@@ -137,9 +137,9 @@ func (c *Conversion) leave(at, why string) {
 
 // need says that a Secret has to be made, and what one of its keys holds.
 func (c *Conversion) need(name, key, holds string) {
-	i := slices.IndexFunc(c.secrets, func(s *secret) bool { return s.name == name })
+	i := slices.IndexFunc(c.secrets, func(s *needed) bool { return s.name == name })
 	if i < 0 {
-		c.secrets, i = append(c.secrets, &secret{name: name, tls: key == "tls.crt"}), len(c.secrets)
+		c.secrets, i = append(c.secrets, &needed{name: name, tls: key == "tls.crt"}), len(c.secrets)
 	}
 	s := c.secrets[i]
 	if at := slices.IndexFunc(s.keys, func(k string) bool { return strings.HasPrefix(k, key+": ") }); at < 0 {

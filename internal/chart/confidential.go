@@ -1,12 +1,12 @@
 package chart
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
 
 // secretive tells whether a key of the configuration is a secret, or a list of them.
@@ -85,39 +85,11 @@ func asks(key string, s schema, v any) bool {
 func reveals(v any) bool {
 	switch v := v.(type) {
 	case string:
-		return passwordInAddress.MatchString(v) || holdsKey(v)
+		return passwordInAddress.MatchString(v) || secret.HoldsPrivateKey(v)
 	case []any:
 		return slices.ContainsFunc(v, reveals)
 	case map[string]any:
 		return slices.ContainsFunc(slices.Collect(maps.Values(v)), reveals)
-	}
-	return false
-}
-
-// holdsKey tells whether a text, or the document in an address base64://…, holds a private JSON Web Key (RFC 7517 §9.3).
-func holdsKey(text string) bool {
-	if encoded, ok := strings.CutPrefix(text, "base64://"); ok {
-		decoded, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(encoded, "=")))
-		if err != nil {
-			return false
-		}
-		text = string(decoded)
-	}
-	if strings.Contains(text, "PRIVATE KEY-----") {
-		return true
-	}
-	var document any
-	return strings.Contains(text, `"kty"`) && json.Unmarshal([]byte(text), &document) == nil && private(document)
-}
-
-// private tells whether a document holds a key that is private or symmetric (RFC 7518 §6).
-func private(document any) bool {
-	switch document := document.(type) {
-	case []any:
-		return slices.ContainsFunc(document, private)
-	case map[string]any:
-		return document["kty"] != nil && textOf(document["d"])+textOf(document["k"]) != "" ||
-			slices.ContainsFunc(slices.Collect(maps.Values(document)), private)
 	}
 	return false
 }

@@ -2,7 +2,6 @@ package harden
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
@@ -23,8 +22,6 @@ var (
 	harmlessValue = regexp.MustCompile(`^((\d{1,9}(ns|us|ms|s|m|h))+|true|false)$`)
 	// userinfo matches a URL with a password in it.
 	userinfo = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:[^/\s@]+@`)
-	// privateKey matches what PEM files of private keys begin with.
-	privateKey = regexp.MustCompile(`-{5}BEGIN [A-Z ]*PRIVATE KEY-{5}`)
 )
 
 // holdsSecret says why a value of that name is a secret, "" where nothing speaks for it.
@@ -34,7 +31,7 @@ func holdsSecret(name, value string) string {
 		return ""
 	case userinfo.MatchString(value):
 		return "is an address with a password"
-	case privateKey.MatchString(value), holdsPrivateKey(inlined(value)):
+	case secret.HoldsPrivateKey(value):
 		return "is a private key"
 	case harmlessName.MatchString(name), harmlessValue.MatchString(value):
 		return ""
@@ -54,43 +51,6 @@ var credentialName = regexp.MustCompile(`(?i)authorization|cookie|token|secret|p
 
 // NamesCredential tells whether a header or a parameter of that name is a secret, among others that are not.
 func NamesCredential(name string) bool { return credentialName.MatchString(name) }
-
-// inlined reads the document that a text is, or that an address such as base64://… holds; nil where it is none.
-func inlined(text string) any {
-	if scheme, rest, found := strings.Cut(text, "://"); found && (scheme == "base64" || scheme == "inline") {
-		decoded, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(rest, "=")))
-		if err != nil {
-			return nil
-		}
-		text = string(decoded)
-	}
-	if text = strings.TrimSpace(text); text == "" || text[0] != '{' && text[0] != '[' {
-		return nil
-	}
-	var document any
-	if json.Unmarshal([]byte(text), &document) != nil {
-		return nil
-	}
-	return document
-}
-
-// holdsPrivateKey tells whether a private key is somewhere in a document.
-func holdsPrivateKey(document any) bool {
-	switch document := document.(type) {
-	case []any:
-		return slices.ContainsFunc(document, holdsPrivateKey)
-	case map[string]any:
-		return isPrivateKey(document) || slices.ContainsFunc(slices.Collect(maps.Values(document)), holdsPrivateKey)
-	}
-	return false
-}
-
-// isPrivateKey tells whether an object is a JSON Web Key that is private or symmetric (RFC 7517 §9.3, RFC 7518 §6).
-func isPrivateKey(object map[string]any) bool {
-	private, _ := object["d"].(string)
-	symmetric, _ := object["k"].(string)
-	return object["kty"] != nil && private+symmetric != ""
-}
 
 func manifestSecretChecks() []Check {
 	return []Check{
@@ -163,7 +123,7 @@ func secretsIn(path string, value any) []string {
 	var found []string
 	switch value := value.(type) {
 	case map[string]any:
-		if isPrivateKey(value) {
+		if secret.IsPrivateKey(value) {
 			found = append(found, path+" is a private key")
 		}
 		for _, name := range slices.Sorted(maps.Keys(value)) {

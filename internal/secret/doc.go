@@ -1,5 +1,5 @@
 // Package secret holds what must not be seen: values that never print, the key ring that seals and authenticates,
-// the tokens that go over the wire, and the hashing of passwords and client secrets.
+// the tokens that go over the wire, and the hashing of passwords and client secrets. It also tells private keys from other texts.
 //
 // It owns the formats of this table and nothing of their storage: no SQL, no HTTP, no configuration file.
 //
