@@ -125,6 +125,7 @@ func TestFaults(t *testing.T) {
 		"a gateway without a parent":           {"gateway: {enabled: true}", []string{"url and gateway.parentRefs are required"}},
 		"a controller and a mesh":              {"controller: {enabled: true}\nadmin: {tlsTerminatedBy: [10.0.0.0/8]}", []string{"controller.enabled and admin.tlsTerminatedBy exclude each other"}},
 		"a controller without a key":           {"controller: {enabled: true}\nadmin: {key: {generate: false}}\nconfig: {serve: {admin: {tls: {client_ca_file: /ca.crt}}}}", []string{"controller.enabled needs a key"}},
+		"an authority by a variable":           {"controller: {enabled: true}\nadmin: {key: {generate: false}}\nextraEnv: [{name: GATEHOUSE_SERVE_ADMIN_TLS_CLIENT_CA_FILE, value: /ca.crt}]", []string{"controller.enabled needs a key"}},
 		"routes that lead nowhere":             {"controller: {apiRules: {route: httproute}}", []string{"needs controller.enabled", "needs doors.proxy.enabled"}},
 		"other origins at an Ingress":          {"controller: {enabled: true, apiRules: {route: ingress, corsOrigins: ['regex:.*']}}\ndoors: {proxy: {enabled: true}}", []string{"has no place in an Ingress"}},
 		"a copy into memory":                   {"database: {copyFrom: 'http://old:4445'}", []string{"database.copyFrom has no meaning"}},

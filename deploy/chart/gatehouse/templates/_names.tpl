@@ -125,11 +125,14 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
 {{/* "true" where the controller and `helm test` show certificates of their own, which open less than a key: where the admin listener speaks
-TLS, and its certificates of clients are not the user's. */}}
+TLS, and its certificates of clients are not the user's, neither by `config` nor by variables. Another authority might sign for their names. */}}
 {{- define "gatehouse.adminClients" -}}
 {{- $own := dig "serve" "admin" dict .Values.config -}}
-{{- if and (or .Values.controller.enabled .Values.test.enabled) (include "gatehouse.adminTLS" .) (not .Values.admin.key.existingSecret)
-  (not (dig "tls" "client_ca_file" "" $own)) (not (get $own "certificates")) -}}true{{- end -}}
+{{- $theirs := or (dig "tls" "client_ca_file" "" $own) (get $own "certificates") -}}
+{{- range .Values.extraEnv -}}
+{{- if has .name (list "GATEHOUSE_SERVE_ADMIN_TLS_CLIENT_CA_FILE" "GATEHOUSE_SERVE_ADMIN_CERTIFICATES") -}}{{- $theirs = .name -}}{{- end -}}
+{{- end -}}
+{{- if and (or .Values.controller.enabled .Values.test.enabled) (include "gatehouse.adminTLS" .) (not .Values.admin.key.existingSecret) (not $theirs) -}}true{{- end -}}
 {{- end -}}
 
 {{- define "gatehouse.adminClientsSecret" -}}
