@@ -21,6 +21,7 @@ func (c *Conversion) finish() {
 	}
 	mode, _ := c.get("database.mode").(string)
 	c.onePod()
+	c.noProviders()
 	if c.profile == "production" {
 		switch mode {
 		case "":

@@ -154,6 +154,7 @@ cookies.domain >> session.cookie.domain
 cookies.path >> session.cookie.path
 cookies.same_site >> session.cookie.same_site
 identity.schemas ! schemas
+selfservice.methods.oidc.config.providers ! providers
 sqa.* - the server reports nothing to anybody`,
 		map[string]handle{
 			"dsn":    func(c *Conversion, at string, v any) { c.address("management", "", at, v) },
@@ -162,7 +163,8 @@ sqa.* - the server reports nothing to anybody`,
 				c.set("smtp.existingSecret", "gatehouse-smtp", at)
 				c.need("gatehouse-smtp", "uri", "what "+at+" says")
 			},
-			"schemas": func(c *Conversion, at string, v any) { c.configure("identity.schemas", at, c.inlined(at, v)) },
+			"schemas":   func(c *Conversion, at string, v any) { c.configure("identity.schemas", at, c.inlined(at, v)) },
+			"providers": providers,
 		})
 }
 

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"encoding/base64"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -72,7 +73,7 @@ func TestNoSettingOfASampleIsDropped(t *testing.T) {
 		"kyma-gcloud.yaml":      {"mode: cloudsql", "type: mysql", "instanceName: myinstance", "project: my-gcloud-project", "region: europe-west4", "port: 3306", "existingSecret: gatehouse-gcp", "persistence.dbUrl"},
 		"kyma-values.yaml":      {"mode: cockroach", "existingSecret: my-secret", "passwordKey: my-db-password", "jwks_url", "10.0.0.0/8"},
 		"hydra.yaml":            {"minReplicas: 3", "targetCPUUtilizationPercentage: 60", "access_token: 30m", "GATEHOUSE_OAUTH_PAIRWISE_SALT", "clusterIssuer: letsencrypt", "rewrite-target", "watchNamespaces", "keySecret: gatehouse-metrics"},
-		"kratos.yaml":           {"fromAddress: login@example.com", "existingSecret: gatehouse-smtp", "url: base64://", "privileged_session_max_age: 15m", "unused.schema.json", "oidc.config.providers", "secrets.cipher", "after.password.hooks", "tokenizer.templates.orders"},
+		"kratos.yaml":           {"fromAddress: login@example.com", "existingSecret: gatehouse-smtp", "url: base64://", "privileged_session_max_age: 15m", "unused.schema.json", "client_secret_file: /run/secrets/providers/google", "secretName: gatehouse-providers", "providers[1]", "secrets.cipher", "after.password.hooks", "tokenizer.templates.orders"},
 		"oathkeeper.yaml":       {"inline://", "https://rules.example.com/rules.json", "url: https://apps.example.com/", "authenticators.oauth2_introspection", "authenticators.cookie_session", "mutators.header", "repositories[0]", "mutatorIdTokenJWKs"},
 		"cloudentity.yaml":      {"--demo", "--create-default-tenant", "mode: cockroach", "redis-cluster:6379", "GATEHOUSE_CACHE_REDIS_PASSWORD", "(sslmode)", "minReplicas: 2", "behavior:", "secretConfig.name"},
 		"openzro-postgres.yaml": {"postgres.sslMode", "oauth: dex", "user: dba", "existingSecret: gatehouse-dba", "name: openzro-maxmind", "source: maxmind"},
@@ -84,6 +85,24 @@ func TestNoSettingOfASampleIsDropped(t *testing.T) {
 			if status != 0 || !strings.Contains(out, piece) {
 				t.Errorf("%s: %q is missing in\n%s", file, piece, out)
 			}
+		}
+	}
+}
+
+// Providers that are not known here are left, and where none is known nobody signs in at one: a server without any would not start.
+func TestUnknownProviders(t *testing.T) {
+	const kratos = "kratos: {config: {selfservice: {methods: {oidc: {enabled: true, config: {providers: %s}}}}}}"
+	for providers, carried := range map[string]bool{
+		"[{id: a, provider: gitlab, client_id: b, client_secret: Secret-Of-A-Test}]": true,
+		"[{id: a, provider: github, client_id: b, client_secret: Secret-Of-A-Test}]": false,
+		"[{id: a/b, provider: gitlab, client_id: b}]":                                false,
+		"[]": false,
+	} {
+		out, status := gatehouse(t, fmt.Sprintf(kratos, providers), "chart", "values", "--from", "-")
+		v := object(read(t, out))
+		got, _ := v.at("config", "selfservice", "methods", "oidc").(map[string]any)
+		if status != 0 || strings.Contains(out, "Secret-Of") || (got["enabled"] == true) != carried || (got["config"] != nil) != carried || (v["extraVolumes"] != nil) != carried {
+			t.Errorf("%s: status %d, %s", providers, status, out)
 		}
 	}
 }
