@@ -45,7 +45,7 @@ func (h *Handler) blank(ctx context.Context, k flowKind, in *Submission, request
 		ID: secret.NewID(), Kind: k.kind, Type: ui.TypeAPI, IssuedAt: now, ExpiresAt: now.Add(k.lifespan),
 		RequestURL: requestURL, State: ui.StateChooseMethod, Lang: in.Lang,
 	}
-	f.Form = ui.NewForm(h.Base.Join(ctx, "/self-service/"+string(k.kind)+"?flow="+f.ID))
+	f.Form = ui.NewForm(h.action(ctx, k.kind, f.ID))
 	// Clients of native apps look for the node too; it stays empty there.
 	f.Form.Add(ui.CSRF(""))
 	if in.Browser {
@@ -53,6 +53,11 @@ func (h *Handler) blank(ctx context.Context, k flowKind, in *Submission, request
 		f.Internal.CSRF = csrfBound(token)
 	}
 	return f
+}
+
+// action is where a flow's form is sent.
+func (h *Handler) action(ctx context.Context, kind Kind, id string) string {
+	return h.Base.Join(ctx, "/self-service/"+string(kind)+"?flow="+id)
 }
 
 // take notes what every submission may carry.

@@ -70,6 +70,7 @@ func newServer(t testing.TB, db *sqldb.DB, changes ...setup) *server {
 	for _, c := range changes {
 		c(s)
 	}
+	s.handler.Sessions.Flow = s.handler.Document
 	if faults := s.handler.Config.Validate(); len(faults) > 0 {
 		t.Fatal(faults)
 	}

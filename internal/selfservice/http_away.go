@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
 
@@ -73,12 +74,29 @@ func (h *Handler) welcome(k flowKind, r *http.Request) submitter {
 		if !ok {
 			return nil, errNotAwaited
 		}
-		if err := h.Store.Save(ctx, f); err != nil {
+		if err := h.accept(ctx, f); err != nil {
 			return nil, err
 		}
 		in.Returned, in.Values = &Returned{Away: away, Query: q}, map[string]any{"provider": away.Provider}
 		return k.submit(ctx, f, in)
 	}
+}
+
+// accept stores that the browser is back. The flow of a native app goes on under another id, which only who has both codes of its
+// exchange learns: whoever began it may have sent somebody else's browser away, and must neither see nor go on with what that
+// person has proven.
+func (h *Handler) accept(ctx context.Context, f *Flow) error {
+	if !f.API() {
+		return h.Store.Save(ctx, f)
+	}
+	next := *f
+	next.ID, next.waiting = secret.NewID(), nil
+	next.Form.Action = h.action(ctx, next.Kind, next.ID)
+	if err := h.Store.Finish(ctx, Writes{Flow: f, Spend: true, More: []*Flow{&next}, Hand: next.ID}); err != nil {
+		return err
+	}
+	*f = next
+	return nil
 }
 
 // ofApp tells whether the submission came with the browser that a native app has sent to another server.

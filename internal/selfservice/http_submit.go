@@ -67,6 +67,9 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, k flowKind, f 
 			k, f, a, err = h.turn(r.Context(), k, f, in, t)
 		}
 	}
+	if _, ok := errors.AsType[*Turn](err); ok { // to and fro: there is an account, which waits for its address
+		err = ui.Reject(ui.AddressNotVerified())
+	}
 	return h.conclude(w, r, k, f, in, a, err)
 }
 

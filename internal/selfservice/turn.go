@@ -71,6 +71,7 @@ func (h *Handler) ask(ctx context.Context, f *Flow) error {
 // linkInstead answers somebody who has proven an account at another provider and cannot register, because the identifier is that
 // of an account here: whoever signs in to that one has both.
 func (h *Handler) linkInstead(ctx context.Context, f *Flow, draft *identity.Identity, cause error) error {
+	cause = h.Identities.Conflict(ctx, draft, cause)
 	if slices.Contains(identity.Taken(cause), f.Internal.Proven) {
 		return &Turn{To: KindLogin, Proven: f.Internal.Method[f.Internal.Proven]} // registered by another request, this moment
 	}

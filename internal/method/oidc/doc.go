@@ -21,7 +21,8 @@
 //	iss     that of the answer, where it has one or the provider said that it would (RFC 9207 §2.4)
 //	PKCE    S256, where the provider knows it (RFC 7636)
 //	token   signature, iss, aud, azp, exp, nonce and at_hash (OpenID Connect Core §3.1.3.7, §3.1.3.8)
-//	claims  userinfo counts only where its sub is the token's (OpenID Connect Core §5.3.2)
+//	again   who has to prove it anew has done so since, where the provider says when (auth_time, OpenID Connect Core §2)
+//	claims  64 KiB at most; userinfo counts only where its sub is the token's (OpenID Connect Core §5.3.2)
 //
 // An e-mail address counts as proven where the provider says email_verified, or the mapper names it in verified_addresses. An
 // account is never linked because of an e-mail address alone: who has it signs in first.

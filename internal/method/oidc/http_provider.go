@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -30,7 +28,6 @@ const (
 	resting    = 5 * time.Second
 	patience   = 10 * time.Second
 	maxAnswer  = 1 << 20 // bytes
-	maxToken   = 16 << 10
 	nonceBytes = 16
 )
 
@@ -62,6 +59,8 @@ type upstream struct {
 type asked struct {
 	Nonce    string `json:"nonce"`
 	Verifier string `json:"verifier,omitempty"`
+	// Since is when somebody was sent who has to prove it anew; zero where an old proof is good.
+	Since int64 `json:"since,omitempty"`
 	// Traits were typed before.
 	Traits json.RawMessage `json:"traits,omitempty"`
 }
@@ -212,83 +211,7 @@ func (p *provider) answered(ctx context.Context, redirectURI string, q url.Value
 	if raw == "" {
 		return nil, errors.New("the provider gave no ID token: is openid among the scopes that it grants this client?")
 	}
-	return p.verified(ctx, u, tokens, raw, a.Nonce)
-}
-
-// verified checks the ID token, and puts together what the provider said.
-func (p *provider) verified(ctx context.Context, u *upstream, tokens *oauth2.Token, raw, nonce string) (*proven, error) {
-	token, err := u.Verifier(&oidc.Config{ClientID: p.c.ClientID, SkipIssuerCheck: p.manyIssuers(), Now: p.now}).Verify(ctx, raw)
-	if err != nil {
-		return nil, err
-	}
-	if subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(nonce)) != 1 {
-		return nil, errors.New("the ID token is for another question: its nonce differs")
-	}
-	if token.AccessTokenHash != "" {
-		if err := token.VerifyAccessToken(tokens.AccessToken); err != nil {
-			return nil, err
-		}
-	}
-	var said struct {
-		AuthorizedParty string   `json:"azp"`
-		ACR             string   `json:"acr"`
-		AMR             []string `json:"amr"`
-		Tenant          string   `json:"tid"`
-		Object          string   `json:"oid"`
-	}
-	if err := token.Claims(&said); err != nil {
-		return nil, err
-	}
-	if said.AuthorizedParty != "" && said.AuthorizedParty != p.c.ClientID {
-		return nil, errors.New("the ID token was made for another client (azp)")
-	}
-	if p.manyIssuers() && (said.Tenant == "" || token.Issuer != microsoftAuthority+said.Tenant+"/v2.0") {
-		return nil, errors.New("the ID token is of another issuer than its directory (tid)")
-	}
-	subject := token.Subject
-	if p.c.SubjectSource == byOID {
-		subject = said.Object
-	}
-	if subject == "" || len(subject) > 255 || strings.ContainsFunc(subject, unicode.IsControl) { // OpenID Connect Core §2
-		return nil, errors.New("the ID token names nobody")
-	}
-	claims, err := p.claims(ctx, u, token, tokens)
-	if err != nil {
-		return nil, err
-	}
-	return &proven{
-		Provider: p.c.ID, Subject: subject, Claims: claims, ACR: said.ACR, AMR: said.AMR,
-		IDToken: kept(raw), Access: kept(tokens.AccessToken), Refresh: kept(tokens.RefreshToken),
-	}, nil
-}
-
-// kept is a token as it is kept; one beyond all measure is not.
-func kept(token string) string {
-	if len(token) > maxToken {
-		return ""
-	}
-	return token
-}
-
-// claims are those of the ID token, and those of userinfo before them where the configuration asks for it.
-func (p *provider) claims(ctx context.Context, u *upstream, token *oidc.IDToken, tokens *oauth2.Token) (json.RawMessage, error) {
-	all := map[string]any{}
-	if err := token.Claims(&all); err != nil {
-		return nil, err
-	}
-	if p.c.ClaimsSource == userinfo {
-		info, err := u.UserInfo(ctx, oauth2.StaticTokenSource(tokens))
-		if err != nil {
-			return nil, err
-		}
-		if info.Subject != token.Subject { // OpenID Connect Core §5.3.2
-			return nil, errors.New("userinfo is about somebody else than the ID token")
-		}
-		if err := info.Claims(&all); err != nil {
-			return nil, err
-		}
-	}
-	return json.Marshal(all)
+	return p.verified(ctx, u, tokens, raw, a)
 }
 
 // exchangeFault says why the provider gave no token, without what it wrote beside the error code.

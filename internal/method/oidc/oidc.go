@@ -57,6 +57,7 @@ const (
 	fieldLink     = "link"
 	fieldUnlink   = "unlink"
 	maxProgram    = 128 << 10
+	maxLogged     = 512 // bytes of an error
 )
 
 var (
@@ -145,9 +146,18 @@ func (m *Method) failed(ctx context.Context, p *provider, err error) error {
 		return ui.Reject(ui.ProviderDenied(p.c.label()))
 	}
 	if m.Log != nil {
-		m.Log.WarnContext(ctx, "nobody could sign in at a provider", "provider", p.c.ID, "error", fetch.WithoutURL(err))
+		m.Log.WarnContext(ctx, "nobody could sign in at a provider", "provider", p.c.ID, "error", brief(fetch.WithoutURL(err)))
 	}
 	return ui.Reject(ui.ProviderFailed(p.c.label()))
+}
+
+// brief is what is logged of an error: some repeat all that a provider has answered.
+func brief(err error) string {
+	text := err.Error()
+	if len(text) > maxLogged {
+		text = strings.ToValidUTF8(text[:maxLogged], "") + "…"
+	}
+	return text
 }
 
 // passedOn are the parameters of a submission that a provider may be asked with, as Kratos' clients name them.
@@ -169,6 +179,9 @@ func (m *Method) depart(ctx context.Context, f *selfservice.Flow, in *selfservic
 	if a.Traits = in.Traits(); a.Traits == nil {
 		a.Traits = f.Internal.Traits
 	}
+	if f.Refresh { // who is to prove it once more must not be waved through
+		a.Since = m.Now().Unix()
+	}
 	state, err := f.Depart(id, p.c.ID, a)
 	if err != nil {
 		return err
@@ -179,7 +192,7 @@ func (m *Method) depart(ctx context.Context, f *selfservice.Flow, in *selfservic
 			extra[name] = value
 		}
 	}
-	if f.Refresh { // who is to prove it once more must not be waved through
+	if a.Since > 0 {
 		extra["prompt"] = "login"
 	}
 	f.Form.Clear()

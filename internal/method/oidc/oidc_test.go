@@ -1,10 +1,13 @@
 package oidc
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -74,7 +77,7 @@ func TestMicrosoft(t *testing.T) {
 		p := &provider{c: ProviderConfig{Provider: microsoft, MicrosoftTenant: "common", ClientID: op.ClientID, SubjectSource: byOID}, client: fetch.NewCaller(false), now: clock.Now}
 		found := discovered(t, p, op)
 		op.SignIn(c.claims)
-		who, err := p.verified(t.Context(), found, tokens, op.IDToken("n"), "n")
+		who, err := p.verified(t.Context(), found, tokens, op.IDToken("n"), &asked{Nonce: "n"})
 		if (err == nil) != (c.subject != "") || err == nil && who.Subject != c.subject {
 			t.Errorf("%s: %+v, %v", name, who, err)
 		}
@@ -102,6 +105,16 @@ func TestWord(t *testing.T) {
 	}
 	if err := (refused{code: "access_denied"}); !err.denied() || !errors.As(error(err), new(refused)) {
 		t.Error(err)
+	}
+}
+
+// TestFailedSaysLittle: the log is not filled by whoever has a provider answer at length.
+func TestFailedSaysLittle(t *testing.T) {
+	var log bytes.Buffer
+	m := &Method{Options: Options{Log: slog.New(slog.NewTextHandler(&log, nil))}}
+	_ = m.failed(t.Context(), &provider{}, errors.New("503: "+strings.Repeat("é", maxAnswer)))
+	if text := log.String(); !strings.Contains(text, "503: é") || len(text) > 2*maxLogged || !utf8.ValidString(text) {
+		t.Errorf("%d bytes are logged", log.Len())
 	}
 }
 

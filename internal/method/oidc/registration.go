@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/selfservice"
@@ -59,7 +60,8 @@ func (m *Method) Register(_ context.Context, f *selfservice.Flow, _ *selfservice
 	}
 	how := &selfservice.Registered{Method: m.proof(found)}
 	for _, a := range found.Verified {
-		if value, ok := identity.NormalizeAddress(a.Via, a.Value); ok {
+		value, ok := identity.NormalizeAddress(a.Via, a.Value)
+		if ok && slices.ContainsFunc(draft.VerifiableAddresses, func(v identity.VerifiableAddress) bool { return v.Via == a.Via && v.Value == value }) {
 			how.Verified = append(how.Verified, selfservice.Verified{Via: a.Via, Value: value})
 		}
 	}
