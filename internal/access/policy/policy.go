@@ -89,7 +89,14 @@ func compile(env *cel.Env, now func() time.Time, from access.Settings) (access.A
 	if s.CostLimit == 0 || s.CostLimit > maxCost {
 		return nil, fmt.Errorf("cost_limit: must be between 1 and %d", maxCost)
 	}
-	ast, issues := env.Compile(s.Expression)
+	parsed, issues := env.Parse(s.Expression)
+	if err := issues.Err(); err != nil {
+		return nil, fmt.Errorf("expression: %w", err)
+	}
+	if tooWide(parsed) {
+		return nil, errors.New("expression: has too many maps and lists in each other, or in loops over what other loops make")
+	}
+	ast, issues := env.Check(parsed)
 	if err := issues.Err(); err != nil {
 		return nil, fmt.Errorf("expression: %w", err)
 	}
