@@ -60,7 +60,7 @@ func explain(code string, p place, err error) *failure {
 	switch s := apiclient.Status(err); {
 	case s == 401 || s == 403:
 		f.reason = reasonDenied
-		f.message = fmt.Sprintf("%s lets the controller not in (%v): check %s", p, err, p.server.shows())
+		f.message = fmt.Sprintf("%s does not let the controller in (%v): check %s", p, err, p.server.shows())
 	case s == 404:
 		f.reason = reasonTenantMissing
 		f.message = fmt.Sprintf("%s is not there: does the tenant exist, and is it the admin listener?", p)
