@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"fmt"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -20,11 +21,17 @@ type expression struct {
 	silent bool
 }
 
+// maxForeign bounds an expression that Go cannot read, in bytes: to find out what it may match takes time by the square of that.
+const maxForeign = 4 << 10
+
 // readRegexp reads an expression of the strategy regexp.
 func readRegexp(source string) (*expression, error) {
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err == nil && !subtracts(source) {
 		return &expression{source: source, wider: source, tree: tree}, nil
+	}
+	if len(source) > maxForeign {
+		return nil, fmt.Errorf("has %d bytes, and may have %d where Go's package regexp cannot read it: nest less, or write several rules", len(source), maxForeign)
 	}
 	if _, foreignErr := compileForeign(source); foreignErr != nil {
 		if err == nil {

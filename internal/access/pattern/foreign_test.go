@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What an expression of .NET's matches, its wider one of Go's matches too: the index rests on it.
@@ -95,4 +96,21 @@ func FuzzWider(f *testing.F) {
 			t.Fatalf("%q matches %q, and %q does not", source, text, e.wider)
 		}
 	})
+}
+
+// What takes long to be understood is refused by its length.
+func TestLongForeignExpressions(t *testing.T) {
+	for _, part := range [][2]string{{"(", ")"}, {"(", ")*"}, {"(a|", ")"}, {"(?=", ")"}} {
+		nested := func(n int) string { return strings.Repeat(part[0], n) + "a" + strings.Repeat(part[1], n) }
+		begun := time.Now()
+		if _, err := NewReader(false).URL("http://a.example.com/<" + nested(50_000) + ">"); err == nil || !strings.Contains(err.Error(), "may have 4096") {
+			t.Errorf("%v: %.200v", part, err)
+		}
+		if _, err := NewReader(false).URL("http://a.example.com/<" + nested(1_010) + ">"); err != nil && !strings.Contains(err.Error(), "may have 4096") {
+			t.Errorf("%v: %.200v", part, err)
+		}
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("%v: takes %s", part, took)
+		}
+	}
 }
