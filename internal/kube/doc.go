@@ -17,6 +17,9 @@
 //
 // Before any of these, secrets are ended whose overlap is over: that waits for nothing else to be mended.
 //
+// A finalizer keeps a resource until its client is removed, which nobody does when there is no controller any more: one whose own namespace
+// is deleted takes it off before it ends (Clients.Depart), and where it had no occasion to, whoever removes it does (LetGo).
+//
 // A client belongs to the resource that its owner names, `<name>/<namespace>`: no other is changed or removed. The controller talks to
 // servers that its configuration names and to no others, whatever a resource says.
 package kube
