@@ -24,6 +24,9 @@ func (c *compiler) sharedMethods() []string {
 	return list
 }
 
+// maxMethods is how many methods a rule may name: each is compared with those of all rules that are near, and there are some forty.
+const maxMethods = 100
+
 func (c *compiler) readMethods() []string {
 	m := c.rule.Match
 	if m.FullMethod != "" {
@@ -34,6 +37,10 @@ func (c *compiler) readMethods() []string {
 			return []string{"GET", "POST"}
 		}
 		return []string{"POST"}
+	}
+	if len(m.Methods) > maxMethods {
+		c.fault("match.methods", "has %d methods, and may have %d", len(m.Methods), maxMethods)
+		return nil
 	}
 	var methods []string
 	for i, name := range m.Methods {

@@ -107,6 +107,7 @@ func TestSieveFaults(t *testing.T) {
 	for path, change := range map[string]func(*access.Rule){
 		"match.url":          func(r *access.Rule) { r.Match.URL = "http://a.example.com/<[>" },
 		"match.methods[0]":   func(r *access.Rule) { r.Match.Methods = []string{"G T"} },
+		"match.methods":      func(r *access.Rule) { r.Match.Methods = slices.Repeat([]string{"GET"}, maxMethods+1) },
 		"upstream.url":       func(r *access.Rule) { r.Upstream.URL = "backend" },
 		"authenticators":     func(r *access.Rule) { r.Authenticators = nil },
 		"authorizer.handler": func(r *access.Rule) { r.Authorizer.Handler = "" },
