@@ -85,6 +85,7 @@ func TestWhoHasWhichSecrets(t *testing.T) {
 			"CronJob gatehouse-backup: create":             "gatehouse-backup:* gatehouse-postgresql:ca.crt gatehouse-postgresql:password " + ours,
 			"CronJob gatehouse-backup: prune":              "gatehouse-backup:* " + ours,
 			"CronJob gatehouse-drill: drill":               "gatehouse-backup-identity:backup.key gatehouse-backup:* " + ours,
+			"Job gatehouse-release: release":               "",
 			"Job gatehouse-make-secrets: make-secrets":     "",
 		}},
 		"Cloud SQL": {read(t, minimal("development", "cloudsql")), map[string]string{
