@@ -211,7 +211,7 @@ func (o options) serve(ctx context.Context, d database, v variant) (*target, fun
 	t, err := newTarget(ctx, s, d, slices.Max(o.conns))
 	if err != nil {
 		s.stop() // before its output is read
-		err = fmt.Errorf("%w; the server (%v) said:\n%s", err, s.ended, s.output.String())
+		err = fmt.Errorf("%w; the server (%s) said:\n%s", err, fmt.Sprint(s.ended), s.output.String())
 		stop()
 		return nil, nil, err
 	}
