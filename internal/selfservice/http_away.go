@@ -27,6 +27,8 @@ type Returned struct {
 
 	// Query is what the other server says, as anybody could have made it up.
 	Query url.Values
+	// Said is the method's own: what it made of the answer, which it can ask about once, where the submission has to be tried again.
+	Said any
 }
 
 var errNotAwaited = fault.New(fault.Forbidden, "security_csrf_violation",

@@ -741,3 +741,77 @@ func TestProviderRegistrationRace(t *testing.T) {
 		}
 	})
 }
+
+// TestProviderIsAskedOnce: a link that has to be written twice, because an administrator changes the account meanwhile, spends the
+// code once.
+func TestProviderIsAskedOnce(t *testing.T) {
+	s, p := federated(t, testkit.SQLite(t, "management"), nil)
+	ada := s.person("ada@example.com", goodPassword)
+	b := s.browser()
+	b.submit(b.begin("login", ""), clone(adasLogin))
+	back := b.at(b.depart(b.begin("settings", ""), map[string]any{"link": "acme"}))
+	p.Token = func(map[string]any) {
+		who, err := s.people.WithCredentials(s.ctx, ada.ID)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		who.MetadataAdmin = json.RawMessage(`{"changed":true}`)
+		if err := s.people.Update(s.ctx, who); err != nil {
+			t.Error(err)
+		}
+	}
+	if f := b.flow("settings", b.get(back)); !contains(f.said(), 1050001) || p.Asked["/token"] != 1 {
+		t.Errorf("the provider was asked %d times: %v", p.Asked["/token"], f.said())
+	}
+	who, err := s.people.ByIdentifier(s.ctx, identity.OIDC, "acme:ada-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(who.MetadataAdmin) != `{"changed":true}` {
+		t.Errorf("the administrator's change is lost: %s", who.MetadataAdmin)
+	}
+}
+
+// TestProviderTokenOfAnApp: an app that has an ID token of its own signs in with it, where the provider is for that.
+func TestProviderTokenOfAnApp(t *testing.T) {
+	native := func(c *oidc.ProviderConfig) { c.AdditionalIDTokenAudiences = []string{"app"} }
+	set := func(name string, value any) func(*testkit.Issuer) {
+		return func(p *testkit.Issuer) { p.Token = func(claims map[string]any) { claims[name] = value } }
+	}
+	for name, c := range map[string]struct {
+		lie    func(*testkit.Issuer)
+		change func(*oidc.ProviderConfig)
+		nonce  string
+		status int
+	}{
+		"for this client":      {nil, native, "n", http.StatusOK},
+		"for the app":          {set("aud", "app"), native, "n", http.StatusOK},
+		"for another client":   {set("aud", "another"), native, "n", http.StatusBadRequest},
+		"made for another":     {set("azp", "another"), native, "n", http.StatusBadRequest},
+		"of another issuer":    {set("iss", "https://evil.example.com"), native, "n", http.StatusBadRequest},
+		"of another question":  {nil, native, "m", http.StatusBadRequest},
+		"without a nonce":      {set("nonce", ""), native, "", http.StatusBadRequest},
+		"made long ago":        {set("iat", 1000), native, "n", http.StatusBadRequest},
+		"expired":              {set("exp", 1000), native, "n", http.StatusBadRequest},
+		"signed by nobody":     {func(p *testkit.Issuer) { p.Key = testkit.NewIssuer(t, time.Now).Key }, native, "n", http.StatusBadRequest},
+		"where none are taken": {nil, nil, "n", http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, p := federated(t, testkit.SQLite(t, "management"), c.change)
+			if c.lie != nil {
+				c.lie(p)
+			}
+			for _, kind := range []string{"registration", "login"} {
+				app := s.app()
+				a := app.submit(app.begin(kind, ""), map[string]any{"provider": "acme", "id_token": p.IDToken("n"), "id_token_nonce": c.nonce})
+				if a.status != c.status || (a.text("session_token") != "") != (c.status == http.StatusOK) {
+					t.Errorf("%s: %d %s", kind, a.status, a.body)
+				}
+				if c.status == http.StatusOK && (a.text("session.identity.traits.email") != "ada@example.com" || strings.Contains(a.body, p.IDToken("n")[:40])) {
+					t.Errorf("%s: %s", kind, a.body)
+				}
+			}
+		})
+	}
+}

@@ -57,6 +57,9 @@ type ProviderConfig struct {
 	// Without it, traits get the claims of their name, an e-mail trait gets email, name.first and name.last get given_name and
 	// family_name.
 	MapperURL string `yaml:"mapper_url"`
+	// Other clients at the provider, such as apps, whose ID tokens are taken from who sends one as id_token, with its id_token_nonce:
+	// besides those for client_id. Without any, no token is taken that this server has not asked for.
+	AdditionalIDTokenAudiences []string `yaml:"additional_id_token_audiences"`
 	// Where the claims are: in the ID token, or in it and at the provider's userinfo endpoint.
 	ClaimsSource string `yaml:"claims_source" default:"id_token" enum:"id_token,userinfo"`
 	// Whether the provider is given a proof key (RFC 7636): auto where it says that it knows S256, force, or never.
@@ -164,6 +167,9 @@ func (p ProviderConfig) validate() (faults []error) {
 	}
 	if i := slices.IndexFunc(p.Scope, func(s string) bool { return s == "" || strings.ContainsAny(s, " \t\r\n\"\\") }); i >= 0 {
 		bad("scope[%d]: %q is no scope: write each as an item of its own", i, p.Scope[i])
+	}
+	if slices.Contains(p.AdditionalIDTokenAudiences, "") {
+		bad("additional_id_token_audiences: an empty name is no client's")
 	}
 	if p.MapperURL != "" {
 		if _, err := fetch.ParseLocal(p.MapperURL); err != nil {

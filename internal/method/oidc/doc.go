@@ -21,6 +21,8 @@
 //	iss     that of the answer, where it has one or the provider said that it would (RFC 9207 §2.4)
 //	PKCE    S256, where the provider knows it (RFC 7636)
 //	token   signature, iss, aud, azp, exp, nonce and at_hash (OpenID Connect Core §3.1.3.7, §3.1.3.8)
+//	aud     of a token that an app brings: this client's, or one of additional_id_token_audiences; made within ten minutes, for the
+//	        nonce that comes with it
 //	again   who has to prove it anew has done so since, where the provider says when (auth_time, OpenID Connect Core §2)
 //	claims  64 KiB at most; userinfo counts only where its sub is the token's (OpenID Connect Core §5.3.2)
 //

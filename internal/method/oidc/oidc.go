@@ -112,7 +112,7 @@ func (m *Method) redirectURI(ctx context.Context, p *provider) string {
 }
 
 // prove finds out who somebody is at the provider that the submission names: of what the flow remembers, of what the browser brings
-// back, or by sending it there, which is a *selfservice.Redirect.
+// back, of an ID token that an app has, or by sending the browser there, which is a *selfservice.Redirect.
 func (m *Method) prove(ctx context.Context, f *selfservice.Flow, in *selfservice.Submission, name string) (*proven, *provider, error) {
 	p := m.provider(name)
 	if p == nil {
@@ -122,18 +122,32 @@ func (m *Method) prove(ctx context.Context, f *selfservice.Flow, in *selfservice
 	if f.Recall(id, &before) && before.Provider == p.c.ID {
 		return &before, p, nil
 	}
-	if in.Returned == nil {
+	var a asked
+	var found *proven
+	var err error
+	raw := in.String("id_token")
+	switch {
+	case in.Returned != nil && in.Returned.Said != nil:
+		return in.Returned.Said.(*proven), p, nil
+	case in.Returned != nil:
+		if err := in.Returned.Recall(&a); err != nil {
+			return nil, p, err
+		}
+		found, err = p.answered(ctx, m.redirectURI(ctx, p), in.Returned.Query, &a)
+	case raw != "" && f.Kind != selfservice.KindSettings:
+		if a.Nonce = in.String("id_token_nonce"); f.Refresh {
+			a.Since = f.IssuedAt.Unix()
+		}
+		found, err = p.brought(ctx, raw, &a)
+	default:
 		return nil, p, m.depart(ctx, f, in, p)
 	}
-	var a asked
-	if err := in.Returned.Recall(&a); err != nil {
-		return nil, p, err
-	}
-	found, err := p.answered(ctx, m.redirectURI(ctx, p), in.Returned.Query, &a)
 	if err != nil {
 		return nil, p, m.failed(ctx, p, err)
 	}
-	found.Traits = a.Traits
+	if found.Traits = a.Traits; in.Returned != nil {
+		in.Returned.Said = found
+	}
 	return found, p, nil
 }
 

@@ -39,6 +39,7 @@ func TestConfig(t *testing.T) {
 		"an issuer with a query":   {func(p *ProviderConfig) { p.IssuerURL += "?a=b" }, "config.providers[0].issuer_url: must have no query"},
 		"an issuer that is none":   {func(p *ProviderConfig) { p.IssuerURL = "acme" }, "config.providers[0].issuer_url: "},
 		"scopes in one":            {func(p *ProviderConfig) { p.Scope = []string{"email profile"} }, "config.providers[0].scope[0]: "},
+		"an app without a name":    {func(p *ProviderConfig) { p.AdditionalIDTokenAudiences = []string{""} }, "config.providers[0].additional_id_token_audiences: "},
 		"a mapper from the net":    {func(p *ProviderConfig) { p.MapperURL = "https://example.com/m" }, "config.providers[0].mapper_url: "},
 		"a tenant of nobody":       {func(p *ProviderConfig) { p.MicrosoftTenant = "common" }, "config.providers[0].microsoft_tenant: "},
 		"oid of nobody":            {func(p *ProviderConfig) { p.SubjectSource = "oid" }, "config.providers[0].subject_source: "},
