@@ -28,7 +28,7 @@ type Cell struct {
 
 // Cells reads the row into cells, one for each column.
 func (r *Rows) Cells(into []Cell) error {
-	if r.pg != nil && r.binary() {
+	if r.bin = r.bin || r.pg != nil && r.binary(); r.bin {
 		if err := cells(r.pg.FieldDescriptions(), r.pg.RawValues(), into); err != nil {
 			return r.note(&Error{Statement: short(r.text), cause: err})
 		}

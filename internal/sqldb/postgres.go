@@ -1,9 +1,11 @@
 package sqldb
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"math"
 	"net/url"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -61,6 +64,10 @@ func matchVersion(d Dialect, version string) error {
 	return nil
 }
 
+// readBuffer is how much of what the server has sent is read at once, in bytes. The driver's own is as large as what the server
+// sends at once, 8 KiB: who reads millions of rows would make a call of the system for each of them.
+const readBuffer = 32 << 10
+
 // postgresConfig gives pgx everything but the password, so that no error of its parser can hold it.
 func postgresConfig(d *dsn) (*pgxpool.Config, error) {
 	u := url.URL{Scheme: "postgres", Host: d.host, Path: "/" + d.name, RawQuery: d.params.Encode()}
@@ -75,6 +82,9 @@ func postgresConfig(d *dsn) (*pgxpool.Config, error) {
 		// The text begins with what was parsed, whose parameters may hold a secret too.
 		_, told, _ := strings.Cut(err.Error(), "`: ")
 		return nil, errors.New(told + tlsFiles(told))
+	}
+	config.ConnConfig.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
 	}
 	d.whole(&config.ConnConfig.Config)
 	if d.passwordFile != "" {

@@ -24,6 +24,7 @@ type Rows struct {
 	tx   *Tx // whose statement it was, to note a failure; may be nil
 
 	pg  pgx.Rows
+	bin bool // pg's values are in their binary form, as far as Cells has looked
 	std *sql.Rows
 	mem *buffered
 }
