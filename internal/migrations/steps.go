@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/pressly/goose/v3"
 
@@ -62,6 +63,12 @@ func (s steps) run(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	for i := done; i < len(s.statements); i++ {
+		if writesRows.MatchString(comments.ReplaceAllString(s.statements[i], "")) {
+			if err := s.rows(ctx, db, i); err != nil {
+				return s.stopped(ctx, db, i, err)
+			}
+			continue
+		}
 		_, err := db.ExecContext(ctx, s.statements[i])
 		// Whoever began may have been killed after this statement and before its note.
 		if err != nil && (!begun || i > done || !sqldb.AlreadyDefined(err)) {
@@ -72,6 +79,24 @@ func (s steps) run(ctx context.Context, db *sql.DB) error {
 		}
 	}
 	return nil
+}
+
+var writesRows = regexp.MustCompile(`^\s*(INSERT|UPDATE|DELETE)\b`)
+
+// rows does a statement that writes rows and notes it, both or none: whether it was done cannot be told from what is there.
+func (s steps) rows(ctx context.Context, db *sql.DB, at int) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(ctx, s.statements[at]); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, s.journal.note, at+1, s.version); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // stopped tells how far it came. Where that is nowhere, the note goes too: then what is there already is not ours.

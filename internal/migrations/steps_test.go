@@ -81,6 +81,29 @@ func TestStepsAfterAKill(t *testing.T) {
 	}
 }
 
+// What writes rows is noted with them or not done: a second time it would fail, or write them twice.
+func TestStepsThatWriteRows(t *testing.T) {
+	db := openMariaDB(t)
+	known := two("-- One row.\nINSERT INTO a VALUES (1)")
+	mustExec(t, db, "CREATE TABLE goose_oauth_step (version bigint NOT NULL PRIMARY KEY, done bigint NOT NULL)",
+		"CREATE TRIGGER killed BEFORE UPDATE ON goose_oauth_step FOR EACH ROW BEGIN IF NEW.done = 3 THEN SIGNAL SQLSTATE '45000'; END IF; END")
+	rows := func() (n int) {
+		if err := db.Raw().QueryRowContext(t.Context(), "SELECT count(*) FROM a").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for range 2 {
+		if done, err := migrations.Apply(t.Context(), db, "oauth", known); err == nil || len(done) != 0 || !strings.Contains(err.Error(), "2 of 3 statements are done") || rows() != 0 {
+			t.Fatalf("%v, %v, %d rows", done, err, rows())
+		}
+	}
+	mustExec(t, db, "DROP TRIGGER killed")
+	if done, err := migrations.Apply(t.Context(), db, "oauth", known); err != nil || !slices.Equal(done, known) || rows() != 1 {
+		t.Errorf("%v, %v, %d rows", done, err, rows())
+	}
+}
+
 // A server may be killed between the making of the table of versions and its first row.
 func TestStepsAfterAKillBeforeTheFirst(t *testing.T) {
 	db := openMariaDB(t)
