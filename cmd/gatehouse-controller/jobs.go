@@ -138,8 +138,9 @@ func (o *tryOptions) run(cmd *cobra.Command) error {
 	}
 	t := &trial.Trial{
 		Public: &apiclient.Server{URL: o.public, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: transport}}, TokenOnly: o.tokenOnly,
-		Admin: &apiclient.Server{URL: o.admin, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: administrator}},
-		Say:   func(step string) { _, _ = fmt.Fprintln(cmd.OutOrStdout(), step) },
+		Admin:    &apiclient.Server{URL: o.admin, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: administrator}},
+		Patience: 30 * time.Second,
+		Say:      func(step string) { _, _ = fmt.Fprintln(cmd.OutOrStdout(), step) },
 	}
 	if o.connect != "" {
 		t.Public = trial.Through(o.public, transport, o.connect, o.plain)

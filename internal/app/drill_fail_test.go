@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"filippo.io/age"
 
@@ -178,45 +178,41 @@ func TestDrillWithoutRecord(t *testing.T) {
 	}
 }
 
-// Directories of dead drills are removed; neither those of live ones, nor those that are being made, nor what is not ours.
+// Directories of dead drills are removed, wherever those were killed: before they had a lock, or when they were removing what they had
+// made. Those of live ones remain, and what is not ours.
 func TestDeadDrillsAreRemoved(t *testing.T) {
 	parent := t.TempDir()
-	dir := func(name string, mode os.FileMode, locked bool) string {
+	dir := func(name string, mode os.FileMode, files ...string) string {
 		t.Helper()
 		dir := filepath.Join(parent, name)
 		if err := os.Mkdir(dir, mode); err != nil {
 			t.Fatal(err)
 		}
-		if locked {
-			release, err := sqldb.LockFile(filepath.Join(dir, scratchLock))
-			if err != nil {
+		for _, file := range files {
+			if err := os.WriteFile(filepath.Join(dir, file), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { _ = release() })
-			return dir
-		}
-		if err := os.WriteFile(filepath.Join(dir, "management.db"), nil, 0o600); err != nil {
-			t.Fatal(err)
 		}
 		return dir
 	}
-	killed, old := dir("gatehouse-drill-1", 0o700, false), dir("gatehouse-drill-2", 0o700, false)
-	if err := os.WriteFile(filepath.Join(killed, scratchLock), nil, 0o600); err != nil {
+	dead := []string{
+		dir("gatehouse-drill-1", 0o700, "management.db", scratchLock),
+		dir("gatehouse-drill-2", 0o700, "management.db"),
+		dir("gatehouse-drill-3", 0o700),
+	}
+	live := dir("gatehouse-drill-4", 0o700, "management.db", scratchLock)
+	release, err := sqldb.LockFile(filepath.Join(live, scratchLock))
+	if err != nil {
 		t.Fatal(err)
 	}
-	before := time.Now().Add(-2 * unlocked)
-	if err := os.Chtimes(old, before, before); err != nil {
-		t.Fatal(err)
-	}
-	dir("gatehouse-drill-3", 0o700, true)
-	dir("gatehouse-drill-4", 0o700, false) // is being made
-	dir("gatehouse-drill-5", 0o755, false) // is not of this making
-	dir("something-else", 0o700, false)
+	t.Cleanup(func() { _ = release() })
+	dir("gatehouse-drill-5", 0o755, "management.db") // is not of this making
+	dir("something-else", 0o700, "management.db")
 	if err := os.Symlink(parent, filepath.Join(parent, "gatehouse-drill-6")); err != nil {
 		t.Fatal(err)
 	}
 	at, removed, err := makeScratchDir(parent)
-	if err != nil || !slices.Equal(removed, []string{killed, old}) {
+	if err != nil || !slices.Equal(removed, dead) {
 		t.Errorf("removed are %v: %v", removed, err)
 	}
 	if info, err := os.Stat(at.dir); err != nil || info.Mode().Perm() != 0o700 {
@@ -228,9 +224,40 @@ func TestDeadDrillsAreRemoved(t *testing.T) {
 	if err := at.drop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if left, err := os.ReadDir(parent); err != nil || len(left) != 5 {
+	if left, err := os.ReadDir(parent); err != nil || len(left) != 4 {
 		t.Errorf("%v are left: %v", left, err)
 	}
+	if left, err := os.ReadDir(live); err != nil || len(left) != 2 {
+		t.Errorf("%v are left of the live one: %v", left, err)
+	}
+}
+
+// Drills that begin while others look for what the dead left keep what they have made.
+func TestDrillsBeginAtOnce(t *testing.T) {
+	parent := t.TempDir()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 50 {
+				at, _, err := makeScratchDir(parent)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := os.WriteFile(filepath.Join(at.dir, "management.db"), nil, 0o600); err != nil {
+					t.Errorf("its directory was taken away: %v", err)
+				}
+				removeDeadDirs(parent)
+				if _, err := os.Stat(filepath.Join(at.dir, "management.db")); err != nil {
+					t.Errorf("its file was taken away: %v", err)
+				}
+				if err := at.drop(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // A backup of an older version is drilled as it is restored: with its own schema, and migrated then. It is that of an installation

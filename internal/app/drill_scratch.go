@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/provision"
@@ -22,15 +20,15 @@ type scratch struct {
 	dir       string // of this drill, which nobody else may enter
 	local     bool   // the databases are in it
 
-	release func() error
-	drop    func(ctx context.Context) error
+	drop func(ctx context.Context) error
 }
 
 const (
 	scratchPrefix = "gatehouse-drill-"
 	scratchLock   = "drill.lock"
-	// unlocked is how old a directory without a lock is that counts as left behind: between making it and locking it there is a moment.
-	unlocked = time.Hour
+	// scratchTries is how many directories are made before one that cannot be locked is a failure: another drill, which looks for what
+	// the dead left, may have been faster.
+	scratchTries = 5
 	// scratchFactor is how much more room rows take in SQLite's files, with their indexes and the log of what is being written, than in
 	// a backup's stream: twice as much was measured. spare is what is needed beside.
 	scratchFactor = 3
@@ -82,25 +80,45 @@ func makeScratchDir(parent string) (*scratch, []string, error) {
 		parent = os.TempDir()
 	}
 	removed := removeDeadDirs(parent)
+	for try := 1; ; try++ {
+		at, err := lockedDir(parent)
+		if err == nil {
+			return at, removed, nil
+		}
+		if try == scratchTries {
+			return nil, removed, fmt.Errorf("the scratch directory: %w", err)
+		}
+	}
+}
+
+// lockedDir makes a directory and locks it. It fails also where another drill took it for one of the dead in between.
+func lockedDir(parent string) (*scratch, error) {
 	dir, err := os.MkdirTemp(parent, scratchPrefix) // which nobody else may enter
 	if err != nil {
-		return nil, removed, fmt.Errorf("the scratch directory: %w", err)
+		return nil, err
 	}
-	at := &scratch{dir: dir}
-	if at.release, err = sqldb.LockFile(filepath.Join(dir, scratchLock)); err != nil {
-		return nil, removed, errors.Join(fmt.Errorf("the scratch directory: %w", err), os.RemoveAll(dir))
+	lock := filepath.Join(dir, scratchLock)
+	release, err := sqldb.LockFile(lock)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	at.drop = func(context.Context) error {
-		if err := errors.Join(at.release(), os.RemoveAll(dir)); err != nil {
+	if _, err := os.Lstat(lock); err != nil { // it was removed between being opened and being locked
+		return nil, errors.Join(err, release())
+	}
+	drop := func(context.Context) error {
+		if removeLocked(dir, release) == nil {
+			return nil
+		}
+		if err := os.RemoveAll(dir); err != nil { // without the lock now, which not every system removes while it is held
 			return fmt.Errorf("the scratch directory %s is still there: remove it by hand, for it holds what the backup holds (%w)", dir, err)
 		}
 		return nil
 	}
-	return at, removed, nil
+	return &scratch{dir: dir, drop: drop}, nil
 }
 
-// removeDeadDirs removes the directories of drills whose process is gone, as far as they are this user's: in a directory for temporary
-// files anybody may make one of such a name.
+// removeDeadDirs removes the directories of drills whose process is gone, wherever it was then, as far as they are this user's: in a
+// directory for temporary files anybody may make one of such a name.
 func removeDeadDirs(parent string) (removed []string) {
 	entries, _ := os.ReadDir(parent) // it is made use of right after
 	for _, e := range entries {
@@ -109,16 +127,30 @@ func removeDeadDirs(parent string) (removed []string) {
 		if err != nil || !strings.HasPrefix(e.Name(), scratchPrefix) || !info.IsDir() || info.Mode().Perm() != 0o700 || !isOwn(info) {
 			continue
 		}
-		lock := filepath.Join(dir, scratchLock)
-		if _, err := os.Lstat(lock); errors.Is(err, fs.ErrNotExist) && now().Sub(info.ModTime()) < unlocked {
-			continue
-		}
-		release, err := sqldb.LockFile(lock)
-		if err == nil && errors.Join(release(), os.RemoveAll(dir)) == nil {
+		release, err := sqldb.LockFile(filepath.Join(dir, scratchLock))
+		if err == nil && removeLocked(dir, release) == nil {
 			removed = append(removed, dir)
 		}
 	}
 	return removed
+}
+
+// removeLocked removes a directory whose lock this process has. The lock is the last thing in it to go, and is held until the directory
+// is gone: who made it and comes to lock it only now does not get that, or has made another, and then it stays.
+func removeLocked(dir string, release func() error) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.Name() != scratchLock {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	if err == nil {
+		err = os.Remove(filepath.Join(dir, scratchLock))
+	}
+	if err == nil {
+		err = os.Remove(dir)
+	}
+	return errors.Join(err, release())
 }
 
 // room refuses what the disk has no room for, as far as that can be known before.

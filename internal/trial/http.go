@@ -30,17 +30,44 @@ func Through(address string, transport *http.Transport, place string, plain bool
 	return s
 }
 
-// cleaning is how long removing what was made may take.
-const cleaning = 20 * time.Second
+const (
+	// cleaning is how long removing what was made may take.
+	cleaning = 20 * time.Second
+	// pause is between two tries to connect.
+	pause = 500 * time.Millisecond
+)
 
 // Run tries all of it, and says which step failed.
 func (t *Trial) Run(ctx context.Context) error {
 	t.begin()
-	err := t.token(ctx)
+	err := t.reach(ctx)
+	if err == nil {
+		err = t.token(ctx)
+	}
 	if err == nil && !t.TokenOnly {
 		err = t.login(ctx)
 	}
 	return err
+}
+
+// reach waits until both listeners take connections.
+func (t *Trial) reach(ctx context.Context) error {
+	patient, cancel := context.WithTimeout(ctx, t.Patience)
+	defer cancel()
+	for _, listener := range []*apiclient.Server{t.Public, t.Admin} {
+		for {
+			err := listener.Ask(ctx, apiclient.Call{Method: http.MethodGet, Path: "/health/alive"}, nil)
+			if failed, ok := errors.AsType[*net.OpError](err); !ok || failed.Op != "dial" {
+				break // what else is wrong, its own step says
+			}
+			select {
+			case <-patient.Done():
+				return err
+			case <-time.After(pause):
+			}
+		}
+	}
+	return nil
 }
 
 // token has a client get a token.

@@ -2,6 +2,7 @@ package trial
 
 import (
 	"crypto/rand"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 )
@@ -14,6 +15,9 @@ type Trial struct {
 	Traits map[string]any
 	// TokenOnly leaves the person out, for installations where nobody signs in with a password.
 	TokenOnly bool
+	// Patience is how long a listener that takes no connection is tried again: a Service of Kubernetes may lead nowhere for some seconds
+	// after its pods have become ready.
+	Patience time.Duration
 	// Say is told each step that succeeded.
 	Say func(step string)
 

@@ -7,15 +7,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/trial"
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
-// What `helm test` runs: a client gets a token and a person logs in, and neither is left behind.
+// What `helm test` runs: a client gets a token and a person logs in, and neither is left behind. It waits for a server that is about to
+// be reached.
 func TestTrial(t *testing.T) {
-	s := process.Start(t, process.Options{})
+	s := process.Configure(t, process.Options{})
 	public, err := url.Parse(s.Public)
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +29,15 @@ func TestTrial(t *testing.T) {
 		Admin:  &apiclient.Server{URL: s.Admin, HTTP: http.DefaultClient},
 		Say:    func(step string) { said = append(said, step) },
 	}
-	if err := try.Run(t.Context()); err != nil {
+	const refused = "GET /health/alive: "
+	if err := try.Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), refused) {
+		t.Errorf("before there is a server: %v", err)
+	}
+	try.Patience = time.Minute
+	tried := make(chan error)
+	go func() { tried <- try.Run(t.Context()) }()
+	s.Run()
+	if err := <-tried; err != nil {
 		t.Fatalf("%v after %q", err, said)
 	}
 	if !slices.Contains(said, "a client gets a token, and the token is active") || !slices.Contains(said, "a person logs in, and the session is his") {
@@ -37,9 +47,5 @@ func TestTrial(t *testing.T) {
 		if _, body := get(t, s.Admin+path); strings.Contains(body, "trial-") {
 			t.Errorf("%s still lists %s", path, body)
 		}
-	}
-	s.Kill()
-	if err := try.Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "registering a client: ") {
-		t.Errorf("with no server: %v", err)
 	}
 }
