@@ -166,8 +166,11 @@ func (d *databases) tellBackup(ctx context.Context, made *backup.Created, fault 
 	return d.record(ctx, e)
 }
 
-// noteBackup is tellBackup for one that no schedule of a server's made: it is noted for the metrics, too.
+// noteBackup is tellBackup for one that no schedule of a server's made: it is noted for the metrics, too. One that was interrupted is one
+// that failed.
 func (d *databases) noteBackup(ctx context.Context, made *backup.Created, fault error) error {
+	ctx, cancel := backup.ToTell(ctx)
+	defer cancel()
 	return errors.Join(d.tellBackup(ctx, made, fault), backup.NewStore(d.byName["management"]).Note(ctx, made, fault, now()))
 }
 

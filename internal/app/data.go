@@ -150,7 +150,7 @@ func (d *databases) idle(ctx context.Context) error {
 	if err != nil || version < dataset.StateVersion {
 		return err
 	}
-	names, err := seal.NewStore(d.sealing()).Running(ctx, now())
+	names, err := seal.NewStore(d.sealing()).Running(ctx, now(), seal.Look)
 	if err == nil && len(names) > 0 {
 		err = fmt.Errorf("servers run on the target: %s. Stop them first; one that was killed counts for 45 seconds", strings.Join(names, ", "))
 	}

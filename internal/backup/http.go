@@ -15,8 +15,8 @@ import (
 
 const (
 	route = "/admin/data/backups"
-	// sendIn bounds how long a server is told of a backup.
-	sendIn = 30 * time.Second
+	// tellIn bounds how long the end of a backup is told, and noted.
+	tellIn = 10 * time.Second
 )
 
 // Report tells a server of a backup that somebody else made of it: how it went.
@@ -51,9 +51,15 @@ func ReportOf(made *Created, err error) (r Report) {
 	return r
 }
 
-// Send tells the server.
+// ToTell is a context in which the end of a backup is told: it goes on for a while where that end was that ctx had ended, as it has
+// when whoever calls the command interrupts it.
+func ToTell(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), tellIn)
+}
+
+// Send tells the server, also when ctx has ended.
 func (r Report) Send(ctx context.Context, to *apiclient.Server) error {
-	ctx, cancel := context.WithTimeout(ctx, sendIn)
+	ctx, cancel := ToTell(ctx)
 	defer cancel()
 	_, err := to.Do(ctx, apiclient.Call{Method: http.MethodPost, Path: route, Body: r}, nil)
 	return err

@@ -40,6 +40,26 @@ func others(all []server, name string, now time.Time) []server {
 	return slices.DeleteFunc(slices.Clone(all), func(s server) bool { return s.name == name || now.Sub(s.seen) > lapse })
 }
 
+// around names the servers that were seen at about a time.
+func around(all []server, at time.Time) (names []string) {
+	for _, s := range all {
+		if at.Sub(s.seen).Abs() <= lapse {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+// stirring names the servers that said that they run between two readings, by whatever clock.
+func stirring(before, after []server) (names []string) {
+	for _, s := range after {
+		if !slices.ContainsFunc(before, func(b server) bool { return b.name == s.name && b.seen.Equal(s.seen) }) {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
 // choose gives the first of mine that every one of the others can open: what a server makes with. Where the others do not have
 // the first one yet, because they are about to be replaced, it is their own that is used for as long as they run.
 func choose(mine []string, others []server) (id string, ok bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // From the first value under a secret until the secret is gone.
@@ -234,6 +236,47 @@ func begin(t *testing.T, r *replica) {
 	if err := r.Begin(testkit.Context(t)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A server runs by whatever clock: who would remove what it has looks whether it says so again. One that was killed does not.
+func TestAServerWithAnotherClockRuns(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		if w.db.Embedded() {
+			return // there is one server
+		}
+		running := func(at time.Duration, look time.Duration, want ...string) {
+			t.Helper()
+			got, err := w.store.Running(testkit.Context(t), w.clock.Now().Add(at), look)
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s from the servers' clock %v run, %v; want %v", at, got, err, want)
+			}
+		}
+		running(0, time.Hour) // nobody was ever here: that takes no time
+		one := w.begins("one", secretA)
+		for _, at := range []time.Duration{-30 * time.Second, 0, 30 * time.Second} {
+			running(at, time.Hour, "one")
+		}
+		running(time.Minute, time.Millisecond)
+		running(-time.Minute, time.Millisecond)
+		done := make(chan error, 1)
+		ctx, stop := context.WithCancel(testkit.Context(t))
+		go func() {
+			for wait.For(ctx, 50*time.Millisecond) {
+				w.clock.Advance(time.Second)
+				if err := one.Begin(context.WithoutCancel(ctx)); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+		running(24*time.Hour, 2*time.Second, "one")
+		running(-24*time.Hour, 2*time.Second, "one")
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Servers whose cookie secrets have nothing in common would sign people out at every other request.

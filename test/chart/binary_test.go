@@ -5,17 +5,15 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/gatehouse-iam/gatehouse/test/mortal"
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
-// directory holds the controller that is built for these tests, and is the home of programs.
+// directory is the home of programs.
 var directory string
 
 func TestMain(m *testing.M) {
@@ -34,16 +32,6 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// buildController builds the controller as it is released, once.
-var buildController = sync.OnceValues(func() (string, error) {
-	cmd := exec.Command("scripts/build", directory+"/", "./cmd/gatehouse-controller")
-	cmd.Dir = repository
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", errors.New(string(out))
-	}
-	return filepath.Join(directory, "gatehouse-controller"), nil
-})
-
 // gatehouse runs a command of the server with an input and secrets in its environment, and gives what it printed and its status.
 func gatehouse(t *testing.T, input string, args ...string) (string, int) {
 	t.Helper()
@@ -53,11 +41,7 @@ func gatehouse(t *testing.T, input string, args ...string) (string, int) {
 // controller runs a command of the controller.
 func controller(t *testing.T, args ...string) (string, int) {
 	t.Helper()
-	path, err := buildController()
-	if err != nil {
-		t.Fatalf("building the controller: %v", err)
-	}
-	return program(t, path, "", args...)
+	return program(t, process.Controller(t), "", args...)
 }
 
 func program(t *testing.T, path, input string, args ...string) (string, int) {

@@ -39,11 +39,7 @@ const account = "system:serviceaccount:gatehouse:gatehouse-controller"
 
 func TestMain(m *testing.M) {
 	mortal.Main()
-	process.Main(m, stopCluster, func() {
-		if path, err := controllerBinary(); err == nil {
-			_ = os.RemoveAll(filepath.Dir(path))
-		}
-	})
+	process.Main(m, stopCluster)
 }
 
 // cluster is an API server, and the ways in.

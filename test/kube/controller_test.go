@@ -2,7 +2,6 @@ package kube
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -16,22 +15,6 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
-
-// controllerBinary builds the controller, as it is released, once for all tests.
-var controllerBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gatehouse-controller-")
-	if err != nil {
-		return "", err
-	}
-	path, err := filepath.Abs(filepath.Join(dir, "gatehouse-controller"))
-	if err != nil {
-		return "", err
-	}
-	if out, err := exec.Command(repository("scripts", "build"), path, "./cmd/gatehouse-controller").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the controller: %w\n%s", err, out)
-	}
-	return path, nil
-})
 
 // controller is a running controller.
 type controller struct {
@@ -71,11 +54,7 @@ func (c *cluster) control(t *testing.T, namespace, admin string, args ...string)
 
 func (k *controller) run() {
 	k.t.Helper()
-	path, err := controllerBinary()
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	cmd, done := exec.Command(path, k.args...), make(chan struct{})
+	cmd, done := exec.Command(process.Controller(k.t), k.args...), make(chan struct{})
 	cmd.Stdout, cmd.Stderr = k.output, k.output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	k.mu.Lock()

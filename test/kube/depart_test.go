@@ -129,10 +129,7 @@ func TestReleaseCommand(t *testing.T) {
 	}}
 	c.create(t, deployment)
 
-	program, err := controllerBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := process.Controller(t)
 	release := func(args ...string) string {
 		t.Helper()
 		out, err := exec.CommandContext(t.Context(), program, append([]string{"release", "--kubeconfig", k.args[1]}, args...)...).CombinedOutput()

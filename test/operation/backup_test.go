@@ -1,9 +1,14 @@
 package operation
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -95,6 +100,45 @@ func TestBackupBringsEverythingBack(t *testing.T) {
 				t.Errorf("under a server it exits with %d:\n%s", code, out)
 			}
 			s.login(fresh.Public)
+		})
+	}
+}
+
+// Who interrupts a backup has it told to the servers all the same, whether it was read from them or from their databases: their metrics
+// count it as one that failed.
+func TestAnInterruptedBackupIsTold(t *testing.T) {
+	for name, dsn := range map[string]func(*testing.T) string{"from a server": func(*testing.T) string { return "" }, "from databases": testkit.Postgres} {
+		t.Run(name, func(t *testing.T) {
+			var written atomic.Bool
+			store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodGet { // a store that never takes anything
+					written.Store(true)
+					_, _ = io.Copy(io.Discard, r.Body)
+					<-r.Context().Done()
+					return
+				}
+				_, _ = io.WriteString(w, `<ListBucketResult><Name>kept</Name><IsTruncated>false</IsTruncated></ListBucketResult>`)
+			}))
+			t.Cleanup(store.Close)
+			config, _ := keeping(t)
+			config += "  - {name: stuck, s3: {bucket: kept, region: eu-1, endpoint: \"" + store.URL + "\", path_style: true, access_key_id: keeper, secret_access_key: the-stores-own-secret}}\n"
+			s := process.Start(t, process.Options{DSN: dsn(t), Config: switched + config})
+			create := []string{"backup", "create"}
+			if name == "from a server" {
+				create = append(create, "--from", s.Admin)
+			}
+			out, state := s.CommandSignalled(syscall.SIGTERM, written.Load, create...)
+			if state.ExitCode() != 1 {
+				t.Errorf("it ends by %s:\n%s", state, out)
+			}
+			s.Eventually(func() bool {
+				_, metrics := get(t, s.Admin+"/admin/metrics/prometheus")
+				return strings.Contains(metrics, "gatehouse_backup_failures_total 1\n")
+			})
+			s.Eventually(func() bool {
+				_, body := get(t, s.Admin+"/admin/activity?action=backup.failed")
+				return strings.Contains(body, "backup.failed")
+			})
 		})
 	}
 }

@@ -119,12 +119,12 @@ func hasHeading(text, anchor string) bool {
 
 var (
 	inBlock = regexp.MustCompile("(?m)^ *(gatehouse(?:[^\n]*\\\\\n)*[^\n]*)$")
-	inProse = regexp.MustCompile("`(gatehouse [a-z][^`]*)`")
+	inProse = regexp.MustCompile("`(gatehouse(?:-controller)? [a-z-][^`]*)`")
 	// beyond is where a command ends on its line, or what stands there for something else.
 	beyond = regexp.MustCompile(`(?s) #.*| [|>;&].*| <.*|\[[^\]]*\]|\{[^}]*\}|…`)
 )
 
-// commandsOf are the commands of the server that a document tells to run.
+// commandsOf are the commands of the server and of the controller that a document tells to run.
 func commandsOf(document string) (all []string) {
 	for n, block := range strings.Split(document, "```") {
 		form := inBlock
@@ -132,7 +132,8 @@ func commandsOf(document string) (all []string) {
 			form = inProse
 		}
 		for _, m := range form.FindAllStringSubmatch(block, -1) {
-			if command := beyond.ReplaceAllString(m[1], ""); strings.HasPrefix(command, "gatehouse ") {
+			command := beyond.ReplaceAllString(m[1], "")
+			if program, _, _ := strings.Cut(command, " "); program == "gatehouse" || program == "gatehouse-controller" {
 				all = append(all, strings.ReplaceAll(command, "\n", " "))
 			}
 		}
@@ -146,11 +147,11 @@ func TestCommandsInDocumentsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checked := 0
+	programs := map[string]func(testing.TB) string{"gatehouse": process.Binary, "gatehouse-controller": process.Controller}
+	checked := map[string]int{}
 	for _, document := range append(documents, filepath.Join(root, "README.md")) {
 		text := read(t, strings.TrimPrefix(document, root))
 		for _, command := range commandsOf(text) {
-			checked++
 			split, err := exec.Command("sh", "-c", `printf '%s\0' `+command).Output()
 			if err != nil {
 				t.Errorf("%s: no shell reads %s: %v", document, command, err)
@@ -160,21 +161,23 @@ func TestCommandsInDocumentsExist(t *testing.T) {
 			if at := slices.Index(words, "--"); at >= 0 {
 				words = words[:at]
 			}
-			out, err := exec.Command(process.Binary(t), append(words[1:], "--help")...).CombinedOutput()
+			checked[words[0]]++
+			out, err := exec.Command(programs[words[0]](t), append(words[1:], "--help")...).CombinedOutput()
 			if err != nil {
 				t.Errorf("%s: %s: %s", document, command, out)
 			}
 			// The help is that of the command which was understood: no word before the flags is left over where it has commands below it.
 			_, usage, _ := strings.Cut(string(out), "Usage:\n")
 			path, _, _ := strings.Cut(strings.TrimSpace(usage), " [")
+			path, _, _ = strings.Cut(path, " --")
 			named := words[:max(1, slices.IndexFunc(append(words, "-"), func(w string) bool { return strings.HasPrefix(w, "-") }))]
 			if strings.Contains(usage, "[command]") && strings.Join(named, " ") != path {
 				t.Errorf("%s: %s: there is no such command below %s", document, command, path)
 			}
 		}
 	}
-	if checked < 100 {
-		t.Errorf("%d commands were found", checked)
+	if checked["gatehouse"] < 100 || checked["gatehouse-controller"] < 5 {
+		t.Errorf("these commands were found: %v", checked)
 	}
 }
 

@@ -49,29 +49,36 @@ type Server struct {
 	output *lockedBuffer
 }
 
-// built is the directory of the server's binary; empty until a test asked for it.
+// built is the directory of the binaries; empty until a test asked for one.
 var built string
 
-// binary builds the server, as it is released, once for all tests of a package.
-var binary = sync.OnceValues(func() (string, error) {
+// binary and controller build the server and the controller, as they are released, once for all tests of a package.
+var (
+	binary     = sync.OnceValues(func() (string, error) { return build("gatehouse") })
+	controller = sync.OnceValues(func() (string, error) { return build("gatehouse-controller") })
+	directory  = sync.OnceValue(func() (err error) {
+		built, err = os.MkdirTemp("", "gatehouse-binary-")
+		return err
+	})
+)
+
+func build(command string) (string, error) {
 	_, file, _, ok := runtime.Caller(0)
 	if !ok {
 		return "", fmt.Errorf("the test does not know where its source is")
 	}
-	root := filepath.Join(filepath.Dir(file), "..", "..")
-	var err error
-	if built, err = os.MkdirTemp("", "gatehouse-binary-"); err != nil {
+	if err := directory(); err != nil {
 		return "", err
 	}
-	path := filepath.Join(built, "gatehouse")
-	build := exec.Command(filepath.Join(root, "scripts", "build"), path)
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the server: %w\n%s", err, out)
+	path := filepath.Join(built, command)
+	out, err := exec.Command(filepath.Join(filepath.Dir(file), "..", "..", "scripts", "build"), path, "./cmd/"+command).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building %s: %w\n%s", command, err, out)
 	}
 	return path, nil
-})
+}
 
-// Binary is the path of the server binary, built when it is first asked for. CleanUp removes it.
+// Binary is the path of the server binary, built when it is first asked for. Main removes it.
 func Binary(t testing.TB) string {
 	t.Helper()
 	path, err := binary()
@@ -81,7 +88,17 @@ func Binary(t testing.TB) string {
 	return path
 }
 
-// Main runs a package's tests and removes the binary after them, and does what else is to be done then; call it from TestMain.
+// Controller is the path of the controller's.
+func Controller(t testing.TB) string {
+	t.Helper()
+	path, err := controller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Main runs a package's tests and removes the binaries after them, and does what else is to be done then; call it from TestMain.
 func Main(m *testing.M, after ...func()) {
 	code := m.Run()
 	for _, do := range after {
