@@ -107,6 +107,7 @@ func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
 	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
 		return ErrScheme
 	}
+	req.Header.Del("Referer") // the query of what was asked first may hold a key, and this server may be another's
 	return c.checkURL(req.URL)
 }
 
