@@ -3,12 +3,14 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
+	"github.com/gatehouse-iam/gatehouse/internal/spell"
 )
 
 // Config says how requests to applications are let through or turned away. Keys that Ory Oathkeeper has too have its
@@ -80,6 +82,35 @@ func (c Config) Validate() []error {
 	}
 	for _, err := range c.Errors.Validate() {
 		faults = append(faults, fmt.Errorf("errors.%w", err))
+	}
+	return append(faults, c.checkNames()...)
+}
+
+// Handlers are the names of the handlers that there are: what package app puts together as access.Kinds.
+type Handlers struct{ Authenticators, Authorizers, Mutators []string }
+
+// Known are the handlers that the configuration can name.
+func Known() Handlers {
+	return Handlers{
+		Authenticators: []string{"anonymous", "bearer_token", "cookie_session", "jwt", "noop", "oauth2_client_credentials", "oauth2_introspection", "unauthorized"},
+		Authorizers:    []string{"allow", "cel", "deny", "geoip", "keto_engine_acp_ory", "remote", "remote_json", "scopes"},
+		Mutators:       []string{"cookie", "header", "hydrator", "id_token", "noop"},
+	}
+}
+
+// checkNames refuses handlers that there are not: who switches one off under another name leaves it on.
+func (c Config) checkNames() (faults []error) {
+	known := Known()
+	for _, stage := range []struct {
+		name    string
+		configs map[string]access.HandlerConfig
+		known   []string
+	}{{"authenticator", c.Authenticators, known.Authenticators}, {"authorizer", c.Authorizers, known.Authorizers}, {"mutator", c.Mutators, known.Mutators}} {
+		for _, name := range slices.Sorted(maps.Keys(stage.configs)) {
+			if !slices.Contains(stage.known, name) {
+				faults = append(faults, fmt.Errorf("%ss.%s: is no %s%s", stage.name, name, stage.name, spell.Meant(name, stage.known)))
+			}
+		}
 	}
 	return faults
 }
