@@ -36,6 +36,7 @@ process list.`,
 	cmd.Flags().StringArrayP("header", "H", nil, "header of the request, as \"Name: value\"; repeat for several")
 	cmd.Flags().String("token-file", "", "file with a bearer token; - is standard input")
 	cmd.Flags().String("session-file", "", "file with a session, as it stands in the cookie; - is standard input")
+	cmd.Flags().String("body-file", "", "file with the request's body; - is standard input; without it, a request whose body the proxy that asks keeps to itself")
 	cmd.Flags().String("remote-ip", "", "address from which the request comes")
 	cmd.Flags().Int("expect", 0, "fail unless the request would be answered with this status; 200 is a request that passes")
 	return cmd
@@ -69,10 +70,18 @@ func trialFromFlags(cmd *cobra.Command) (document, error) {
 	flags := cmd.Flags()
 	token, _ := flags.GetString("token-file")
 	session, _ := flags.GetString("session-file")
-	if token == "-" && session == "-" {
-		return nil, usageError{errors.New("--token-file and --session-file cannot both be standard input"), cmd.CommandPath()}
+	content, _ := flags.GetString("body-file")
+	if token == "-" && session == "-" || content == "-" && (token == "-" || session == "-") {
+		return nil, usageError{errors.New("of --token-file, --session-file and --body-file, one can be standard input"), cmd.CommandPath()}
 	}
 	body := document{}
+	if content != "" {
+		text, err := readInput(cmd, content)
+		if err != nil {
+			return nil, fmt.Errorf("--body-file: %w", err)
+		}
+		body["body"] = string(text)
+	}
 	for _, f := range []struct{ flag, field, name string }{{"--token-file", "token", token}, {"--session-file", "session", session}} {
 		if f.name == "" {
 			continue
@@ -114,6 +123,7 @@ func printVerdict(w io.Writer, v document) {
 	}
 	line("ALLOWED", v["allowed"])
 	line("STATUS", v["status"])
+	line("LOCATION", v["location"])
 	if e, ok := v["error"].(document); ok {
 		line("BECAUSE", e["message"])
 	}

@@ -39,6 +39,8 @@ type Request struct {
 	// Body gives the request's body for the authorizers that forward it, at most limit bytes, and ErrBodyTooLarge beyond. Nil
 	// where the door has none. What was read still reaches the upstream.
 	Body func(limit int64) ([]byte, error)
+	// Unseen tells that the application may get a body of which the door has nothing: proxies that ask mostly keep it to themselves.
+	Unseen bool
 	// ID is the request id, for the log and the answer.
 	ID string
 }
@@ -138,6 +140,7 @@ var (
 	ErrScopeStrategy  = fault.New(fault.Internal, "rule_feature_disabled", "The rule asks for scopes and does not say how they are compared: its scope_strategy is none.")
 	ErrUnavailable    = fault.New(fault.Unavailable, "unavailable", "Access cannot be decided at the moment.")
 	ErrUnreadable     = fault.New(fault.Invalid, "unreadable_body", "The request's body could not be read.")
+	ErrUnseenBody     = fault.New(fault.Forbidden, "unseen_body", "The request's body has to be checked, and the proxy that asks did not send it along.")
 	ErrBodyTooLarge   = fault.New(fault.TooLarge, "body_too_large", "The request's body is too large to be checked.")
 )
 
@@ -179,11 +182,11 @@ func (d *Decision) TurnAway(r *Request, err error) {
 
 // Step is what one handler of a rule decided.
 type Step struct {
-	// Stage is match, authenticator, authorizer, mutator or error.
+	// Stage is match, authenticator, authorizer, mutator, error or warning.
 	Stage string `json:"stage"`
 	// Handler is the handler's name.
 	Handler string `json:"handler"`
-	// Outcome is passed, refused, skipped (not responsible) or failed.
+	// Outcome is passed, refused, skipped (not responsible) or failed; of a warning, noted.
 	Outcome string `json:"outcome"`
 	// Reason says why in words; it never repeats a credential.
 	Reason string `json:"reason,omitempty"`
@@ -197,4 +200,5 @@ const (
 	Refused = "refused"
 	Skipped = "skipped"
 	Failed  = "failed"
+	Noted   = "noted"
 )

@@ -14,13 +14,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	hydra "github.com/ory/hydra-client-go/v2"
 
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
-// gatewayRules are for an application that stands behind a gateway which asks the decision door. LOGIN is the login page.
+// gatewayRules are for an application that stands behind a gateway which asks the decision door. LOGIN is the login page, POLICY a service
+// that is asked with the request's body.
 const gatewayRules = `
 - id: read
   match: {url: "http://<[^/]+>/api/<.*>", methods: [GET]}
@@ -50,6 +52,16 @@ const gatewayRules = `
   authenticators: [{handler: noop}]
   authorizer: {handler: geoip, config: {networks: {allow: [127.0.0.0/8]}}}
   mutators: []
+- id: checked
+  match: {url: "http://<[^/]+>/checked", methods: [POST]}
+  authenticators: [{handler: noop}]
+  authorizer: {handler: remote, config: {remote: "POLICY", unseen_body: refuse}}
+  mutators: []
+- id: told
+  match: {url: "http://<[^/]+>/told", methods: [POST]}
+  authenticators: [{handler: noop}]
+  authorizer: {handler: remote, config: {remote: "POLICY", unseen_body: tell}}
+  mutators: []
 `
 
 // gateway is a proxy in front of an application, the server that it asks, and what people and programs have to show.
@@ -70,7 +82,7 @@ func newGateway(t *testing.T, unanswerable int, start func(listen, decisions, ap
 	decisions, application, listen := process.FreeAddress(t), echo(t), process.FreeAddress(t)
 	s := process.Configure(t, process.Options{Config: forgiving})
 	rules := filepath.Join(s.Dir, "rules.yaml")
-	text := strings.ReplaceAll(gatewayRules, "LOGIN", s.Public+"/self-service/login/browser")
+	text := strings.NewReplacer("LOGIN", s.Public+"/self-service/login/browser", "POLICY", policy(t)).Replace(gatewayRules)
 	if err := os.WriteFile(rules, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +137,21 @@ func (g *gateway) token(c *hydra.OAuth2Client, scope string) string {
 	return got.Token
 }
 
+// policy is a service that lets pass what it is told that it does not see the body of.
+func policy(t *testing.T) (address string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Gatehouse-Body") != "unseen" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	t.Cleanup(func() {
+		s.CloseClientConnections() // the server keeps its own
+		s.Close()
+	})
+	return s.URL
+}
+
 // echo is an application that answers with its request as it came.
 func echo(t *testing.T) (address string) {
 	t.Helper()
@@ -134,12 +161,25 @@ func echo(t *testing.T) (address string) {
 		for _, name := range []string{"X-User", "X-Kratos-Authenticated-Identity-Id", "X-Forwarded-User"} {
 			_, _ = fmt.Fprintf(w, "\n%s: %q", name, strings.Join(r.Header.Values(name), ","))
 		}
+		for name := range r.Header { // many applications read them alike
+			if letters := strings.Map(onlyLetters, name); letters == "xuser" && name != "X-User" {
+				_, _ = fmt.Fprintf(w, "\n%s: %q", name, strings.Join(r.Header[name], ","))
+			}
+		}
 	}))
 	t.Cleanup(func() {
 		s.CloseClientConnections() // gateways keep theirs
 		s.Close()
 	})
 	return s.Listener.Addr().String()
+}
+
+// onlyLetters leaves out what is none, for strings.Map, and the case.
+func onlyLetters(c rune) rune {
+	if c = unicode.ToLower(c); c < 'a' || c > 'z' {
+		return -1
+	}
+	return c
 }
 
 // ask sends a request through the gateway and follows nothing; headers are name, value, ….
@@ -169,6 +209,10 @@ func (g *gateway) ask(method, target string, headers ...string) (resp *http.Resp
 // check holds the gateway to what the rules say.
 func (g *gateway) check() {
 	bearer := func(token string) []string { return []string{"Authorization", "Bearer " + token} }
+	var spelled []string // every character that a field's name may have, and that is neither letter nor digit (RFC 9110 §5.6.2)
+	for _, c := range "!#$%&'*+.^_`|~" {
+		spelled = append(spelled, "X"+string(c)+"User", "root", "x"+string(c)+"USER", "root")
+	}
 	forged := []string{"X-User", "root", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/open", "X-Forwarded-Host", "elsewhere.example.com", "X-Forwarded-Proto", "https"}
 	for _, c := range []struct {
 		story, method, target string
@@ -186,6 +230,10 @@ func (g *gateway) check() {
 		{"a session", "GET", "/me", []string{"Cookie", g.cookie.String()}, 200, []string{g.user(g.person)}},
 		{"a session that nobody has", "GET", "/me", []string{"Cookie", "ory_kratos_session=x"}, 401, nil},
 		{"a stranger's identity", "GET", "/open", []string{"X-User", "root", "X-User", "toor"}, 200, []string{g.user("")}},
+		{"a stranger's identity, spelled otherwise", "GET", "/open", spelled, 200, []string{g.user("")}},
+		{"a stranger's identity beside one's own", "GET", "/api/a", append(spelled, bearer(g.read)...), 200, []string{g.user(g.subject)}},
+		{"a body that nobody can check", "POST", "/checked", nil, 403, nil},
+		{"a body that nobody checks", "POST", "/told", nil, 200, []string{`POST /told "a body"`}},
 		{"a stranger's question", "GET", "/api/a", forged, 401, nil},
 		{"a stranger's question, with a token", "POST", "/api/a", append(forged, bearer(g.read)...), 403, nil},
 		{"a stranger's address", "GET", "/here", []string{"X-Forwarded-For", "203.0.113.7"}, 200, nil},
@@ -196,6 +244,9 @@ func (g *gateway) check() {
 		resp, body := g.ask(c.method, c.target, c.headers...)
 		if resp.StatusCode != c.want {
 			g.t.Errorf("%s: %d %s", c.story, resp.StatusCode, body)
+		}
+		if strings.Contains(body, "root") {
+			g.t.Errorf("%s: the application believes it:\n%s", c.story, body)
 		}
 		for _, says := range c.says {
 			if !strings.Contains(body, says) {

@@ -88,6 +88,8 @@ func TestSettingsAreRefused(t *testing.T) {
 		{"remote_json", `{"remote":"http://x","payload":"{}","forward_response_headers_to_upstream":["Transfer-Encoding"]}`, "forward_response_headers_to_upstream[0]: "},
 		{"remote", `{"remote":"http://x","retry":{"give_up_after":"x"}}`, "retry.give_up_after: "},
 		{"remote", `{"remote":"http://x","payload":"{}"}`, "payload: "},
+		{"remote", `{"remote":"http://x","unseen_body":"deny"}`, "unseen_body: "},
+		{"remote_json", `{"remote":"http://x","payload":"{}","unseen_body":"tell"}`, "unseen_body: is not known"},
 		{"remote_json", `{"remote":"http://x"}`, "payload: is missing"},
 		{"remote_json", `{"remote":"http://x","payload":"{{ .Subject"}`, "payload: "},
 		{"keto_engine_acp_ory", `{"required_action":"a","required_resource":"b"}`, "base_url: "},
@@ -172,9 +174,37 @@ func TestRemote(t *testing.T) {
 	if err := a.Authorize(t.Context(), bodiless, p); err != nil || s.body != "" {
 		t.Errorf("%q, %v", s.body, err)
 	}
+	if s.header.Values("Gatehouse-Body") != nil {
+		t.Error("a request without a body may have one")
+	}
 	o.MaxBody = 4
 	if err := create(t, o, "remote", `{"remote":"`+s.url+`"}`).Authorize(t.Context(), request("PUT", "/a"), p); !errors.Is(err, access.ErrBodyTooLarge) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Where a door got nothing of a body that may be there, the service is told so, or not asked at all.
+func TestRemoteOfUnseenBodies(t *testing.T) {
+	s, o := newService(t), options(new(testkit.Clock))
+	unseen := request("PUT", "/a")
+	unseen.Body, unseen.Unseen = nil, true
+	for settings, told := range map[string]bool{``: true, `,"unseen_body":"tell"`: true, `,"unseen_body":"refuse"`: false} {
+		s.header = nil
+		a := create(t, o, "remote", `{"remote":"`+s.url+`/ok"`+settings+`}`)
+		if err := a.Authorize(t.Context(), unseen, &access.Principal{}); errors.Is(err, access.ErrUnseenBody) == told || (s.header.Get("Gatehouse-Body") == "unseen") != told {
+			t.Errorf("%s: %v, %v", settings, err, s.header)
+		}
+		if err := a.Authorize(t.Context(), request("PUT", "/a"), &access.Principal{}); err != nil || s.body != "hello" || s.header.Values("Gatehouse-Body") != nil {
+			t.Errorf("%s: %v, %q %v", settings, err, s.body, s.header)
+		}
+		// Who writes the rule hears of it, unless it says what is wanted.
+		if warned := len(a.(access.Warner).Warnings()) > 0; warned != (settings == "") {
+			t.Errorf("%s: %v", settings, a.(access.Warner).Warnings())
+		}
+	}
+	document := create(t, o, "remote_json", `{"remote":"`+s.url+`/ok","payload":"{}"}`)
+	if err := document.Authorize(t.Context(), unseen, &access.Principal{}); err != nil || s.header.Values("Gatehouse-Body") != nil || document.(access.Warner).Warnings() != nil {
+		t.Errorf("%v, %v", err, s.header)
 	}
 }
 

@@ -26,6 +26,20 @@ type RemoteSettings struct {
 	Retry *fetch.Retry `json:"retry"`
 }
 
+// RemoteBodySettings are those of remote, which sends the request's body.
+type RemoteBodySettings struct {
+	RemoteSettings
+	// UnseenBody is what becomes of a request of whose body the door got nothing, though it may have one: tell asks the service without a
+	// body, with Gatehouse-Body: unseen; refuse turns the request away. Default: tell. Oathkeeper has no such setting, and does not tell.
+	UnseenBody string `json:"unseen_body"`
+}
+
+// The values of RemoteBodySettings.UnseenBody.
+const (
+	unseenTell   = "tell"
+	unseenRefuse = "refuse"
+)
+
 // RemoteJSONSettings are the settings of the authorizer remote_json.
 type RemoteJSONSettings struct {
 	// Payload is the template of the JSON document to send.
@@ -40,6 +54,7 @@ const (
 	statusOK       = 200
 	statusRefused  = 403
 	requestIDField = "X-Request-Id"
+	bodyField      = "Gatehouse-Body"
 )
 
 // remote asks another service.
@@ -48,6 +63,7 @@ type remote struct {
 	url            string
 	headers        []headerTemplate
 	payload        *access.Template // nil: the request's body is sent
+	unseen         string           // RemoteBodySettings.UnseenBody
 	forward        []string
 	timeout, delay time.Duration
 }
@@ -58,11 +74,19 @@ type headerTemplate struct {
 }
 
 func (o Options) newRemote(from access.Settings) (access.Authorizer, error) {
-	var s RemoteSettings
+	var s RemoteBodySettings
 	if err := from.Decode(&s); err != nil {
 		return nil, err
 	}
-	return o.remote(&s)
+	if !slices.Contains([]string{"", unseenTell, unseenRefuse}, s.UnseenBody) {
+		return nil, fmt.Errorf("unseen_body: %q is neither tell nor refuse", s.UnseenBody)
+	}
+	r, err := o.remote(&s.RemoteSettings)
+	if err != nil {
+		return nil, err
+	}
+	r.unseen = s.UnseenBody
+	return r, nil
 }
 
 func (o Options) newRemoteJSON(from access.Settings) (access.Authorizer, error) {
@@ -135,6 +159,15 @@ func (a *remote) Authorize(ctx context.Context, r *access.Request, p *access.Pri
 // SetsHeaders implements access.HeaderSetter.
 func (a *remote) SetsHeaders() []string { return a.forward }
 
+// Warnings implements access.Warner.
+func (a *remote) Warnings() []string {
+	if a.payload != nil || a.unseen != "" {
+		return nil
+	}
+	return []string{"unseen_body: is missing: a proxy that asks the decision door, or Envoy without with_request_body, may keep the request's body to itself; " +
+		"the service is then asked without one, with Gatehouse-Body: unseen. Write refuse, or tell where the service judges no bodies or knows that field"}
+}
+
 // asked makes a call: 200 lets pass, 403 turns away, anything else is an error.
 func (o Options) asked(ctx context.Context, q fetch.Question) (*fetch.Answer, error) {
 	answer, err := o.Ask.Ask(ctx, q)
@@ -169,6 +202,12 @@ func (a *remote) question(r *access.Request, p *access.Principal) (fetch.Questio
 		q.Body = []byte{}
 		if r.Body != nil {
 			q.Body, err = r.Body(a.o.MaxBody)
+		}
+		if r.Unseen && err == nil {
+			q.Header[bodyField] = []string{"unseen"}
+			if a.unseen == unseenRefuse {
+				err = access.ErrUnseenBody
+			}
 		}
 	}
 	if err != nil {

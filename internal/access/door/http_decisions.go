@@ -37,6 +37,7 @@ func (d *Decisions) Serve(w http.ResponseWriter, r *http.Request) error {
 		w = &authRequestWriter{w}
 	}
 	q := heard(r, question(r))
+	q.Request.Unseen = q.Request.Body == nil
 	decision := d.Decide(r.Context(), q)
 	d.Answered(q, 0)
 	if !decision.Allowed() {

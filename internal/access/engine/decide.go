@@ -70,6 +70,7 @@ func (w *work) follow(ctx context.Context, r *access.Request, s *search, x *expl
 	w.Rule, w.Tenant, w.Strip, w.StripCookies = rule.rule, rule.tenant, rule.strip, rule.stripCookies
 	w.To, w.Errors = rule.upstream, rule.errors
 	w.context = tenantContext{ctx, &rule.tenant}
+	x.warn(rule.warnings)
 	if err := w.ask(&w.context, r, s, rule, x); err != nil {
 		w.TurnAway(r, err)
 	}

@@ -60,6 +60,16 @@ func (x *explanation) end(stage, handler string, begun time.Time, err error) {
 	x.steps = append(x.steps, step)
 }
 
+// warn notes why the rule's settings may not do what they were written for.
+func (x *explanation) warn(of []string) {
+	if x == nil {
+		return
+	}
+	for _, warning := range of {
+		x.steps = append(x.steps, access.Step{Stage: "warning", Outcome: access.Noted, Reason: warning})
+	}
+}
+
 // longestCause bounds what is told of a cause, in bytes: it may be another service's text.
 const longestCause = 500
 

@@ -65,7 +65,7 @@ func read(ctx context.Context, a *AttributeContext) *door.Question {
 	return &door.Question{
 		Asked: door.Asked{Method: held.GetMethod(), Scheme: held.GetScheme(), Host: held.GetHost(), Path: path, Query: query},
 		Request: access.Request{
-			Header: header, Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held, header),
+			Header: header, Client: client.Unmap(), ID: web.RequestID(ctx), Body: body(held, header), Unseen: unseen(held, header),
 			Certificate: certificate(a.GetSource().GetCertificate()),
 		},
 	}
@@ -109,10 +109,7 @@ func fields(held *AttributeContext_HttpRequest) access.Header {
 // body gives what Envoy sends along of the body.
 func body(held *AttributeContext_HttpRequest, header access.Header) func(limit int64) ([]byte, error) {
 	return func(limit int64) ([]byte, error) {
-		sent := held.GetRawBody()
-		if len(sent) == 0 {
-			sent = []byte(held.GetBody())
-		}
+		sent := sentBody(held)
 		if int64(len(sent)) > limit || cut(held, header, len(sent)) {
 			return nil, access.ErrBodyTooLarge
 		}
@@ -120,7 +117,21 @@ func body(held *AttributeContext_HttpRequest, header access.Header) func(limit i
 	}
 }
 
-// partialBody is where Envoy says whether it has cut a body at its max_request_bytes. It says nothing where it sends no bodies.
+func sentBody(held *AttributeContext_HttpRequest) []byte {
+	if raw := held.GetRawBody(); len(raw) > 0 {
+		return raw
+	}
+	return []byte(held.GetBody())
+}
+
+// unseen reports whether there may be a body of which Envoy sends nothing: HTTP/2 and HTTP/3 have bodies of which no field tells (RFC 9113
+// §8.1), HTTP/1 has none (RFC 9112 §6.3), and where a field tells of one, it was cut.
+func unseen(held *AttributeContext_HttpRequest, header access.Header) bool {
+	return len(sentBody(held)) == 0 && len(header["Content-Length"]) == 0 && !strings.HasPrefix(held.GetProtocol(), "HTTP/1")
+}
+
+// partialBody is where Envoy says whether it has cut a body at its max_request_bytes. It says nothing where it sends no bodies,
+// and then it may be the client who does.
 const partialBody = "X-Envoy-Auth-Partial-Body"
 
 // cut reports whether the body is longer than what Envoy sent of it: then the application would get another one than was checked. Envoy
@@ -135,7 +146,7 @@ func cut(held *AttributeContext_HttpRequest, header access.Header, sent int) boo
 		}
 	}
 	_, asked := header[partialBody]
-	return !asked && len(header["Transfer-Encoding"]) > 0
+	return len(header["Transfer-Encoding"]) > 0 && (!asked || sent == 0)
 }
 
 // The words of google.rpc.Code.

@@ -182,6 +182,9 @@ func TestEnvoyIsRefused(t *testing.T) {
 		"more is to come":   {with("please", 6, held("PUT", "/api", as("ada", "content-length", "60"))), permissionDenied, 413},
 		"no length":         {with("please", 6, held("PUT", "/api", as("ada", "content-length", "-6"))), permissionDenied, 413},
 		"none was sent":     {with("please", 6, held("PUT", "/api", as("ada", "transfer-encoding", "chunked"))), permissionDenied, 413},
+		"none was sent, and the client says otherwise": {
+			with("", -1, held("PUT", "/api", as("ada", "transfer-encoding", "chunked", "x-envoy-auth-partial-body", "false"))), permissionDenied, 413,
+		},
 		"all of it was sent": {
 			with("please", 6, held("PUT", "/api", as("ada", "transfer-encoding", "chunked", "content-length", "6", "x-envoy-auth-partial-body", "false"))), 0, 0,
 		},
@@ -203,6 +206,30 @@ func TestEnvoyIsRefused(t *testing.T) {
 		}
 		if c.status == 302 && !cmp.Equal(shown(denied.GetHeaders())[1], "location: https://login.example.com/?return_to=https%3A%2F%2Fapp.example.com%2Fpage%3Fx%3D1 OVERWRITE_IF_EXISTS_OR_ADD") {
 			t.Errorf("%s: %v", name, shown(denied.GetHeaders()))
+		}
+	}
+}
+
+// HTTP/2 has bodies that no field tells of. What the client says of what Envoy has sent is no word of Envoy's.
+func TestUnseenBodies(t *testing.T) {
+	for name, c := range map[string]struct {
+		protocol, body string
+		fields         map[string]string
+		unseen         bool
+	}{
+		"HTTP/1.1 without a word of a body": {"HTTP/1.1", "", nil, false},
+		"HTTP/1.0":                          {"HTTP/1.0", "", nil, false},
+		"HTTP/2 without a word of a body":   {"HTTP/2", "", nil, true},
+		"HTTP/3":                            {"HTTP/3", "", nil, true},
+		"nobody knows":                      {"", "", nil, true},
+		"the client says that it was sent":  {"HTTP/2", "", map[string]string{"x-envoy-auth-partial-body": "false"}, true},
+		"HTTP/2 with no length":             {"HTTP/2", "", map[string]string{"content-length": "0"}, false},
+		"HTTP/2 with what was sent":         {"HTTP/2", "please", nil, false},
+	} {
+		question := held("PUT", "/api", c.fields)
+		question.Attributes.Request.Http.Protocol, question.Attributes.Request.Http.Body = c.protocol, c.body
+		if got := read(t.Context(), question.Attributes).Request.Unseen; got != c.unseen {
+			t.Errorf("%s: %t", name, got)
 		}
 	}
 }

@@ -785,7 +785,8 @@ type AttributeContext_HttpRequest struct {
 	Path          string                 `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"` // the request target, with its query
 	Host          string                 `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
 	Scheme        string                 `protobuf:"bytes,6,opt,name=scheme,proto3" json:"scheme,omitempty"`
-	Size          int64                  `protobuf:"varint,9,opt,name=size,proto3" json:"size,omitempty"` // -1 where it is not known
+	Size          int64                  `protobuf:"varint,9,opt,name=size,proto3" json:"size,omitempty"`         // -1 where it is not known
+	Protocol      string                 `protobuf:"bytes,10,opt,name=protocol,proto3" json:"protocol,omitempty"` // such as HTTP/1.1
 	Body          string                 `protobuf:"bytes,11,opt,name=body,proto3" json:"body,omitempty"`
 	RawBody       []byte                 `protobuf:"bytes,12,opt,name=raw_body,json=rawBody,proto3" json:"raw_body,omitempty"`
 	HeaderMap     *HeaderMap             `protobuf:"bytes,13,opt,name=header_map,json=headerMap,proto3" json:"header_map,omitempty"`
@@ -872,6 +873,13 @@ func (x *AttributeContext_HttpRequest) GetSize() int64 {
 	return 0
 }
 
+func (x *AttributeContext_HttpRequest) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
 func (x *AttributeContext_HttpRequest) GetBody() string {
 	if x != nil {
 		return x.Body
@@ -946,13 +954,13 @@ const file_wire_proto_rawDesc = "" +
 	"\fCheckRequest\x12D\n" +
 	"\n" +
 	"attributes\x18\x01 \x01(\v2$.gatehouse.extauthz.AttributeContextR\n" +
-	"attributes\"\xdd\x05\n" +
+	"attributes\"\xf9\x05\n" +
 	"\x10AttributeContext\x12A\n" +
 	"\x06source\x18\x01 \x01(\v2).gatehouse.extauthz.AttributeContext.PeerR\x06source\x12F\n" +
 	"\arequest\x18\x04 \x01(\v2,.gatehouse.extauthz.AttributeContext.RequestR\arequest\x1a_\n" +
 	"\x04Peer\x125\n" +
 	"\aaddress\x18\x01 \x01(\v2\x1b.gatehouse.extauthz.AddressR\aaddress\x12 \n" +
-	"\vcertificate\x18\x05 \x01(\tR\vcertificate\x1a\x8b\x03\n" +
+	"\vcertificate\x18\x05 \x01(\tR\vcertificate\x1a\xa7\x03\n" +
 	"\vHttpRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12W\n" +
@@ -960,7 +968,9 @@ const file_wire_proto_rawDesc = "" +
 	"\x04path\x18\x04 \x01(\tR\x04path\x12\x12\n" +
 	"\x04host\x18\x05 \x01(\tR\x04host\x12\x16\n" +
 	"\x06scheme\x18\x06 \x01(\tR\x06scheme\x12\x12\n" +
-	"\x04size\x18\t \x01(\x03R\x04size\x12\x12\n" +
+	"\x04size\x18\t \x01(\x03R\x04size\x12\x1a\n" +
+	"\bprotocol\x18\n" +
+	" \x01(\tR\bprotocol\x12\x12\n" +
 	"\x04body\x18\v \x01(\tR\x04body\x12\x19\n" +
 	"\braw_body\x18\f \x01(\fR\arawBody\x12<\n" +
 	"\n" +

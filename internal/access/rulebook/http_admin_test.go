@@ -2,6 +2,7 @@ package rulebook
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -264,6 +265,13 @@ func TestARequestIsTested(t *testing.T) {
 	if answer["allowed"] != false || answer["status"] != 404.0 || answer["rule"] != nil {
 		t.Errorf("%v", answer)
 	}
+	// What refuses may answer otherwise than the error's own status.
+	elsewhere := strings.Replace(ruleText("elsewhere", "/elsewhere"), `"upstream"`, `"errors":[{"handler":"redirect","config":{"to":"https://id.example.com/login","return_to_query_param":"to"}}],"upstream"`, 1)
+	a.want(200, "PUT", "/admin/rules?set=elsewhere", "["+elsewhere+"]")
+	answer, _ = a.want(200, "POST", "/admin/rules/test", `{"url":"https://app.example.com/elsewhere","token":"bad"}`)
+	if answer["status"] != 302.0 || answer["location"] != "https://id.example.com/login?to=https%3A%2F%2Fapp.example.com%2Felsewhere" {
+		t.Errorf("%v", answer)
+	}
 	// No door lets a client say this.
 	said := strings.Replace(ruleText("said", "/said"), `"methods"`, `"headers":{"X-Original-Url":"/x"},"methods"`, 1)
 	a.want(200, "PUT", "/admin/rules", "["+said+"]")
@@ -276,6 +284,24 @@ func TestARequestIsTested(t *testing.T) {
 		`{"url":"https://example.com/","token":"a\r\nb"}`, `{"url":"https://example.com/","unknown":1}`, `{"url":"https://app.example.com/a%2fb"}`,
 	} {
 		a.want(400, "POST", "/admin/rules/test", body)
+	}
+}
+
+// A tested request has the body that is given. Without one, it is as when a proxy asks that keeps the body to itself.
+func TestTheTestedBody(t *testing.T) {
+	unseen, err := trial{URL: "https://example.com"}.request(t.Context(), "sess")
+	if err != nil || !unseen.Unseen {
+		t.Errorf("%+v, %v", unseen, err)
+	}
+	r, err := trial{URL: "https://example.com", Body: new("please")}.request(t.Context(), "sess")
+	if err != nil || r.Unseen {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if body, err := r.Body(6); string(body) != "please" || err != nil {
+		t.Errorf("%q, %v", body, err)
+	}
+	if _, err := r.Body(5); !errors.Is(err, access.ErrBodyTooLarge) {
+		t.Error(err)
 	}
 }
 

@@ -36,20 +36,24 @@ type trial struct {
 	Session string `json:"session"`
 	// RemoteIP is where the request comes from.
 	RemoteIP string `json:"remote_ip"`
+	// Body is the request's. Without it, it is a request of whose body the door got nothing.
+	Body *string `json:"body"`
 }
 
 // verdict is what would become of a trial.
 type verdict struct {
 	Allowed bool `json:"allowed"`
-	// Status is what the client would be answered with; 200 stands for whatever the application says.
-	Status int           `json:"status"`
-	Error  *tryError     `json:"error,omitempty"`
-	Target tryTarget     `json:"target"`
-	Rule   *access.Rule  `json:"rule,omitempty"`
-	Source string        `json:"source,omitempty"`
-	Who    string        `json:"subject,omitempty"`
-	Steps  []access.Step `json:"steps"`
-	To     *tryUpstream  `json:"upstream,omitempty"`
+	// Status is what the client would be answered with; 200 stands for whatever the application says. Location is where a browser
+	// would be sent.
+	Status   int           `json:"status"`
+	Location string        `json:"location,omitempty"`
+	Error    *tryError     `json:"error,omitempty"`
+	Target   tryTarget     `json:"target"`
+	Rule     *access.Rule  `json:"rule,omitempty"`
+	Source   string        `json:"source,omitempty"`
+	Who      string        `json:"subject,omitempty"`
+	Steps    []access.Step `json:"steps"`
+	To       *tryUpstream  `json:"upstream,omitempty"`
 }
 
 type tryError struct {
@@ -84,7 +88,8 @@ func (a *Admin) test(ctx context.Context, in testIn) (verdict, error) {
 	d.Taken = taken
 	v := verdict{Allowed: d.Allowed(), Status: http.StatusOK, Steps: d.Steps, Target: tryTarget{URL: r.Target.String(), Normalized: r.Target.Changed}}
 	if d.Err != nil {
-		v.Status, v.Error = d.Err.Kind.Status(), &tryError{ID: d.Err.Code, Message: d.Err.Message}
+		refusal := d.Refuse(r)
+		v.Status, v.Location, v.Error = refusal.Status, refusal.Header.Get("Location"), &tryError{ID: d.Err.Code, Message: d.Err.Message}
 	}
 	if v.Steps == nil {
 		v.Steps = []access.Step{}
@@ -128,8 +133,18 @@ func (t trial) request(ctx context.Context, sessionCookie string) (*access.Reque
 			return nil, errTryAddress
 		}
 	}
-	r.Body = func(int64) ([]byte, error) { return nil, nil }
+	r.Body, r.Unseen = t.body, t.Body == nil
 	return r, nil
+}
+
+func (t trial) body(limit int64) ([]byte, error) {
+	switch {
+	case t.Body == nil:
+		return nil, nil
+	case int64(len(*t.Body)) > limit:
+		return nil, access.ErrBodyTooLarge
+	}
+	return []byte(*t.Body), nil
 }
 
 // target reads the URL as doors do: what is between host and query is left as it is written.
