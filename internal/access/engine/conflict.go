@@ -161,11 +161,13 @@ func (c *conflicts) note(pair [2]*compiled, found conflict) {
 }
 
 // name names a rule in a report.
-func (c *compiled) name() string {
-	if c.tenant == tenant.Default {
-		return c.rule.ID
+func (c *compiled) name() string { return nameOf(c.tenant, c.rule.ID) }
+
+func nameOf(of tenant.ID, id string) string {
+	if of == tenant.Default {
+		return id
 	}
-	return string(c.tenant) + "/" + c.rule.ID
+	return string(of) + "/" + id
 }
 
 func (c conflict) report() Conflict {

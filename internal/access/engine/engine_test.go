@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
 func TestAnEngineWithoutRulesRefuses(t *testing.T) {
@@ -202,6 +204,24 @@ func TestReports(t *testing.T) {
 	}
 }
 
+// The log names the rules that every request pays for, once.
+func TestScannedRulesAreLogged(t *testing.T) {
+	log := &testkit.Log{}
+	e := coreEngine(func(o *Options) { o.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	rules := []access.Rule{openRule("scan", access.Match{URL: "http://<.*>/b"}), openRule("host", access.Match{URL: "http://h/a"})}
+	for range 2 {
+		loadRules(t, e, rules...)
+	}
+	if text := log.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "scanned for every request") || !strings.Contains(text, "rules=[scan]") {
+		t.Error(text)
+	}
+	loadRules(t, e, rules[1:]...)
+	loadRules(t, e, rules...)
+	if text := log.String(); strings.Count(text, "level=WARN") != 2 {
+		t.Error(text)
+	}
+}
+
 func TestExplain(t *testing.T) {
 	e := coreEngine()
 	guarded := openRule("guarded", access.Match{URL: "http://h/a/<[0-9]+>", Headers: map[string]string{"X-V": "1"}})
@@ -344,6 +364,11 @@ func TestHandlersWarn(t *testing.T) {
 		if !slices.Equal(r.Warnings, []string{"authenticators[1].config.subject: is everybody"}) {
 			t.Errorf("%s: %v", r.ID, r.Warnings)
 		}
+	}
+	// Who tests the rule hears of it, too.
+	steps := e.Explain(t.Context(), requestFor(t, "GET", "http://h/a")).Steps
+	if !slices.Contains(steps, access.Step{Stage: "warning", Outcome: "noted", Reason: "authenticators[1].config.subject: is everybody"}) {
+		t.Errorf("%+v", steps)
 	}
 }
 

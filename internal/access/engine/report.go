@@ -36,6 +36,16 @@ type RuleReport struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
+// scanned names the rules that cannot be looked up.
+func (r *Report) scanned() (names []string) {
+	for i := range r.Rules {
+		if one := &r.Rules[i]; one.Scanned {
+			names = append(names, nameOf(one.Tenant, one.ID))
+		}
+	}
+	return names
+}
+
 // Conflict is a pair of rules between which nothing decides.
 type Conflict struct {
 	// A and B name the rules, by "tenant/id" where they are not of the default tenant.
