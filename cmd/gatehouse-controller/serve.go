@@ -45,7 +45,8 @@ func (f *flags) serve(ctx context.Context, errs io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reaching the API server: %w", err)
 	}
-	m, err := ctrl.NewManager(api, f.options(manager.Options{Scheme: scheme}))
+	watched := kube.Present(ctx, direct, f.config.Namespaces)
+	m, err := ctrl.NewManager(api, f.options(watched, manager.Options{Scheme: scheme}))
 	if err != nil {
 		return fmt.Errorf("reaching the API server: %w", err)
 	}
@@ -62,11 +63,16 @@ func (f *flags) serve(ctx context.Context, errs io.Writer) error {
 	if err := f.addRules(m, clients, serves, log); err != nil {
 		return err
 	}
+	if len(watched) > 0 {
+		if err := m.Add(&kube.Namespaces{Clients: clients, Watched: watched, Left: f.left()}); err != nil {
+			return err
+		}
+	}
 	f.checkDefinitions(ctx, api, log)
 	if err := errors.Join(m.AddHealthzCheck("alive", healthz.Ping), m.AddReadyzCheck("alive", healthz.Ping)); err != nil {
 		return err
 	}
-	log.Info("watching resources", "rules", !f.noRules, "apirules", f.apiRules.wanted(), "server", f.config.Server.URL, "namespaces", f.config.Namespaces, "version", version)
+	log.Info("watching resources", "rules", !f.noRules, "apirules", f.apiRules.wanted(), "server", f.config.Server.URL, "namespaces", watched, "version", version)
 	err = m.Start(ctx)
 	if home := f.home(); ctx.Err() != nil && home != "" {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
@@ -110,6 +116,17 @@ func (f *flags) checkDefinitions(ctx context.Context, api *rest.Config, log *slo
 	}
 }
 
+// left are the finalizers of other controllers on what this one works with.
+func (f *flags) left() (all []kube.Left) {
+	if !f.noRules {
+		all = append(all, kube.OnRules)
+	}
+	if f.apiRules.wanted() {
+		all = append(all, kube.OnAPIRules)
+	}
+	return all
+}
+
 // addRules has the manager run the controller of access rules, of all kinds of resources that yield some.
 func (f *flags) addRules(m manager.Manager, clients *kube.Clients, serves kube.Serves, log *slog.Logger) error {
 	var sources []ruleset.Source
@@ -145,7 +162,7 @@ func (f *flags) restConfig() (*rest.Config, error) {
 	return api, nil
 }
 
-func (f *flags) options(o manager.Options) manager.Options {
+func (f *flags) options(watched []string, o manager.Options) manager.Options {
 	o.LeaderElection, o.LeaderElectionID, o.LeaderElectionNamespace = f.elect, f.electName, f.electNamespace
 	o.LeaseDuration, o.RenewDeadline, o.RetryPeriod = &f.electionTimings.lease, &f.electionTimings.renew, &f.electionTimings.retry
 	o.LeaderElectionReleaseOnCancel = true // the next one begins at once
@@ -156,9 +173,9 @@ func (f *flags) options(o manager.Options) manager.Options {
 	}
 	timeout := shutdownTime
 	o.GracefulShutdownTimeout = &timeout
-	if len(f.config.Namespaces) > 0 {
+	if len(watched) > 0 {
 		o.Cache.DefaultNamespaces = map[string]cache.Config{}
-		for _, n := range f.config.Namespaces {
+		for _, n := range watched {
 			o.Cache.DefaultNamespaces[n] = cache.Config{}
 		}
 	}

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -87,10 +88,11 @@ func LetGo(ctx context.Context, kube client.Client, namespaces ...string) (gone 
 	for _, namespace := range namespaces {
 		var list metav1.PartialObjectMetadataList
 		list.SetGroupVersionKind(hydra.GroupVersion.WithKind("OAuth2ClientList"))
-		if err := kube.List(ctx, &list, client.InNamespace(namespace)); unknown(err) {
+		if failed := kube.List(ctx, &list, client.InNamespace(namespace)); unknown(failed) {
 			continue
-		} else if err != nil {
-			return gone, fmt.Errorf("listing resources: %w", err)
+		} else if failed != nil { // which keeps nothing in others
+			err = errors.Join(err, fmt.Errorf("listing resources: %w", failed))
+			continue
 		}
 		for i := range list.Items {
 			of := &list.Items[i]
@@ -101,7 +103,7 @@ func LetGo(ctx context.Context, kube client.Client, namespaces ...string) (gone 
 		}
 	}
 	slices.Sort(gone)
-	return gone, group.Wait()
+	return gone, errors.Join(err, group.Wait())
 }
 
 func letGo(ctx context.Context, kube client.Client, of *metav1.PartialObjectMetadata) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -57,7 +58,7 @@ func (c *Clients) removeAll(ctx context.Context, of *hydra.OAuth2Client) error {
 	ids := []string{cmp.Or(of.Status.ClientID, string(of.UID))}
 	if of.Status.ClientID == "" {
 		_, found, err := c.readSecret(ctx, of)
-		if err != nil {
+		if err != nil && !apierrors.IsForbidden(err) { // a namespace that is being deleted has taken the right to read it along
 			return err
 		}
 		if found != nil && found.id != ids[0] && validID(found.id) {

@@ -58,15 +58,18 @@ func rulesOf(o object) []string {
 // The controller may the same whether the chart installs it or the manifests in deploy/controller do: everywhere, or in each namespace that
 // it watches, and beside that with its lease.
 func TestControllersRightsAreTheSame(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join(repository, "deploy/controller/account.yaml"))
-	if err != nil {
-		t.Fatal(err)
+	byHand := &rendered{}
+	for _, file := range []string{"account.yaml", "apirules.yaml", "deleted-namespaces.yaml"} {
+		content, err := os.ReadFile(filepath.Join(repository, "deploy/controller", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := decode(string(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		byHand.objects = append(byHand.objects, objects...)
 	}
-	objects, err := decode(string(content))
-	if err != nil {
-		t.Fatal(err)
-	}
-	byHand := &rendered{objects: objects}
 	const name = "gatehouse-controller"
 	everywhere, lease := rulesOf(byHand.find("ClusterRole", name)), rulesOf(byHand.find("Role", name+"-leader"))
 	if len(everywhere) < 8 || len(lease) < 4 {
@@ -81,9 +84,9 @@ func TestControllersRightsAreTheSame(t *testing.T) {
 	r := mustRender(t, read(t, "controller: {enabled: true}"))
 	compare("everywhere", rulesOf(r.find("ClusterRole", name+"-"+namespace)), everywhere)
 	compare("the lease", rulesOf(r.find("Role", name)), lease)
-	r = mustRender(t, read(t, "controller: {enabled: true, watchNamespaces: [shop, billing]}"))
-	if r.find("ClusterRole", name+"-"+namespace) != nil {
-		t.Error("a ClusterRole is there though namespaces are named")
+	r = mustRender(t, read(t, "controller: {enabled: true, watchNamespaces: [shop, billing], clusterRole: false}"))
+	if r.find("ClusterRole", name+"-"+namespace) != nil || r.find("ClusterRoleBinding", name+"-"+namespace) != nil {
+		t.Error("a ClusterRole is there though namespaces are named, and none shall be")
 	}
 	seen := 0
 	for _, role := range r.ofKind("Role") {
@@ -94,6 +97,23 @@ func TestControllersRightsAreTheSame(t *testing.T) {
 	}
 	if seen != 2 {
 		t.Errorf("%d of two namespaces have a Role", seen)
+	}
+
+	// With APIRules, and what lets a watched namespace go that is deleted: the same by hand, but that the chart names the namespaces.
+	const routes = ", apiRules: {route: none}}"
+	r = mustRender(t, read(t, "controller: {enabled: true"+routes))
+	apiRules := append(slices.Clone(everywhere), rulesOf(byHand.find("ClusterRole", name+"-apirules"))...)
+	slices.Sort(apiRules)
+	compare("with APIRules", rulesOf(r.find("ClusterRole", name+"-"+namespace)), apiRules)
+	r = mustRender(t, read(t, "controller: {enabled: true, watchNamespaces: [shop, billing]"+routes))
+	deleted := slices.DeleteFunc(rulesOf(byHand.find("ClusterRole", name+"-deleted-namespaces")), func(right string) bool { return right == " namespaces * get" })
+	deleted = append(deleted, " namespaces shop get", " namespaces billing get")
+	slices.Sort(deleted)
+	compare("for deleted namespaces", rulesOf(r.find("ClusterRole", name+"-"+namespace)), deleted)
+	for _, right := range deleted {
+		if !strings.HasSuffix(right, " get") && !strings.HasSuffix(right, " list") && !strings.HasSuffix(right, " patch") || strings.Contains(right, " secrets ") {
+			t.Errorf("where single namespaces are watched, everywhere is allowed: %s", right)
+		}
 	}
 }
 
@@ -109,9 +129,13 @@ func (r *rendered) ofComponent(name string) []object {
 func TestJobThatLetsGo(t *testing.T) {
 	const name = "gatehouse-release"
 	letsGo := []string{"hydra.ory.sh oauth2clients * get", "hydra.ory.sh oauth2clients * list", "hydra.ory.sh oauth2clients * patch"}
-	for watched, where := range map[string][]string{"": {""}, ", watchNamespaces: [shop, billing]": {"billing", "shop"}} {
+	const shops = ", watchNamespaces: [billing, shop]"
+	for watched, where := range map[string][]string{"": {""}, shops: {""}, shops + ", clusterRole: false": {"billing", "shop"}} {
 		r := mustRender(t, read(t, "controller: {enabled: true"+watched+"}"))
 		args := []string{"release", "--unless=" + namespace + "/gatehouse-controller"}
+		if strings.HasPrefix(watched, shops) {
+			args = append(args, "--namespace=billing", "--namespace=shop")
+		}
 		var seen []string
 		for _, o := range r.ofComponent("release") {
 			if got := o.text("metadata", "annotations", "helm.sh/hook"); got != "post-delete" {
@@ -124,9 +148,6 @@ func TestJobThatLetsGo(t *testing.T) {
 			seen = append(seen, ns)
 			if got := rulesOf(o); !slices.Equal(got, letsGo) {
 				t.Errorf("%s %s in %q allows %v", o.kind(), o.name(), ns, got)
-			}
-			if ns != "" {
-				args = append(args, "--namespace="+ns)
 			}
 			bound := false
 			for _, b := range r.ofKind(o.kind() + "Binding") {

@@ -127,6 +127,7 @@ func TestFaults(t *testing.T) {
 		"a controller without a key":           {"controller: {enabled: true}\nadmin: {key: {generate: false}}\nconfig: {serve: {admin: {tls: {client_ca_file: /ca.crt}}}}", []string{"controller.enabled needs a key"}},
 		"an authority by a variable":           {"controller: {enabled: true}\nadmin: {key: {generate: false}}\nextraEnv: [{name: GATEHOUSE_SERVE_ADMIN_TLS_CLIENT_CA_FILE, value: /ca.crt}]", []string{"controller.enabled needs a key"}},
 		"routes that lead nowhere":             {"controller: {apiRules: {route: httproute}}", []string{"needs controller.enabled", "needs doors.proxy.enabled"}},
+		"no right anywhere, and all to watch":  {"controller: {enabled: true, clusterRole: false}", []string{"controller.clusterRole false needs controller.watchNamespaces"}},
 		"other origins at an Ingress":          {"controller: {enabled: true, apiRules: {route: ingress, corsOrigins: ['regex:.*']}}\ndoors: {proxy: {enabled: true}}", []string{"has no place in an Ingress"}},
 		"a copy into memory":                   {"database: {copyFrom: 'http://old:4445'}", []string{"database.copyFrom has no meaning"}},
 		"a copy with secrets not there before": {minimal("development", "postgres")[len(profiles["development"])+len(ownSecrets):] + "  copyFrom: http://old:4445\nsecrets: {system: 0123456789abcdefgh, cookie: 123456789abcdefghi}", []string{"database.copyFrom needs secrets that are there before"}},

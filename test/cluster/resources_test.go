@@ -133,3 +133,38 @@ func TestLabOnSQLite(t *testing.T) {
 	r.keeps(application, token)
 	b.tryOut()
 }
+
+// Where the controller watches single namespaces, one that is deleted takes the controller's rights there along. It goes nevertheless, with
+// its clients on the server, and the others' are kept as before.
+func TestWatchedNamespaceIsDeleted(t *testing.T) {
+	team, other := newSpace(t, "team"), newSpace(t, "other-team")
+	s := newSpace(t, "watching")
+	s.install("-f", example("development.yaml"), "--set", "controller.enabled=true", "--set", "controller.watchNamespaces={team,other-team}")
+	r := s.newServer()
+	const client = "{apiVersion: hydra.ory.sh/v1alpha1, kind: OAuth2Client, metadata: {name: %[1]s}, spec: {grantTypes: [client_credentials], scope: %[2]s, secretName: %[1]s}}"
+	team.apply(fmt.Sprintf(client, "refused", "gatehouse:admin"))
+	team.kubectl("wait", "--for=condition=Ready=False", "oauth2client/refused", "--timeout="+patience.String())
+	applications := map[*space]application{}
+	for _, of := range []*space{team, other} {
+		of.apply(fmt.Sprintf(client, "orders", "read"))
+		of.kubectl("wait", "--for=condition=Ready", "oauth2client/orders", "--timeout="+patience.String())
+		applications[of] = of.client("orders")
+		r.mustToken(applications[of])
+	}
+
+	s.kubectl("delete", "namespace", "team", "--timeout="+patience.String())
+	if code, _, err := r.token(applications[team]); code != http.StatusUnauthorized {
+		t.Errorf("the client of a deleted namespace: %d %v", code, err)
+	}
+	// Also one that begins when the namespace is gone goes on with the others.
+	s.kubectl("rollout", "restart", "deployment/gatehouse-controller")
+	s.kubectl("rollout", "status", "deployment/gatehouse-controller", "--timeout="+patience.String())
+	other.apply(fmt.Sprintf(client, "later", "read"))
+	other.kubectl("wait", "--for=condition=Ready", "oauth2client/later", "--timeout="+patience.String())
+	r.mustToken(other.client("later"))
+	r.mustToken(applications[other])
+
+	s.helm("uninstall", "gatehouse", "--wait")
+	other.kubectl("delete", "oauth2clients", "--all", "--timeout=60s")
+	team.apply("{apiVersion: v1, kind: Namespace, metadata: {name: team}}") // which the test removes again
+}

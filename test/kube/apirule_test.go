@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	extensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -518,11 +519,17 @@ func TestFromAPIRuleToAnswers(t *testing.T) {
 			t.Errorf("%s %s: %d %s, and not %d", test.method, test.path, resp.StatusCode, body, test.want)
 		}
 	}
+	// Kyma's controller left its finalizer, and is gone.
+	change(t, c, of, func(of *gateway.APIRule) { of.Finalizers = []string{"gateway.kyma-project.io/subresources"} })
 	if err := c.Delete(t.Context(), of); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() (bool, string) {
 		code, body := s.Try("http://" + proxy + "/health")
 		return code == http.StatusNotFound, body
+	})
+	eventually(t, func() (bool, string) {
+		err := c.Get(t.Context(), client.ObjectKeyFromObject(of), of)
+		return apierrors.IsNotFound(err), fmt.Sprint(err)
 	})
 }

@@ -67,12 +67,12 @@ func (f *failure) Unwrap() error { return f.cause }
 func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	of := new(gateway.APIRule)
 	err := c.Kube.Get(ctx, req.NamespacedName, of)
-	if apierrors.IsNotFound(err) || err == nil && of.DeletionTimestamp != nil {
-		c.verdicts.forget(req.NamespacedName)
-		return again(c.sweep(ctx, req.NamespacedName))
-	}
-	if err != nil {
+	if client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, err
+	}
+	if err != nil || of.DeletionTimestamp != nil {
+		c.verdicts.forget(req.NamespacedName)
+		return again(errors.Join(c.sweep(ctx, req.NamespacedName), kube.OnAPIRules.TakeOff(ctx, c.Kube, of)))
 	}
 	before := of.DeepCopy()
 	outcome, faults := c.Options.Translate(of)

@@ -14,7 +14,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -25,12 +24,8 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/kube"
 )
 
-const (
-	// maestersFinalizer is what oathkeeper-maester leaves on resources. Ours has nothing to do before one goes.
-	maestersFinalizer = "finalizer.oathkeeper.ory.sh"
-	// writers is how many statuses are written at once; how many in a second is the business of --kube-api-qps.
-	writers = 16
-)
+// writers is how many statuses are written at once; how many in a second is the business of --kube-api-qps.
+const writers = 16
 
 // Rules is the Source of Rule resources, and writes their statuses.
 type Rules struct {
@@ -133,7 +128,7 @@ func (r *Rules) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, e
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if of.DeletionTimestamp != nil {
-		return ctrl.Result{}, r.release(ctx, of)
+		return ctrl.Result{}, kube.OnRules.TakeOff(ctx, r.Kube, of)
 	}
 	r.mu.Lock()
 	v, ok := r.verdicts[req.NamespacedName]
@@ -155,15 +150,6 @@ func (r *Rules) forget(key client.ObjectKey, v *told) {
 	if now := r.verdicts[key]; v == nil || now.generation == v.generation && now.Reason == v.Reason && now.Message == v.Message {
 		delete(r.verdicts, key)
 	}
-}
-
-// release lets a resource go that oathkeeper-maester holds: it may be gone itself, and then nothing ever would.
-func (r *Rules) release(ctx context.Context, of *oathkeeper.Rule) error {
-	before := of.DeepCopy()
-	if !controllerutil.RemoveFinalizer(of, maestersFinalizer) {
-		return nil
-	}
-	return client.IgnoreNotFound(r.Kube.Patch(ctx, of, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
 }
 
 // write writes a verdict, and tells of it where somebody should know.

@@ -37,6 +37,9 @@
 {{- if and $v.controller.enabled (not (or (include "gatehouse.adminClients" .) (include "gatehouse.adminKeySecret" .))) -}}
 {{- $f = append $f "controller.enabled needs a key of the admin API beside certificates of clients that are yours: set admin.key.existingSecret, or leave admin.key.generate empty" -}}
 {{- end -}}
+{{- if and $v.controller.enabled (not $v.controller.clusterRole) (not $v.controller.watchNamespaces) -}}
+{{- $f = append $f "controller.clusterRole false needs controller.watchNamespaces: a controller of all namespaces has rights in all of them" -}}
+{{- end -}}
 {{- $route := $v.controller.apiRules.route -}}
 {{- if and $route (not $v.controller.enabled) -}}
 {{- $f = append $f (printf "controller.apiRules.route %s needs controller.enabled: the controller makes APIRules true" $route) -}}
