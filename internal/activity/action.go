@@ -15,8 +15,10 @@ const (
 	IdentityVerified   Action = "identity.address_verified"
 	IdentityRecovered  Action = "identity.recovered"
 	RecoveryFailed     Action = "identity.recovery_failed"
-	CredentialChanged  Action = "credential.changed"
-	CredentialRemoved  Action = "credential.removed"
+	// RecoveryIssued says that somebody was given what opens an account: its code or link.
+	RecoveryIssued    Action = "identity.recovery_issued"
+	CredentialChanged Action = "credential.changed"
+	CredentialRemoved Action = "credential.removed"
 
 	LoginSucceeded Action = "login.succeeded"
 	LoginFailed    Action = "login.failed"
@@ -26,6 +28,9 @@ const (
 
 	SessionRevoked  Action = "session.revoked"
 	SessionsRevoked Action = "sessions.revoked"
+	SessionExtended Action = "session.extended"
+
+	MessageRequeued Action = "message.requeued"
 
 	ClientCreated Action = "client.created"
 	ClientUpdated Action = "client.updated"
@@ -87,8 +92,8 @@ const (
 func Actions() []Action {
 	all := []Action{
 		IdentityCreated, IdentityUpdated, IdentityDeleted, IdentityImported, IdentityRegistered, IdentityVerified, IdentityRecovered,
-		RecoveryFailed, CredentialChanged, CredentialRemoved, LoginSucceeded, LoginFailed, LoginLocked,
-		LoginRefused, Logout, SessionRevoked, SessionsRevoked, ClientCreated, ClientUpdated, ClientDeleted, ClientFailed, ConsentGranted,
+		RecoveryFailed, RecoveryIssued, CredentialChanged, CredentialRemoved, LoginSucceeded, LoginFailed, LoginLocked,
+		LoginRefused, Logout, SessionRevoked, SessionsRevoked, SessionExtended, MessageRequeued, ClientCreated, ClientUpdated, ClientDeleted, ClientFailed, ConsentGranted,
 		ConsentDenied, ConsentRevoked, TokenRevoked, TokenFamilyRevoked, TokensDeleted, KeyCreated, KeyRotated, KeyWithdrawn, KeyChanged,
 		RulesChanged, SchemaCreated, SchemaUpdated, SchemaDeleted, AdminKeyCreated, AdminKeyChanged, AdminKeyRevoked, AdminKeyUsed, AdminRefused, TenantCreated, TenantUpdated, TenantSuspended,
 		TenantResumed, TenantCondemned, TenantDeleted, SealKeyAdded, SealKeyRetired, Resealed, BackupCreated, BackupFailed, BackupRestored,

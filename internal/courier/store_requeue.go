@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
 var (
@@ -49,11 +51,16 @@ func (s *Store) requeue(ctx context.Context, r *record) error {
 		return fmt.Errorf("courier: the attempts of message %s cannot be stored: %w", r.ID, err)
 	}
 	// The text stays until the message itself goes; the attempt that ends it says anew for how long.
-	n, err := s.db.Exec(ctx, `UPDATE courier_message SET status = ?, dispatches = ?, due_at = ?, updated_at = ?, sweep_at = expires_at
-		WHERE tenant_id = :tenant AND id = ? AND status = ? AND send_count = ? AND document <> ''`,
-		string(Queued), string(attempts), r.UpdatedAt, r.UpdatedAt, r.ID, string(Abandoned), r.SendCount)
-	if err == nil && n == 0 {
-		return ErrNotAbandoned
-	}
-	return err
+	return s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE courier_message SET status = ?, dispatches = ?, due_at = ?, updated_at = ?, sweep_at = expires_at
+			WHERE tenant_id = :tenant AND id = ? AND status = ? AND send_count = ? AND document <> ''`,
+			string(Queued), string(attempts), r.UpdatedAt, r.UpdatedAt, r.ID, string(Abandoned), r.SendCount)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrNotAbandoned
+		}
+		return activity.Write(ctx, tx, activity.Event{Action: activity.MessageRequeued, Subject: activity.Party{Kind: "message", ID: r.ID}})
+	})
 }

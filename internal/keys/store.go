@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
@@ -197,12 +198,20 @@ func events(before, after *Set) []activity.Event {
 		}
 		all = append(all, e)
 	}
+	// A key that is made to sign at once, because none was waiting, takes over as one that was.
+	succeeds := slices.ContainsFunc(before.Keys, func(b Key) bool {
+		i := after.find(b.ID)
+		return b.State == Active && i >= 0 && after.Keys[i].State != Active
+	})
 	for i := range after.Keys {
 		k := &after.Keys[i]
 		j := before.find(k.ID)
 		switch {
 		case j < 0:
 			tell(activity.KeyCreated, k, "")
+			if succeeds && k.State == Active {
+				tell(activity.KeyRotated, k, "")
+			}
 		case before.Keys[j].State == k.State && same(before.Keys[j].jwk, k.jwk):
 		case k.State == Active && before.Keys[j].State != Active:
 			tell(activity.KeyRotated, k, string(before.Keys[j].State))

@@ -3,6 +3,7 @@ package selfservice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/courier"
@@ -158,6 +159,9 @@ type Verified struct {
 // ErrShowAgain says that a method changed the flow, because it sent a code for example, and that the flow is to be saved and
 // shown as it is now. It is no failure.
 var ErrShowAgain = errors.New("show the flow again")
+
+// ErrWrong is ErrShowAgain of a method that was given a wrong proof. The flow as it is now says so.
+var ErrWrong = fmt.Errorf("%w: the proof is wrong", ErrShowAgain)
 
 // OAuth is what the flows need of an OAuth server whose logins end here. It may be nil: then a login_challenge is refused.
 type OAuth interface {

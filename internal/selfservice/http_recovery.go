@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/fault"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/ui"
@@ -103,7 +104,11 @@ func (h *Handler) issue(ctx context.Context, method string, in issueIn) (*Flow, 
 	if err != nil {
 		return nil, "", err
 	}
-	return f, proof, h.Store.Insert(ctx, f)
+	f.Note(activity.Event{
+		Action: activity.RecoveryIssued, Subject: activity.Identity(who.ID),
+		Detail: map[string]string{"method": method, "expires_at": f.ExpiresAt.Format(time.RFC3339)},
+	})
+	return f, proof, h.Store.issue(ctx, f)
 }
 
 func (b issueBody) lifespan(fallback time.Duration) (time.Duration, error) {

@@ -52,8 +52,11 @@ func attempted(err error) bool {
 		missing := ui.Required("").ID
 		return slices.ContainsFunc(invalid.Texts, func(t ui.FieldText) bool { return t.Text.ID != missing })
 	}
-	return fault.From(err).Kind == fault.Limited || shut(err)
+	return wrongProof(err) || fault.From(err).Kind == fault.Limited || shut(err)
 }
+
+// wrongProof tells whether a method has refused a proof and says so in the flow itself.
+func wrongProof(err error) bool { return errors.Is(err, ErrWrong) || errors.Is(err, ErrTriedTooOften) }
 
 // failure puts together why a login failed.
 func (h *Handler) failure(f *Flow, in *Submission, why error) *hook.Failure {
@@ -70,6 +73,10 @@ func (h *Handler) failure(f *Flow, in *Submission, why error) *hook.Failure {
 	if invalid, ok := errors.AsType[*ui.Invalid](why); ok {
 		text := invalid.Texts[0].Text
 		told.Reason, told.MessageID, told.Message = reasonRejected, text.ID, text.Text
+		return told
+	}
+	if wrongProof(why) {
+		told.Reason = reasonRejected
 		return told
 	}
 	shown := fault.From(why)

@@ -47,6 +47,9 @@ func (h *Handler) proven(ctx context.Context, k flowKind, f *Flow, in *Submissio
 	}
 	of.began = h.Now()
 	a, err := run(of, in)
+	if wrongProof(err) {
+		h.noteFailure(of, in, err)
+	}
 	switch {
 	case errors.Is(err, ErrTriedTooOften):
 		return nil, h.abandon(ctx, k, of, f, in)

@@ -64,6 +64,24 @@ func (s *Store) Record(ctx context.Context, f *Flow) error {
 	return activity.Record(ctx, s.db, events...)
 }
 
+// issue stores a new flow with its events: nobody is given what opens an account without that being told.
+func (s *Store) issue(ctx context.Context, f *Flow) error {
+	row, err := s.row(ctx, f)
+	if err != nil {
+		return err
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		if _, err := tx.InsertRows(ctx, "selfservice_flow", flowColumns, [][]any{row}); err != nil {
+			return err
+		}
+		return activity.Write(ctx, tx, f.events...)
+	})
+	if err == nil {
+		f.Version, f.events = 1, nil
+	}
+	return err
+}
+
 var _ activity.Source = (*Store)(nil)
 
 // Pending implements activity.Source.

@@ -214,16 +214,20 @@ func (s *Store) Extend(ctx context.Context, id string) (*Session, error) {
 	if !s.extensible(got, s.now(), s.config.EarliestPossibleExtend) {
 		return got, nil
 	}
-	return got, s.extend(ctx, got)
+	return got, s.extend(ctx, got, activity.Event{Action: activity.SessionExtended, Subject: activity.Party{Kind: "session", ID: got.ID}})
 }
 
-// extend moves the end of the session. Of several requests at once one writes; the others find it done.
-func (s *Store) extend(ctx context.Context, got *Session) error {
+// extend moves the end of the session, and tells the activity log where that is no consequence of its being used. Of several requests at once
+// one writes; the others find it done.
+func (s *Store) extend(ctx context.Context, got *Session, told ...activity.Event) error {
 	end := s.until(got, s.now()).Truncate(time.Microsecond)
 	err := s.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
 		n, err := tx.Exec(ctx, `UPDATE session SET expires_at = ? WHERE tenant_id = :tenant AND id = ? AND expires_at = ? AND active = ?`,
 			end, got.ID, got.ExpiresAt, true)
 		if err != nil || n == 0 {
+			return err
+		}
+		if err := activity.Write(ctx, tx, told...); err != nil {
 			return err
 		}
 		return s.feed.Publish(ctx, tx, Topic, got.ID)

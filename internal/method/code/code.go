@@ -170,7 +170,7 @@ func (m *Method) takeShown(ctx context.Context, f *selfservice.Flow, in *selfser
 func wrong(f *selfservice.Flow) error {
 	f.Form.Clear()
 	f.Form.Message(ui.CodeInvalid(f.Kind))
-	return selfservice.ErrShowAgain
+	return selfservice.ErrWrong
 }
 
 // proof is what the session remembers of the code.

@@ -94,6 +94,8 @@ type LoginAccept struct {
 	// AuthenticatedAt is when the person proved who they are, where that was before now; Ory's API lacks it, and takes every
 	// acceptance for a login of this moment. A time that the client's max_age or prompt does not allow is refused.
 	AuthenticatedAt time.Time `json:"authenticated_at,omitzero"`
+	// Elsewhere says that the person signed in at a login app which is none of ours, so that nothing but this can tell of it.
+	Elsewhere bool `json:"-"`
 }
 
 // LoginAnswer is the second step: what the login app said, and when.

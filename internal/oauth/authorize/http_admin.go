@@ -85,6 +85,7 @@ func (h *Handler) acceptLogin(ctx context.Context, in acceptLoginIn) (RedirectTo
 	if err != nil {
 		return RedirectTo{}, err
 	}
+	in.Body.Elsewhere = true
 	to, err := h.Flows.AcceptLogin(ctx, challenge, in.Body)
 	return RedirectTo{to}, err
 }

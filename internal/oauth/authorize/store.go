@@ -94,7 +94,7 @@ func (s *Store) append(ctx context.Context, f *Flow, n step, value any, w *write
 		w = &write{}
 	}
 	w.flow, w.step, w.text, w.expires = f.ID, n, text, f.ExpiresAt
-	if e, ok := denied(f, value); ok {
+	if e, ok := decided(f, value); ok {
 		if err := s.tell(ctx, w, e); err != nil {
 			return nil, err
 		}

@@ -25,11 +25,17 @@ func granted(c *consent) activity.Event {
 	}
 }
 
-// denied is the event of an answer that is a refusal, and false where it is none.
-func denied(f *Flow, answer any) (e activity.Event, ok bool) {
+// decided is the event of an answer that is a refusal, or that somebody has signed in at a login app of others, and false where it is none.
+func decided(f *Flow, answer any) (e activity.Event, ok bool) {
 	var why *Refusal
 	switch a := answer.(type) {
 	case *LoginAnswer:
+		if a.Refused == nil && a.Elsewhere && !f.Begun.Skip {
+			who := activity.Identity(a.Subject)
+			return activity.Event{
+				Action: activity.LoginSucceeded, Actor: who, Subject: who, Detail: map[string]string{"flow": f.ID, "client": f.request().ClientID},
+			}, true
+		}
 		e.Action, why = activity.LoginRefused, a.Refused
 	case *ConsentAnswer:
 		e.Action, why = activity.ConsentDenied, a.Refused
