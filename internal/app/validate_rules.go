@@ -67,6 +67,9 @@ func CheckRules(ctx context.Context, cfg *config.Config, documents []RuleDocumen
 			notes = append(notes, fmt.Sprintf("%s: rule %s: %s", r.Source, r.ID, warning))
 		}
 	}
+	if report.Incomplete {
+		notes = append(notes, "it takes too long to compare each rule with each other: a request that two of them match is answered with 500")
+	}
 	for _, c := range report.Undecided {
 		notes = append(notes, fmt.Sprintf("rules %s and %s: whether a request can match both could not be found out; one that does is answered with 500", c.A, c.B))
 	}

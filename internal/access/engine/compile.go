@@ -144,10 +144,13 @@ func (c *compiler) allMethods() (all []string) {
 
 // conflicts refuses or reports rules that match the same requests.
 func (c *compiler) conflicts(ctx context.Context, x *index, report *Report) {
-	found := findConflicts(ctx, x, c.entries)
+	c.judge(findConflicts(ctx, x, c.entries, c.options.Now), report)
+}
+
+func (c *compiler) judge(found *conflicts, report *Report) {
 	sortConflicts(found.found)
 	sortConflicts(found.undecided)
-	report.Undecided, report.Incomplete = reports(found.undecided), found.incomplete
+	report.Undecided, report.Incomplete = reports(found.undecided), found.beyond != nil
 	c.across(found)
 	if c.options.Config.Conflicts == "error" {
 		report.Conflicts = reports(found.found)

@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -14,6 +17,11 @@ const (
 	maxConflicts = 50
 	// maxConflictWork bounds the search over all pairs of a tenant's rules, in steps: some seconds.
 	maxConflictWork = 1_000_000_000
+	// conflictStep is several times what a step takes: by that, matches by backtracking are paid for, whose steps nobody counts. A busy
+	// machine must not refuse rules that it took before.
+	conflictStep = 50 * time.Nanosecond
+	// maxCostly is how many rules are named where the search ends at its bound.
+	maxCostly = 5
 )
 
 // conflicts looks for pairs of rules that match one request and between which nothing decides: those of one tenant and one
@@ -25,16 +33,26 @@ type conflicts struct {
 	between bool
 	// ended is the context's Err.
 	ended func() error
+	// now is the clock; nil is none.
+	now func() time.Time
 	// work is what was spent by tenant. A pair of two tenants is at the expense of the one whose pattern is heavier, so that no
-	// tenant can use up what the others need.
-	work map[tenant.ID]int
+	// tenant can use up what the others need. It ends at limit. costs is what each rule had a part in.
+	work  map[tenant.ID]int
+	limit int
+	costs map[*compiled]int
 
 	found     []conflict
 	undecided []conflict
 	// shared are pairs of two tenants of which it was not found that no request matches both.
 	shared []conflict
-	// incomplete tells that the search ended before every pair of one tenant was looked at.
-	incomplete bool
+	// beyond is the first pair of one tenant that was not looked at any more, as the search ended at its bound; nil where each was.
+	beyond *conflict
+}
+
+func newConflicts(ctx context.Context, x *index, now func() time.Time) *conflicts {
+	return &conflicts{
+		index: x, ended: ctx.Err, now: now, looked: make(map[[2]*compiled]bool), work: make(map[tenant.ID]int), limit: maxConflictWork, costs: make(map[*compiled]int),
+	}
 }
 
 // conflict is a pair of rules, and a request that both match; the request is empty where none was found.
@@ -44,14 +62,15 @@ type conflict struct {
 }
 
 // findConflicts looks at each pair that the index does not keep apart, until the context ends.
-func findConflicts(ctx context.Context, x *index, entries []entry) *conflicts {
-	c := &conflicts{index: x, ended: ctx.Err, looked: make(map[[2]*compiled]bool), work: make(map[tenant.ID]int)}
+func findConflicts(ctx context.Context, x *index, entries []entry, now func() time.Time) *conflicts {
+	c := newConflicts(ctx, x, now)
 	if slices.ContainsFunc(entries, func(e entry) bool { return e.rule.tenant != entries[0].rule.tenant }) {
 		c.between = true
 		c.all(entries)
 		c.between = false
 	}
 	clear(c.work)
+	clear(c.costs)
 	c.all(entries)
 	return c
 }
@@ -113,17 +132,19 @@ func (c *conflicts) compare(e, f *entry) {
 		return
 	}
 	a, b := e.rule.conditions, f.rule.conditions
-	payer := e.rule.tenant
+	payer := e.rule
 	if f.Weight()+b.Weight() > e.Weight()+a.Weight() {
-		payer = f.rule.tenant
+		payer = f.rule
 	}
-	if c.work[payer] > maxConflictWork {
-		c.incomplete = c.incomplete || !c.between
+	if c.work[payer.tenant] > c.limit {
 		if c.between {
 			c.note(pair, conflict{a: e, b: f})
+		} else if c.beyond == nil {
+			c.beyond = &conflict{a: e, b: f}
 		}
 		return
 	}
+	begun := c.clock(e, f)
 	can, work := a.Compatible(b)
 	if can {
 		url, more, decided := e.reading.Common(f.reading)
@@ -134,7 +155,29 @@ func (c *conflicts) compare(e, f *entry) {
 			c.note(pair, conflict{a: e, b: f})
 		}
 	}
-	c.work[payer] += work
+	if took := c.clock(e, f).Sub(begun); took > 0 {
+		work = max(work, int(took/conflictStep))
+	}
+	c.work[payer.tenant] += work
+	c.costs[e.rule] += work
+	c.costs[f.rule] += work
+}
+
+// clock is read where a pair is matched by backtracking.
+func (c *conflicts) clock(e, f *entry) time.Time {
+	if c.now == nil || !e.Backtracks() && !f.Backtracks() {
+		return time.Time{}
+	}
+	return c.now()
+}
+
+// costly are the rules that the search has spent most on, of the tenants of which it has not looked at each pair.
+func (c *conflicts) costly() []*compiled {
+	list := slices.SortedFunc(maps.Keys(c.costs), func(a, b *compiled) int {
+		return cmp.Or(cmp.Compare(c.costs[b], c.costs[a]), cmp.Compare(a.order, b.order))
+	})
+	list = slices.DeleteFunc(list, func(r *compiled) bool { return c.work[r.tenant] <= c.limit })
+	return list[:min(len(list), maxCostly)]
 }
 
 // commonMethod gives a method that both rules are for; "" where there is none.
@@ -188,7 +231,13 @@ func (c *conflicts) faults() access.Faults {
 		fault.Other = b.rule.ID
 		faults = append(faults, fault)
 	}
-	if len(faults) >= maxConflicts {
+	if c.beyond != nil {
+		for _, r := range c.costly() {
+			faults = append(faults, r.fault("match", "takes so long to compare with other rules of equal priority that the search for those which match the same requests ended before its end: "+
+				"repeat less in its expressions, name its host and how its path begins, or give it a priority of its own"))
+		}
+	}
+	if len(c.found) >= maxConflicts {
 		faults = append(faults, access.Fault{Message: fmt.Sprintf("there may be more such pairs: only the first %d are named", maxConflicts)})
 	}
 	return faults

@@ -157,8 +157,9 @@ func TestIncompleteSearch(t *testing.T) {
 	for _, other := range []tenant.ID{"", "acme"} {
 		all[1].Tenant = other
 		x, entries := indexed(t, all)
-		c := &conflicts{index: x, looked: map[[2]*compiled]bool{}, work: map[tenant.ID]int{tenant.Default: maxConflictWork + 1}, between: other != "", ended: t.Context().Err}
-		if c.all(entries); c.incomplete != (other == "") || len(c.shared) != len(other)/4 || len(c.found)+len(c.undecided) > 0 {
+		c := newConflicts(t.Context(), x, nil)
+		c.between, c.work[tenant.Default] = other != "", maxConflictWork+1
+		if c.all(entries); (c.beyond != nil) != (other == "") || len(c.shared) != len(other)/4 || len(c.found)+len(c.undecided) > 0 {
 			t.Errorf("%q: %+v", other, c)
 		}
 		clear(c.work)
@@ -166,6 +167,67 @@ func TestIncompleteSearch(t *testing.T) {
 		if c.all(entries); len(c.found)+len(c.shared) == 0 {
 			t.Errorf("%q: %+v", other, c)
 		}
+	}
+}
+
+// heavyRules take long to compare: each pair has no request in common, which is found out late.
+func heavyRules(n int) []access.Rule {
+	rules := make([]access.Rule, n)
+	for i := range rules {
+		rules[i] = openRule(fmt.Sprint("heavy-", i), access.Match{URL: fmt.Sprintf("http://h.example.com/<(.{0,30}a.{0,30}){3}%d>x", 1000+i)})
+	}
+	return rules
+}
+
+// Rules that take too long to compare are refused and named, within seconds, and not let in unseen; who wants Oathkeeper's way has it.
+func TestHeavyRulesAreNamed(t *testing.T) {
+	light := openRule("light", access.Match{URL: "http://other.example.com/<[a-z]+>"})
+	begun := testkit.CPUTime(t)
+	_, err := coreEngine().Check(t.Context(), append(heavyRules(300), light))
+	if took := testkit.CPUTime(t) - begun; took > time.Minute {
+		t.Errorf("took %s", took)
+	}
+	faults := access.Faults{}
+	if !errors.As(err, &faults) || len(faults) != maxCostly {
+		t.Fatal(err)
+	}
+	for _, f := range faults {
+		if !strings.HasPrefix(f.Rule, "heavy-") || f.Path != "match" || !strings.Contains(f.Message, "takes so long to compare") {
+			t.Errorf("%+v", f)
+		}
+	}
+	some := append(heavyRules(3), light)
+	if report, err := coreEngine().Check(t.Context(), some); err != nil || report.Incomplete {
+		t.Errorf("a few: %v", err)
+	}
+	x, entries := indexed(t, some)
+	accepted := newCompiler(&Options{Config: Config{Conflicts: "error"}}, nil)
+	accepted.entries = entries
+	report := &Report{}
+	c := newConflicts(t.Context(), x, nil)
+	c.limit = 1
+	c.all(entries)
+	if accepted.judge(c, report); len(accepted.faults) > 0 || !report.Incomplete {
+		t.Errorf("%v %+v", accepted.faults, report)
+	}
+}
+
+// What backtracking takes is paid for by the clock: nobody counts its steps.
+func TestBacktrackingIsPaidFor(t *testing.T) {
+	x, entries := indexed(t, []access.Rule{
+		openRule("a", access.Match{URL: "https://h/<(?!a)[a-z]+>"}), openRule("b", access.Match{URL: "https://h/<(?!b)[0-9]+>"}),
+		openRule("c", access.Match{URL: "https://i/<[a-z]+>"}), openRule("d", access.Match{URL: "https://i/<[0-9]+>"}),
+	})
+	clock := &testkit.Clock{}
+	c := newConflicts(t.Context(), x, func() time.Time { clock.Advance(time.Second); return clock.Now() })
+	c.all(entries)
+	for r, cost := range c.costs {
+		if paid := cost >= int(time.Second/conflictStep); paid != strings.Contains("ab", r.rule.ID) {
+			t.Errorf("%s: %d", r.rule.ID, cost)
+		}
+	}
+	if len(c.costs) != 4 || c.work[tenant.Default] < int(time.Second/conflictStep) {
+		t.Errorf("%v %v", c.costs, c.work)
 	}
 }
 
@@ -242,12 +304,13 @@ func TestACheckEndsWithItsCaller(t *testing.T) {
 	}
 	x, all := indexed(t, rules)
 	asked := 0
-	c := &conflicts{index: x, looked: map[[2]*compiled]bool{}, work: map[tenant.ID]int{}, ended: func() error {
+	c := newConflicts(t.Context(), x, nil)
+	c.ended = func() error {
 		if asked++; asked > 60 {
 			return context.Canceled
 		}
 		return nil
-	}}
+	}
 	if c.all(all); c.work[tenant.Default] > 60*16_000_000 || asked < 60 || asked > 200 {
 		t.Errorf("asked %d times, and %d steps were gone", asked, c.work[tenant.Default])
 	}

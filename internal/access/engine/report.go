@@ -18,7 +18,8 @@ type Report struct {
 	// Undecided are such pairs of which it could not be found out whether they can match one request; a request that both match
 	// is answered with ErrManyRules.
 	Undecided []Conflict `json:"undecided,omitempty"`
-	// Incomplete tells that there were too many pairs of rules to look at each: more of them may match one request.
+	// Incomplete tells that it took too long to look at each pair of rules, where the configuration accepts that: more of them may match
+	// one request.
 	Incomplete bool `json:"incomplete,omitempty"`
 }
 

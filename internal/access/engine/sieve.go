@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/pattern"
-	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
 
 // Sieve goes through the rules of one tenant one by one and keeps those that can be in force together: for who has rules of many
@@ -22,17 +22,23 @@ type Sieve struct {
 	index    *index
 	found    *conflicts
 	kept     int
+	// spent is the work for each owner's rules.
+	spent map[string]int
 }
 
+// What a sieve may spend on comparing rules: less than a server, that will compare those which are kept, and on each owner's a third of
+// that, so that none keeps the others' rules from being compared.
+const (
+	sieveWork = maxConflictWork / 10 * 9
+	ownerWork = sieveWork / 3
+)
+
 // NewSieve makes one for rules whose patterns are read by a matching strategy: regexp or glob. It stops looking for rules that match
-// the same requests when the context ends.
-func NewSieve(ctx context.Context, strategy string) *Sieve {
+// the same requests when the context ends. now is the clock; nil is none, and then what backtracking takes is not bounded.
+func NewSieve(ctx context.Context, strategy string, now func() time.Time) *Sieve {
 	o := &Options{Config: Config{MatchingStrategy: strategy}, API: APIConfig{Backtracking: true}}
 	x := newIndex()
-	return &Sieve{
-		compiler: newCompiler(o, nil), index: x,
-		found: &conflicts{index: x, ended: ctx.Err, looked: make(map[[2]*compiled]bool), work: make(map[tenant.ID]int)},
-	}
+	return &Sieve{compiler: newCompiler(o, nil), index: x, found: newConflicts(ctx, x, now), spent: make(map[string]int)}
 }
 
 // Grain is one rule that was read.
@@ -105,16 +111,22 @@ func (c *compiler) boundHandlers() {
 type Rivalry struct {
 	// Other is the earlier rule.
 	Other *access.Rule
-	// Request is one that both match, such as "GET https://example.com/a".
+	// Request is one that both match, such as "GET https://example.com/a". It is empty where it takes too long to find out whether there
+	// is one.
 	Request string
 }
 
-// Keep keeps a rule that has no faults, unless it matches the same requests as one that was kept before: then it says which, the
-// earliest one. Rules of different priority do not get in each other's way.
-func (s *Sieve) Keep(g *Grain) *Rivalry {
+// Keep keeps a rule that has no faults, unless it matches the same requests as one that was kept before, or it takes too long to find that
+// out: then it says which, the earliest one that was found. Rules of different priority do not get in each other's way.
+func (s *Sieve) Keep(g *Grain, owner string) *Rivalry {
 	s.kept++
 	g.one.order = -s.kept // the search looks from a rule to those that come later
-	s.found.found, s.found.undecided = nil, nil
+	s.found.found, s.found.undecided, s.found.beyond = nil, nil, nil
+	clear(s.found.costs)
+	of := g.one.tenant
+	begun := s.found.work[of]
+	s.found.limit = min(sieveWork, begun+ownerWork-s.spent[owner])
+	defer func() { s.spent[owner] += s.found.work[of] - begun }()
 	for i := range g.entries {
 		if g.entries[i].reading.Never == "" {
 			s.found.near(&g.entries[i])
@@ -123,6 +135,9 @@ func (s *Sieve) Keep(g *Grain) *Rivalry {
 	if rivals := s.found.found; len(rivals) > 0 {
 		first := slices.MaxFunc(rivals, func(a, b conflict) int { return cmp.Compare(a.b.rule.order, b.b.rule.order) })
 		return &Rivalry{Other: first.b.rule.rule, Request: first.request}
+	}
+	if beyond := s.found.beyond; beyond != nil {
+		return &Rivalry{Other: beyond.b.rule.rule}
 	}
 	s.index.addAll(g.entries)
 	return nil

@@ -37,21 +37,21 @@ func TestSieveHosts(t *testing.T) {
 		{"glob", "http://<*>.example.com/<**>", []string{"**.example.com"}},
 		{"glob", "http://<{a,b}>/x", []string{"**"}},
 	} {
-		g := NewSieve(t.Context(), test.strategy).Read(sieved("r", test.url))
+		g := NewSieve(t.Context(), test.strategy, nil).Read(sieved("r", test.url))
 		if len(g.Faults) > 0 || !slices.Equal(g.Hosts, test.hosts) {
 			t.Errorf("%s %s: %v %v, and not %v", test.strategy, test.url, g.Hosts, g.Faults, test.hosts)
 		}
 	}
 	r := sieved("r", "")
 	r.Match.Hosts, r.Match.Path = []string{"a.example.com", "*.b.example.com", "**"}, "/{**}"
-	if g := NewSieve(t.Context(), "regexp").Read(r); !slices.Equal(g.Hosts, []string{"a.example.com", "**.b.example.com", "**"}) {
+	if g := NewSieve(t.Context(), "regexp", nil).Read(r); !slices.Equal(g.Hosts, []string{"a.example.com", "**.b.example.com", "**"}) {
 		t.Errorf("match.hosts: %v %v", g.Hosts, g.Faults)
 	}
 }
 
 // Of rules that match the same requests the first one stays, and the others are told which.
 func TestSieveKeeps(t *testing.T) {
-	s := NewSieve(t.Context(), "regexp")
+	s := NewSieve(t.Context(), "regexp", nil)
 	for _, test := range []struct{ id, url, rival string }{
 		{"one", "http://a.example.com/<.*>", ""},
 		{"two", "http://b.example.com/<[0-9]+>", ""},
@@ -67,7 +67,7 @@ func TestSieveKeeps(t *testing.T) {
 		if len(g.Faults) > 0 {
 			t.Fatalf("%s: %v", test.id, g.Faults)
 		}
-		switch rival := s.Keep(g); {
+		switch rival := s.Keep(g, ""); {
 		case (rival == nil) != (test.rival == ""):
 			t.Errorf("%s: %+v, and not %q", test.id, rival, test.rival)
 		case rival != nil && (rival.Other.ID != test.rival || !strings.HasPrefix(rival.Request, "GET http")):
@@ -78,7 +78,7 @@ func TestSieveKeeps(t *testing.T) {
 
 // What a sieve keeps, an engine loads.
 func TestSieveAgreesWithEngine(t *testing.T) {
-	s := NewSieve(t.Context(), "regexp")
+	s := NewSieve(t.Context(), "regexp", nil)
 	var kept []access.Rule
 	for i := range 300 {
 		r := sieved(fmt.Sprint("r", i), fmt.Sprintf("http://h%d.example.com/%s<[0-9]*>/<.*>", i%7, strings.Repeat("a", i%13)))
@@ -86,7 +86,7 @@ func TestSieveAgreesWithEngine(t *testing.T) {
 		if len(g.Faults) > 0 {
 			t.Fatal(g.Faults)
 		}
-		if s.Keep(g) == nil {
+		if s.Keep(g, "") == nil {
 			kept = append(kept, *r)
 		}
 	}
@@ -98,6 +98,40 @@ func TestSieveAgreesWithEngine(t *testing.T) {
 	}})
 	_, err := e.Check(t.Context(), kept)
 	if err != nil && strings.Contains(err.Error(), "same requests") {
+		t.Error(err)
+	}
+}
+
+// A rule that takes too long to compare is not kept, and keeps no other owner's from being compared. What is kept, a server loads.
+func TestSieveOfHeavyRules(t *testing.T) {
+	s := NewSieve(t.Context(), "regexp", nil)
+	var kept []access.Rule
+	unseen := 0
+	for i, r := range heavyRules(150) {
+		r.Source = "api:test"
+		g := s.Read(&r)
+		rival := s.Keep(g, "heavy")
+		switch {
+		case len(g.Faults) > 0 || rival != nil && (rival.Request != "" || !strings.HasPrefix(rival.Other.ID, "heavy-")):
+			t.Fatalf("%d: %v %+v", i, g.Faults, rival)
+		case rival != nil:
+			unseen++
+		default:
+			kept = append(kept, r)
+		}
+	}
+	if unseen == 0 || len(kept) < 10 {
+		t.Errorf("%d rules were kept, and %d not", len(kept), unseen)
+	}
+	for _, test := range []struct{ url, request string }{
+		{"http://i.example.com/<[0-9]+>", ""}, {"http://i.example.com/<[0-9a]+>", "GET http://i.example.com/0"}, {"http://h.example.com/<[0-9]{1,3}>x", ""},
+	} {
+		rival := s.Keep(s.Read(sieved(test.url, test.url)), "light")
+		if (rival != nil) != (test.request != "") || rival != nil && rival.Request != test.request {
+			t.Errorf("%s: %+v", test.url, rival)
+		}
+	}
+	if _, err := coreEngine().Check(t.Context(), kept); err != nil {
 		t.Error(err)
 	}
 }
@@ -119,7 +153,7 @@ func TestSieveFaults(t *testing.T) {
 	} {
 		r := sieved("r", "http://a.example.com/")
 		change(r)
-		g := NewSieve(t.Context(), "regexp").Read(r)
+		g := NewSieve(t.Context(), "regexp", nil).Read(r)
 		if len(g.Faults) != 1 || g.Faults[0].Path != path || g.Faults[0].Rule != "r" {
 			t.Errorf("%s: %+v", path, g.Faults)
 		}
@@ -132,9 +166,9 @@ func BenchmarkSieve(b *testing.B) {
 		rules = append(rules, sieved(fmt.Sprint("r", i), fmt.Sprintf("<https?>://h%d.example.com/path-%d/<[0-9]+>/<.*>", i%100, i)))
 	}
 	for b.Loop() {
-		s := NewSieve(b.Context(), "regexp")
+		s := NewSieve(b.Context(), "regexp", nil)
 		for _, r := range rules {
-			if s.Keep(s.Read(r)) != nil {
+			if s.Keep(s.Read(r), "") != nil {
 				b.Fatal("a conflict")
 			}
 		}

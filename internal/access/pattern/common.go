@@ -1,7 +1,6 @@
 package pattern
 
 import (
-	"regexp/syntax"
 	"strings"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access/target"
@@ -39,7 +38,7 @@ func (p *Pattern) segments() []text {
 // Common gives a URL that both patterns match, as a client may send it; none with decided where there is none. work is what it took
 // to find out, in steps.
 func (r *Reading) Common(q *Reading) (url string, work int, decided bool) {
-	a, b := r.prog.of(r.source), q.prog.of(q.source)
+	a, b := r.comparable(), q.comparable()
 	if a == nil || b == nil {
 		return "", 1, false
 	}
@@ -66,29 +65,12 @@ func (r *Reading) Common(q *Reading) (url string, work int, decided bool) {
 	return "", o.work, !o.gaveUp && len(o.found) == 0
 }
 
-// program is an expression as overlap goes through it, compiled when it is needed.
-type program struct {
-	compiled *syntax.Prog
-	failed   bool
-}
-
-// of gives the program of the source; nil where it has none.
-func (p *program) of(source string) *syntax.Prog {
-	if p.compiled == nil && !p.failed {
-		var err error
-		p.compiled, err = compileProgram(source)
-		p.failed = err != nil
+// comparable gives the program of the source; nil where it has none.
+func (r *Reading) comparable() *program {
+	if !r.compiled {
+		r.prog, r.compiled = newProgram(r.source), true
 	}
-	return p.compiled
-}
-
-// compileProgram compiles a regular expression for overlap.
-func compileProgram(source string) (*syntax.Prog, error) {
-	tree, err := syntax.Parse("^(?:"+source+")$", syntax.Perl)
-	if err != nil {
-		return nil, err
-	}
-	return syntax.Compile(tree.Simplify())
+	return r.prog
 }
 
 // subjectOf reads what the grammar urlText makes.

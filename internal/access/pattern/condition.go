@@ -220,9 +220,8 @@ func (c *Condition) meets(d *Condition) (can bool, work int) {
 		ok, err := other.holds(literal.value.literal)
 		return ok || err != nil, 1
 	}
-	a, errA := compileProgram(c.source)
-	b, errB := compileProgram(d.source)
-	if errA != nil || errB != nil {
+	a, b := newProgram(c.source), newProgram(d.source)
+	if a == nil || b == nil {
 		return true, 1
 	}
 	o := overlap{a: a, b: b, grammar: anyText}

@@ -36,6 +36,8 @@ const (
 	urlInside  // in a segment
 	urlPercent // behind a %
 	urlHex     // behind a % and a hexadecimal digit
+
+	grammarStates
 )
 
 // urlText is the grammar of what patterns are compared with: scheme://host/path of a Target. It leaves out what would be

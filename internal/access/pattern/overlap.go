@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"math/bits"
 	"regexp/syntax"
 	"slices"
 	"unicode"
@@ -12,7 +13,7 @@ import (
 // a state is a place in each of them, and each step is a character that all three can take. The search goes by length, so
 // the first text is a shortest one; it ends when every state was seen, so that nothing found means that there is nothing.
 type overlap struct {
-	a, b    *syntax.Prog
+	a, b    *program
 	grammar grammar
 	// hints are characters to try apart from their like, for expressions that are wider than what they stand for.
 	hints string
@@ -26,10 +27,19 @@ type overlap struct {
 	work int
 
 	alphabet []rune
-	closures [2]map[closureKey][]uint32
+	// words tells that one of the expressions asks for the boundaries of words; ofWords are their characters.
+	words   bool
+	ofWords set
+	takers  [2]takers
+	// to are the states of the grammar that follow its states by the characters; unasked where nobody has asked.
+	to   [grammarStates][]uint8
+	seen map[uint64]int
+	last []uint64 // where the character before led to
 }
 
 const (
+	// overlapBegin is what it takes to begin a search, in steps.
+	overlapBegin = 1_000
 	// maxOverlapStates bounds the states that are remembered for one pair of expressions, maxOverlapWork the steps from them that
 	// are looked at: some ten milliseconds.
 	maxOverlapStates = 20_000
@@ -45,6 +55,11 @@ type place struct {
 	wordish int8 // what the last character was: -1 none, 0 no word character, 1 one
 }
 
+// key is the place as one number: expressions have fewer instructions than maxInstructions.
+func (p place) key() uint64 {
+	return uint64(p.a)<<34 | uint64(p.b)<<10 | uint64(p.g)<<2 | uint64(p.wordish+1)
+}
+
 // step is a place, and how it was reached.
 type step struct {
 	place place
@@ -52,18 +67,16 @@ type step struct {
 	from  int
 }
 
-type closureKey struct {
-	pc   uint32
-	flag syntax.EmptyOp
-}
-
 // search goes through the states until it has found what it wants, or gives up.
 func (o *overlap) search() {
 	o.want, o.visits = max(o.want, 1), max(o.visits, 1)
-	o.closures = [2]map[closureKey][]uint32{make(map[closureKey][]uint32), make(map[closureKey][]uint32)}
+	o.work += overlapBegin + len(o.a.Inst) + len(o.b.Inst)
 	o.alphabet = o.characters()
+	o.words = (o.a.asserts|o.b.asserts)&(syntax.EmptyWordBoundary|syntax.EmptyNoWordBoundary) != 0
+	o.ofWords = o.setOf(syntax.IsWordChar)
+	o.takers = [2]takers{newTakers(o.a, len(o.alphabet)), newTakers(o.b, len(o.alphabet))}
 	steps := []step{{place: place{a: uint32(o.a.Start), b: uint32(o.b.Start), wordish: -1}, from: -1}}
-	seen := map[place]int{steps[0].place: 1}
+	o.seen = map[uint64]int{steps[0].place.key(): 1}
 	for i := 0; i < len(steps); i++ {
 		if o.accepts(steps[i].place) {
 			o.found = append(o.found, spelled(steps, i))
@@ -75,175 +88,137 @@ func (o *overlap) search() {
 			o.gaveUp = true
 			return
 		}
-		for _, c := range o.alphabet {
-			steps = o.advance(steps, i, c, seen)
+		if !o.words {
+			steps = o.advance(steps, i, nil, 0)
+			continue
 		}
+		steps = o.advance(steps, i, o.ofWords, 1)
+		steps = o.advance(steps, i, o.ofWords.without(), 0)
 	}
 }
 
-// advance appends the places that the character leads to.
-func (o *overlap) advance(steps []step, i int, c rune, seen map[place]int) []step {
+// advance appends the places that the characters of a set lead to, which are all alike to assertions; nil are all.
+func (o *overlap) advance(steps []step, i int, of set, wordish int8) []step {
 	at := steps[i].place
-	g := o.grammar(at.g, c)
+	left, right := o.a.closure(at.a, at.wordish, wordish, &o.work), o.b.closure(at.b, at.wordish, wordish, &o.work)
+	as, bs := &o.takers[0], &o.takers[1]
+	as.list(left, o.alphabet)
+	bs.list(right, o.alphabet)
+	o.work += 1 + len(left.takes) + len(right.takes)
+	o.last = o.last[:0]
+	for w := range as.any {
+		some := as.any[w] & bs.any[w]
+		if of != nil {
+			some &= of[w]
+		}
+		for ; some != 0; some &= some - 1 {
+			steps = o.take(steps, i, w, bits.TrailingZeros64(some), left, right, wordish)
+		}
+	}
+	return steps
+}
+
+// take appends the places that one character leads to.
+func (o *overlap) take(steps []step, i, w, bit int, left, right *closure, wordish int8) []step {
+	c, as, bs := w<<6|bit, &o.takers[0], &o.takers[1]
+	g := o.follow(steps[i].place.g, c)
 	if g == refused {
 		return steps
 	}
-	flag := at.context(c)
-	left := o.closure(0, at.a, flag)
-	o.work += 1 + len(left)
-	for _, pa := range left {
-		if !takes(&o.a.Inst[pa], c) {
+	o.work += len(left.takes)
+	n := 0
+	for x, pa := range left.takes {
+		if as.rows[x][w]>>bit&1 == 0 {
 			continue
 		}
-		right := o.closure(1, at.b, flag)
-		o.work += len(right)
-		for _, pb := range right {
-			if !takes(&o.b.Inst[pb], c) {
+		o.work += len(right.takes)
+		for y, pb := range right.takes {
+			if bs.rows[y][w]>>bit&1 == 0 {
 				continue
 			}
-			next := place{a: o.a.Inst[pa].Out, b: o.b.Inst[pb].Out, g: g, wordish: wordish(c)}
-			if seen[next] < o.visits {
-				seen[next]++
-				steps = append(steps, step{next, c, i})
+			next := place{a: o.a.Inst[pa].Out, b: o.b.Inst[pb].Out, g: g, wordish: wordish}
+			key := next.key()
+			if n++; n > len(o.last) {
+				o.last = append(o.last, key)
+			} else if o.last[n-1] == key && o.visits == 1 {
+				continue // as most characters of a class do
+			}
+			o.last[n-1] = key
+			if o.seen[key] < o.visits {
+				o.seen[key]++
+				steps = append(steps, step{next, o.alphabet[c], i})
 			}
 		}
 	}
 	return steps
 }
 
-// takes is Inst.MatchRune for each instruction.
-func takes(inst *syntax.Inst, c rune) bool {
-	switch inst.Op {
-	case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
-		return inst.MatchRune(c)
+// unasked is none of a grammar's states.
+const unasked uint8 = 254
+
+// follow gives the grammar's state behind a state and a character, by its place in the alphabet.
+func (o *overlap) follow(state uint8, c int) uint8 {
+	to := o.to[state]
+	if to == nil {
+		to = slices.Repeat([]uint8{unasked}, len(o.alphabet))
+		o.to[state] = to
 	}
-	return false
+	if to[c] == unasked {
+		to[c] = o.grammar(state, o.alphabet[c])
+	}
+	return to[c]
+}
+
+// setOf gives the characters of the alphabet that are of a kind.
+func (o *overlap) setOf(is func(c rune) bool) set {
+	s := make(set, setWords(len(o.alphabet)))
+	for i, c := range o.alphabet {
+		if is(c) {
+			s[i>>6] |= 1 << (i & 63)
+		}
+	}
+	return s
 }
 
 func (o *overlap) accepts(at place) bool {
 	if o.grammar(at.g, nothing) == refused {
 		return false
 	}
-	flag := at.context(nothing)
-	return ends(o.a, o.closure(0, at.a, flag)) && ends(o.b, o.closure(1, at.b, flag))
-}
-
-func ends(p *syntax.Prog, pcs []uint32) bool {
-	for _, pc := range pcs {
-		if p.Inst[pc].Op == syntax.InstMatch {
-			return true
-		}
-	}
-	return false
-}
-
-// context says which assertions hold between the last character and the next.
-func (at place) context(next rune) syntax.EmptyOp {
-	last := nothing
-	switch at.wordish {
-	case 0:
-		last = '/'
-	case 1:
-		last = 'a'
-	}
-	return syntax.EmptyOpContext(last, next)
-}
-
-func wordish(c rune) int8 {
-	if syntax.IsWordChar(c) {
-		return 1
-	}
-	return 0
-}
-
-// closure gives the instructions that take a character or end, as far as they are reached without taking one.
-func (o *overlap) closure(which int, pc uint32, flag syntax.EmptyOp) []uint32 {
-	k := closureKey{pc, flag}
-	if got, ok := o.closures[which][k]; ok {
-		return got
-	}
-	p := o.a
-	if which == 1 {
-		p = o.b
-	}
-	got := reach(p, pc, flag)
-	o.closures[which][k] = got
-	return got
-}
-
-func reach(p *syntax.Prog, from uint32, flag syntax.EmptyOp) []uint32 {
-	var got []uint32
-	seen := make(map[uint32]bool)
-	for todo := []uint32{from}; len(todo) > 0; {
-		pc := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if seen[pc] {
-			continue
-		}
-		seen[pc] = true
-		switch inst := &p.Inst[pc]; inst.Op {
-		case syntax.InstAlt, syntax.InstAltMatch:
-			todo = append(todo, inst.Arg, inst.Out)
-		case syntax.InstCapture, syntax.InstNop:
-			todo = append(todo, inst.Out)
-		case syntax.InstEmptyWidth:
-			if syntax.EmptyOp(inst.Arg)&^flag == 0 {
-				todo = append(todo, inst.Out)
-			}
-		case syntax.InstFail:
-		default:
-			got = append(got, pc)
-		}
-	}
-	return got
+	return o.a.closure(at.a, at.wordish, ending, &o.work).ends && o.b.closure(at.b, at.wordish, ending, &o.work).ends
 }
 
 // characters gives one character of each kind that the expressions and the grammar tell apart, letters first so that what
 // is found can be read.
 func (o *overlap) characters() []rune {
-	borders := []rune{0, ' ', '%', '&', '+', '-', '.', '/', '0', ':', ';', 'A', 'G', '[', '\\', ']', '^', '_', '`', 'a', 'g', '{', 0x7f, 0x80}
-	for _, c := range "https" + o.hints {
+	borders := slices.Concat(grammarBorders, o.a.borders, o.b.borders)
+	for _, c := range o.hints {
 		borders = append(borders, c, c+1)
-	}
-	for _, p := range []*syntax.Prog{o.a, o.b} {
-		for i := range p.Inst {
-			borders = append(borders, bordersOf(&p.Inst[i])...)
-		}
 	}
 	slices.Sort(borders)
 	borders = slices.Compact(borders)
-	var alphabet []rune
-	for _, c := range borders {
-		if c >= 0 && c <= unicode.MaxRune && (c < 0xd800 || c > 0xdfff) && c != unicode.ReplacementChar {
-			alphabet = append(alphabet, c)
+	o.work += 2 * len(borders)
+	alphabet := make([]rune, 0, len(borders))
+	for of := range ranks {
+		for _, c := range borders {
+			if rank(c) == of && c >= 0 && c <= unicode.MaxRune && (c < 0xd800 || c > 0xdfff) && c != unicode.ReplacementChar {
+				alphabet = append(alphabet, c)
+			}
 		}
 	}
-	slices.SortStableFunc(alphabet, func(a, b rune) int { return rank(a) - rank(b) })
 	return alphabet
 }
 
-// bordersOf gives the characters at which what the instruction takes begins, and those behind its ends.
-func bordersOf(inst *syntax.Inst) []rune {
-	if inst.Op != syntax.InstRune && inst.Op != syntax.InstRune1 {
-		return nil
-	}
-	var borders []rune
-	add := func(lo, hi rune) { borders = append(borders, lo, hi+1) }
-	if len(inst.Rune) == 1 {
-		c := inst.Rune[0]
-		add(c, c)
-		if syntax.Flags(inst.Arg)&syntax.FoldCase != 0 {
-			for f := unicode.SimpleFold(c); f != c; f = unicode.SimpleFold(f) {
-				add(f, f)
-			}
-		}
-		return borders
-	}
-	for i := 0; i+1 < len(inst.Rune); i += 2 {
-		add(inst.Rune[i], inst.Rune[i+1])
+// grammarBorders are characters at which kinds begin that grammars tell apart.
+var grammarBorders = func() []rune {
+	borders := []rune{0, ' ', '%', '&', '+', '-', '.', '/', '0', ':', ';', 'A', 'G', '[', '\\', ']', '^', '_', '`', 'a', 'g', '{', 0x7f, 0x80}
+	for _, c := range "https" {
+		borders = append(borders, c, c+1)
 	}
 	return borders
-}
+}()
+
+// ranks is how many there are.
+const ranks = 6
 
 func rank(c rune) int {
 	switch {

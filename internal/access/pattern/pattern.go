@@ -127,7 +127,9 @@ type Reading struct {
 	ending string
 	// hints are the characters that source says nothing about, though the pattern does.
 	hints string
-	prog  program
+	// prog is source as it is compared with others, compiled when it is needed.
+	prog     *program
+	compiled bool
 }
 
 // read makes a pattern for "scheme://host/path".

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/access"
 	"github.com/gatehouse-iam/gatehouse/internal/access/engine"
@@ -77,6 +78,8 @@ type judge struct {
 	policy *policy
 	// tenants says which namespaces, as patterns of path.Match, may name a tenant.
 	tenants map[string][]string
+	// now is the clock.
+	now func() time.Time
 	// strategy is how the server reads patterns.
 	strategy string
 	// source is what the server names as the source of the set's rules.
@@ -92,7 +95,7 @@ type judge struct {
 // decide gives a verdict to each of the tenant's items that cannot be in force, and returns the others from old to young. Items of other
 // tenants only claim hosts.
 func (j *judge) decide(ctx context.Context, all []*item, tenant string) ([]*item, error) {
-	sieve := engine.NewSieve(ctx, j.strategy)
+	sieve := engine.NewSieve(ctx, j.strategy, j.now)
 	if err := j.settle(ctx, sieve, all); err != nil {
 		return nil, err
 	}
@@ -118,7 +121,11 @@ func (j *judge) decide(ctx context.Context, all []*item, tenant string) ([]*item
 			i.refuse(InvalidRule, fmt.Sprintf("all rules of the tenant together have more than %d bytes, and this is neither in force nor one of the oldest: make rules smaller, or fewer", maxSet))
 			continue
 		}
-		if rival := sieve.Keep(i.grain); rival != nil {
+		switch rival := sieve.Keep(i.grain, i.Owner.GetNamespace()); {
+		case rival != nil && rival.Request == "":
+			i.refuse(InvalidRule, fmt.Sprintf("takes too long to compare with other rules, such as %s, to find out whether a request matches both: repeat less in its expressions, or name its host and how its path begins", rival.Other.ID))
+			continue
+		case rival != nil:
 			i.refuse(RuleConflict, fmt.Sprintf("matches the same requests as the rule %s, which is older, for example %s: make one of the patterns narrower", rival.Other.ID, rival.Request))
 			continue
 		}

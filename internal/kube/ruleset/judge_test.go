@@ -278,3 +278,33 @@ func TestGrowingRulesPushNoneOut(t *testing.T) {
 		sum = young.sum
 	}
 }
+
+// Rules that take too long to compare are refused, and do not keep another namespace's from being in force.
+func TestHeavyRulesAreTheirNamespacesOwn(t *testing.T) {
+	var objects []*oathkeeper.Rule
+	for i := range 30 {
+		url := fmt.Sprintf("http://heavy.example.com/<(.{0,30}a.{0,30}){3}%d>x", 100+i)
+		objects = append(objects, resource("heavy", fmt.Sprint("rule-", i), url, i))
+	}
+	objects = append(objects, resource("light", "letters", "http://light.example.com/<[a-z]+>", 100), resource("light", "digits", "http://light.example.com/<[0-9]+>", 101))
+	all := itemsOf(objects...)
+	j := &judge{policy: policyOf(t, Config{Unlisted: FirstCome}), strategy: defaultStrategy}
+	kept, err := j.decide(t.Context(), all, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused, light := 0, 0
+	for _, i := range all {
+		if i.verdict.Reason == InvalidRule && strings.Contains(i.verdict.Message, "takes too long to compare") && i.Owner.GetNamespace() == "heavy" {
+			refused++
+		}
+	}
+	for _, i := range kept {
+		if i.Owner.GetNamespace() == "light" {
+			light++
+		}
+	}
+	if refused == 0 || light != 2 || len(kept)+refused != len(all) {
+		t.Errorf("%d refused, %d of %d kept, %d of the other namespace", refused, len(kept), len(all), light)
+	}
+}

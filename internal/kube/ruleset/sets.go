@@ -183,7 +183,7 @@ func (s *Sets) make(ctx context.Context, tenant string, h *held, all []*item) (t
 	if now.Sub(h.rejectedAt) > s.Config.Resync {
 		h.rejected, h.rejectedAt = nil, now // the server's settings may be others now
 	}
-	judged := &judge{policy: s.rules(), tenants: s.Tenants, source: "api:" + s.Config.Set, blocked: s.Config.Blocked}
+	judged := &judge{policy: s.rules(), tenants: s.Tenants, source: "api:" + s.Config.Set, blocked: s.Config.Blocked, now: s.Now}
 	for range mostSends {
 		if wake, again, err := s.round(ctx, tenant, h, all, judged); !again {
 			return wake, err
