@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/backup"
+	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
 )
 
 // A server makes the backup that is due, and says so in its metrics.
@@ -88,5 +89,46 @@ func TestBackupFromOutsideIsTold(t *testing.T) {
 	}
 	if last := job(); last.Failures != 1 {
 		t.Errorf("%+v", last)
+	}
+}
+
+// Decisions at the doors are kept where the configuration says so, and nowhere else; what a target had is gone in either case.
+func TestDecisionsAreKeptWhereAskedFor(t *testing.T) {
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decide := func(a *App, id string) {
+		t.Helper()
+		_, err := a.databases.byName["flow"].AllTenants().Exec(t.Context(), `INSERT INTO flow_decision
+			(tenant_id, id, decided_at, rule_id, subject, method, host, path, verdict, reason, duration_us, bytes)
+			VALUES ('default', ?, ?, 'rule', 'ada', 'GET', 'app.example.com', '/', 'allow', '', 1, 2)`, id, now())
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, kept := range []bool{false, true} {
+		config := seals("the secret of this test") + fmt.Sprintf("backup: {decisions: %v, recipients: [%s], destinations: [{name: disk, directory: %q}]}\n", kept, key.Recipient(), t.TempDir())
+		old := openApp(t, t.TempDir(), config)
+		decide(old, "decided before")
+		closeApp(t, old)
+		if _, err := CreateBackup(t.Context(), old.cfg, BackupOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		other := openApp(t, dir, config)
+		decide(other, "the target's own")
+		closeApp(t, other)
+		o := RestoreOptions{Replace: true, Progress: func(string, int64, int64) {}}
+		if _, err := RestoreBackup(t.Context(), other.cfg, BackupWanted{}, []byte(key.String()), o); err != nil {
+			t.Fatal(err)
+		}
+		fresh := openApp(t, dir, config)
+		ids, err := sqldb.Texts(fresh.databases.byName["flow"].AllTenants().Query(t.Context(), `SELECT id FROM flow_decision`))
+		want := map[bool]string{true: "[decided before]", false: "[]"}[kept]
+		if err != nil || fmt.Sprint(ids) != want {
+			t.Errorf("with decisions: %v the restored databases have %v, %v; want %s", kept, ids, err, want)
+		}
+		closeApp(t, fresh)
 	}
 }

@@ -149,7 +149,13 @@ func (l *loading) prepare(ctx context.Context) error {
 	want := l.src.Schema()
 	for _, logical := range migrations.Logical() {
 		version, there := want[logical]
-		if logical == "management" || !there || l.to[logical] == nil || l.have[logical] == version {
+		if logical == "management" || l.to[logical] == nil || l.have[logical] == version {
+			continue
+		}
+		if !there { // the source has nothing of it, so that what is removed has nothing in its place
+			if err := l.forget(ctx, logical); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := l.remake(ctx, logical, l.have[logical] > 0); err != nil {
@@ -160,6 +166,14 @@ func (l *loading) prepare(ctx context.Context) error {
 		return l.remake(ctx, "management", true)
 	}
 	return nil
+}
+
+// forget removes what a database holds, where that is to be replaced. It gets its schema in the end.
+func (l *loading) forget(ctx context.Context, logical string) error {
+	if !l.o.Replace || l.have[logical] == 0 {
+		return nil
+	}
+	return migrations.Drop(ctx, l.to[logical], logical, "data_state")
 }
 
 // remake gives a database the source's schema, without what it holds.
