@@ -163,6 +163,17 @@ func TestAlertsFire(t *testing.T) {
 		"one of two exports fails":  {"GatehouseActivityExportFails", []made{exported("a", 1), exported("b", 0)}, time.Hour, true},
 		"rules are in force":        {"GatehouseRulesRefused", []made{sourced("file:///a", 1)}, time.Hour, false},
 		"rules of a source are not": {"GatehouseRulesRefused", []made{sourced("file:///a", 1), sourced("file:///b", 0)}, time.Hour, true},
+
+		"the server does what it is asked": {"GatehouseControllerIsRefused", []made{told("200", 50, 90), told("401", 7, 7)}, time.Hour, false},
+		"the key was taken away":           {"GatehouseControllerIsRefused", []made{told("200", 50, 50), told("401", 7, 90)}, time.Hour, true},
+		"the server does not answer":       {"GatehouseControllerIsRefused", []made{told("0", 7, 90)}, time.Hour, true},
+		"it did not for a moment":          {"GatehouseControllerIsRefused", []made{{"gatehouse_controller_admin_requests_total", []string{"status", "0"}, append(constantly(7, 20*time.Minute), constantly(8, time.Hour)...)}}, time.Hour, false},
+
+		"all resources are true":  {"GatehouseResourcesNotReady", []made{resources("clients", "ready", "False", 0), resources("clients", "ready", "True", 3), resources("rules", "in_force", "false", 0)}, time.Hour, false},
+		"a client is not":         {"GatehouseResourcesNotReady", []made{resources("clients", "ready", "False", 1), resources("rules", "in_force", "false", 0)}, time.Hour, true},
+		"an APIRule is not":       {"GatehouseResourcesNotReady", []made{resources("clients", "ready", "False", 0), resources("apirules", "ready", "False", 1)}, time.Hour, true},
+		"a rule is not":           {"GatehouseResourcesNotReady", []made{resources("clients", "ready", "False", 0), resources("rules", "in_force", "false", 2)}, time.Hour, true},
+		"nothing else is told of": {"GatehouseResourcesNotReady", []made{resources("clients", "ready", "True", 3)}, time.Hour, false},
 	}
 	tried := map[bool][]string{}
 	for name, c := range cases {
@@ -178,6 +189,19 @@ func TestAlertsFire(t *testing.T) {
 			t.Errorf("%s is not shown both to fire and not to", name)
 		}
 	}
+}
+
+// told is a counter of the controller's requests that rises for an hour.
+func told(status string, from, to float64) made {
+	m := made{"gatehouse_controller_admin_requests_total", []string{"status", status}, nil}
+	for i := range int(time.Hour/step) + 1 {
+		m.values = append(m.values, from+(to-from)*float64(i)/float64(time.Hour/step))
+	}
+	return m
+}
+
+func resources(kind, label, value string, n float64) made {
+	return made{"gatehouse_controller_" + kind, []string{label, value}, constantly(n, time.Hour)}
 }
 
 func exported(name string, value float64) made {

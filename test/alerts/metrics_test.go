@@ -23,7 +23,7 @@ activity: {exports: [{name: file, url: %q}]}
 access: {rules: {repositories: [%q]}}
 `
 
-// scrape gives the series that a running server exposes, by name, and what kind each is.
+// scrape gives the series that a running server exposes, and a controller, by name, and what kind each is.
 func scrape(t *testing.T) (series map[string][]labels.Labels, counters map[string]bool) {
 	t.Helper()
 	dir := t.TempDir()
@@ -36,8 +36,12 @@ func scrape(t *testing.T) (series map[string][]labels.Labels, counters map[strin
 	if code != http.StatusOK {
 		t.Fatalf("the metrics answer %d", code)
 	}
+	controllers, err := os.ReadFile("testdata/controller.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
 	parsing := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parsing.TextToMetricFamilies(strings.NewReader(text))
+	families, err := parsing.TextToMetricFamilies(strings.NewReader(text + string(controllers)))
 	if err != nil {
 		t.Fatal(err)
 	}

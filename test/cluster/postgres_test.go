@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -9,7 +11,7 @@ import (
 )
 
 // Production on a PostgreSQL of the operator's, whose certificate is checked: Jobs make the databases and their schema before there is a
-// server.
+// server. Secrets and certificates that are changed take effect.
 func TestProductionPostgres(t *testing.T) {
 	db := newPostgres(t)
 	s := newSpace(t, "postgres")
@@ -23,6 +25,26 @@ func TestProductionPostgres(t *testing.T) {
 	s.install("-f", example("production-postgres.yaml"), "--set", "admin.key.generate=true", "--set", "replicaCount=3")
 	r.keeps(application, token)
 
+	// A new secret, applied: the next upgrade has other pods seal with it, and what was sealed before opens.
+	before := s.servers()
+	secrets := s.secret("gatehouse-secrets")
+	s.makeSecret("gatehouse-secrets", "Opaque", map[string]string{"system": "Wm4Xn7Qp2Rk9Vt6Zc3Bs8Ld5\n" + secrets["system"], "cookie": "Ty6Gh3Jk8Po1Lm5Nb9Vc2Xz7\n" + secrets["cookie"]})
+	s.install("-f", example("production-postgres.yaml"), "--set", "admin.key.generate=true", "--set", "replicaCount=3")
+	var after []string
+	s.eventually(func() (bool, string) {
+		after = s.servers()
+		return len(after) == 3 && !slices.ContainsFunc(after, func(pod string) bool { return slices.Contains(before, pod) }), fmt.Sprintf("of %v there are %v", before, after)
+	})
+	s.eventually(func() (bool, string) { // with the key that was there they seal until all of them know the new one
+		keys := sealing.FindAllString(s.kubectl("logs", "-l", "app.kubernetes.io/component=server", "-c", "server", "--tail=-1"), -1)
+		slices.Sort(keys)
+		return len(slices.Compact(keys)) == 2, fmt.Sprint("the new servers seal with ", keys)
+	})
+	r.keeps(application, token)
+
+	// A certificate that is renewed: pods show it that are there, some time later.
+	s.makeCertificate("gatehouse-tls", "id.example.com")
+
 	// An authority that did not sign the server's certificate: nothing is changed, and the servers go on.
 	s.makeSecret("gatehouse-other-ca", "Opaque", map[string]string{"ca.crt": s.secret("gatehouse-tls")["ca.crt"]})
 	out, err := s.try("", "helm", "-n", s.name, "upgrade", "gatehouse", chartPath, "-f", example("production-postgres.yaml"), "--set", "admin.key.generate=true",
@@ -33,8 +55,14 @@ func TestProductionPostgres(t *testing.T) {
 	if logs := s.kubectl("logs", "job/gatehouse-database", "-c", "provision"); !strings.Contains(logs, "certificate") {
 		t.Errorf("the Job does not say what is wrong: %s\n%s", logs, out)
 	}
-	r.keeps(application, token)
+	s.newServer().keeps(application, token) // which believes the new certificate alone
+	if now := s.servers(); !slices.Equal(now, after) {
+		t.Errorf("servers %v are %v", after, now)
+	}
 }
+
+// sealing is how a server tells in its log with which key it seals.
+var sealing = regexp.MustCompile(`sealed with this key from now on","key":"[^"]+"`)
 
 // The values of an API below an Ingress: TLS ends there, and the databases are there already.
 func TestPeopleBehindNginx(t *testing.T) {

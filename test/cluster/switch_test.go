@@ -15,10 +15,13 @@ func (s *space) refused(why string, args ...string) {
 	}
 }
 
+// orders is a client as a resource.
+const orders = "{apiVersion: hydra.ory.sh/v1alpha1, kind: OAuth2Client, metadata: {name: orders}, spec: {grantTypes: [client_credentials], scope: read, secretName: orders}}"
+
 // development installs the release of who tries it out, with an application, a token of it, and a person.
-func (s *space) development() (*server, application, string) {
+func (s *space) development(args ...string) (*server, application, string) {
 	s.Helper()
-	s.install("-f", example("development.yaml"))
+	s.install(append(args, "-f", example("development.yaml"))...)
 	r := s.newServer()
 	a := r.register()
 	r.administrate(http.StatusCreated, http.MethodPost, "/admin/identities", map[string]any{
@@ -32,13 +35,18 @@ func (s *space) pod() string {
 	return s.kubectl("get", "pods", "-l", "app.kubernetes.io/component=server", "--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].metadata.name}")
 }
 
-// From development to production: what the server in memory holds is copied before it is stopped, and nothing stops it before.
+// From development to production: what the server in memory holds is copied before it is stopped, and nothing stops it before. Clients that are
+// resources stay the same, too, and nobody is told meanwhile that a client is not known.
 func TestDevelopmentToProduction(t *testing.T) {
 	s := newSpace(t, "upgrade")
-	old, application, token := s.development()
+	old, application, token := s.development("--set", "controller.enabled=true")
 	first := s.pod()
+	s.apply(orders)
+	s.kubectl("wait", "--for=condition=Ready", "oauth2client/orders", "--timeout="+patience.String())
+	resource := s.client("orders")
+	resources := old.mustToken(resource)
 	s.productionSecrets()
-	values := []string{"-f", example("production-bundled.yaml"), "--set", "admin.key.generate=true"}
+	values := []string{"-f", example("production-bundled.yaml"), "--set", "admin.key.generate=true", "--set", "controller.enabled=true"}
 	upgrade := append([]string{"upgrade", "gatehouse", chartPath}, values...)
 
 	s.refused("set database.copyFrom to "+old.admin+" for this upgrade", upgrade...)
@@ -53,10 +61,24 @@ func TestDevelopmentToProduction(t *testing.T) {
 	old.keeps(application, token)
 	s.refused("the copy from http://nobody."+s.name+".svc:4445 has not ended", upgrade...)
 
+	l := old.put(resource)
 	s.install(append(values, "--set", "database.copyFrom="+old.admin)...)
+	if asked, _ := l.end(t, "switching"); asked == 0 {
+		t.Error("nobody asked for a token")
+	}
+	for what := range l.failures {
+		if strings.HasPrefix(what, answered) && what != answered+http.StatusText(http.StatusServiceUnavailable) {
+			t.Errorf("clients were %s", what)
+		}
+	}
 	s.noRestarts()
 	r := s.newServer()
 	r.keeps(application, token)
+	r.keeps(resource, resources)
+	s.kubectl("wait", "--for=condition=Ready", "oauth2client/orders", "--timeout="+patience.String())
+	if now := s.client("orders"); now != resource {
+		t.Errorf("the client of the resource is %s, and was %s", now.ID, resource.ID)
+	}
 	var people []map[string]any
 	r.administrate(http.StatusOK, http.MethodGet, "/admin/identities", nil, &people)
 	if len(people) != 1 {
