@@ -53,9 +53,14 @@ func TestSwitchOfDatabasesLosesNothing(t *testing.T) {
 			if err := os.WriteFile(target, []byte(dsn), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			killed(t, old, "file:"+target)
-			if out, code := fresh.Command("serve"); code != 1 || !strings.Contains(out, "gatehouse data copy") {
-				t.Errorf("a server on half of a copy exits with %d:\n%s", code, out)
+			for reading := range 2 { // while the source serves, and while it is held still
+				killed(t, old, "file:"+target, reading)
+				if out, code := fresh.Command("serve"); code != 1 || !strings.Contains(out, "gatehouse data copy") {
+					t.Errorf("a server on half of a copy exits with %d:\n%s", code, out)
+				}
+			}
+			if s.busy.Load() == 0 {
+				t.Error("the source was not held still when the second copy was killed")
 			}
 			out, code := old.Command("data", "copy", "--from", old.Admin, "--to", "file:"+target)
 			if code != 0 {
@@ -149,17 +154,17 @@ func TestSwitchFromMemoryWithSecretsOfItsOwn(t *testing.T) {
 	s.check(restored)
 }
 
-// killed starts a copy and kills it in the midst: between it and the server stands one that never sends the rest.
-func killed(t *testing.T, old *process.Server, target string) {
+// killed starts a copy and kills it in the midst of a reading, 0 being the first: between it and the server stands one that never sends the rest.
+func killed(t *testing.T, old *process.Server, target string, reading int) {
 	t.Helper()
 	admin, err := url.Parse(old.Admin)
 	if err != nil {
 		t.Fatal(err)
 	}
 	through := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(admin) }}
-	begun := make(chan struct{}, 1)
+	begun, readings := make(chan struct{}, 1), atomic.Int64{}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/admin/data/export" {
+		if r.URL.Path != "/admin/data/export" || int(readings.Add(1)) <= reading {
 			through.ServeHTTP(w, r)
 			return
 		}
