@@ -76,3 +76,41 @@ func TestRedisLost(t *testing.T) {
 		}
 	}
 }
+
+// S2-34, S2-39: of a cluster of six a master is lost, and then all of it, which comes back empty: nobody notices, and no server is started again.
+func TestRedisClusterLost(t *testing.T) {
+	t.Parallel()
+	cluster := testkit.StartRedisCluster(t)
+	pair := replicas(t, 2, testkit.Postgres(t), fmt.Sprintf("cache: {redis: {addresses: [%s]}}\n", strings.Join(cluster.Addresses(), ", ")))
+	l := balance(t, pair...).load()
+	l.more(10)
+	// used waits until each server has put something into the cluster that it had not before.
+	used := func() {
+		t.Helper()
+		for _, s := range pair {
+			before := figure(s, "gatehouse_shared_cache_total", `outcome="stored"`)
+			s.Eventually(func() bool {
+				l.once()
+				return figure(s, "gatehouse_shared_cache_up") == 1 && figure(s, "gatehouse_shared_cache_total", `outcome="stored"`) > before
+			})
+		}
+	}
+	used()
+	lost := cluster.Masters()[0]
+	lost.Kill()
+	l.more(20)
+	used()
+	lost.Run()
+	cluster.Wipe(func() {
+		for _, s := range pair {
+			s.Eventually(func() bool { return figure(s, "gatehouse_shared_cache_up") == 0 })
+		}
+		l.more(20)
+	})
+	used()
+	l.stop("a master of a Redis Cluster was lost, and then all of it")
+	if n := l.count("come again") + l.count("in flight"); n != 0 {
+		t.Errorf("%d requests failed", n)
+	}
+	l.kept()
+}
