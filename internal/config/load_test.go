@@ -249,6 +249,14 @@ func TestFaults(t *testing.T) {
 		{"a key that Ory has elsewhere", "ttl: {access_token: 1h}", nil, []string{
 			"ttl (gatehouse.yaml:1): is not a known key; in Gatehouse that is oauth.lifespans",
 		}},
+		{"keys of Ory Oathkeeper", "access_rules: {matching_strategy: glob}\nserve:\n  api: {port: 4456}\n  proxy: {port: 4455, trust_forwarded_headers: true}\n  prometheus: {}\nmutators: {noop: {enabled: true}}", nil, []string{
+			"access_rules (gatehouse.yaml:1): is not a known key; in Gatehouse that is access.rules.repositories and access.matching_strategy",
+			"serve.api (gatehouse.yaml:3): is not a known key; in Gatehouse that is serve.decisions",
+			"serve.proxy.port (gatehouse.yaml:4): is not a known key; in Gatehouse that is serve.proxy.address",
+			"serve.proxy.trust_forwarded_headers (gatehouse.yaml:4): is not a known key; in Gatehouse that is serve.proxy.trusted_proxies",
+			"serve.prometheus (gatehouse.yaml:5): is not a known key; in Gatehouse that is a path of serve.admin",
+			"mutators (gatehouse.yaml:6): is not a known key; did you mean access.mutators?",
+		}},
 		{"sites' pages at a door without browsers", "serve:\n  ext_authz: {enabled: true, cors: {enabled: true, allowed_origins: [\"https://a.example.com\"]}}", nil, []string{
 			"serve.ext_authz.cors (gatehouse.yaml:2): browsers do not ask this listener: take it out, and say at the proxy or in Envoy which sites' pages may read answers",
 		}},

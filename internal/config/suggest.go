@@ -19,6 +19,16 @@ func renamed(path string) string {
 		return "serve.public"
 	case "oidc":
 		return "oauth"
+	case "access_rules":
+		return "access.rules.repositories and access.matching_strategy"
+	case "serve.api":
+		return "serve.decisions"
+	case "serve.proxy.port", "serve.proxy.host":
+		return "serve.proxy.address"
+	case "serve.proxy.trust_forwarded_headers":
+		return "serve.proxy.trusted_proxies"
+	case "serve.prometheus":
+		return "a path of serve.admin"
 	}
 	return ""
 }
