@@ -168,6 +168,9 @@ func TestBadRulesKeepTheLastGoodOnes(t *testing.T) {
 		if code, body := get(t, d.Public+"/health/ready"); code != http.StatusOK {
 			t.Errorf("%s: ready answers %d %s", name, code, body)
 		}
+		if code, body := get(t, d.Admin+"/health/ready"); code != http.StatusOK || !strings.Contains(body, `"warnings":{"access rules":["file://`) || !strings.Contains(body, bad.says) {
+			t.Errorf("%s: ready answers operators %d %s", name, code, body)
+		}
 		out, _ := d.Command("rules", "sources", "--endpoint", d.Admin, "--format", "json")
 		if !strings.Contains(out, `"refused"`) || !strings.Contains(out, bad.says) {
 			t.Errorf("%s: the operator is told\n%s", name, out)
@@ -178,6 +181,9 @@ func TestBadRulesKeepTheLastGoodOnes(t *testing.T) {
 	}
 	d.write(openRule("better", "/better"))
 	d.Eventually(func() bool { return d.decides("/better", "") == http.StatusOK })
+	if _, body := get(t, d.Admin+"/health/ready"); strings.Contains(body, "warnings") {
+		t.Errorf("after the mending operators are warned: %s", body)
+	}
 	if ok, old := d.metric(d.source("gatehouse_access_source_ok")), d.decides("/good", ""); ok != "1" || old != http.StatusNotFound {
 		t.Errorf("after the mending gatehouse_access_source_ok is %s, and what was removed is answered with %d", ok, old)
 	}

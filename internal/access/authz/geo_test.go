@@ -6,11 +6,8 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"maps"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -29,89 +26,6 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 )
 
-// mmdb writes a database in MaxMind's format: a binary tree over IPv6 addresses, IPv4 below ::/96, whose leaves point to records.
-func mmdb(edition string, built time.Time, networks map[string]map[string]any) []byte {
-	type node [2]int // below 0: a record, -1-index; math.MinInt: nothing
-	nodes := []node{{math.MinInt, math.MinInt}}
-	var data bytes.Buffer
-	var offsets []int
-	for _, text := range slices.Sorted(maps.Keys(networks)) {
-		prefix := netip.MustParsePrefix(text)
-		bits, address := prefix.Bits(), prefix.Addr().As16()
-		if prefix.Addr().Is4() {
-			four := prefix.Addr().As4()
-			address = [16]byte{}
-			copy(address[12:], four[:])
-			bits += 96
-		}
-		offsets = append(offsets, data.Len())
-		encode(&data, networks[text])
-		at := 0
-		for i := range bits {
-			side := int(address[i/8]>>(7-i%8)) & 1
-			if i == bits-1 {
-				nodes[at][side] = -1 - (len(offsets) - 1)
-				break
-			}
-			if nodes[at][side] < 0 {
-				nodes = append(nodes, node{math.MinInt, math.MinInt})
-				nodes[at][side] = len(nodes) - 1
-			}
-			at = nodes[at][side]
-		}
-	}
-	var out bytes.Buffer
-	for _, n := range nodes {
-		for _, to := range n {
-			value := to
-			switch {
-			case to == math.MinInt:
-				value = len(nodes)
-			case to < 0:
-				value = len(nodes) + 16 + offsets[-1-to]
-			}
-			out.Write(binary.BigEndian.AppendUint32(nil, uint32(value)))
-		}
-	}
-	out.Write(make([]byte, 16))
-	out.Write(data.Bytes())
-	out.WriteString("\xab\xcd\xefMaxMind.com")
-	encode(&out, map[string]any{
-		"binary_format_major_version": uint16(2), "binary_format_minor_version": uint16(0), "build_epoch": uint64(built.Unix()),
-		"database_type": edition, "description": map[string]any{"en": "test"}, "ip_version": uint16(6), "languages": []string{"en"},
-		"node_count": uint32(len(nodes)), "record_size": uint16(32),
-	})
-	return out.Bytes()
-}
-
-// encode writes a value in the format's encoding; strings have less than 29 bytes.
-func encode(w *bytes.Buffer, v any) {
-	switch v := v.(type) {
-	case string:
-		w.WriteByte(2<<5 | byte(len(v)))
-		w.WriteString(v)
-	case uint16:
-		w.Write(binary.BigEndian.AppendUint16([]byte{5<<5 | 2}, v))
-	case uint32:
-		w.Write(binary.BigEndian.AppendUint32([]byte{6<<5 | 4}, v))
-	case uint64:
-		w.Write(binary.BigEndian.AppendUint64([]byte{8, 2}, v))
-	case bool:
-		w.Write([]byte{map[bool]byte{true: 1}[v], 7})
-	case []string:
-		w.Write([]byte{byte(len(v)), 4})
-		for _, s := range v {
-			encode(w, s)
-		}
-	case map[string]any:
-		w.WriteByte(7<<5 | byte(len(v)))
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			encode(w, name)
-			encode(w, v[name])
-		}
-	}
-}
-
 func country(code string) map[string]any {
 	return map[string]any{"country": map[string]any{"iso_code": code}}
 }
@@ -119,14 +33,14 @@ func country(code string) map[string]any {
 var built = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 func cities(at time.Time) []byte {
-	return mmdb("GeoLite2-City", at, map[string]map[string]any{
+	return testkit.GeoDatabase("GeoLite2-City", at, map[string]map[string]any{
 		"192.0.2.0/24": country("DE"), "198.51.100.0/25": country("FR"), "2001:db8::/32": country("US"),
 		"203.0.113.0/24": {"registered_country": map[string]any{"iso_code": "CH"}, "traits": map[string]any{"is_anonymous_proxy": true}},
 	})
 }
 
 func anonymous(at time.Time) []byte {
-	return mmdb("GeoIP2-Anonymous-IP", at, map[string]map[string]any{"198.51.100.7/32": {"is_anonymous": true, "is_tor_exit_node": true}})
+	return testkit.GeoDatabase("GeoIP2-Anonymous-IP", at, map[string]map[string]any{"198.51.100.7/32": {"is_anonymous": true, "is_tor_exit_node": true}})
 }
 
 // staged is a Geo that reads files of a directory.
