@@ -51,7 +51,7 @@ func TestEffectsOfValues(t *testing.T) {
 			says(server, resources+"requests cpu", "200m"), says(server, resources+"limits memory", "768Mi"),
 			says(server, podSpec+" topologySpreadConstraints 0 topologyKey", "topology.kubernetes.io/zone"),
 			says(server, podSpec+" topologySpreadConstraints 1 topologyKey", "kubernetes.io/hostname"),
-			says(budget, "spec maxUnavailable", "1"),
+			says(budget, "spec maxUnavailable", "1"), says("configuration serve", "stop_delay", "5s"),
 			says(server, "spec strategy rollingUpdate maxSurge", "1"), says(server, "spec strategy rollingUpdate maxUnavailable", "0"),
 			says(server, podSpec+" containers 0 readinessProbe httpGet path", "/health/ready"), says(server, podSpec+" containers 0 livenessProbe httpGet path", "/health/alive"),
 		}},
@@ -107,6 +107,16 @@ func TestEffectsOfValues(t *testing.T) {
 			says("Certificate gatehouse-tls", "spec secretName", "gatehouse-tls"), says("Certificate gatehouse-tls", "spec dnsNames", "[id.example.com]"),
 			says("Certificate gatehouse-tls", "spec issuerRef name", "le"),
 		}},
+		"backups when somebody wants them": {own + "backup: {enabled: true, schedule: 1 2 * * *, timeZone: Europe/Berlin, recipients: [age1xyz], destinations: [{name: a, s3: {bucket: a}}, {name: b, s3: {bucket: b}}], drill: {enabled: true, schedule: 3 4 * * 1, identitySecret: i}}", []effect{
+			says("CronJob gatehouse-backup", "spec schedule", "1 2 * * *"), says("CronJob gatehouse-backup", "spec timeZone", "Europe/Berlin"), says("CronJob gatehouse-backup", "spec concurrencyPolicy", "Forbid"),
+			says("CronJob gatehouse-drill", "spec schedule", "3 4 * * 1"), says("configuration backup", "destinations 1 name", "b"),
+		}},
+		"what Prometheus asks": {own + "metrics: {serviceMonitor: {enabled: true, labels: {release: p}, interval: 7s, keySecret: key}, prometheusRule: {enabled: true}}\ncontroller: {enabled: true}", []effect{
+			says("ServiceMonitor gatehouse", "spec endpoints 0 path", "/admin/metrics/prometheus"), says("ServiceMonitor gatehouse", "spec endpoints 0 scheme", "https"),
+			says("ServiceMonitor gatehouse", "spec endpoints 0 interval", "7s"), says("ServiceMonitor gatehouse", "spec endpoints 0 authorization credentials name", "key"),
+			says("ServiceMonitor gatehouse", "metadata labels release", "p"), says("PodMonitor gatehouse-controller", "spec podMetricsEndpoints 0 port", "metrics"),
+			says("PrometheusRule gatehouse", "spec groups 0 name", "gatehouse-backup"),
+		}},
 		"listeners apart": {own, []effect{
 			says("Service gatehouse", "spec ports 0 targetPort", "public"), says("Service gatehouse", "spec ports 1", ""),
 			says("Service gatehouse-admin", "spec ports 0 port", "4445"), says("Service gatehouse-admin", "spec type", "ClusterIP"),
@@ -126,5 +136,29 @@ func TestEffectsOfValues(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Images come from a registry that asks who somebody is, and pods run where somebody wants them: each of them. The bundled database has places
+// of its own, where volumes are.
+func TestEveryPodRunsWhereItShall(t *testing.T) {
+	const where = "\nimagePullSecrets: [{name: registry}]\nnodeSelector: {disk: ssd}\ntolerations: [{key: dedicated, operator: Exists}]\npriorityClassName: high\n" +
+		"controller: {enabled: true}\nbackup: {enabled: true, recipients: [age1xyz], destinations: [{name: a, s3: {bucket: a}}], drill: {enabled: true, identitySecret: i}}\n"
+	for _, mode := range []string{"sqlite", "bundled", "postgres", "cloudsql"} {
+		pods := podsOf(mustRender(t, read(t, minimal("production", mode)+where)))
+		if len(pods) < 6 {
+			t.Errorf("%s: pods are %d", mode, len(pods))
+		}
+		for name, pod := range pods {
+			want := map[string]string{"imagePullSecrets": "[map[name:registry]]", "nodeSelector": "map[disk:ssd]", "tolerations": "[map[key:dedicated operator:Exists]]", "priorityClassName": "high"}
+			if strings.HasSuffix(name, "-postgresql") {
+				want = map[string]string{"imagePullSecrets": want["imagePullSecrets"], "nodeSelector": "", "tolerations": ""}
+			}
+			for key, of := range want {
+				if got := pod.text("spec", key); got != of {
+					t.Errorf("%s, %s: %s is %q", mode, name, key, got)
+				}
+			}
+		}
 	}
 }

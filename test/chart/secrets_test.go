@@ -2,6 +2,8 @@ package chart
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -115,6 +117,51 @@ func TestWhoHasWhichSecrets(t *testing.T) {
 		}
 		if diff := cmp.Diff(tc.want, got); diff != "" {
 			t.Errorf("%s (- wanted, + rendered):\n%s", name, diff)
+		}
+	}
+}
+
+// commandOf is a command of the documentation that makes a Secret: its kind, its name and what it is made from.
+var commandOf = regexp.MustCompile(`(?m)^kubectl -n iam create secret (tls|generic) (\S+)((?: --\S+)+)`)
+
+// Of each Secret that an example names the documentation says how it is made, with every key that pods look for in it.
+func TestSecretsOfTheExamplesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile(repository + "/docs/kubernetes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string][]string{"gatehouse-redis-client": {"*"}} // cert-manager's, as the example says
+	for _, command := range commandOf.FindAllStringSubmatch(string(text), -1) {
+		keys := []string{"tls.crt", "tls.key", "*", "ca.crt"} // the last one may be missing
+		if command[1] == "generic" {
+			keys = nil
+			for flag := range strings.FieldsSeq(command[3]) {
+				from, of, _ := strings.Cut(flag, "=")
+				key, _, _ := strings.Cut(of, "=")
+				keys = append(keys, map[string]string{"--from-file": key, "--from-env-file": "*"}[from])
+			}
+		}
+		documented[command[2]] = keys
+	}
+	for _, name := range exampleNames(t) {
+		r := mustRender(t, example(t, name))
+		made := map[string]bool{}
+		for _, o := range r.ofKind("Certificate") {
+			made[o.text("spec", "secretName")] = true
+		}
+		if role := r.find("Role", "gatehouse-make-secrets"); role != nil {
+			for _, of := range role.at("rules", 0, "resourceNames").([]any) {
+				made[of.(string)] = true
+			}
+		}
+		for where, pod := range podsOf(r) {
+			for _, all := range secretsOf(pod) {
+				for one := range strings.FieldsSeq(all) {
+					if of, key, _ := strings.Cut(one, ":"); !made[of] && !slices.Contains(documented[of], key) {
+						t.Errorf("%s: of %s, which %s takes, docs/kubernetes.md does not say how it is made", name, one, where)
+					}
+				}
+			}
 		}
 	}
 }
