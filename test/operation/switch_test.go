@@ -75,7 +75,7 @@ func TestSwitchOfDatabasesLosesNothing(t *testing.T) {
 			s.move(fresh)
 			stop()
 			s.check(fresh)
-			for table, rows := range map[string]int{"identity": identitiesMade + 1, "oauth_client": clientsMade + 1, "session": 1} {
+			for table, rows := range map[string]int{"identity": identitiesMade + 1, "oauth_client": clientsMade + 2, "tenant": 1, "access_rule": 1, "oauth_consent": 1, "session": 1} {
 				if !regexp.MustCompile(`(?m)^\w+ +` + table + ` +` + strconv.Itoa(rows) + ` `).MatchString(out) {
 					t.Errorf("the copy does not count %d rows of %s:\n%s", rows, table, out)
 				}
@@ -212,6 +212,7 @@ type switching struct {
 	tokens    []string
 	refresh   string
 	session   string
+	guest     string // the secret of another tenant's client
 	good      atomic.Int64
 	busy      atomic.Int64
 }
@@ -300,6 +301,7 @@ func (s *switching) make(old *process.Server) {
 		"credentials":{"password":{"config":{"password":"correct horse battery staple 7"}}}}`, http.StatusCreated)
 	s.session, _ = s.login(old.Public)["session_token"].(string)
 	s.authorize(old)
+	s.worlds(old)
 }
 
 func credentials(id, secret string) url.Values {
@@ -338,7 +340,7 @@ func (s *switching) authorize(old *process.Server) {
 		}
 	}
 	follow()
-	for _, step := range [][2]string{{"login", `{"subject":"somebody","remember":true}`}, {"consent", `{"grant_scope":["openid","offline_access"]}`}} {
+	for _, step := range [][2]string{{"login", `{"subject":"somebody","remember":true}`}, {"consent", `{"grant_scope":["openid","offline_access"],"remember":true}`}} {
 		answer := s.call(s.http(), http.MethodPut, old.Admin+"/admin/oauth2/auth/requests/"+step[0]+"/accept?"+step[0]+"_challenge="+
 			url.QueryEscape(to.Query().Get(step[0]+"_challenge")), step[1], http.StatusOK)
 		at, _ = answer["redirect_to"].(string)
@@ -454,6 +456,7 @@ func (s *switching) check(fresh *process.Server) {
 		s.Errorf("a session of before: %d", resp.StatusCode)
 	}
 	s.login(fresh.Public)
+	s.carried(fresh)
 	// What was done on the old server is in the log of the new one, also what was still on its way there.
 	fresh.Eventually(func() bool {
 		_, body := fresh.Try(fresh.Admin + "/admin/activity?page_size=1000&subject=client-49")
