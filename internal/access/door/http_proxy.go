@@ -99,6 +99,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	target := pass.request.Target
 	p.Out.Header["X-Forwarded-Proto"] = []string{target.Scheme}
 	p.Out.Header["X-Forwarded-Host"] = []string{target.Host}
+	p.Out.Trailer = nil // no rule was asked about what follows a body, and some applications join it to the header
 	p.Out.URL = pass.decision.UpstreamURL(target)
 	p.Out.Host = p.Out.URL.Host
 	if pass.decision.Rule.Upstream.PreserveHost {

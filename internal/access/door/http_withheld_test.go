@@ -2,6 +2,7 @@ package door_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -72,6 +73,29 @@ func TestClientsDoNotSayWhoTheyAre(t *testing.T) {
 		if values := rec.Result().Header[name]; len(values) != 1 || values[0] != want {
 			t.Errorf("the proxy is told %s: %q, want %q", name, values, want)
 		}
+	}
+}
+
+// Fields behind a body (RFC 9110 §6.5) are none that a rule was asked about, and some applications read them like those before it.
+func TestNoTrailersPass(t *testing.T) {
+	app := application(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_, _ = fmt.Fprintf(w, "%s %v %v", body, r.Trailer, r.Header["Trailer"])
+	})
+	address := behind(t, app.URL, web.Options{}, &events{})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/", io.NopCloser(strings.NewReader("please")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host, req.Trailer = "app.example.com", http.Header{"X-User": {"root"}, "X_user": {"root"}}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if string(got) != "please map[] []" {
+		t.Errorf("%d %s", resp.StatusCode, got)
 	}
 }
 
