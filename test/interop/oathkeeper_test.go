@@ -248,19 +248,7 @@ func TestOathkeeperExamples(t *testing.T) {
 
 // signs looks at what the mutator id_token makes, with the keys that upstreams read.
 func (o *oathkeeper) signs() {
-	token, _ := strings.CutPrefix(o.ask("GET", "http://my-app/signed").Header.Get("Authorization"), "Bearer ")
-	var keys jose.JSONWebKeySet
-	if err := json.NewDecoder(o.send("GET", "http://"+o.decisions+"/.well-known/jwks.json", "").Body).Decode(&keys); err != nil {
-		o.t.Fatal(err)
-	}
-	s, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
-	if err != nil {
-		o.t.Fatalf("%v: %q", err, token)
-	}
-	text, err := s.Verify(keys)
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	text := o.verified("http://my-app/signed", jose.ES256)
 	var claims struct {
 		Issuer   string   `json:"iss"`
 		Subject  string   `json:"sub"`
@@ -272,6 +260,42 @@ func (o *oathkeeper) signs() {
 	if err := json.Unmarshal(text, &claims); err != nil || claims.Issuer != "https://my-oathkeeper/" || claims.Subject != "guest" || len(claims.Audience) != 1 ||
 		claims.Def == nil || *claims.Def != "" || claims.Expires-claims.Issued != 60 {
 		o.t.Errorf("the claims are %s", text)
+	}
+}
+
+// verified gives the claims of the token that the application at an address is sent.
+func (o *oathkeeper) verified(address string, by jose.SignatureAlgorithm) []byte {
+	o.t.Helper()
+	token, _ := strings.CutPrefix(o.ask("GET", address).Header.Get("Authorization"), "Bearer ")
+	var keys jose.JSONWebKeySet
+	if err := json.NewDecoder(o.send("GET", "http://"+o.decisions+"/.well-known/jwks.json", "").Body).Decode(&keys); err != nil {
+		o.t.Fatal(err)
+	}
+	s, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{by})
+	if err != nil {
+		o.t.Fatalf("%v: %q", err, token)
+	}
+	text, err := s.Verify(keys)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return text
+}
+
+// Applications that know no other algorithm are sent RS256, as docs/doors.md has it.
+func TestOathkeeperRS256(t *testing.T) {
+	page, err := os.ReadFile("../../docs/doors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const setting = "keys: {sets: [{name: gatehouse.access.id-token, algorithm: RS256}]}"
+	if !strings.Contains(string(page), "`"+setting+"`") {
+		t.Errorf("docs/doors.md does not say %s", setting)
+	}
+	o := newOathkeeper(t, "- {id: one, match: {url: \"http://my-app/one\", methods: [GET]}, authenticators: [{handler: anonymous}], authorizer: {handler: allow}, "+
+		"mutators: [{handler: id_token, config: {issuer_url: \"https://my-oathkeeper/\"}}]}\n", setting+"\n")
+	if text := o.verified("http://my-app/one", jose.RS256); !strings.Contains(string(text), `"sub":"anonymous"`) {
+		t.Errorf("%s", text)
 	}
 }
 
