@@ -231,5 +231,21 @@ func TestProgress(t *testing.T) {
 		if got := out.String(); !strings.Contains(got, "███████████████░░░░░░░░░░░░░░░") || !strings.Contains(got, "10s left") {
 			t.Errorf("%q", got)
 		}
+		for _, terminal := range []bool{true, false} {
+			out.Reset()
+			p.terminal = terminal
+			p.end(1000, "more than there seemed to be")
+			if got := out.String(); !strings.Contains(got, " 100 %  more") || strings.Contains(got, "░") {
+				t.Errorf("%q", got)
+			}
+			out.Reset()
+			unknown := newProgress(&out, "rows deleted", 0, 0)
+			unknown.terminal = terminal
+			unknown.at(0, "")
+			unknown.end(600, "")
+			if got := out.String(); !strings.Contains(got, "rows deleted 600 ") || strings.Contains(got, "%") {
+				t.Errorf("%q", got)
+			}
+		}
 	})
 }

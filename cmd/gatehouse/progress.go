@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// progress says how far a long work is: on a terminal as a bar that stays on its line, elsewhere as a line now and then.
+// progress says how far a long work is: on a terminal as a bar that stays on its line, elsewhere as a line now and then. Where the total is 0
+// nobody knows it, and what is done is counted.
 type progress struct {
 	out      io.Writer
 	what     string
@@ -63,14 +65,20 @@ func (p *progress) clear() {
 }
 
 func (p *progress) say(done int64, note string) {
-	percent := 100 * done / max(p.total, 1)
-	line := fmt.Sprintf("%s %3d %%  %s%s", p.what, percent, note, p.left(done))
+	far := strconv.FormatInt(done, 10)
+	if p.total > 0 {
+		part := min(max(done, 0), p.total) // which may have been estimated, or grow meanwhile
+		far = fmt.Sprintf("%3d %%", 100*part/p.total)
+		if full := int(barWidth * part / p.total); p.terminal {
+			far = "[" + strings.Repeat("█", full) + strings.Repeat("░", barWidth-full) + "] " + far
+		}
+	}
+	line := fmt.Sprintf("%s %s  %s%s", p.what, far, note, p.left(done))
 	if !p.terminal {
 		_, _ = fmt.Fprintln(p.out, line)
 		return
 	}
-	full := int(barWidth * done / max(p.total, 1))
-	_, _ = fmt.Fprintf(p.out, "\r\x1b[K%s [%s%s] %3d %%  %s%s", p.what, strings.Repeat("█", full), strings.Repeat("░", barWidth-full), percent, note, p.left(done))
+	_, _ = fmt.Fprint(p.out, "\r\x1b[K"+line)
 }
 
 // left estimates the time that is still needed from what this run did so far.
