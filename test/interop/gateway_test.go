@@ -86,7 +86,7 @@ func newGateway(t *testing.T, unanswerable int, start func(listen, decisions, ap
 	if err := os.WriteFile(rules, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.Override(fmt.Sprintf("serve: {decisions: {enabled: true, address: %q}}\naccess: {rules: {repositories: [%q]}}\n", decisions, "file://"+rules))
+	s.Override(fmt.Sprintf("serve: {decisions: {enabled: true, address: %q}}\naccess: {strip_headers: [X-User], rules: {repositories: [%q]}}\n", decisions, "file://"+rules))
 	s.Run()
 	t.Cleanup(s.Stop)
 	start(listen, decisions, application)
@@ -233,7 +233,7 @@ func (g *gateway) check() {
 		{"a stranger's identity, spelled otherwise", "GET", "/open", spelled, 200, []string{g.user("")}},
 		{"a stranger's identity beside one's own", "GET", "/api/a", append(spelled, bearer(g.read)...), 200, []string{g.user(g.subject)}},
 		{"a body that nobody can check", "POST", "/checked", nil, 403, nil},
-		{"a body that nobody checks", "POST", "/told", nil, 200, []string{`POST /told "a body"`}},
+		{"a body that nobody checks", "POST", "/told", nil, 200, []string{`POST /told "a body"`, g.user("")}},
 		{"a stranger's question", "GET", "/api/a", forged, 401, nil},
 		{"a stranger's question, with a token", "POST", "/api/a", append(forged, bearer(g.read)...), 403, nil},
 		{"a stranger's address", "GET", "/here", []string{"X-Forwarded-For", "203.0.113.7"}, 200, nil},
