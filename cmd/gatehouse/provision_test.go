@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -161,6 +162,34 @@ func TestProvisionPrintsSQL(t *testing.T) {
 	}
 	empty := filepath.Join(t.TempDir(), "nothing")
 	fails(t, call(t, "", "provision", "-c", file, "--password-file", empty), 1, "--password-file", empty)
+}
+
+// S3-11: what is printed is all that a DBA has to run, in the database server's own client: then there is nothing left to do.
+func TestPrintedSQLIsAllThereIsToRun(t *testing.T) {
+	for group, dsn := range map[string]func(*testing.T) string{"postgres": testkit.Postgres, "mysql": testkit.MariaDB} {
+		t.Run(group, func(t *testing.T) {
+			file, super := provisioned(t, dsn(t), group)
+			script := works(t, "", "provision", "-c", file, "--print-sql", "--reveal")
+			host, port, err := net.SplitHostPort(super.Host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := exec.CommandContext(t.Context(), "psql", "-X", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", port, "-U", super.User, "postgres")
+			client.Env = append(os.Environ(), "PGPASSWORD="+super.Password)
+			if group == "mysql" {
+				client = exec.CommandContext(t.Context(), "mariadb", "--protocol=tcp", "-h", host, "-P", port, "-u", super.User)
+				client.Env = append(os.Environ(), "MYSQL_PWD="+super.Password)
+			}
+			client.Stdin = strings.NewReader(script)
+			if out, err := client.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s\n%s", err, out, script)
+			}
+			if out := works(t, super.Password, "provision", "-c", file, "--password-file", "-"); !strings.HasPrefix(out, "nothing to do") {
+				t.Errorf("after the script, provisioning says %s", out)
+			}
+			works(t, "", "migrate", "up", "-c", file)
+		})
+	}
 }
 
 // A server that does not answer is waited for, one that says no is not.
