@@ -16,3 +16,13 @@ func GlobSource(glob string) (string, error) {
 	}
 	return e.source, nil
 }
+
+// Overlap looks for a text that both expressions match.
+func Overlap(a, b string) (text string, found, gaveUp bool) {
+	o := overlap{a: newProgram(a), b: newProgram(b), grammar: anyText}
+	o.search()
+	if len(o.found) > 0 {
+		return o.found[0], true, o.gaveUp
+	}
+	return "", false, o.gaveUp
+}
