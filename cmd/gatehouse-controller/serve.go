@@ -74,7 +74,7 @@ func (f *flags) serve(ctx context.Context, errs io.Writer) error {
 	}
 	log.Info("watching resources", "rules", !f.noRules, "apirules", f.apiRules.wanted(), "server", f.config.Server.URL, "namespaces", watched, "version", version)
 	err = m.Start(ctx)
-	if home := f.home(); ctx.Err() != nil && home != "" {
+	if home := f.home(); home != "" { // however it ended, also because a namespace that it watches is deleted, and its own may be, too
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 		defer cancel()
 		if err := clients.Depart(last, direct, home); err != nil {

@@ -42,7 +42,7 @@ func (c *cluster) held(t *testing.T, of *hydra.OAuth2Client) bool {
 func TestNamespaceOfTheController(t *testing.T) {
 	c, s := open(t), process.Start(t, process.Options{})
 	home, elsewhere := c.namespace(t), c.namespace(t)
-	c.permitIn(t, home, "", "namespaces")
+	c.permit(t, "deleted-namespaces.yaml")
 	own, kept, other := machine(home, "own"), machine(home, "kept"), machine(elsewhere, "other")
 	kept.Spec.DeletionPolicy = hydra.Orphan
 	all := []*hydra.OAuth2Client{own, kept, other}
@@ -64,7 +64,7 @@ func TestNamespaceOfTheController(t *testing.T) {
 	if err := c.Delete(t.Context(), &core.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home}}); err != nil {
 		t.Fatal(err)
 	}
-	k.stop()
+	k.ended() // to watch fewer, unless it is stopped before that
 	for _, of := range all {
 		if c.held(t, of) {
 			t.Errorf("%s is held by a finalizer that nobody takes off", of.Name)
