@@ -104,6 +104,27 @@ func TestBackupBringsEverythingBack(t *testing.T) {
 	}
 }
 
+// S2-26, S2-28: a schedule is all that it takes: of two servers one makes the backup that was missed, and both know of it.
+func TestServersMakeBackupsByThemselves(t *testing.T) {
+	config, identity := keeping(t)
+	dsn, pair := testkit.Postgres(t), make([]*process.Server, 2)
+	for i := range pair {
+		pair[i] = process.Start(t, process.Options{DSN: dsn, Config: switched + config + "  schedule: \"0 0 1 1 *\"\n"})
+	}
+	for _, s := range pair {
+		s.Eventually(func() bool {
+			_, metrics := get(t, s.Admin+"/admin/metrics/prometheus")
+			return strings.Contains(metrics, "\ngatehouse_backup_last_success_timestamp_seconds 1")
+		})
+	}
+	if out, code := pair[0].Command("backup", "list"); code != 0 || strings.Count(out, "near far") != 1 || strings.Count(out, "\n") != 2 {
+		t.Errorf("the list exits with %d:\n%s", code, out)
+	}
+	if out, code := pair[0].Command("backup", "verify", "--identity", identity); code != 0 {
+		t.Errorf("verifying exits with %d:\n%s", code, out)
+	}
+}
+
 // Who interrupts a backup has it told to the servers all the same, whether it was read from them or from their databases: their metrics
 // count it as one that failed.
 func TestAnInterruptedBackupIsTold(t *testing.T) {
