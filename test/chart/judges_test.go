@@ -34,6 +34,8 @@ func everything(t *testing.T) map[string]values {
 			}
 		}
 	}
+	cases["single namespaces"] = read(t, "doors: {proxy: {enabled: true}}\ncontroller: {enabled: true, watchNamespaces: [iam, default], apiRules: {route: ingress, formerly: [virtualservice, httproute]}}")
+	cases["a lab that is backed up"] = read(t, "database: {mode: sqlite, sqlite: {storageClass: fast}}\nbackup: {enabled: true, prune: true, recipients: [age1xyz], destinations: [{name: a, s3: {bucket: a}}], drill: {enabled: true, identitySecret: i}}")
 	return cases
 }
 
