@@ -8,11 +8,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"text/tabwriter"
 
+	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/web"
 )
@@ -194,5 +196,50 @@ func TestEveryAdminRouteSaysWhoMayCallIt(t *testing.T) {
 	}
 	if len(routes) < 50 {
 		t.Errorf("only %d routes were found", len(routes))
+	}
+}
+
+var pathVariable = regexp.MustCompile(`\{[^}]*\}`)
+
+// No route of the admin listener, ours or Ory's, answers who brings nothing, less of a role than it needs, a key of one tenant for what
+// concerns all, or a confined key for what makes keys.
+func TestEveryAdminRouteIsGuarded(t *testing.T) {
+	a := guarded(t, "}\nlimits: {enabled: false}\nhashing: {memory: 8192")
+	stranger := as(t, a, "")
+	known := map[string]*caller{}
+	for _, role := range []actor.Role{actor.RoleViewer, actor.RoleOperator} {
+		known[string(role)] = keyFor(t, a, string(role), "*")
+	}
+	local := keyFor(t, a, string(actor.RoleAdmin), "default")
+	root := as(t, a, rootKey)
+	confined := as(t, a, text(t, root.call(http.MethodPost, "/admin/admin-keys", `{"name":"a","role":"admin","tenant":"*","only":["admin-keys","data"]}`, http.StatusCreated), "key"))
+	less := map[actor.Role][]actor.Role{actor.RoleOperator: {actor.RoleViewer}, actor.RoleAdmin: {actor.RoleViewer, actor.RoleOperator}}
+	refusals := 0
+	for _, r := range a.listeners[1].Handler.(*web.Mux).Routes() {
+		if r.Open {
+			continue
+		}
+		method, path, _ := strings.Cut(r.Pattern, " ")
+		path = pathVariable.ReplaceAllString(path, "x")
+		refused := func(c *caller, who string, want int) {
+			t.Helper()
+			refusals++
+			if got := c.do(1, method, path, "application/json", "{}").StatusCode; got != want {
+				t.Errorf("%s answers %s %d, want %d", r.Pattern, who, got, want)
+			}
+		}
+		refused(stranger, "a stranger", http.StatusUnauthorized)
+		for _, role := range less[r.Need.Role] {
+			refused(known[string(role)], "a "+string(role), http.StatusForbidden)
+		}
+		if r.Need.Everywhere {
+			refused(local, "an administrator of one tenant", http.StatusForbidden)
+		}
+		if r.Need.Unconfined {
+			refused(confined, "who has a confined key", http.StatusForbidden)
+		}
+	}
+	if refusals < 150 {
+		t.Errorf("only %d requests were refused", refusals)
 	}
 }
