@@ -152,6 +152,14 @@ func TestCopyGoesOn(t *testing.T) {
 				t.Errorf("%s: the source was not given back", phase)
 			}
 		}
+		// A run that was killed had the source held still: who goes on and fails gives it back, too.
+		if err := origin.Freeze(t.Context(), "a run that was killed"); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		if _, err := copyInto(ctx, origin, target, dataset.CopyOptions{Progress: func(dataset.Step) { cancel() }}); !errors.Is(err, context.Canceled) || source.Frozen() {
+			t.Errorf("after a kill: %v, and held still: %v", err, source.Frozen())
+		}
 		stranger, _ := serve(other)
 		if _, err := copyInto(t.Context(), stranger, target, dataset.CopyOptions{}); !errors.Is(err, dataset.ErrOtherCopy) {
 			t.Errorf("another source: %v", err)

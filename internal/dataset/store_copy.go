@@ -110,15 +110,17 @@ func Copy(ctx context.Context, from Origin, to Databases, o CopyOptions) (*Copie
 
 // run is Copy on a target that is marked.
 func (c *copying) run(ctx context.Context) (*Copied, error) {
-	if _, err := c.pass(ctx, Copying); err != nil {
+	_, err := c.pass(ctx, Copying)
+	if err == nil && c.o.Fits != nil {
+		err = c.o.Fits(ctx)
+	}
+	if err != nil && c.held == "" { // nobody holds the source still
 		return nil, err
 	}
-	if c.o.Fits != nil {
-		if err := c.o.Fits(ctx); err != nil {
-			return nil, err
-		}
+	var done *Copied
+	if err == nil {
+		done, err = c.still(ctx)
 	}
-	done, err := c.still(ctx)
 	switch {
 	case err == nil && !c.o.Thaw:
 		return done, nil
@@ -142,7 +144,7 @@ type copying struct {
 	o      CopyOptions
 	target states
 	source string // its ID
-	held   string // what it is named while it is held still
+	held   string // what it is named while it is held still, if it was at the beginning: by others, or for a run of this copy that was killed
 	frozen bool   // it was, before this copy, and for something else
 	rows   int64  // it has, about
 	passes int
