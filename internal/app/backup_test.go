@@ -14,6 +14,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/gatehouse-iam/gatehouse/internal/activity"
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
 	"github.com/gatehouse-iam/gatehouse/internal/backup"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
@@ -130,5 +131,40 @@ func TestDecisionsAreKeptWhereAskedFor(t *testing.T) {
 			t.Errorf("with decisions: %v the restored databases have %v, %v; want %s", kept, ids, err, want)
 		}
 		closeApp(t, fresh)
+	}
+}
+
+// What is pruned by hand is told, with how much went from where, and a rehearsal is not.
+func TestPruningIsTold(t *testing.T) {
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	config := seals("the secret of this test") + fmt.Sprintf("backup: {keep: {last: 1, for: 0s}, recipients: [%s], destinations: [{name: disk, directory: %q}]}\n", key.Recipient(), t.TempDir())
+	a := openApp(t, dir, config)
+	closeApp(t, a)
+	for range 3 {
+		if _, err := CreateBackup(t.Context(), a.cfg, BackupOptions{Full: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dry := range []bool{true, false} {
+		done, err := PruneBackups(t.Context(), a.cfg, dry, func(what string) { t.Error(what) })
+		if err != nil || len(done) != 2 {
+			t.Fatalf("%v, %v", done, err)
+		}
+	}
+	a = openApp(t, dir, config)
+	defer closeApp(t, a)
+	c := newCaller(t, a)
+	var told []activity.Event
+	for _, e := range logged(c, "") {
+		if e.Action == activity.BackupPruned {
+			told = append(told, e)
+		}
+	}
+	if len(told) != 1 || told[0].Detail["removed"] != "2" || told[0].Detail["destination disk"] != "2" || told[0].Actor.Kind == "" {
+		t.Errorf("%+v", told)
 	}
 }
