@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -81,5 +82,24 @@ func TestOwnClientsOpenDoors(t *testing.T) {
 	}
 	if rec := enter("unseen", "a+secret"); rec.Code < http.StatusInternalServerError {
 		t.Errorf("without the database: %d %s", rec.Code, rec.Body)
+	}
+}
+
+// What handlers have to say of their settings is told by the server too, and not only by the check of files.
+func TestTheServerWarnsOfSettings(t *testing.T) {
+	a := newApp(t, "")
+	report, err := a.features.doors.engine.Check(t.Context(), []access.Rule{{
+		ID: "all", Match: access.Match{URL: "http://app.example.com/", Methods: []string{"GET"}},
+		Authenticators: []access.HandlerRef{{Handler: "jwt", Config: []byte(`{"jwks_urls":["https://id.example.com/jwks.json"],"required_scope":["read"]}`)}},
+		Authorizer:     access.HandlerRef{Handler: "remote", Config: []byte(`{"remote":"https://policy.example.com/"}`)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := strings.Join(report.Rules[0].Warnings, "\n")
+	for _, want := range []string{"authenticators[0].config.scope_strategy: ", "authorizer.config.unseen_body: "} {
+		if !strings.Contains(told, want) {
+			t.Errorf("%s is not in\n%s", want, told)
+		}
 	}
 }

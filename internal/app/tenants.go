@@ -104,6 +104,14 @@ func (w whileServed) Authenticate(ctx context.Context, r *access.Request) (*acce
 	return w.Authenticator.Authenticate(ctx, r)
 }
 
+// Warnings implements access.Warner: what is around an authenticator must not keep what it says of its settings from whoever wrote them.
+func (w whileServed) Warnings() []string {
+	if within, ok := w.Authenticator.(access.Warner); ok {
+		return within.Warnings()
+	}
+	return nil
+}
+
 // onlyWhileServed makes authenticators of all kinds so.
 func (a *App) onlyWhileServed(kinds map[string]access.Kind[access.Authenticator]) map[string]access.Kind[access.Authenticator] {
 	for name, kind := range kinds {

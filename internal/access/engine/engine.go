@@ -36,7 +36,7 @@ type Engine struct {
 	removed []string // the header fields that doors take off
 	loaded  atomic.Pointer[ruleSet]
 	loading sync.Mutex // so that two loads do not close each other's handlers
-	scanned []string   // the rules that the log was told of, which cannot be looked up
+	noted   []string   // what the log was told of the rules in force
 	// preparing keeps those who only look from taking all of the machine at once; whoever loads does not wait for them.
 	preparing sync.Mutex
 }
@@ -90,18 +90,17 @@ func (e *Engine) Enforce(ctx context.Context, p *Prepared, lists ...[]access.Rul
 	e.options.Log.Log(ctx, NewsOf(len(before.rules), len(p.set.rules)), "access rules are in force",
 		"rules", len(p.set.rules), "conflicts", len(p.Report.Conflicts), "undecided", len(p.Report.Undecided))
 	p.set = nil
-	if scanned := p.Report.scanned(); !slices.Equal(scanned, e.scanned) {
-		e.scanned = scanned
-		if len(scanned) > 0 {
-			e.options.Log.WarnContext(ctx, "access rules are scanned for every request of their methods, as neither host nor path can be looked up",
-				"number", len(scanned), "rules", scanned[:min(len(scanned), maxScanned)])
+	if notes := p.Report.notes(); !slices.Equal(notes, e.noted) {
+		if e.noted = notes; len(notes) > 0 {
+			e.options.Log.WarnContext(ctx, "access rules cost every request something, or may not do what they were written for",
+				"number", len(notes), "notes", notes[:min(len(notes), maxNotes)])
 		}
 	}
 	return p.Report, nil
 }
 
-// maxScanned is how many of the rules that cannot be looked up the log names.
-const maxScanned = 20
+// maxNotes is how much of that the log is told.
+const maxNotes = 20
 
 // NewsOf is how much it matters that so many rules took the place of others: that there are none still, as on servers that have no
 // doors, is no news.

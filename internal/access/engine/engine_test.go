@@ -204,18 +204,18 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// The log names the rules that every request pays for, once.
-func TestScannedRulesAreLogged(t *testing.T) {
+// The log names the rules that every request pays for, and those that may not do what they were written for, once.
+func TestNotesOfRulesAreLogged(t *testing.T) {
 	log := &testkit.Log{}
 	e := coreEngine(func(o *Options) { o.Log = slog.New(slog.NewTextHandler(log, nil)) })
-	rules := []access.Rule{openRule("scan", access.Match{URL: "http://<.*>/b"}), openRule("host", access.Match{URL: "http://h/a"})}
+	rules := []access.Rule{openRule("scan", access.Match{URL: "http://<.*>/b"}), openRule("never", access.Match{URL: "http://bare"}), openRule("host", access.Match{URL: "http://h/a"})}
 	for range 2 {
 		loadRules(t, e, rules...)
 	}
-	if text := log.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "scanned for every request") || !strings.Contains(text, "rules=[scan]") {
+	if text := log.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "number=2") || !strings.Contains(text, "scan: scanned for every request") || !strings.Contains(text, "never: match.url: no request can match") {
 		t.Error(text)
 	}
-	loadRules(t, e, rules[1:]...)
+	loadRules(t, e, rules[2:]...)
 	loadRules(t, e, rules...)
 	if text := log.String(); strings.Count(text, "level=WARN") != 2 {
 		t.Error(text)

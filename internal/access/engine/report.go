@@ -37,14 +37,18 @@ type RuleReport struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// scanned names the rules that cannot be looked up.
-func (r *Report) scanned() (names []string) {
+// notes say which rules every request pays for, and which may not do what they were written for.
+func (r *Report) notes() (list []string) {
 	for i := range r.Rules {
-		if one := &r.Rules[i]; one.Scanned {
-			names = append(names, nameOf(one.Tenant, one.ID))
+		one := &r.Rules[i]
+		if one.Scanned {
+			list = append(list, nameOf(one.Tenant, one.ID)+": "+one.Cost)
+		}
+		for _, warning := range one.Warnings {
+			list = append(list, nameOf(one.Tenant, one.ID)+": "+warning)
 		}
 	}
-	return names
+	return list
 }
 
 // Conflict is a pair of rules between which nothing decides.
