@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,7 +94,7 @@ func (e *Engine) Enforce(ctx context.Context, p *Prepared, lists ...[]access.Rul
 	if notes := p.Report.notes(); !slices.Equal(notes, e.noted) {
 		if e.noted = notes; len(notes) > 0 {
 			e.options.Log.WarnContext(ctx, "access rules cost every request something, or may not do what they were written for",
-				"number", len(notes), "notes", notes[:min(len(notes), maxNotes)])
+				"number", len(notes), "notes", strings.Join(notes[:min(len(notes), maxNotes)], "; "))
 		}
 	}
 	return p.Report, nil
