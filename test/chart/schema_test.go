@@ -27,6 +27,7 @@ func TestSchemaIsStrict(t *testing.T) {
 		"backup: {destinations: [{directory: /x}]}":    "- at '/backup/destinations/0': missing property 'name'",
 		"networkPolicy: {public: {from: [{pods: 1}]}}": "- at '/networkPolicy/public/from/0': additional properties 'pods' not allowed",
 		"terminationGracePeriodSeconds: 10":            "- at '/terminationGracePeriodSeconds': minimum: got 10, want 31",
+		"controller: {watchNamespaces: ['']}":          "- at '/controller/watchNamespaces/0': '' does not match pattern ", // which the controller would take for all
 		"backup: {recipients: [AGE-SECRET-KEY-1X]}":    "- at '/backup/recipients/0': 'AGE-SECRET-KEY-1X' does not match pattern ",
 	} {
 		_, err := render(read(t, text), false)
