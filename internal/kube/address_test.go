@@ -84,6 +84,9 @@ func TestConfigIsValidated(t *testing.T) {
 		{func(c *Config) { c.Others = []Server{{URL: "nowhere"}} }, "http:// or https://"},
 		{func(c *Config) { c.Tenants = map[string][]string{"acme": {"["}} }, "pattern"},
 		{func(c *Config) { c.SecretKey = c.IDKey }, "two different names"},
+		{func(c *Config) { c.Namespaces = []string{"shop", "team-7"} }, ""},
+		{func(c *Config) { c.Namespaces = []string{"shop", ""} }, `"" is no name of a namespace`},
+		{func(c *Config) { c.Namespaces = []string{"team-*"} }, "is no name of a namespace"},
 		{func(c *Config) { c.Resync = 0 }, "sync period"},
 		{func(c *Config) { c.RemoveWithin = 0 }, "removal timeout"},
 	} {

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Config is what the operator of the controller decides.
@@ -74,6 +76,11 @@ func (c *Config) Validate() error {
 	}
 	if err := CheckNamespaces(c.SkipConsent); err != nil {
 		faults = append(faults, fmt.Errorf("skipping consent: %w", err))
+	}
+	for _, n := range c.Namespaces {
+		if len(validation.IsDNS1123Label(n)) > 0 { // an empty one would mean all
+			faults = append(faults, fmt.Errorf("%q is no name of a namespace to watch", n))
+		}
 	}
 	if c.IDKey == "" || c.SecretKey == "" || c.IDKey == c.SecretKey {
 		faults = append(faults, errors.New("the keys of id and secret in a Secret must be two different names, as CLIENT_ID and CLIENT_SECRET are"))
