@@ -176,7 +176,7 @@ func TestCommandsInDocumentsExist(t *testing.T) {
 			}
 		}
 	}
-	if checked["gatehouse"] < 100 || checked["gatehouse-controller"] < 5 {
+	if checked["gatehouse"] < 100 || checked["gatehouse-controller"] < 3 {
 		t.Errorf("these commands were found: %v", checked)
 	}
 }
