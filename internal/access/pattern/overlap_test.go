@@ -74,7 +74,7 @@ func FuzzOverlap(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, one, other []byte) {
 		if len(one) > 40 || len(other) > 40 {
-			t.Skip()
+			return
 		}
 		var a, b strings.Builder
 		(&expression{from: one}).write(&a)
@@ -82,7 +82,7 @@ func FuzzOverlap(f *testing.F) {
 		x, err := regexp.Compile("^(?:" + a.String() + ")$")
 		y, err2 := regexp.Compile("^(?:" + b.String() + ")$")
 		if err != nil || err2 != nil {
-			t.Skip()
+			return
 		}
 		both := func(text string) bool { return x.MatchString(text) && y.MatchString(text) }
 		text, found, gaveUp := pattern.Overlap(a.String(), b.String())
