@@ -35,14 +35,14 @@ type pool struct {
 func openDatabases(ctx context.Context, cfg *config.Config, log *slog.Logger) (*databases, error) {
 	d := &databases{byName: map[string]*sqldb.DB{}, feeds: map[string]*sqldb.Feed{}}
 	for _, logical := range cfg.Databases.All() {
-		if err := d.open(ctx, logical, log, cfg.Cache.Shared()); err != nil {
+		if err := d.open(ctx, logical, log, sqldb.FeedOptions{Limit: cfg.Databases.MaxStaleness, Marks: cfg.Cache.Shared()}); err != nil {
 			return nil, errors.Join(fmt.Errorf("databases.%s: %w", logical.Name, err), d.Close())
 		}
 	}
 	return d, nil
 }
 
-func (d *databases) open(ctx context.Context, logical config.Logical, log *slog.Logger, sharing bool) error {
+func (d *databases) open(ctx context.Context, logical config.Logical, log *slog.Logger, hearing sqldb.FeedOptions) error {
 	schema, err := migrations.Rendered(sqldb.SQLite, logical.Name)
 	if err != nil || len(schema) == 0 {
 		return err
@@ -58,7 +58,7 @@ func (d *databases) open(ctx context.Context, logical config.Logical, log *slog.
 	if err != nil {
 		return err
 	}
-	feed := sqldb.NewFeed(db, sqldb.FeedOptions{Marks: sharing})
+	feed := sqldb.NewFeed(db, hearing)
 	d.pools = append(d.pools, pool{db: db, feed: feed, dsn: logical.DSN, logical: []string{logical.Name}})
 	d.byName[logical.Name], d.feeds[logical.Name] = db, feed
 	return nil

@@ -267,7 +267,7 @@ func TestDrillOfAnOlderVersion(t *testing.T) {
 	dir := t.TempDir()
 	old := &databases{byName: map[string]*sqldb.DB{}, feeds: map[string]*sqldb.Feed{}}
 	for _, logical := range migrations.Logical() {
-		if err := old.open(t.Context(), config.Logical{Name: logical, DSN: config.DSN("sqlite://" + dir + "/" + logical + ".db")}, p.app.log, false); err != nil {
+		if err := old.open(t.Context(), config.Logical{Name: logical, DSN: config.DSN("sqlite://" + dir + "/" + logical + ".db")}, p.app.log, sqldb.FeedOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		if err := migrations.UpTo(t.Context(), old.byName[logical], logical, map[string]int64{"management": dataset.StateVersion, "oauth": 6, "activity": 2, "flow": 2}[logical]); err != nil {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
 )
@@ -40,6 +41,10 @@ type Databases struct {
 	// start at once. Default: true. With false, a server on an older schema is not ready and says to run `gatehouse
 	// migrate up`: for those who give the server's database user no right to change tables, or who review the SQL first.
 	AutoMigrate bool `yaml:"auto_migrate"`
+	// MaxStaleness is how long a server that cannot read what others changed still believes what it remembers of tokens, sessions, clients
+	// and keys; then it asks the database for each, and refuses where that does not answer. More bridges a failover, and lets a token
+	// that another server revoked meanwhile pass for as long. While it can read them, it hears of a change within a second.
+	MaxStaleness time.Duration `yaml:"max_staleness" default:"1s" min:"1s" max:"1m"`
 }
 
 // Logical is one of the four logical databases with its address.
@@ -183,7 +188,7 @@ func defaultDatabases(p Profile) Databases {
 		Postgres:    PostgresServer{DatabaseServer: DatabaseServer{Port: 5432, Names: names}, SSLMode: "prefer"},
 		MySQL:       MySQLServer{DatabaseServer: DatabaseServer{Port: 3306, Names: names}, TLS: "preferred"},
 		Cockroach:   PostgresServer{DatabaseServer: DatabaseServer{Port: 26257, Names: names}, SSLMode: "prefer"},
-		AutoMigrate: true,
+		AutoMigrate: true, MaxStaleness: time.Second,
 	}
 	if p == Production {
 		d.Postgres.SSLMode, d.MySQL.TLS, d.Cockroach.SSLMode = "verify-full", "true", "verify-full"

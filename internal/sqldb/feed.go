@@ -33,6 +33,7 @@ type Feed struct {
 	subs map[string][]func(t tenant.ID, key string)
 
 	healthy  atomic.Bool
+	failure  atomic.Pointer[error] // of the last reading; nil where it worked
 	watchdog *time.Timer
 	nudge    chan struct{} // somebody else changed something
 	changed  chan struct{} // we did
@@ -59,6 +60,7 @@ type event struct {
 const (
 	feedPoll        = 400 * time.Millisecond
 	feedLimit       = time.Second      // reading must have worked within this time
+	feedPatience    = 5 * time.Second  // a reading that takes longer is begun anew
 	feedUncommitted = 20 * time.Second // how long a row may stay uncommitted; a commit is given ten seconds
 	feedMinutes     = 10               // how long rows are kept
 	feedPage        = 2000
@@ -70,8 +72,8 @@ type FeedOptions struct {
 	// Poll is the time between two reads; 0 means 400 ms, and more than 500 ms is not allowed, so that a change
 	// is known everywhere within a second.
 	Poll time.Duration
-	// Limit is how long what is remembered is believed after the last reading that worked; 0 means one second, which is
-	// what Gatehouse promises. Tests that count statements need more: a machine that is busy holds a reading up for longer.
+	// Limit is how long what is remembered is believed after the last reading that worked; 0 means one second. Tests that
+	// count statements need more: a machine that is busy holds a reading up for longer.
 	Limit time.Duration
 	// Marks has the feed remember changes, and put a mark between them now and then, so that it can tell whether what another
 	// server read is still true: see Position. Every server that shares what it read needs it.

@@ -23,7 +23,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	if f.db.core.now == nil {
 		return errors.New("a feed needs Options.Now of its database")
 	}
-	f.watchdog = time.AfterFunc(f.limit, func() { f.unhealthy(ctx, errors.New("it was not read in time")) })
+	f.watchdog = time.AfterFunc(f.limit, func() { f.unhealthy(ctx) })
 	var wg sync.WaitGroup
 	defer func() {
 		f.watchdog.Stop()
@@ -58,25 +58,26 @@ func (f *Feed) loop(ctx context.Context) {
 	}
 }
 
-// attempt reads with a limit of time and keeps account of how it went. Who could not read for a while does not know what
-// it missed, nor whether the rows are still numbered as they were: a replica that took over may have lost some. It begins
-// anew.
+// attempt reads with a limit of time and keeps account of how it went. Who could not read does not know what it missed, nor
+// whether the rows are still numbered as they were: a replica that took over may have lost some. It begins anew; until it
+// could, what is remembered is believed as long as the limit says.
 func (f *Feed) attempt(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, f.limit*9/10)
+	limited, cancel := context.WithTimeout(ctx, min(f.limit*9/10, feedPatience))
 	defer cancel()
 	asked := f.db.core.now()
 	read := f.read
-	if !f.healthy.Load() || asked.Sub(f.last) > f.limit {
+	if f.failure.Load() != nil || !f.healthy.Load() || asked.Sub(f.last) > f.limit {
 		read = f.begin
 	}
 	done := f.history.reading()
 	if err := read(limited); err != nil {
 		if ctx.Err() == nil {
-			f.unhealthy(ctx, err)
+			f.failed(ctx, err)
 		}
 		return
 	}
 	done()
+	f.failure.Store(nil)
 	f.last = asked // what was committed later may not have been seen
 	f.watchdog.Reset(f.limit - min(f.limit, f.db.core.now().Sub(asked)))
 	if !f.healthy.Swap(true) {
@@ -84,7 +85,20 @@ func (f *Feed) attempt(ctx context.Context) {
 	}
 }
 
-func (f *Feed) unhealthy(ctx context.Context, err error) {
+// failed leaves it to the watchdog when what is remembered is believed no more, unless that is within a second, which has no
+// room for another try.
+func (f *Feed) failed(ctx context.Context, err error) {
+	f.failure.Store(&err)
+	if f.limit <= feedLimit {
+		f.unhealthy(ctx)
+	}
+}
+
+func (f *Feed) unhealthy(ctx context.Context) {
+	err := errors.New("it was not read in time")
+	if failure := f.failure.Load(); failure != nil {
+		err = *failure
+	}
 	if f.healthy.Swap(false) {
 		f.db.core.log.WarnContext(ctx, "the change feed cannot be read; caches are not used until it can", "database", f.db.Name(), "error", err)
 	}

@@ -186,6 +186,39 @@ func TestFeedCutOff(t *testing.T) {
 	})
 }
 
+// A feed that is believed for longer is so while it is cut off, and no longer; when it is heard again it begins anew, for nobody
+// knows what was missed.
+func TestFeedIsBelievedForAWhile(t *testing.T) {
+	const limit = 3 * time.Second
+	servers(t, func(t *testing.T, dsn string) {
+		db, feed, _ := replica(t, dsn, unhurried)
+		over, line := testkit.NewLineTo(t, dsn)
+		_, far, log := replica(t, over, sqldb.FeedOptions{Limit: limit})
+		testkit.Within(t, limit, "a short cut is survived", func(int) func() bool {
+			line.Mend()
+			testkit.Eventually(t, "the feed is healthy", far.Healthy)
+			told, begun := log.times("/"), time.Now()
+			line.Cut()
+			time.Sleep(limit / 2) // some tries
+			if !far.Healthy() && time.Since(begun) < limit-time.Second {
+				t.Error("it is not believed while it is cut off for less than its limit")
+			}
+			publish(t, db, feed, "missed")
+			line.Mend()
+			return func() bool { return log.times("/") > told }
+		})
+		testkit.Within(t, limit+500*time.Millisecond, "it is believed no longer than its limit", func(int) func() bool {
+			line.Mend()
+			testkit.Eventually(t, "the feed is healthy again", far.Healthy)
+			line.Cut()
+			return func() bool { return !far.Healthy() }
+		})
+		line.Mend()
+		testkit.Eventually(t, "the feed is healthy in the end", far.Healthy)
+		tellsAgain(t, db, feed, log)
+	})
+}
+
 // tellsAgain holds a feed to its promise after it was cut off. A machine that is busy may cut it off once more; then it tells
 // that anything may have changed.
 func tellsAgain(t *testing.T, db *sqldb.DB, feed *sqldb.Feed, log *log) {

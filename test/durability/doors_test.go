@@ -46,7 +46,7 @@ type replica struct {
 	door string
 }
 
-func newReplica(t *testing.T, dsn string) *replica {
+func newReplica(t *testing.T, dsn string, more ...string) *replica {
 	t.Helper()
 	door := process.FreeAddress(t)
 	s := process.Configure(t, process.Options{DSN: dsn, Config: replicated})
@@ -55,6 +55,9 @@ func newReplica(t *testing.T, dsn string) *replica {
 		t.Fatal(err)
 	}
 	s.Override(fmt.Sprintf("serve: {decisions: {enabled: true, address: %q}}\naccess: {rules: {repositories: [%q]}}\n", door, "file://"+rules))
+	for _, config := range more {
+		s.Override(config)
+	}
 	s.Run()
 	t.Cleanup(s.Stop)
 	return &replica{Server: s, t: t, door: "http://" + door}
@@ -168,46 +171,55 @@ func TestRevokedCredentialsOpenNoDoor(t *testing.T) {
 	}
 }
 
-// Without the database nobody knows what was revoked: what is remembered holds no longer than the change feed is heard, and then
+// Without the database nobody knows what was revoked: what is remembered is believed as long as databases.max_staleness says, and then
 // every door is shut; when the database is back, so is everything else.
 func TestDoorsAreShutWithoutTheDatabase(t *testing.T) {
-	dsn, line := testkit.NewLineTo(t, testkit.Postgres(t))
-	r := newReplica(t, dsn)
-	id, secret := register(t, r.Server)
-	token, err := issue(t.Context(), http.DefaultClient, r.Server, id, secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.person()
-	session := r.session()
-	credentials := map[string]string{"/token": token, "/session": session}
-	for path, credential := range credentials {
-		if status := r.decides(path, credential); status != http.StatusOK {
-			t.Fatalf("%s: %d", path, status)
-		}
-	}
-	shut := func(path string) bool {
-		status := r.decides(path, credentials[path])
-		if status != http.StatusOK && status != http.StatusServiceUnavailable {
-			t.Fatalf("%s without the database: %d", path, status)
-		}
-		return status == http.StatusServiceUnavailable
-	}
-	testkit.Within(t, time.Second, "the doors are shut", func(int) func() bool {
-		line.Mend()
-		for path := range credentials {
-			r.Eventually(func() bool { return !shut(path) })
-		}
-		line.Cut()
-		return func() bool { return shut("/token") && shut("/session") }
-	})
-	for path, credential := range credentials { // and they stay shut
-		if status := r.decides(path, credential); status != http.StatusServiceUnavailable {
-			t.Errorf("%s: %d", path, status)
-		}
-	}
-	line.Mend()
-	for path, credential := range credentials {
-		r.Eventually(func() bool { return r.decides(path, credential) == http.StatusOK })
+	for name, c := range map[string]struct {
+		config         string
+		believed, shut time.Duration // one after the other
+	}{
+		"within a second":      {shut: time.Second},
+		"as long as was asked": {"databases: {max_staleness: 4s}", 2 * time.Second, 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dsn, line := testkit.NewLineTo(t, testkit.Postgres(t))
+			r := newReplica(t, dsn, c.config)
+			id, secret := register(t, r.Server)
+			token, err := issue(t.Context(), http.DefaultClient, r.Server, id, secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.person()
+			credentials := map[string]string{"/token": token, "/session": r.session()}
+			shut := func(path string) bool {
+				status := r.decides(path, credentials[path])
+				if status != http.StatusOK && status != http.StatusServiceUnavailable {
+					t.Fatalf("%s answers %d", path, status)
+				}
+				return status == http.StatusServiceUnavailable
+			}
+			testkit.Within(t, c.shut, "the doors are shut", func(int) func() bool {
+				line.Mend()
+				for path := range credentials {
+					r.Eventually(func() bool { return !shut(path) })
+				}
+				line.Cut()
+				for begun := time.Now(); time.Since(begun) < c.believed; time.Sleep(100 * time.Millisecond) {
+					if (shut("/token") || shut("/session")) && time.Since(begun) < c.believed {
+						t.Errorf("they are shut %s after the database went", time.Since(begun))
+					}
+				}
+				return func() bool { return shut("/token") && shut("/session") }
+			})
+			for path := range credentials { // and they stay shut
+				if !shut(path) {
+					t.Errorf("%s is open again", path)
+				}
+			}
+			line.Mend()
+			for path := range credentials {
+				r.Eventually(func() bool { return !shut(path) })
+			}
+		})
 	}
 }
