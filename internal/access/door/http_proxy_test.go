@@ -467,7 +467,7 @@ func TestProxyIsNotSmuggledThrough(t *testing.T) {
 		"a bare line feed":   {begin + "A: b\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n" + empty + inner, []string{outer}},
 		"chunk extensions":   {begin + chunked + "\r\n2;a=\"\r\nhi\r\n0\r\n\r\n" + inner, []string{`POST /base/ "hi" map[]`}},
 		"a trailer":          {begin + chunked + "\r\n0\r\nX-User: eve\r\nContent-Length: 60\r\n\r\n" + inner, []string{outer}},
-		"a trailer as told":  {begin + chunked + "Trailer: X-User\r\n\r\n0\r\nX-User: eve\r\n\r\n" + inner, []string{`POST /base/ "" map[X-User:[]]`}},
+		"a trailer as told":  {begin + chunked + "Trailer: X-User\r\n\r\n0\r\nX-User: eve\r\n\r\n" + inner, []string{outer}},
 		"an old request":     {"POST / HTTP/1.0\r\nHost: app.example.com\r\nConnection: keep-alive\r\nContent-Length: 0\r\n" + chunked + "\r\n" + inner, []string{outer}},
 		"two hosts":          {"GET /smuggled HTTP/1.1\r\nHost: app.example.com\r\nHost: closed.example.com\r\n" + last, nil},
 		"a host in the path": {"GET http://closed.example.com/smuggled HTTP/1.1\r\nHost: app.example.com\r\n" + last, nil},
