@@ -211,7 +211,7 @@ func TestDeadDrillsAreRemoved(t *testing.T) {
 	if err := os.Symlink(parent, filepath.Join(parent, "gatehouse-drill-6")); err != nil {
 		t.Fatal(err)
 	}
-	at, removed, err := makeScratchDir(parent)
+	at, removed, err := makeScratchDir(t.Context(), parent)
 	if err != nil || !slices.Equal(removed, dead) {
 		t.Errorf("removed are %v: %v", removed, err)
 	}
@@ -239,7 +239,7 @@ func TestDrillsBeginAtOnce(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 50 {
-				at, _, err := makeScratchDir(parent)
+				at, _, err := makeScratchDir(t.Context(), parent)
 				if err != nil {
 					t.Error(err)
 					return

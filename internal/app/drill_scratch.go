@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/config"
 	"github.com/gatehouse-iam/gatehouse/internal/provision"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
+	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // scratch is where a drill restores to.
@@ -27,8 +32,9 @@ const (
 	scratchPrefix = "gatehouse-drill-"
 	scratchLock   = "drill.lock"
 	// scratchTries is how many directories are made before one that cannot be locked is a failure: another drill, which looks for what
-	// the dead left, may have been faster.
-	scratchTries = 5
+	// the dead left, may have been faster. On a machine that is busy that happens to one in five while eight drills begin at once.
+	scratchTries = 50
+	scratchRest  = 10 * time.Millisecond // at most, between two tries
 	// scratchFactor is how much more room rows take in SQLite's files, with their indexes and the log of what is being written, than in
 	// a backup's stream: twice as much was measured. spare is what is needed beside.
 	scratchFactor = 3
@@ -37,7 +43,7 @@ const (
 
 // makeScratch makes scratch databases, and first removes what dead drills left in the same place.
 func makeScratch(ctx context.Context, o DrillOptions, production bool) (*scratch, []string, error) {
-	at, removed, err := makeScratchDir(o.Scratch)
+	at, removed, err := makeScratchDir(ctx, o.Scratch)
 	if err != nil {
 		return nil, removed, err
 	}
@@ -75,7 +81,7 @@ func scratchDatabases(of func(logical string) sqldb.Address) config.Databases {
 }
 
 // makeScratchDir makes a directory for this drill alone. Its lock tells others that it is in use, for as long as this process lives.
-func makeScratchDir(parent string) (*scratch, []string, error) {
+func makeScratchDir(ctx context.Context, parent string) (*scratch, []string, error) {
 	if parent == "" {
 		parent = os.TempDir()
 	}
@@ -85,31 +91,34 @@ func makeScratchDir(parent string) (*scratch, []string, error) {
 		if err == nil {
 			return at, removed, nil
 		}
-		if try == scratchTries {
+		if !errors.Is(err, errTaken) || try == scratchTries || !wait.For(ctx, rand.N(scratchRest)) {
 			return nil, removed, fmt.Errorf("the scratch directory: %w", err)
 		}
 	}
 }
 
-// lockedDir makes a directory and locks it. It fails also where another drill took it for one of the dead in between.
+// errTaken says that another drill took a directory for one of the dead before it was locked.
+var errTaken = errors.New("another drill was faster")
+
+// lockedDir makes a directory and locks it. It fails with errTaken where another is wanted.
 func lockedDir(parent string) (*scratch, error) {
 	dir, err := os.MkdirTemp(parent, scratchPrefix) // which nobody else may enter
 	if err != nil {
 		return nil, err
 	}
-	lock := filepath.Join(dir, scratchLock)
-	release, err := sqldb.LockFile(lock)
+	release, err := sqldb.LockFile(filepath.Join(dir, scratchLock))
+	if errors.Is(err, sqldb.ErrHeld) || errors.Is(err, fs.ErrNotExist) {
+		err = errors.Join(errTaken, err)
+	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	if _, err := os.Lstat(lock); err != nil { // it was removed between being opened and being locked
-		return nil, errors.Join(err, release())
 	}
 	drop := func(context.Context) error {
 		if removeLocked(dir, release) == nil {
 			return nil
 		}
-		if err := os.RemoveAll(dir); err != nil { // without the lock now, which not every system removes while it is held
+		// Not every system removes a lock that is held. Where only one is left, it is of somebody who is about to remove the rest.
+		if err := os.RemoveAll(dir); err != nil && holdsMore(dir) {
 			return fmt.Errorf("the scratch directory %s is still there: remove it by hand, for it holds what the backup holds (%w)", dir, err)
 		}
 		return nil
@@ -151,6 +160,15 @@ func removeLocked(dir string, release func() error) error {
 		err = os.Remove(dir)
 	}
 	return errors.Join(err, release())
+}
+
+// holdsMore reports whether a directory holds something beside a lock, or may.
+func holdsMore(dir string) bool {
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	return slices.ContainsFunc(left, func(e os.DirEntry) bool { return e.Name() != scratchLock })
 }
 
 // room refuses what the disk has no room for, as far as that can be known before.

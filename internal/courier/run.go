@@ -167,6 +167,9 @@ func (c *Courier) attempt(ctx context.Context, m candidate, by connection) {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
 	claimed, err := c.store.claim(sending, m, limit+margin)
+	if frozen(err) {
+		return // it waits until writes are taken again
+	}
 	if err != nil {
 		c.log.WarnContext(ctx, "a message cannot be taken from the queue; it is tried again", "message", m.ID, "error", err)
 		return

@@ -228,3 +228,6 @@ func (s *Store) Backlog(ctx context.Context) (b Backlog, err error) {
 		Scan(&b.Waiting, &b.Oldest)
 	return b, err
 }
+
+// frozen reports whether something failed because writes are held off for now, which is nothing to complain of.
+func frozen(err error) bool { return errors.Is(err, sqldb.ErrFrozen) }

@@ -563,6 +563,24 @@ func TestEndIsNotedWhenTheDatabaseComesBack(t *testing.T) {
 	}
 }
 
+// While writes are held off a message waits, and nobody complains of it; then it is sent.
+func TestMessagesWaitWhileWritesAreHeldOff(t *testing.T) {
+	sent := make(chan struct{}, 2)
+	f := newFixture(t, testkit.SQLite(t, "management"), viaHTTP(t, func(http.ResponseWriter, *http.Request) { sent <- struct{}{} }))
+	f.queue(t, loginCode("anna@example.com"))
+	if err := f.db.Freeze(f.ctx, "a copy"); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.pass(t); n != 1 || len(sent) > 0 || strings.Contains(f.log.String(), "level=WARN") {
+		t.Errorf("%d are due, %d are sent:\n%s", n, len(sent), f.log)
+	}
+	f.db.Thaw()
+	f.pass(t)
+	if r := f.one(t); r.Status != Sent || len(sent) != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A table that can be read and not written does not make the servers run in circles.
 func TestNobodyCanTakeAnything(t *testing.T) {
 	f := newFixture(t, testkit.SQLite(t, "management"), func(o *Options) {

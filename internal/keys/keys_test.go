@@ -305,6 +305,37 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// While writes are held off, nothing is done and nothing is complained of; then what was due is done.
+func TestScheduleWhileWritesAreHeldOff(t *testing.T) {
+	testkit.EachDB(t, "oauth", func(t *testing.T, db *sqldb.DB) {
+		ctx, clock, log := testkit.Context(t), new(testkit.Clock), new(testkit.Log)
+		k := newServer(t, db, clock, func(o *Options) {
+			o.Log, o.Tenants = log.Logger(), func() []tenant.ID { return []tenant.ID{tenant.Default} }
+		})
+		must(t, db.Freeze(ctx, "a copy"))
+		k.first(ctx)
+		if err := k.Ensure(ctx); !errors.Is(err, sqldb.ErrFrozen) {
+			t.Errorf("keys are made while writes are held off: %v", err)
+		}
+		db.Thaw()
+		must(t, k.Ensure(ctx))
+		must(t, k.Step(ctx))
+		before := activeKey(t, k, ctx, AccessToken)
+		clock.Advance(365 * 24 * time.Hour)
+		must(t, db.Freeze(ctx, "a copy"))
+		if k.pass(ctx, k.Store.all) {
+			t.Error("a pass went well that could write nothing")
+		}
+		if text := log.String(); strings.Contains(text, "level=ERROR") || strings.Contains(text, "level=WARN") {
+			t.Errorf("the log complains of what was asked for:\n%s", text)
+		}
+		db.Thaw()
+		if !k.pass(ctx, k.Store.all) || activeKey(t, k, ctx, AccessToken) == before {
+			t.Error("what was due while writes were held off is not done afterwards")
+		}
+	})
+}
+
 // What a token request pays for its signature when the set is in memory.
 func BenchmarkKeysSign(b *testing.B) {
 	ctx := tenant.With(b.Context(), tenant.Default)

@@ -51,7 +51,7 @@ func (k *Keys) first(ctx context.Context) {
 		if has[id] {
 			continue
 		}
-		if err := k.Ensure(tenant.With(ctx, id)); err != nil && ctx.Err() == nil {
+		if err := k.Ensure(tenant.With(ctx, id)); worthTelling(ctx, err) {
 			k.Log.ErrorContext(ctx, "first signing keys could not be made", "tenant", string(id), "error", err)
 		}
 	}
@@ -72,10 +72,16 @@ func (k *Keys) pass(ctx context.Context, find func(context.Context) ([]task, err
 	if err == nil {
 		err = k.settle(ctx, tasks)
 	}
-	if err != nil && ctx.Err() == nil {
+	if worthTelling(ctx, err) {
 		k.Log.ErrorContext(ctx, "signing keys could not be brought up to date; it is tried again within a minute", "error", err)
 	}
 	return err == nil
+}
+
+// worthTelling leaves out what nobody can mend: the end of this server, and writes that somebody holds off, after which the next pass
+// does what was due meanwhile.
+func worthTelling(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && !frozen(err)
 }
 
 // settle brings the sets up to date. One that fails does not stop the others; the first failure is returned.

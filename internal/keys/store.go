@@ -353,3 +353,6 @@ func Sealed(ring *secret.Ring) secret.Column {
 func binding(id tenant.ID, set, kid string) []byte {
 	return []byte(string(id) + " " + set + " " + kid)
 }
+
+// frozen reports whether something failed because writes are held off for now, which is nothing to complain of.
+func frozen(err error) bool { return errors.Is(err, sqldb.ErrFrozen) }

@@ -3,13 +3,14 @@ package sqldb
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 )
 
 // LockFile makes this process the only one that uses the database beside the file, or what else others are kept from; release gives it up.
-// The system does when the process ends. It fails with ErrHeld where another process has it. Two
-// servers on one SQLite file would each believe their own caches.
+// The system does when the process ends. It fails with ErrHeld where another process has it, and with fs.ErrNotExist where the file was
+// removed meanwhile. Two servers on one SQLite file would each believe their own caches.
 func LockFile(path string) (release func() error, err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -20,6 +21,9 @@ func LockFile(path string) (release func() error, err error) {
 		err = heldBy(f, path)
 	}
 	if err == nil {
+		err = stillAt(f, path)
+	}
+	if err == nil {
 		err = sign(f)
 	}
 	if err != nil {
@@ -27,6 +31,19 @@ func LockFile(path string) (release func() error, err error) {
 		return nil, &Error{kind: ErrUnavailable, cause: err}
 	}
 	return f.Close, nil
+}
+
+// stillAt fails where the file that was opened is no longer the one at the path: whoever had the lock before may have removed it, and
+// another may have made and locked the next one.
+func stillAt(f *os.File, path string) error {
+	opened, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if there, err := os.Stat(path); err != nil || !os.SameFile(opened, there) {
+		return fmt.Errorf("the lock file was removed by who had it: %w", fs.ErrNotExist)
+	}
+	return nil
 }
 
 // sign writes who holds the lock, for the message that the next one gets.
