@@ -45,8 +45,8 @@ func (h *health) failed() {
 }
 
 const (
-	writeTimeout = time.Second
-	probes       = 16 // at a time, so that each node of a cluster is likely to be asked
+	writeTimeout = time.Second // at least, for no request waits for it
+	probes       = 16          // at a time, so that each node of a cluster is likely to be asked
 	probePause   = 250 * time.Millisecond
 	probePauses  = 4 * time.Second // at most
 	renewAfter   = 10 * time.Second

@@ -200,7 +200,7 @@ func (r *Remote) store(ctx context.Context, e unwritten) Outcome {
 	if err != nil || l == nil || !r.Answers() {
 		return Dropped
 	}
-	limited, cancel := context.WithTimeout(ctx, writeTimeout)
+	limited, cancel := context.WithTimeout(ctx, max(writeTimeout, r.config.Timeout))
 	defer cancel()
 	if err := l.set(limited, e.name, sealed, r.config.TTL); err != nil {
 		if ctx.Err() == nil {

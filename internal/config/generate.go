@@ -129,5 +129,17 @@ func keep(path string, s Secrets) error {
 	if err := os.Link(temporary.Name(), path); err == nil || errors.Is(err, fs.ErrExist) {
 		return nil
 	}
-	return os.Rename(temporary.Name(), path) // a file system without links
+	// A file system without links: who comes second finds the file of the first.
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	if err := hold(dir); err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	return os.Rename(temporary.Name(), path)
 }

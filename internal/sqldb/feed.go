@@ -62,6 +62,7 @@ const (
 	feedLimit       = time.Second      // reading must have worked within this time
 	feedPatience    = 5 * time.Second  // a reading that takes longer is begun anew
 	feedUncommitted = 20 * time.Second // how long a row may stay uncommitted; a commit is given ten seconds
+	againTimeout    = 30 * time.Second // for telling a late change once more
 	feedMinutes     = 10               // how long rows are kept
 	feedPage        = 2000
 	feedBehind      = 20_000 // how many rows behind the newest may still be uncommitted where reading begins
@@ -182,6 +183,21 @@ func (f *Feed) unknown(events []event) {
 	}
 	f.doubt.Store(int32(f.turns()))
 	f.tellEach(events)
+}
+
+// again publishes changes once more whose commit came so late, as in a process that was held up, that other servers may have stopped
+// waiting for rows of such numbers.
+func (f *Feed) again(ctx context.Context, events []event) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), againTimeout)
+	defer cancel()
+	err := f.db.InTx(ctx, func(_ context.Context, tx *Tx) error {
+		tx.feed, tx.events = f, events
+		return nil
+	})
+	if err != nil {
+		f.db.core.log.ErrorContext(ctx, "a change was committed so late that other servers may not hear of it: what they remember of it ends by its age",
+			"database", f.db.Name(), "changes", len(events), "error", err)
+	}
 }
 
 func (f *Feed) tellEach(events []event) {

@@ -78,9 +78,10 @@ func (f *Feed) attempt(ctx context.Context) {
 	}
 	done()
 	f.failure.Store(nil)
-	f.last = asked // what was committed later may not have been seen
+	f.last = asked                 // what was committed later may not have been seen
+	first := !f.healthy.Swap(true) // before the watchdog is set: one that fires in between must not be the last
 	f.watchdog.Reset(f.limit - min(f.limit, f.db.core.now().Sub(asked)))
-	if !f.healthy.Swap(true) {
+	if first {
 		f.db.core.log.InfoContext(ctx, "the change feed is read; caches are used", "database", f.db.Name())
 	}
 }

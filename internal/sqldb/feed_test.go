@@ -163,6 +163,36 @@ func TestFeedOutOfOrder(t *testing.T) {
 	})
 }
 
+// A process that was held up between giving a row its number and committing it may be so late that others wait for that row no more.
+// They hear of the change all the same.
+func TestFeedCommitsLate(t *testing.T) {
+	servers(t, func(t *testing.T, dsn string) {
+		over, line := testkit.NewLineTo(t, dsn)
+		late, feed, _ := replica(t, over, sqldb.FeedOptions{Limit: time.Hour, Settle: 500 * time.Millisecond})
+		db, prompt, other := replica(t, dsn, sqldb.FeedOptions{Limit: time.Hour, Settle: 500 * time.Millisecond, Poll: 20 * time.Millisecond})
+		publish(t, late, feed, "before") // so that nothing is left to be prepared
+		held, done := make(chan struct{}), make(chan error, 1)
+		hold := sync.OnceFunc(func() { line.Hold(); close(held) })
+		go func() {
+			done <- late.InTx(testkit.Context(t), func(ctx context.Context, tx *sqldb.Tx) error {
+				_, err := tx.AllTenants().Exec(ctx, "DELETE FROM oauth_change_feed WHERE topic = 'none'")
+				hold() // the row will get its number, and its writer does not hear of it
+				return errors.Join(err, feed.Publish(ctx, tx, "client", "late"))
+			})
+		}()
+		<-held
+		for i := range 2 {
+			publish(t, db, prompt, fmt.Sprint("fence-", i))
+			time.Sleep(700 * time.Millisecond) // longer than a row may stay uncommitted
+		}
+		line.Release()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		testkit.Eventually(t, "the late change is heard", func() bool { return other.times("default/late") > 0 })
+	})
+}
+
 func TestFeedCutOff(t *testing.T) {
 	servers(t, func(t *testing.T, dsn string) {
 		db, feed, _ := replica(t, dsn, unhurried)
@@ -194,13 +224,18 @@ func TestFeedIsBelievedForAWhile(t *testing.T) {
 		db, feed, _ := replica(t, dsn, unhurried)
 		over, line := testkit.NewLineTo(t, dsn)
 		_, far, log := replica(t, over, sqldb.FeedOptions{Limit: limit})
-		testkit.Within(t, limit, "a short cut is survived", func(int) func() bool {
+		testkit.Within(t, limit, "a short cut is survived", func(round int) func() bool {
 			line.Mend()
 			testkit.Eventually(t, "the feed is healthy", far.Healthy)
 			told, begun := log.times("/"), time.Now()
+			for i := range 2 { // whatever tells the second began to read after the first was told, and so after that time
+				key := fmt.Sprint("fence-", round, "-", i)
+				publish(t, db, feed, key)
+				testkit.Eventually(t, "the feed is read", func() bool { return log.times("default/"+key) > 0 || log.times("/") > told })
+			}
 			line.Cut()
-			time.Sleep(limit / 2) // some tries
-			if !far.Healthy() && time.Since(begun) < limit-time.Second {
+			time.Sleep(limit / 3) // some tries
+			if !far.Healthy() && time.Since(begun) < limit {
 				t.Error("it is not believed while it is cut off for less than its limit")
 			}
 			publish(t, db, feed, "missed")

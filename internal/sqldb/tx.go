@@ -30,6 +30,8 @@ type txState struct {
 	events []event
 	ends   []Insert
 	after  []func()
+
+	numbered time.Time // when its events were given their numbers, at the earliest
 }
 
 // InTx runs fn in a transaction, commits when it returns nil and rolls back otherwise. When another
@@ -47,6 +49,9 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 	}
 	for _, f := range done.after {
 		db.core.told(ctx, f)
+	}
+	if f := done.feed; f != nil && !f.local() && time.Since(done.numbered) > f.settle/2 {
+		f.again(ctx, done.events)
 	}
 	return nil
 }
@@ -94,6 +99,7 @@ func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx *Tx) erro
 		err = tx.AllTenants().InsertLater(ctx, tx.ends[i].Table, tx.ends[i].Columns, tx.ends[i].Rows)
 	}
 	if err == nil && len(tx.events) > 0 {
+		tx.numbered = time.Now()
 		err = tx.feed.write(ctx, tx)
 	}
 	if err == nil && ctx.Err() != nil {

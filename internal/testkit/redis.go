@@ -20,6 +20,7 @@ type Redis struct {
 
 	t        testing.TB
 	settings []string
+	bus      int // the port of a node of a cluster for its like; 0 in no cluster
 	cmd      *exec.Cmd
 	ended    chan struct{}
 	output   bytes.Buffer
@@ -27,6 +28,11 @@ type Redis struct {
 
 // StartRedis starts a server with more settings, as --name value; Debian's package redis-server has it.
 func StartRedis(t testing.TB, settings ...string) *Redis {
+	t.Helper()
+	return startRedis(t, false, settings...)
+}
+
+func startRedis(t testing.TB, node bool, settings ...string) *Redis {
 	t.Helper()
 	r := &Redis{t: t, settings: append([]string{"--dir", t.TempDir()}, settings...)}
 	t.Cleanup(func() {
@@ -36,8 +42,11 @@ func StartRedis(t testing.TB, settings ...string) *Redis {
 	})
 	for range 10 {
 		// Below the range from which outgoing connections take theirs, so that it is free when the server is started again.
-		port := 20000 + rand.IntN(12000)
-		r.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		port := func() int { return 20000 + rand.IntN(12000) }
+		r.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port()))
+		if node {
+			r.bus = port()
+		}
 		if r.run() {
 			return r
 		}
@@ -62,8 +71,12 @@ func (r *Redis) run() bool {
 		r.t.Fatalf("testkit: redis-server is not installed: `make test` installs it, and so does scripts/install-packages redis-server redis-tools")
 	}
 	host, port, _ := net.SplitHostPort(r.Address)
+	args := append([]string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no"}, r.settings...)
+	if r.bus > 0 {
+		args = append(args, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(r.bus))
+	}
 	r.output.Reset()
-	r.cmd = exec.Command(binary, append([]string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no"}, r.settings...)...)
+	r.cmd = exec.Command(binary, args...)
 	r.cmd.Stdout, r.cmd.Stderr = &r.output, &r.output
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := r.cmd.Start(); err != nil {
@@ -132,8 +145,7 @@ func StartRedisCluster(t testing.TB) *RedisCluster {
 	t.Helper()
 	c := &RedisCluster{t: t}
 	for range 6 {
-		c.Nodes = append(c.Nodes, StartRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--repl-diskless-sync-delay", "0",
-			"--cluster-port", strconv.Itoa(20000+rand.IntN(12000))))
+		c.Nodes = append(c.Nodes, startRedis(t, true, "--cluster-node-timeout", "1500", "--repl-diskless-sync-delay", "0"))
 	}
 	c.join()
 	return c

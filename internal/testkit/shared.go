@@ -17,7 +17,7 @@ import (
 func Remote(t testing.TB, r *Redis) *cache.Remote {
 	t.Helper()
 	c := cache.DefaultConfig()
-	c.Redis.Addresses, c.Timeout = []string{r.Address}, time.Second
+	c.Redis.Addresses, c.Timeout = []string{r.Address}, time.Minute // longer than Validate allows: a machine that is busy must not look like a cache that is
 	remote, err := cache.NewRemote(cache.RemoteOptions{Config: c, Ring: Ring(t), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatalf("testkit: the shared cache: %v", err)
@@ -35,11 +35,11 @@ func Remote(t testing.TB, r *Redis) *cache.Remote {
 	return remote
 }
 
-// SharingFeed is Feed for servers that share a cache. Its positions are new after a fraction of a second, because tests leave no
+// SharingFeed is Feed for servers that share a cache. Its positions are new after a second, because tests leave no
 // transaction open.
 func SharingFeed(t testing.TB, db *sqldb.DB) *sqldb.Feed {
 	t.Helper()
-	feed := sqldb.NewFeed(db, sqldb.FeedOptions{Poll: 20 * time.Millisecond, Limit: time.Hour, Marks: true, Settle: 200 * time.Millisecond})
+	feed := sqldb.NewFeed(db, sqldb.FeedOptions{Poll: 20 * time.Millisecond, Limit: time.Hour, Marks: true, Settle: time.Second})
 	RunFeed(t, feed)
 	return feed
 }

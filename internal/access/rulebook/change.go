@@ -49,8 +49,8 @@ type Change struct {
 	created bool
 }
 
-// maxAttempts is how often a change is tried against others' changes.
-const maxAttempts = 8
+// maxAttempts is how often a change is tried against others' changes, which are those of all tenants.
+const maxAttempts = 50
 
 // Replace puts rules in the place of those of a set of the context's tenant.
 func (b *Book) Replace(ctx context.Context, set string, rules []access.Rule, p precondition.Func) (*Change, error) {
