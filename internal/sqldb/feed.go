@@ -159,6 +159,7 @@ func (f *Feed) write(ctx context.Context, tx *Tx) error {
 		return &Error{Statement: "INSERT INTO " + f.table, cause: errors.New("Options.Now is missing")}
 	}
 	now := f.db.core.now()
+	tx.numbered = now
 	rows := make([][]any, len(events))
 	for i, e := range events {
 		rows[i] = []any{f.source, string(e.tenant), e.topic, e.key, now}
@@ -185,8 +186,13 @@ func (f *Feed) unknown(events []event) {
 	f.tellEach(events)
 }
 
-// again publishes changes once more whose commit came so late, as in a process that was held up, that other servers may have stopped
-// waiting for rows of such numbers.
+// late reports whether a transaction was committed so late, as in a process that was held up, that other servers may have stopped
+// waiting for its rows.
+func (f *Feed) late(tx *Tx) bool {
+	return !tx.numbered.IsZero() && f.db.core.now().Sub(tx.numbered) > f.settle/2
+}
+
+// again publishes changes once more.
 func (f *Feed) again(ctx context.Context, events []event) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), againTimeout)
 	defer cancel()

@@ -31,7 +31,7 @@ type txState struct {
 	ends   []Insert
 	after  []func()
 
-	numbered time.Time // when its events were given their numbers, at the earliest
+	numbered time.Time // when its events were given their numbers, at the earliest; zero where they have none
 }
 
 // InTx runs fn in a transaction, commits when it returns nil and rolls back otherwise. When another
@@ -50,7 +50,7 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 	for _, f := range done.after {
 		db.core.told(ctx, f)
 	}
-	if f := done.feed; f != nil && !f.local() && time.Since(done.numbered) > f.settle/2 {
+	if f := done.feed; f != nil && f.late(done) {
 		f.again(ctx, done.events)
 	}
 	return nil
@@ -99,7 +99,6 @@ func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx *Tx) erro
 		err = tx.AllTenants().InsertLater(ctx, tx.ends[i].Table, tx.ends[i].Columns, tx.ends[i].Rows)
 	}
 	if err == nil && len(tx.events) > 0 {
-		tx.numbered = time.Now()
 		err = tx.feed.write(ctx, tx)
 	}
 	if err == nil && ctx.Err() != nil {
