@@ -20,8 +20,8 @@ const (
 	margin = 30 * time.Second
 	// grace is what an attempt still gets when the server is to stop.
 	grace = 5 * time.Second
-	// keepOpen is how long a connection waits for another message.
-	keepOpen = 2 * time.Second
+	// usuallyOpen is how long a connection waits for another message.
+	usuallyOpen = 2 * time.Second
 	// refreshEvery is how often remote templates are read.
 	refreshEvery = 5 * time.Minute
 	// noteTime is how long writing down the end of an attempt may take.
@@ -140,7 +140,7 @@ func (c *Courier) work(ctx context.Context, jobs <-chan candidate) {
 		}
 	}
 	defer hangUp()
-	timer := time.NewTimer(keepOpen)
+	timer := time.NewTimer(c.keepOpen)
 	defer timer.Stop()
 	var idle <-chan time.Time // nothing is open yet
 	for {
@@ -150,7 +150,7 @@ func (c *Courier) work(ctx context.Context, jobs <-chan candidate) {
 				return
 			}
 			c.attempt(ctx, m, open[m.Channel])
-			timer.Reset(keepOpen)
+			timer.Reset(c.keepOpen)
 			idle = timer.C
 		case <-idle:
 			hangUp()

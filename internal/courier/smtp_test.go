@@ -262,6 +262,7 @@ func TestRunSendsAtOnceAndStops(t *testing.T) {
 		o.Config.Worker.PullWait = 10 * time.Minute // so that what is sent is sent because it was queued here
 		o.Now = func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 	})
+	f.keepOpen = time.Hour // nobody hangs up because a busy machine is slow to queue
 	stop := f.run(t)
 	time.Sleep(50 * time.Millisecond)
 	for i := range 30 {
