@@ -131,9 +131,14 @@ func TestASilentDatabaseKeepsNobodyWaiting(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer "+token.Access)
 		return ask(door, r)
 	}
-	if rec := enter(); rec.Code != http.StatusOK {
-		t.Fatal(rec.Code, rec.Body)
-	}
+	// A busy machine may need the time of a decision for itself.
+	testkit.Eventually(t, "a decision in time", func() bool {
+		rec := enter()
+		if rec.Code != http.StatusOK && rec.Code != http.StatusServiceUnavailable {
+			t.Fatal(rec.Code, rec.Body)
+		}
+		return rec.Code == http.StatusOK
+	})
 	w.silent.Store(true)
 	for end := time.Now().Add(time.Minute); ; { // while what is remembered is still believed, it passes
 		rec := enter()

@@ -86,8 +86,9 @@ func hooks(t *testing.T, change func(*hook.Options)) *house {
 	t.Helper()
 	h := &house{log: &testkit.Log{}, clock: &testkit.Clock{}}
 	o := hook.Options{
-		Clients: hook.DefaultClientsConfig(), Jsonnet: hook.NewJsonnet(hook.Limits{}), Now: h.clock.Now,
-		Log: h.log.Logger(),
+		Clients: hook.DefaultClientsConfig(), Now: h.clock.Now,
+		Jsonnet: hook.NewJsonnet(hook.Limits{Timeout: time.Minute}), // a busy machine may need the usual second for itself
+		Log:     h.log.Logger(),
 		Observe: func(name, outcome string, _ time.Duration) {
 			h.mu.Lock()
 			defer h.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -75,10 +76,13 @@ func (l *listener) hook(path string, parse bool) selfservice.HookConfig {
 	}}
 }
 
+// unhurried runs programs, and gives each more than its usual second, which a busy machine may need for itself.
+func unhurried() *hook.Jsonnet { return hook.NewJsonnet(hook.Limits{Timeout: time.Minute}) }
+
 func hooked(t *testing.T, change func(*selfservice.Config)) *server {
 	return newServer(t, testkit.SQLite(t, "management"), config(plain), config(change), func(s *server) {
 		s.handler.Hooks = hook.New(hook.Options{
-			Clients: hook.DefaultClientsConfig(), Jsonnet: hook.NewJsonnet(hook.Limits{}), Now: s.clock.Now, Log: slog.New(slog.DiscardHandler),
+			Clients: hook.DefaultClientsConfig(), Jsonnet: unhurried(), Now: s.clock.Now, Log: slog.New(slog.DiscardHandler),
 		})
 	})
 }

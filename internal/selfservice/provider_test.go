@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-iam/gatehouse/internal/hook"
 	"github.com/gatehouse-iam/gatehouse/internal/identity"
 	"github.com/gatehouse-iam/gatehouse/internal/method/oidc"
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
@@ -42,7 +41,7 @@ func with(p *testkit.Issuer, change func(*oidc.ProviderConfig)) setup {
 		}
 		m, err := oidc.New(oidc.Options{
 			Config: config, Identities: s.people, Schemas: s.handler.Schemas, Join: s.handler.Base.Join,
-			Jsonnet: hook.NewJsonnet(hook.Limits{}).EvaluateWith, Now: s.clock.Now, Log: slog.New(slog.DiscardHandler),
+			Jsonnet: unhurried().EvaluateWith, Now: s.clock.Now, Log: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			s.t.Fatal(err)

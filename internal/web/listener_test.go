@@ -334,7 +334,7 @@ func gracefulStop(t *testing.T, delay time.Duration) (asked bool) {
 		return text("finished")(w, r)
 	})
 	l := &Listener{Name: "public", Handler: m, Config: Config{Address: "127.0.0.1:0"}}
-	stop := start(t, Grace{Health: health, Delay: delay, Limit: 3 * delay}, l)
+	stop := start(t, Grace{Health: health, Delay: delay, Limit: 2*delay + time.Minute}, l)
 	url := "http://" + l.Addr().String()
 	c := client(t, nil)
 	if resp, _, err := fetch(c, url+"/health/ready"); err != nil || resp.StatusCode != 200 || resp.Close {
@@ -483,7 +483,9 @@ func TestSlowHeaders(t *testing.T) {
 		_, err := io.ReadAll(r.Body)
 		return bodyError(err)
 	})
-	slow := &Listener{Name: "public", Handler: m, Config: Config{Address: "127.0.0.1:0", Timeouts: Timeouts{Read: 3 * time.Second}}}
+	// The header has its own time, or a busy machine that is late for it would give no answer.
+	limits := Timeouts{ReadHeader: time.Minute, Read: 3 * time.Second}
+	slow := &Listener{Name: "public", Handler: m, Config: Config{Address: "127.0.0.1:0", Timeouts: limits}}
 	start(t, Grace{}, slow)
 	conn, err := net.Dial("tcp", slow.Addr().String())
 	if err != nil {

@@ -259,24 +259,32 @@ func TestRemoteRefuses(t *testing.T) {
 func TestKeto(t *testing.T) {
 	s, clock := newService(t), new(testkit.Clock)
 	o := options(clock)
+	// Keto has its usual second and no setting for it, and a busy machine may need that for itself: what came late is asked again.
+	authorize := func(a access.Authorizer, p *access.Principal) (err error) {
+		testkit.Eventually(t, "an answer in time", func() bool {
+			err = a.Authorize(t.Context(), request("GET", "/"), p)
+			return !errors.Is(err, context.DeadlineExceeded)
+		})
+		return err
+	}
 	a := create(t, o, "keto_engine_acp_ory", `{"base_url":"`+s.url+`/keto","required_action":"read:{{ printIndex .MatchContext.RegexpCaptureGroups 0 }}","required_resource":"orders","flavor":"exact"}`)
 	p := &access.Principal{Subject: "alice", MatchContext: access.MatchContext{RegexpCaptureGroups: []string{"7"}}}
-	if err := a.Authorize(t.Context(), request("GET", "/"), p); err != nil {
+	if err := authorize(a, p); err != nil {
 		t.Fatal(err)
 	}
 	want := `{"action":"read:7","context":{"remoteIpAddress":"192.0.2.7","requestedAt":"2026-03-04T05:06:07.089012Z"},"resource":"orders","subject":"alice"}`
 	if s.path != "POST /keto/engines/acp/ory/exact/allowed" || s.body != want {
 		t.Errorf("%s %s", s.path, s.body)
 	}
-	if err := a.Authorize(t.Context(), request("GET", "/"), &access.Principal{Subject: "bob"}); !errors.Is(err, access.ErrForbidden) {
+	if err := authorize(a, &access.Principal{Subject: "bob"}); !errors.Is(err, access.ErrForbidden) {
 		t.Errorf("got %v", err)
 	}
 	other := create(t, o, "keto_engine_acp_ory", `{"base_url":"`+s.url+`/keto","required_action":"a","required_resource":"b","subject":"alice"}`)
-	if err := other.Authorize(t.Context(), request("GET", "/"), &access.Principal{Subject: "bob"}); err != nil {
+	if err := authorize(other, &access.Principal{Subject: "bob"}); err != nil {
 		t.Error(err)
 	}
 	broken := create(t, o, "keto_engine_acp_ory", `{"base_url":"`+s.url+`/other","required_action":"a","required_resource":"b"}`)
-	if err := broken.Authorize(t.Context(), request("GET", "/"), p); !errors.Is(err, access.ErrUnavailable) {
+	if err := authorize(broken, p); !errors.Is(err, access.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -19,9 +19,9 @@ import (
 
 // impatient is how long a step may take at the proxies of these tests, which a busy machine has to keep to; whoever rests does so
 // for longer.
-const impatient = 2 * time.Second
+const impatient = 4 * time.Second
 
-func rest() { time.Sleep(2 * impatient) }
+func rest() { time.Sleep(impatient + impatient/4) }
 
 // impatientProxy is before an application that speaks both versions of HTTP; clients are one for each.
 func impatientProxy(t *testing.T, app http.HandlerFunc) (address string, clients map[string]*http.Client) {

@@ -564,7 +564,8 @@ func (f *fixture) migrate(t *testing.T, url string, change ...func(*password.Mig
 	c.Config.URL = url
 	c.Config.Headers = map[string]secret.String{"X-Old": "yes"}
 	c.Config.Auth = fetch.AuthConfig{Type: "basic_auth", Config: fetch.AuthValues{User: "gate", Password: "house"}}
-	o := password.MigrationOptions{Config: c.Config, Jsonnet: hook.NewJsonnet(hook.Limits{})}
+	// A busy machine may need the usual second for itself.
+	o := password.MigrationOptions{Config: c.Config, Jsonnet: hook.NewJsonnet(hook.Limits{Timeout: time.Minute})}
 	for _, c := range change {
 		c(&o)
 	}
