@@ -55,9 +55,11 @@ func TestPositions(t *testing.T) {
 		p, _ = near.Position()
 		testkit.Eventually(t, "what is read after the change is believed", func() bool { return far.Unchanged(p, "default", one, other) })
 		publish(a, near, "") // everything of the tenant
-		if near.Unchanged(p, "default", one) || near.Unchanged(p, "default", other) || !near.Unchanged(p, "elsewhere", one) {
+		if near.Unchanged(p, "default", one) || near.Unchanged(p, "default", other) {
 			t.Error("a change of everything is not one of each")
 		}
+		// Until this server has read its own change, whatever shares a place with it looks changed too.
+		testkit.Eventually(t, "nothing changed elsewhere", func() bool { return near.Unchanged(p, "elsewhere", one) })
 
 		// A database that was restored may number its rows as before.
 		testkit.Settled(t, a, near)
