@@ -179,7 +179,7 @@ func TestDoorsAreShutWithoutTheDatabase(t *testing.T) {
 		believed, shut time.Duration // one after the other
 	}{
 		"within a second":      {shut: time.Second},
-		"as long as was asked": {"databases: {max_staleness: 4s}", 2 * time.Second, 2 * time.Second},
+		"as long as was asked": {"databases: {max_staleness: 10s}", 5 * time.Second, 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dsn, line := testkit.NewLineTo(t, testkit.Postgres(t))
