@@ -95,6 +95,11 @@ func TestManyRules(t *testing.T) {
 	if each > oneTakes {
 		t.Errorf("a change takes %s of a processor, and may take %s", each, oneTakes)
 	}
+	// A rule is in force before the request that brought it has its answer, with which it is counted.
+	eventually(t, func() (bool, string) {
+		n := sent() - before
+		return n >= changes, fmt.Sprintf("%d of %d changes are sent", n, changes)
+	})
 	if n := sent() - before; n != changes {
 		t.Errorf("%d changes were sent in %d requests", changes, n)
 	}
