@@ -95,6 +95,9 @@ func (c *Config) section(faults *Faults, path string, errs []error) {
 
 func (c *Config) checkDatabases(faults *Faults) {
 	c.checkGroups(faults)
+	if d := c.Databases.MaxStaleness; d < time.Second || d > time.Minute {
+		c.fault(faults, "databases.max_staleness", "must be from 1s to 1m, is %s", d)
+	}
 	if p := c.Databases.Provisioning; p.Password != "" && p.PasswordFile != "" {
 		c.fault(faults, "databases.provisioning.password_file", "stands beside databases.provisioning.password: write one of the two")
 	}
