@@ -92,7 +92,7 @@ func makeScratchDir(ctx context.Context, parent string) (*scratch, []string, err
 			return at, removed, nil
 		}
 		if !errors.Is(err, errTaken) || try == scratchTries || !wait.For(ctx, rand.N(scratchRest)) {
-			return nil, removed, fmt.Errorf("the scratch directory: %w", err)
+			return nil, removed, fmt.Errorf("the scratch directory: %w", errors.Join(context.Cause(ctx), err))
 		}
 	}
 }
@@ -100,7 +100,7 @@ func makeScratchDir(ctx context.Context, parent string) (*scratch, []string, err
 // errTaken says that another drill took a directory for one of the dead before it was locked.
 var errTaken = errors.New("another drill was faster")
 
-// lockedDir makes a directory and locks it. It fails with errTaken where another is wanted.
+// lockedDir makes a directory and locks it. It fails with errTaken where the next one may do better.
 func lockedDir(parent string) (*scratch, error) {
 	dir, err := os.MkdirTemp(parent, scratchPrefix) // which nobody else may enter
 	if err != nil {

@@ -43,7 +43,8 @@ type Databases struct {
 	AutoMigrate bool `yaml:"auto_migrate"`
 	// MaxStaleness is how long a server that cannot read what others changed still believes what it remembers of tokens, sessions, clients
 	// and keys; then it asks the database for each, and refuses where that does not answer. More bridges a failover, and lets a token
-	// that another server revoked meanwhile pass for as long. While it can read them, it hears of a change within a second.
+	// that another server revoked meanwhile pass for as long, an admin key too. While it can read them, it hears of a change within a
+	// second. Default: 1s, the most is 1m.
 	MaxStaleness time.Duration `yaml:"max_staleness" default:"1s" min:"1s" max:"1m"`
 }
 

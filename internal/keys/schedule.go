@@ -84,7 +84,8 @@ func worthTelling(ctx context.Context, err error) bool {
 	return err != nil && ctx.Err() == nil && !frozen(err)
 }
 
-// settle brings the sets up to date. One that fails does not stop the others; the first failure is returned.
+// settle brings the sets up to date. One that fails does not stop the others; the first failure is returned,
+// of those that somebody has to look after if there are any.
 func (k *Keys) settle(ctx context.Context, tasks []task) (first error) {
 	for _, t := range tasks {
 		if ctx.Err() != nil {
@@ -93,7 +94,7 @@ func (k *Keys) settle(ctx context.Context, tasks []task) (first error) {
 		if t.due.IsZero() && !k.policy(t.set).managed {
 			continue
 		}
-		if err := k.change(tenant.With(ctx, t.tenant), t.set, nothing, complete); err != nil && first == nil {
+		if err := k.change(tenant.With(ctx, t.tenant), t.set, nothing, complete); err != nil && (first == nil || frozen(first)) {
 			first = err
 		}
 	}

@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -40,7 +41,11 @@ func stillAt(f *os.File, path string) error {
 	if err != nil {
 		return err
 	}
-	if there, err := os.Stat(path); err != nil || !os.SameFile(opened, there) {
+	there, err := os.Stat(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err != nil || !os.SameFile(opened, there) {
 		return fmt.Errorf("the lock file was removed by who had it: %w", fs.ErrNotExist)
 	}
 	return nil
