@@ -65,9 +65,6 @@ func (c Config) Names() []string {
 
 // Validate returns all that is wrong, each fault beginning with its key.
 func (c Config) Validate() (faults []error) {
-	if c.Retention < 24*time.Hour || c.Retention > 876_000*time.Hour {
-		faults = append(faults, fmt.Errorf("retention: must be from 24h to 876000h, is %s", c.Retention))
-	}
 	names := make(map[string]bool)
 	for i, e := range c.Exports {
 		for _, err := range e.validate() {
@@ -90,13 +87,6 @@ func (c ExportConfig) validate() (faults []error) {
 	}
 	for _, err := range fetch.ValidateHeaders(c.Header) {
 		faults = append(faults, fmt.Errorf("header: %w", err))
-	}
-	d := c.withDefaults()
-	if d.Batch < 1 || d.Batch > 1000 {
-		faults = append(faults, fmt.Errorf("batch: must be from 1 to 1000, is %d", c.Batch))
-	}
-	if d.Timeout < 100*time.Millisecond || d.Timeout > 5*time.Minute {
-		faults = append(faults, fmt.Errorf("timeout: must be from 100ms to 5m, is %s", c.Timeout))
 	}
 	return faults
 }

@@ -78,8 +78,6 @@ func DefaultConfig() Config {
 	return Config{FullEvery: 7 * 24 * time.Hour, Keep: KeepConfig{Last: 14, For: 30 * 24 * time.Hour}}
 }
 
-const maxFullEvery = 366 * 24 * time.Hour
-
 // Validate returns all that is wrong, each fault beginning with its key.
 func (c Config) Validate() (faults []error) {
 	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -106,9 +104,6 @@ func (c Config) Validate() (faults []error) {
 			bad("recipients[%d]: %w", i, err)
 		}
 	}
-	if c.FullEvery < 0 || c.FullEvery > maxFullEvery {
-		bad("full_every: must be from 0s to 8784h, is %s", c.FullEvery)
-	}
 	if c.Schedule != "" {
 		if _, err := parseCron(c.Schedule); err != nil {
 			bad("schedule: %w", err)
@@ -119,9 +114,6 @@ func (c Config) Validate() (faults []error) {
 	}
 	if c.Prune && c.Schedule == "" {
 		bad("prune: follows a scheduled backup, and there is no schedule: set backup.schedule, or call `gatehouse backup prune`")
-	}
-	for _, err := range c.Keep.validate() {
-		bad("keep.%w", err)
 	}
 	return faults
 }

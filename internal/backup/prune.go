@@ -17,16 +17,6 @@ type KeepConfig struct {
 	For time.Duration `yaml:"for" default:"720h" min:"0s"`
 }
 
-func (k KeepConfig) validate() (faults []error) {
-	if k.Last < 1 {
-		faults = append(faults, errors.New("last: must be 1 or more"))
-	}
-	if k.For < 0 {
-		faults = append(faults, errors.New("for: must be 0s or more"))
-	}
-	return faults
-}
-
 // expendable gives the ids that a destination can do without, of those that it has, the newest first: neither among the last nor
 // young, and nothing that one which is kept builds on. Backups with a fault do not count among the last, so the last good one stays;
 // those whose manifest is not ours are nobody's to remove.

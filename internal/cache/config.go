@@ -67,21 +67,11 @@ func DefaultConfig() Config {
 // Shared reports whether there is a cache that servers share.
 func (c Config) Shared() bool { return len(c.Redis.Addresses) > 0 }
 
-const (
-	minTTL, maxTTL         = time.Second, 10 * time.Minute
-	minTimeout, maxTimeout = time.Millisecond, time.Second
-	maxPrefix              = 64
-)
+const maxPrefix = 64
 
 // Validate returns all that is wrong, each fault beginning with its key below `cache`.
 func (c Config) Validate() []error {
 	var faults []error
-	if c.TTL < minTTL || c.TTL > maxTTL {
-		faults = append(faults, fmt.Errorf("ttl: must be from %s to %s", minTTL, maxTTL))
-	}
-	if c.Timeout < minTimeout || c.Timeout > maxTimeout {
-		faults = append(faults, fmt.Errorf("timeout: must be from %s to %s", minTimeout, maxTimeout))
-	}
 	for _, err := range c.Redis.validate() {
 		faults = append(faults, fmt.Errorf("redis.%w", err))
 	}
@@ -95,9 +85,6 @@ func (r RedisConfig) validate() []error {
 		if n, wrong := strconv.Atoi(port); err != nil || host == "" || wrong != nil || n < 1 || n > 65535 {
 			faults = append(faults, fmt.Errorf("addresses[%d]: must be host:port, without a scheme and without credentials", i))
 		}
-	}
-	if r.Database < 0 || r.Database > 65535 {
-		faults = append(faults, errors.New("database: must be from 0 to 65535"))
 	}
 	if r.Database != 0 && len(r.Addresses) > 1 {
 		faults = append(faults, errors.New("database: several addresses are a cluster, which has database 0 alone"))

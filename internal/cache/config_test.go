@@ -3,7 +3,6 @@ package cache_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/cache"
 )
@@ -13,8 +12,6 @@ func TestConfig(t *testing.T) {
 		t.Errorf("the default: %v", faults)
 	}
 	for want, change := range map[string]func(*cache.Config){
-		"ttl: ":                 func(c *cache.Config) { c.TTL = time.Hour },
-		"timeout: ":             func(c *cache.Config) { c.Timeout = 0 },
 		"redis.addresses[1]: ":  func(c *cache.Config) { c.Redis.Addresses = []string{"a:1", "redis://b:1"} },
 		"redis.addresses[0]: ":  func(c *cache.Config) { c.Redis.Addresses = []string{"no-port"} },
 		"redis.database: ":      func(c *cache.Config) { c.Redis.Addresses, c.Redis.Database = []string{"a:1", "b:1"}, 3 },

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/gatehouse-iam/gatehouse/internal/secret"
@@ -28,9 +27,6 @@ func (c *Config) check(faults *Faults) {
 	}
 	c.section(faults, "serve.public", c.Serve.Public.Validate())
 	c.section(faults, "serve.admin", c.Serve.Admin.Validate())
-	if d := c.Serve.StopDelay; d < 0 || d > 15*time.Second {
-		c.fault(faults, "serve.stop_delay", "must be from 0s to 15s, is %s", d)
-	}
 	c.section(faults, "log", c.Log.Validate())
 	c.section(faults, "tracing", c.Tracing.Validate())
 	c.section(faults, "hashing", c.Hashing.Validate())
@@ -95,9 +91,6 @@ func (c *Config) section(faults *Faults, path string, errs []error) {
 
 func (c *Config) checkDatabases(faults *Faults) {
 	c.checkGroups(faults)
-	if d := c.Databases.MaxStaleness; d < time.Second || d > time.Minute {
-		c.fault(faults, "databases.max_staleness", "must be from 1s to 1m, is %s", d)
-	}
 	if p := c.Databases.Provisioning; p.Password != "" && p.PasswordFile != "" {
 		c.fault(faults, "databases.provisioning.password_file", "stands beside databases.provisioning.password: write one of the two")
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -195,21 +194,6 @@ func TestReadDatabases(t *testing.T) {
 	for _, bad := range []string{"databases: {dsn: memory}", "databases: {postgres: {hosst: db}}", "databases: [", "profile: prod", "profil: production"} {
 		if c, err := ReadDatabases([]string{file, write(t, "bad.yaml", bad)}, nil); err == nil || c != nil {
 			t.Errorf("%s: taken", bad)
-		}
-	}
-}
-
-// What is believed without the database has limits: more would keep revoked tokens alive.
-func TestMaxStaleness(t *testing.T) {
-	for _, value := range []string{"0s", "999ms", "-1s", "60001ms", "24h"} {
-		got := faultsOf(t, "databases: {max_staleness: "+value+"}")
-		if len(got) != 1 || !strings.HasPrefix(got[0], "databases.max_staleness (gatehouse.yaml:1): must be from 1s to 1m, is ") {
-			t.Errorf("%s: %v", value, got)
-		}
-	}
-	for value, want := range map[string]time.Duration{"1s": time.Second, "1m": time.Minute} {
-		if got := mustRead(t, "databases: {max_staleness: "+value+"}").Databases.MaxStaleness; got != want {
-			t.Errorf("%s: %s", value, got)
 		}
 	}
 }

@@ -29,7 +29,11 @@ func (d *decoder) group(path string, n *node, into reflect.Value) {
 			d.faults.add(join(path, name), child.from, "is not a known key%s", d.suggest(path, name, fields))
 			continue
 		}
-		d.value(join(path, name), child, into.FieldByIndex(fields[i].index))
+		at, value := join(path, name), into.FieldByIndex(fields[i].index)
+		d.value(at, child, value)
+		if child.kind == scalar && !fields[i].holds(value) && !d.faults.about(at) {
+			d.faults.add(at, child.from, "must be %s, is %s", fields[i].limits(), written(value))
+		}
 	}
 }
 

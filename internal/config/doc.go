@@ -3,7 +3,8 @@
 //
 // It owns the loading, the four databases' addresses, the system secrets and the two profiles. What is unsafe is judged by package
 // harden from the facts that this package gives; production refuses what is critical there. What a feature's keys mean and which
-// values they take is the feature's own (its Config and Validate). Only app and cmd import it.
+// values they take is the feature's own: its Config, whose limits min and max are held here where a key is written, and Validate. Only
+// app and cmd import it.
 //
 // Layers, the later over the earlier, key by key (lists are replaced as a whole):
 //

@@ -46,7 +46,7 @@ func (s Selfservice) Validate() []error {
 	for _, m := range []struct {
 		name   string
 		faults []error
-	}{{"password", s.Methods.Password.Validate()}, {"code", s.Methods.Code.Validate()}, {"link", s.Methods.Link.Validate()}, {"profile", s.Methods.Profile.Validate()}, {"oidc", s.Methods.OIDC.Validate()}} {
+	}{{"password", s.Methods.Password.Validate()}, {"code", s.Methods.Code.Validate()}, {"oidc", s.Methods.OIDC.Validate()}} {
 		for _, err := range m.faults {
 			faults = append(faults, fmt.Errorf("methods.%s.%w", m.name, err))
 		}

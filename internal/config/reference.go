@@ -142,6 +142,9 @@ func (r referenceWriter) entry(k key, development, production reflect.Value) {
 	if unit := r.comments.unit(k); unit != "" && unit != "duration" {
 		r.out.WriteString(", in " + unit)
 	}
+	if limits := k.limits(); limits != "" {
+		r.out.WriteString(", " + limits)
+	}
 	r.out.WriteString("\n")
 	if d := defaultWords(development, production); d != "" {
 		r.out.WriteString("- Default: " + d + "\n")

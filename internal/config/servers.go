@@ -161,9 +161,6 @@ func (g *serverGroup) faults() (found []Fault) {
 			add("host", "must be one host for MySQL")
 		}
 	}
-	if g.Port < 1 || g.Port > 65535 {
-		add("port", "must be from 1 to 65535, is %d", g.Port)
-	}
 	return append(append(append(found, g.loginFaults()...), g.nameFaults()...), g.parameterFaults()...)
 }
 

@@ -128,18 +128,6 @@ func (f *faults) add(key, format string, a ...any) {
 	*f = append(*f, fmt.Errorf("%s: "+format, append([]any{key}, a...)...))
 }
 
-func (f *faults) within(key string, value, least, most time.Duration) {
-	if value < least || value > most {
-		f.add(key, "must be from %s to %s, is %s", least, most, value)
-	}
-}
-
-func (f *faults) count(key string, value, least, most int) {
-	if value < least || value > most {
-		f.add(key, "must be from %d to %d, is %d", least, most, value)
-	}
-}
-
 func (f *faults) oneOf(key, value string, known ...string) {
 	if !slices.Contains(known, value) {
 		f.add(key, "must be %s, is %q", strings.Join(known, " or "), value)
@@ -174,14 +162,9 @@ func (c Config) Validate() []error {
 	}
 	c.Templates.validate(&f)
 	f.oneOf("default_language", c.DefaultLanguage, languages...)
-	f.count("message_retries", c.MessageRetries, 0, 100)
-	f.within("retry.min", c.Retry.Min, 100*time.Millisecond, time.Hour)
-	f.within("retry.max", c.Retry.Max, max(time.Second, c.Retry.Min), 24*time.Hour)
-	f.count("worker.pull_count", c.Worker.PullCount, 1, 1000)
-	f.count("worker.parallel", c.Worker.Parallel, 1, 100)
-	f.within("worker.pull_wait", c.Worker.PullWait, 100*time.Millisecond, 10*time.Minute)
-	f.within("retention.body", c.Retention.Body, 0, 365*24*time.Hour)
-	f.within("retention.message", c.Retention.Message, time.Hour, 10*365*24*time.Hour)
+	if c.Retry.Max < c.Retry.Min {
+		f.add("retry.max", "must be at least retry.min (%s), is %s", c.Retry.Min, c.Retry.Max)
+	}
 	f.oneOf("show_bodies", c.ShowBodies, showDevelopment, showAlways, showNever)
 	return f
 }
@@ -228,5 +211,4 @@ func (c SMTPConfig) validate(f *faults, used bool) {
 			f.add("smtp.headers."+name, "%s", wrong)
 		}
 	}
-	f.within("smtp.timeout", c.Timeout, time.Second, 5*time.Minute)
 }

@@ -95,7 +95,6 @@ func (c RequestConfig) validate(f *faults, key string) {
 		}
 	}
 	f.oneOf(key+"body_format", c.BodyFormat, jsonnetBody, templateBody)
-	f.within(key+"timeout", c.Timeout, time.Second, 5*time.Minute)
 	for _, err := range c.Auth.Validate() {
 		*f = append(*f, fmt.Errorf("%sauth.%w", key, err))
 	}

@@ -33,7 +33,6 @@ func TestConfigFaults(t *testing.T) {
 		"smtp.headers.Subject: ":                  func(c *Config) { c.SMTP.Headers = map[string]string{"Subject": "x"} },
 		"smtp.headers.X: ":                        func(c *Config) { c.SMTP.Headers = map[string]string{"X": "a\r\nBcc: b"} },
 		"smtp.headers.X Y: ":                      func(c *Config) { c.SMTP.Headers = map[string]string{"X Y": "a"} },
-		"smtp.timeout: ":                          func(c *Config) { c.SMTP.Timeout = time.Hour },
 		"delivery_strategy: ":                     func(c *Config) { c.DeliveryStrategy = "pigeon" },
 		"http.request_config.url: is missing":     func(c *Config) { c.DeliveryStrategy = byHTTP },
 		"channels[0].id: ": func(c *Config) {
@@ -50,7 +49,6 @@ func TestConfigFaults(t *testing.T) {
 		"channels[0].request_config.body: ":             request(func(r *RequestConfig) { r.Body = "/a/path" }),
 		"channels[0].request_config.body: names a file": request(func(r *RequestConfig) { r.Body = "file:///nothing" }),
 		"channels[0].request_config.body_format: ":      request(func(r *RequestConfig) { r.BodyFormat = "xml" }),
-		"channels[0].request_config.timeout: ":          request(func(r *RequestConfig) { r.Timeout = -time.Second }),
 		"channels[0].request_config.auth.type: ":        request(func(r *RequestConfig) { r.Auth.Type = "oauth" }),
 		"channels[0].request_config.auth.config.name: ": request(func(r *RequestConfig) {
 			r.Auth = fetch.AuthConfig{Type: "api_key", Config: fetch.AuthValues{Value: "x", In: "header"}}
@@ -67,14 +65,7 @@ func TestConfigFaults(t *testing.T) {
 		"templates.login_code.valid.sms.body.plaintext: ":       func(c *Config) { c.Templates.LoginCode.Valid.SMS.Body.Plaintext = "https://u:p@a/" },
 		"templates.verifiable_address_changed.email.subject: ":  func(c *Config) { c.Templates.VerifiableAddressChanged.Email.Subject = "Hello" },
 		"default_language: ":                                    func(c *Config) { c.DefaultLanguage = "fr" },
-		"message_retries: ":                                     func(c *Config) { c.MessageRetries = -1 },
-		"retry.min: ":                                           func(c *Config) { c.Retry.Min = 0 },
 		"retry.max: ":                                           func(c *Config) { c.Retry.Max = time.Second },
-		"worker.pull_count: ":                                   func(c *Config) { c.Worker.PullCount = 0 },
-		"worker.pull_wait: ":                                    func(c *Config) { c.Worker.PullWait = 0 },
-		"worker.parallel: ":                                     func(c *Config) { c.Worker.Parallel = 0 },
-		"retention.body: ":                                      func(c *Config) { c.Retention.Body = -1 },
-		"retention.message: ":                                   func(c *Config) { c.Retention.Message = 0 },
 		"show_bodies: ":                                         func(c *Config) { c.ShowBodies = "" },
 	} {
 		c := DefaultConfig()

@@ -38,11 +38,5 @@ func (c Config) Validate() (faults []error) {
 			faults = append(faults, fmt.Errorf("%s: must be from 0 to 1, is %v", s.key, s.share))
 		}
 	}
-	if c.Queue < 100 || c.Queue > 1_000_000 {
-		faults = append(faults, fmt.Errorf("queue: must be from 100 to 1000000, is %d", c.Queue))
-	}
-	if c.Retention < time.Minute || c.Retention > 87_600*time.Hour {
-		faults = append(faults, fmt.Errorf("retention: must be from 1m to 87600h, is %s", c.Retention))
-	}
 	return faults
 }

@@ -173,12 +173,6 @@ func (c Config) Validate() (faults []error) {
 	if c.Response.Ignore && c.parses() {
 		bad("response.ignore", "an answer cannot be ignored and parsed; choose one")
 	}
-	if c.Timeout != 0 && (c.Timeout < 100*time.Millisecond || c.Timeout > time.Minute) {
-		bad("timeout", "%s is not between 100ms and 1m", c.Timeout)
-	}
-	if c.MaxRetries < -1 || c.MaxRetries > 10 {
-		bad("max_retries", "%d is not between -1 and 10", c.MaxRetries)
-	}
 	for _, err := range c.Auth.Validate() {
 		faults = append(faults, fmt.Errorf("auth.%w", err))
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/fetch"
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
@@ -36,9 +35,6 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		{"body_format: ", func(c *hook.Config) { c.BodyFormat = "xslt" }},
 		{"response.ignore: ", func(c *hook.Config) { c.Response = hook.ResponseConfig{Ignore: true, Parse: true} }},
 		{"response.ignore: ", func(c *hook.Config) { c.Response.Ignore, c.CanInterrupt = true, true }},
-		{"timeout: ", func(c *hook.Config) { c.Timeout = time.Hour }},
-		{"timeout: ", func(c *hook.Config) { c.Timeout = time.Millisecond }},
-		{"max_retries: ", func(c *hook.Config) { c.MaxRetries = 11 }},
 		{"auth.type: ", func(c *hook.Config) { c.Auth.Type = "oauth" }},
 		{"auth.type: ", func(c *hook.Config) { c.Auth.Config.User = "x" }},
 		{"auth.config.name: ", func(c *hook.Config) {

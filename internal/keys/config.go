@@ -74,9 +74,7 @@ func DefaultConfig() Config {
 func (c Config) Validate() []error {
 	faults := c.IDToken.validate("id_token", c.PublishAhead)
 	faults = append(faults, c.AccessToken.validate("access_token", c.PublishAhead)...)
-	faults = atLeast(faults, "publish_ahead", c.PublishAhead, time.Minute)
-	faults = atLeast(faults, "keep_retired", c.KeepRetired, time.Minute)
-	faults = atLeast(faults, "rotate_every", c.RotateEvery, max(time.Hour, c.PublishAhead))
+	faults = atLeast(faults, "rotate_every", c.RotateEvery, c.PublishAhead)
 	if !slices.Contains([]int{2048, 3072, 4096}, c.RSABits) {
 		faults = append(faults, fmt.Errorf("rsa_bits: %d is not 2048, 3072 or 4096", c.RSABits))
 	}

@@ -66,12 +66,10 @@ func TestConfig(t *testing.T) {
 	c.IDToken.Algorithm = "none"
 	c.AccessToken = SetConfig{Algorithm: "HS256", RotateEvery: time.Minute}
 	c.RSABits = 1024
-	c.PublishAhead = time.Second
 	c.RotateEvery = time.Second
-	c.KeepRetired = 0
 	c.Sets = []NamedSet{{Name: IDToken, Algorithm: "ES256"}, {Name: "a b", Algorithm: "ES256"}}
 	c.Broadcast = []string{"ok", ""}
-	want := []string{"id_token.algorithm", "access_token.algorithm", "access_token.rotate_every", "publish_ahead", "keep_retired",
+	want := []string{"id_token.algorithm", "access_token.algorithm", "access_token.rotate_every",
 		"rotate_every", "rsa_bits", "sets[0].name", "sets[1].name", "broadcast[1]"}
 	var got []string
 	for _, err := range c.Validate() {

@@ -176,17 +176,8 @@ func (c Config) Validate() []error {
 	for _, err := range c.Lifespans.Validate() {
 		faults = append(faults, fmt.Errorf("lifespans.%w", err))
 	}
-	if d := c.Refresh.GracePeriod; d < 0 || d > 5*time.Minute {
-		add("refresh.grace_period", "must be from 0s to 5m, is %s", d)
-	}
 	if c.Pairwise.Enabled && len(c.Pairwise.Salt.Reveal()) < 8 {
 		add("pairwise.salt", "must have 8 characters or more when pairwise subjects are enabled")
-	}
-	if d := c.Clients.AssertionMaxLifetime; d <= 0 || d > 24*time.Hour {
-		add("clients.assertion_max_lifetime", "must be more than 0 and at most 24h, is %s", d)
-	}
-	if c.Clients.CacheSize < 1 {
-		add("clients.cache_size", "must be 1 or more")
 	}
 	return append(faults, c.URLs.validate()...)
 }

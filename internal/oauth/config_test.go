@@ -24,10 +24,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	c.Lifespans.RefreshToken = -2
 	c.Lifespans.AuthorizationCode = time.Hour
 	c.Lifespans.AuthenticationSession = 181 * 24 * time.Hour
-	c.Refresh.GracePeriod = time.Hour
 	c.Pairwise.Enabled = true
-	c.Clients.AssertionMaxLifetime = 0
-	c.Clients.CacheSize = 0
 	c.URLs.Login = "/login"
 	faults := c.Validate()
 	text := ""
@@ -36,14 +33,14 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	}
 	for _, key := range []string{
 		"issuer:", "access_token_strategy:", "scope_strategy:", "default_scope:", "lifespans.access_token:", "lifespans.refresh_token:",
-		"lifespans.authorization_code:", "lifespans.authentication_session:", "refresh.grace_period:", "pairwise.salt:",
-		"clients.assertion_max_lifetime:", "clients.cache_size:", "urls.login:",
+		"lifespans.authorization_code:", "lifespans.authentication_session:", "pairwise.salt:",
+		"urls.login:",
 	} {
 		if !strings.Contains(text, key) {
 			t.Errorf("%s is not named in\n%s", key, text)
 		}
 	}
-	if len(faults) != 13 {
+	if len(faults) != 10 {
 		t.Errorf("%d faults\n%s", len(faults), text)
 	}
 	c = oauth.Defaults()

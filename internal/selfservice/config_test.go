@@ -3,7 +3,6 @@ package selfservice
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/hook"
 )
@@ -16,18 +15,16 @@ func TestDefaultConfigIsValid(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for key, change := range map[string]func(*Config){
-		"default_browser_return_url":                func(c *Config) { c.DefaultBrowserReturnURL = "account" },
-		"allowed_return_urls[0]":                    func(c *Config) { c.AllowedReturnURLs = []string{"/path"} },
-		"allowed_return_urls[1]":                    func(c *Config) { c.AllowedReturnURLs = []string{"https://a.example.com", "https://*.com"} },
-		"flows.login.ui_url":                        func(c *Config) { c.Flows.Login.UIURL = "//evil.example.com" },
-		"flows.login.lifespan":                      func(c *Config) { c.Flows.Login.Lifespan = time.Second },
-		"flows.login.style":                         func(c *Config) { c.Flows.Login.Style = "baroque" },
-		"flows.registration.style":                  func(c *Config) { c.Flows.Registration.Style = "" },
-		"flows.settings.required_aal":               func(c *Config) { c.Flows.Settings.RequiredAAL = "aal3" },
-		"flows.settings.privileged_session_max_age": func(c *Config) { c.Flows.Settings.PrivilegedSessionMaxAge = 0 },
-		"flows.recovery.use":                        func(c *Config) { c.Flows.Recovery.Use = "pigeon" },
-		"flows.login.before.hooks[0].hook":          func(c *Config) { c.Flows.Login.Before.Hooks = []HookConfig{{Hook: hookSession}} },
-		"flows.login.after.hooks[0].hook":           func(c *Config) { c.Flows.Login.After.Hooks = []HookConfig{{Hook: hookSession}} },
+		"default_browser_return_url":       func(c *Config) { c.DefaultBrowserReturnURL = "account" },
+		"allowed_return_urls[0]":           func(c *Config) { c.AllowedReturnURLs = []string{"/path"} },
+		"allowed_return_urls[1]":           func(c *Config) { c.AllowedReturnURLs = []string{"https://a.example.com", "https://*.com"} },
+		"flows.login.ui_url":               func(c *Config) { c.Flows.Login.UIURL = "//evil.example.com" },
+		"flows.login.style":                func(c *Config) { c.Flows.Login.Style = "baroque" },
+		"flows.registration.style":         func(c *Config) { c.Flows.Registration.Style = "" },
+		"flows.settings.required_aal":      func(c *Config) { c.Flows.Settings.RequiredAAL = "aal3" },
+		"flows.recovery.use":               func(c *Config) { c.Flows.Recovery.Use = "pigeon" },
+		"flows.login.before.hooks[0].hook": func(c *Config) { c.Flows.Login.Before.Hooks = []HookConfig{{Hook: hookSession}} },
+		"flows.login.after.hooks[0].hook":  func(c *Config) { c.Flows.Login.After.Hooks = []HookConfig{{Hook: hookSession}} },
 		"flows.registration.after.password.hooks[0]": func(c *Config) {
 			c.Flows.Registration.After.Password.Hooks = []HookConfig{{Hook: hookRevoke}}
 		},

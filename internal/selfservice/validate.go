@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Validate returns everything that is wrong with c, each fault with the path of its field below `selfservice`.
@@ -18,20 +17,16 @@ func (c Config) Validate() []error {
 	f := c.Flows
 	for _, flow := range []struct {
 		name, ui string
-		lifespan time.Duration
 		before   BeforeConfig
 	}{
-		{"login", f.Login.UIURL, f.Login.Lifespan, f.Login.Before},
-		{"registration", f.Registration.UIURL, f.Registration.Lifespan, f.Registration.Before},
-		{"settings", f.Settings.UIURL, f.Settings.Lifespan, f.Settings.Before},
-		{"recovery", f.Recovery.UIURL, f.Recovery.Lifespan, f.Recovery.Before},
-		{"verification", f.Verification.UIURL, f.Verification.Lifespan, f.Verification.Before},
+		{"login", f.Login.UIURL, f.Login.Before},
+		{"registration", f.Registration.UIURL, f.Registration.Before},
+		{"settings", f.Settings.UIURL, f.Settings.Before},
+		{"recovery", f.Recovery.UIURL, f.Recovery.Before},
+		{"verification", f.Verification.UIURL, f.Verification.Before},
 	} {
 		path := "flows." + flow.name
 		faults = checkAddress(faults, path+".ui_url", flow.ui, false)
-		if flow.lifespan < time.Minute || flow.lifespan > 24*time.Hour {
-			faults = append(faults, fmt.Errorf("%s.lifespan: %s is not between 1m and 24h", path, flow.lifespan))
-		}
 		faults = checkHooks(faults, path+".before.hooks", flow.before.Hooks, hookWeb)
 	}
 	faults = checkAddress(faults, "flows.error.ui_url", f.Error.UIURL, false)
@@ -41,9 +36,6 @@ func (c Config) Validate() []error {
 	faults = oneOf(faults, "flows.settings.required_aal", f.Settings.RequiredAAL, "aal1", highestAvailable)
 	faults = oneOf(faults, "flows.recovery.use", f.Recovery.Use, "code", "link")
 	faults = oneOf(faults, "flows.verification.use", f.Verification.Use, "code", "link")
-	if d := f.Settings.PrivilegedSessionMaxAge; d < 10*time.Second || d > 720*time.Hour {
-		faults = append(faults, fmt.Errorf("flows.settings.privileged_session_max_age: %s is not between 10s and 720h", d))
-	}
 	return c.checkAfter(faults)
 }
 

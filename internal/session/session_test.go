@@ -163,18 +163,13 @@ func TestConfig(t *testing.T) {
 		t.Error(faults)
 	}
 	for want, change := range map[string]func(*session.Config){
-		"lifespan:":                 func(c *session.Config) { c.Lifespan = time.Second },
-		"earliest_possible_extend:": func(c *session.Config) { c.EarliestPossibleExtend = -1 },
 		"max_lifespan:":             func(c *session.Config) { c.MaxLifespan = time.Hour },
-		"keep_ended:":               func(c *session.Config) { c.KeepEnded = -1 },
-		"cache_size:":               func(c *session.Config) { c.CacheSize = 0 },
 		"cookie.name:":              func(c *session.Config) { c.Cookie.Name = "a;b" },
 		"cookie.name: with __Host-": func(c *session.Config) { c.Cookie.Name, c.Cookie.Domain = "__Host-x", "example.com" },
 		"cookie.same_site:":         func(c *session.Config) { c.Cookie.SameSite = "lax" },
 		"cookie.domain:":            func(c *session.Config) { c.Cookie.Domain = "a b" },
 		"cookie.path:":              func(c *session.Config) { c.Cookie.Path = "x" },
 		"whoami.required_aal:":      func(c *session.Config) { c.Whoami.RequiredAAL = "aal2" },
-		"whoami.cacheable_sessions": func(c *session.Config) { c.Whoami.CacheableSessionsMaxAge = -1 },
 		"whoami.tokenizer.templates.a b: ": func(c *session.Config) {
 			c.Whoami.Tokenizer.Templates = map[string]session.TemplateConfig{"a b": {KeySet: "x"}}
 		},
@@ -186,9 +181,6 @@ func TestConfig(t *testing.T) {
 		},
 		"whoami.tokenizer.templates.t.jwks_url: must": func(c *session.Config) {
 			c.Whoami.Tokenizer.Templates = map[string]session.TemplateConfig{"t": {JWKSURL: "https://example.com"}}
-		},
-		"whoami.tokenizer.templates.t.ttl:": func(c *session.Config) {
-			c.Whoami.Tokenizer.Templates = map[string]session.TemplateConfig{"t": {KeySet: "x", TTL: -1}}
 		},
 		"whoami.tokenizer.templates.t.subject_source:": func(c *session.Config) {
 			c.Whoami.Tokenizer.Templates = map[string]session.TemplateConfig{"t": {KeySet: "x", SubjectSource: "email"}}

@@ -1,7 +1,6 @@
 package authz
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -79,9 +78,6 @@ func (c GeoConfig) Validate() (faults []error) {
 		}) {
 			faults = append(faults, fmt.Errorf("editions[%d]: %q is no name of a database, such as GeoLite2-City", i, edition))
 		}
-	}
-	if c.RefreshEvery < time.Hour && c.Source != sourceOff {
-		faults = append(faults, errors.New("refresh_every: must be an hour or more"))
 	}
 	return faults
 }

@@ -385,14 +385,13 @@ func TestGeoRuns(t *testing.T) {
 
 func TestGeoConfig(t *testing.T) {
 	for want, change := range map[string]func(*authz.GeoConfig){
-		"":               func(*authz.GeoConfig) {},
-		"source: ":       func(c *authz.GeoConfig) { c.Source = "x" },
-		"mirror: ":       func(c *authz.GeoConfig) { c.Mirror = "ftp://x" },
-		"license_key: ":  func(c *authz.GeoConfig) { c.Source = "maxmind" },
-		"directory: ":    func(c *authz.GeoConfig) { c.Source = "files" },
-		"editions: ":     func(c *authz.GeoConfig) { c.Editions = nil },
-		"editions[0]: ":  func(c *authz.GeoConfig) { c.Editions = []string{"../x"} },
-		"refresh_every:": func(c *authz.GeoConfig) { c.RefreshEvery = time.Minute },
+		"":              func(*authz.GeoConfig) {},
+		"source: ":      func(c *authz.GeoConfig) { c.Source = "x" },
+		"mirror: ":      func(c *authz.GeoConfig) { c.Mirror = "ftp://x" },
+		"license_key: ": func(c *authz.GeoConfig) { c.Source = "maxmind" },
+		"directory: ":   func(c *authz.GeoConfig) { c.Source = "files" },
+		"editions: ":    func(c *authz.GeoConfig) { c.Editions = nil },
+		"editions[0]: ": func(c *authz.GeoConfig) { c.Editions = []string{"../x"} },
 	} {
 		c := authz.DefaultGeoConfig()
 		change(&c)

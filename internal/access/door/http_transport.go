@@ -41,17 +41,8 @@ func DefaultUpstreamConfig() UpstreamConfig {
 
 // Validate returns everything that is wrong with c, each fault with the path of its field below `access.upstream`.
 func (c UpstreamConfig) Validate() (faults []error) {
-	if c.ConnectTimeout < 100*time.Millisecond || c.ConnectTimeout > time.Minute {
-		faults = append(faults, fmt.Errorf("connect_timeout: must be from 100ms to 1m, is %s", c.ConnectTimeout))
-	}
-	if c.ResponseTimeout < 0 || c.ResponseTimeout > 24*time.Hour {
-		faults = append(faults, fmt.Errorf("response_timeout: must be from 0s to 24h, is %s", c.ResponseTimeout))
-	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		faults = append(faults, errors.New("cert_file and key_file go together: give both or none"))
-	}
-	if c.IdleConnections < 0 || c.IdleConnections > 10000 {
-		faults = append(faults, fmt.Errorf("idle_connections: must be from 0 to 10000, is %d", c.IdleConnections))
 	}
 	return faults
 }

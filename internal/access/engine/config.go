@@ -67,9 +67,6 @@ func (c Config) Validate() []error {
 	for _, err := range c.Outgoing.Validate() {
 		faults = append(faults, fmt.Errorf("outgoing.%w", err))
 	}
-	if c.DecisionTimeout < 100*time.Millisecond || c.DecisionTimeout > time.Minute {
-		faults = append(faults, fmt.Errorf("decision_timeout: must be from 100ms to 1m, is %s", c.DecisionTimeout))
-	}
 	for i, name := range c.StripHeaders {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("()<>@,;:\\\"/[]?={}", r) }) {
 			faults = append(faults, fmt.Errorf("strip_headers[%d]: %q is not the name of a header", i, name))

@@ -39,33 +39,15 @@ func DefaultConfig() Config {
 
 // Validate returns all that is wrong, each fault beginning with its key.
 func (c Config) Validate() (faults []error) {
-	bad := func(path string, err error) {
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", path, err))
-		}
-	}
 	for i, uri := range c.Repositories {
-		_, err := source.Locate(uri)
-		bad(fmt.Sprintf("repositories[%d]", i), err)
+		if _, err := source.Locate(uri); err != nil {
+			faults = append(faults, fmt.Errorf("repositories[%d]: %w", i, err))
+		}
 	}
 	for i, s := range c.Sources {
 		for _, fault := range s.Validate() {
 			faults = append(faults, fmt.Errorf("sources[%d].%w", i, fault))
 		}
-	}
-	for _, d := range []struct {
-		key             string
-		is, least, most time.Duration
-	}{
-		{"file_poll", c.FilePoll, 10 * time.Millisecond, time.Hour}, {"remote_poll", c.RemotePoll, time.Second, 24 * time.Hour},
-		{"timeout", c.Timeout, 100 * time.Millisecond, 5 * time.Minute},
-	} {
-		if d.is < d.least || d.is > d.most {
-			bad(d.key, fmt.Errorf("must be from %s to %s, is %s", d.least, d.most, d.is))
-		}
-	}
-	if c.MaxBytes < 1<<10 || c.MaxBytes > 1<<30 {
-		bad("max_bytes", fmt.Errorf("must be from 1024 to 1073741824, is %d", c.MaxBytes))
 	}
 	for _, fault := range c.API.Validate() {
 		faults = append(faults, fmt.Errorf("api.%w", fault))

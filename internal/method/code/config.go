@@ -38,12 +38,6 @@ func DefaultConfig() Config {
 // Validate returns all that is wrong, each fault beginning with its key below `selfservice.methods.code`.
 func (c Config) Validate() []error {
 	var faults []error
-	if l := c.Config.Lifespan; l < time.Minute || l > 24*time.Hour {
-		faults = append(faults, fmt.Errorf("config.lifespan: must be from 1m to 24h, is %s", l))
-	}
-	if n := c.Config.MaxSubmissions; n < 1 || n > 255 {
-		faults = append(faults, fmt.Errorf("config.max_submissions: must be from 1 to 255, is %d", n))
-	}
 	if c.PasswordlessEnabled && !c.Enabled {
 		faults = append(faults, fmt.Errorf("passwordless_enabled: needs enabled, because the method is off without it"))
 	}

@@ -47,15 +47,6 @@ func TestLink(t *testing.T) {
 	}
 }
 
-func TestConfig(t *testing.T) {
-	if faults := DefaultConfig().Validate(); len(faults) > 0 {
-		t.Error(faults)
-	}
-	if faults := (Config{}).Validate(); len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "config.lifespan: ") {
-		t.Error(faults)
-	}
-}
-
 func FuzzToken(f *testing.F) {
 	for _, s := range []string{"", "x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "\x00", strings.Repeat("a", 500)} {
 		f.Add(s)

@@ -58,7 +58,7 @@ func (c MigrateHookConfig) validate() (faults []error) {
 	if !c.Enabled {
 		return nil
 	}
-	like := hook.Config{URL: c.Config.URL, Headers: c.Config.Headers, Auth: c.Config.Auth, Timeout: c.Config.Timeout}
+	like := hook.Config{URL: c.Config.URL, Headers: c.Config.Headers, Auth: c.Config.Auth}
 	for _, err := range like.Validate() {
 		faults = append(faults, fmt.Errorf(at+"%w", err))
 	}

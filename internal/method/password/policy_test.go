@@ -79,9 +79,6 @@ func TestConfigFaults(t *testing.T) {
 		t.Errorf("the default: %v", faults)
 	}
 	for want, change := range map[string]func(*PolicyConfig){
-		"config.min_password_length: must be from 6 to 64, is 5":           func(c *PolicyConfig) { c.MinPasswordLength = 5 },
-		"config.max_breaches: must be from 0 to 100, is -1":                func(c *PolicyConfig) { c.MaxBreaches = -1 },
-		"config.haveibeenpwned_timeout: must be from 100ms to 30s, is 0s":  func(c *PolicyConfig) { c.HaveIBeenPwnedTimeout = 0 },
 		"config.migrate_hook.config.url: is no absolute https or http URL": func(c *PolicyConfig) { c.MigrateHook.Enabled = true },
 		"config.migrate_hook.config.method: must be POST, is \"GET\"": func(c *PolicyConfig) {
 			c.MigrateHook = migrating("https://old.example.com")

@@ -22,9 +22,6 @@ type Config struct {
 // DefaultConfig lets people change their traits.
 func DefaultConfig() Config { return Config{Enabled: true} }
 
-// Validate returns nothing: there is nothing to get wrong.
-func (Config) Validate() []error { return nil }
-
 // Method changes traits. Its fields are set once, by app.
 type Method struct {
 	// Schemas say which traits there are.

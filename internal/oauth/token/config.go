@@ -82,9 +82,6 @@ func (c Config) Validate() (faults []error) {
 	if c.AccessTokenStrategy != oauth.StrategyOpaque && c.AccessTokenStrategy != oauth.StrategyJWT {
 		fault("access_token_strategy: %q is neither opaque nor jwt", c.AccessTokenStrategy)
 	}
-	if g := c.Refresh.GracePeriod; g < 0 || g > 5*time.Minute {
-		fault("refresh.grace_period: %s is not between 0s and 5m", g)
-	}
 	if !slices.Contains([]string{ScopeList, ScopeString, ScopeBoth}, c.JWT.ScopeClaim) {
 		fault("jwt.scope_claim: %q is not list, string or both", c.JWT.ScopeClaim)
 	}
@@ -92,12 +89,6 @@ func (c Config) Validate() (faults []error) {
 		if name == "" || reservedForAccess(name) {
 			fault("jwt.allowed_top_level_claims[%d]: %q is set by the server itself", i, name)
 		}
-	}
-	if n := c.TokenCache.Size; n < 1 || n > 10_000_000 {
-		fault("token_cache.size: %d is not between 1 and 10000000", n)
-	}
-	if d := c.TokenCache.TTL; d < time.Second || d > time.Hour {
-		fault("token_cache.ttl: %s is not between 1s and 1h", d)
 	}
 	return faults
 }
