@@ -49,7 +49,8 @@ func TestPostgresArchive(t *testing.T) {
 	to := []string{"-h", "127.0.0.1", "-p", strconv.Itoa(port), "-U", "gatehouse"}
 	run(t, as, dir, bin+"/initdb", "-D", "data", "-U", "gatehouse", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 	run(t, as, dir, "mkdir", "archive")
-	primary := serve("data", "-c", "archive_mode=on", "-c", "archive_command=test ! -f "+dir+"/archive/%f && cp %p "+dir+"/archive/%f")
+	primary := serve("data", "-c", "archive_mode=on", "-c", "archive_command="+strings.ReplaceAll(
+		"test ! -f /archive/%f && cp %p /archive/%f.part && sync /archive/%f.part && mv /archive/%f.part /archive/%f && sync /archive", "/archive", dir+"/archive"))
 	run(t, as, dir, append([]string{bin + "/createdb"}, append(to, "gatehouse")...)...)
 	dsn := "postgres://gatehouse@" + address(port) + "/gatehouse?sslmode=disable"
 	s := process.Start(t, process.Options{DSN: dsn})
