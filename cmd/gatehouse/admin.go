@@ -29,7 +29,7 @@ var adminKeyDetails = append(slices.Clip(adminKeyColumns),
 // adminHelp is what all of these commands have in common.
 const adminHelp = `
 Works on the databases of the configuration (-c, and the environment over it), so it needs no server and no key: how the first key is
-made. Servers that run take notice within a second. With --endpoint, or GATEHOUSE_ENDPOINT in the environment and without -c, the
+made. Servers that reach them take notice within a second. With --endpoint, or GATEHOUSE_ENDPOINT in the environment and without -c, the
 admin API of a running server is asked, with a key of role admin: the way where a server uses embedded databases.`
 
 func adminCommand() *cobra.Command {
@@ -201,7 +201,7 @@ unless --expires says otherwise. The old one goes on for --grace, so that whoeve
 func revokeAdminKeys() *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke ID...", Short: "End keys at once",
-		Long:    "End keys at once: in the server that is asked when the command returns, in all others within a second.\n" + adminHelp,
+		Long:    "End keys at once: in the server that is asked when the command returns, in all others within a second, or databases.max_staleness where one is cut off.\n" + adminHelp,
 		Example: "  gatehouse admin keys revoke 019ab3c4-5d6e-7f80-9123-456789abcdef",
 		Args:    several("the keys' IDs"),
 		RunE: func(cmd *cobra.Command, ids []string) error {

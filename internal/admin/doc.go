@@ -15,7 +15,8 @@
 // A key is a token of secret.Tokens: `gh_admin_…`, with a MAC under a key of the system secret, so one that somebody made up is
 // refused without a look into the database, and a row that somebody wrote there opens nothing. Its text is shown once; kept is a
 // SHA-256 digest. A key is looked up once a minute at most and believed for as long as the change feed is: revoked, it opens nothing
-// any more in the server that revoked it when that answers, and within a second in all others.
+// any more in the server that revoked it when that answers, in all others within a second, and in one that is cut off from the database
+// within databases.max_staleness.
 //
 // When it was used last is written once an hour. Revoked and expired keys stay in the table, for whoever reads old logs.
 //

@@ -9,7 +9,7 @@
 //	a change comes while a load runs           its answer goes to those who asked before, and is not kept;
 //	                                           who asks from then on gets a new load
 //	a load fails                               the error goes to all who wait, and is not kept
-//	the feed cannot be read                    nothing is believed: every Get misses, every Fetch loads
+//	the feed could not be read for its limit   nothing is believed: every Get misses, every Fetch loads
 //
 // Values are shared between callers, so they are read-only.
 //

@@ -33,8 +33,8 @@
 // signs, as in Hydra.
 //
 // Every change of a set happens in a transaction that holds the row of the set, and decides on what it finds there, so
-// any number of servers may run the schedule and each step is done once. Other servers hear of it through the change
-// feed within a second.
+// any number of servers may run the schedule and each step is done once. Other servers hear of it within a second
+// of being able to read the change feed.
 //
 // # Emergency
 //

@@ -34,7 +34,8 @@
 // A session that was read is kept in memory with its identity and its encoded answer, so asking again runs no statement.
 // Every change of a session or an identity is published on the change feed under its id; a kept session counts only as
 // long as nothing about it or its identity was published since the reading began. So an ended session is refused at once
-// by the server that ended it, and within a second by the others; while the feed cannot be read, nothing kept is used.
+// by the server that ended it, and within a second by the others; when the feed could not be read for databases.max_staleness, nothing
+// kept is used.
 //
 //	(none) ── Insert ──► active ── Revoke, expiry, a disabled identity ──► ended ── keep_ended over ──► gone
 package session

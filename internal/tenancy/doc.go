@@ -1,7 +1,7 @@
 // Package tenancy makes, changes, suspends and deletes tenants.
 //
 // It owns the tables tenant and tenant_revision, the admin API of tenants, and what keeps the server's directory (package tenant)
-// true to them: every replica hears of a change within a second, the one that made it before it answers. It does not own what
+// true to them: every replica that reaches the database hears of a change within a second, the one that made it before it answers. It does not own what
 // tenants have: rows of theirs are deleted by what package migrations knows of all tables.
 //
 //	GET    /admin/tenants                  those that are there: page_size, page_token, state

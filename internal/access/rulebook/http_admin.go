@@ -45,8 +45,8 @@ var (
 //	POST   /admin/rules/test     what would become of a request, step by step
 //	GET    /admin/rule-sources   where rules come from, and what is wrong there
 //
-// Lists say in Gatehouse-Matching-Strategy how the patterns of rules are read. Bodies with rules are JSON or YAML. Whatever changes rules answers when they are in force in this server; the others follow
-// within a second.
+// Lists say in Gatehouse-Matching-Strategy how the patterns of rules are read. Bodies with rules are JSON or YAML. Whatever changes rules answers when they are in force in this server; others
+// that reach the database follow within a second.
 type Admin struct {
 	// Book has the rules.
 	Book *Book

@@ -15,5 +15,5 @@
 //
 // Introspection is the hottest path there is: a forged token costs an HMAC, a known one a look into memory, and the
 // answer is kept beside the cached token as it goes over the wire. In memory or not, a revocation is seen at once by
-// the process that made it and within a second by the others.
+// the process that made it and within a second by the others, or databases.max_staleness where one is cut off from the database.
 package inspect
