@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-iam/gatehouse/internal/dataset"
 	"github.com/gatehouse-iam/gatehouse/internal/harden"
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
+	"github.com/gatehouse-iam/gatehouse/internal/secret"
 	"github.com/gatehouse-iam/gatehouse/internal/telemetry"
 	"github.com/gatehouse-iam/gatehouse/internal/tenancy"
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
@@ -26,6 +27,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 // App is a server that has been put together.
 type App struct {
 	cfg       *config.Config
+	name      string // among the servers on the databases
 	log       *slog.Logger
 	databases *databases
 	metrics   *telemetry.Metrics
@@ -65,8 +67,11 @@ func New(ctx context.Context, cfg *config.Config, version string) (*App, error) 
 // unbound is New without judging the configuration and without binding addresses: what it gives answers by its handlers.
 func unbound(ctx context.Context, cfg *config.Config, version string) (*App, error) {
 	log := telemetry.NewLogger(os.Stderr, cfg.Log, telemetry.ContextAttr{Key: "request_id", Value: web.RequestID})
-	a := &App{cfg: cfg, version: version, log: log, metrics: telemetry.NewMetrics(version)}
-	var err error
+	host, err := os.Hostname()
+	if err != nil {
+		host = "server"
+	}
+	a := &App{cfg: cfg, name: host + "-" + secret.Random(6), version: version, log: log, metrics: telemetry.NewMetrics(version)}
 	if a.tracing, err = telemetry.NewTracing(ctx, cfg.Tracing, version, log); err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ import (
 // openGate has the server refuse writes where its management database says so, and refuses to start on a part of a copy.
 func (a *App) openGate(ctx context.Context) error {
 	db := a.databases.byName["management"]
-	a.gate = dataset.NewGate(dataset.GateOptions{Databases: a.databases.byName, Feed: a.databases.feeds["management"], Log: a.log})
+	a.gate = dataset.NewGate(dataset.GateOptions{Databases: a.databases.byName, Feed: a.databases.feeds["management"], Log: a.log, Server: a.name})
 	if err := migrations.Check(ctx, db, "management"); errors.Is(err, migrations.ErrPending) {
 		return nil // it is not ready, and says so; once it is migrated, the gate is followed
 	}

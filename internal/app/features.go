@@ -154,6 +154,6 @@ func newFeatures(ctx context.Context, a *App) (*features, error) {
 		public:   slices.Concat([]public{s.signing}, clients.public(), people.public()),
 		admin:    slices.Concat([]forAdmins{s.signing, s.seals}, clients.admin(), people.admin(), doors.admins(), []forAdmins{log.admin(), &dataset.Handler{Gate: a.gate, Secrets: a.cfg.UnkeptSecrets()}, &backup.Handler{Tell: a.databases.noteBackup}, &admin.Handler{Store: adminKeys, Tenants: a.present}, a.tenantAdmin(s), &harden.Handler{Facts: facts.gather}}),
 		sweepers: slices.Concat(clients.sweepers(), people.sweepers(), []sweeper{{"decisions", doors.store.Sweep}, {"activity", log.sweep}, {"admin keys", adminKeys.Sweep}}),
-		closers:  []func(){clients.close, people.close, doors.close, func() { leave(a.log, s.seals) }},
+		closers:  []func(){clients.close, people.close, doors.close, func() { a.leave(s.seals) }},
 	}, nil
 }

@@ -2,8 +2,7 @@ package app
 
 import (
 	"context"
-	"log/slog"
-	"os"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -66,13 +65,9 @@ func sealedColumns(system *secret.Ring) []secret.Column {
 // newSeals makes what keeps the secrets in order, and has the ring of the system secrets recognize what retired ones have
 // authenticated. Rings of purposes are derived after that.
 func newSeals(ctx context.Context, a *App, s shared) (*seal.Seals, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "server"
-	}
 	seals := &seal.Seals{
 		Store: seal.NewStore(a.databases.sealing()), System: s.system, Cookie: s.cookie, Purposes: []string{forTokens, forSessions, forClientSecrets, forAdminKeys},
-		Server: host + "-" + secret.Random(6), Now: now, Log: a.log,
+		Server: a.name, Now: now, Log: a.log,
 	}
 	there, err := a.knowsSeals(ctx)
 	if err != nil || !there {
@@ -108,11 +103,11 @@ func (a *App) beginSealing(ctx context.Context) error {
 }
 
 // leave tells the other servers that this one has stopped.
-func leave(log *slog.Logger, seals *seal.Seals) {
+func (a *App) leave(seals *seal.Seals) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := seals.Leave(ctx); err != nil {
-		log.WarnContext(ctx, "the other servers could not be told that this one stops; they notice within a minute", "error", err)
+	if err := errors.Join(a.gate.Leave(ctx), seals.Leave(ctx)); err != nil {
+		a.log.WarnContext(ctx, "the other servers could not be told that this one stops; they notice within a minute", "error", err)
 	}
 }
 

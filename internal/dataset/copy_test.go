@@ -181,41 +181,6 @@ func TestCopyGoesOn(t *testing.T) {
 	})
 }
 
-// A second server on the same databases, which shares nothing else, refuses writes once Freeze has returned, and takes them soon
-// after the thaw.
-func TestGateOfAnotherServer(t *testing.T) {
-	for name, empty := range map[string]func(*testing.T) string{"postgres": testkit.Postgres, "mariadb": testkit.MariaDB} {
-		t.Run(name, func(t *testing.T) {
-			dsn := empty(t)
-			one, other := opened(t, dsn), opened(t, dsn)
-			if _, err := migrations.Up(t.Context(), one, "management"); err != nil {
-				t.Fatal(err)
-			}
-			feed := sqldb.NewFeed(other, sqldb.FeedOptions{})
-			gate := dataset.NewGate(dataset.GateOptions{Databases: dataset.Databases{"management": other}, Feed: feed, Log: slog.New(slog.DiscardHandler)})
-			var wg sync.WaitGroup
-			ctx, cancel := context.WithCancel(t.Context())
-			wg.Go(func() { _ = feed.Run(ctx) })
-			wg.Go(func() { _ = gate.Run(ctx) })
-			defer wg.Wait()
-			defer cancel()
-			origin := dataset.NewOrigin(dataset.Databases{"management": one}, sqldb.NewFeed(one, sqldb.FeedOptions{}))
-			if err := origin.Freeze(t.Context(), "a test"); err != nil {
-				t.Fatal(err)
-			}
-			// Freeze waits for longer than a server may take, but a machine that is busy keeps no promise of time.
-			until(t, other.Frozen)
-			if err := write(t.Context(), other, "refused"); !errors.Is(err, sqldb.ErrFrozen) {
-				t.Errorf("a write: %v", err)
-			}
-			if err := origin.Thaw(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			until(t, func() bool { return !other.Frozen() })
-		})
-	}
-}
-
 func opened(t *testing.T, dsn string) *sqldb.DB {
 	t.Helper()
 	db, err := sqldb.Open(t.Context(), dsn, sqldb.Options{Name: "management", Now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }})

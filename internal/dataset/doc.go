@@ -2,7 +2,7 @@
 //
 // It owns reading all tables of a logical database in one state, the form that they have on their way, and making
 // another database equal to what was read. It owns the table data_state, which says of databases that they are held still, or that
-// they are being filled; it owns no content: package migrations knows which tables there are.
+// they are being filled, and of servers that they hold writes; it owns no content: package migrations knows which tables there are.
 //
 //	databases ─▶ Snapshot ─▶ Write ─▶ bytes ─▶ Reader ─▶ Sync ─▶ databases
 //	                 └───────────────────────────────────▲
@@ -15,7 +15,7 @@
 //
 //	target marked    no server starts on it
 //	first pass       while the source serves
-//	source frozen    every server's Gate, which follows data_state by the change feed, refuses writes with 503
+//	source frozen    every server's Gate, which follows data_state by the change feed, refuses writes with 503, and says there that it does
 //	further passes   until one changes nothing
 //	comparison       of counts and digests, read from the target by itself
 //	mark removed     the source stays frozen, unless it was a rehearsal

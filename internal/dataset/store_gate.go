@@ -26,10 +26,12 @@ type GateOptions struct {
 	Feed *sqldb.Feed
 	// Log is told when writes are refused, and when they are not any more.
 	Log *slog.Logger
+	// Server names this one among those on the databases; empty for a command, for which nobody waits.
+	Server string
 }
 
-// Gate has a server refuse writes for as long as its management database says so. Every server has one, and each learns
-// within a second what another one, or a command, wrote there.
+// Gate has a server refuse writes for as long as its management database says so. Every server has one. It says there that it holds
+// writes, and refuses them as well where it has not read for a while what is said.
 type Gate struct {
 	o      GateOptions
 	states states
@@ -37,23 +39,37 @@ type Gate struct {
 
 	mu   sync.Mutex            // one reading of the state at a time
 	last atomic.Pointer[State] // written by who holds mu
+	runs bool                  // guarded by mu: the state is read again and again
+
+	lease, drain time.Duration
 }
 
 // NewGate returns a Gate that is open until Open or Run has read otherwise.
 func NewGate(o GateOptions) *Gate {
-	g := &Gate{o: o, states: newStates(o.Databases["management"], o.Feed), wake: make(chan struct{}, 1)}
+	g := &Gate{o: o, states: newStates(o.Databases["management"], o.Feed), wake: make(chan struct{}, 1), lease: lease, drain: drainLimit}
 	g.last.Store(&State{})
-	o.Feed.Subscribe(topic, func(tenant.ID, string) {
-		select {
-		case g.wake <- struct{}{}:
-		default:
-		}
-	})
+	o.Feed.Subscribe(topic, func(tenant.ID, string) { g.look() })
 	return g
 }
 
+// look has Run read the state soon.
+func (g *Gate) look() {
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
+}
+
+// joins reports whether others wait for what this process says.
+func (g *Gate) joins() bool { return g.o.Server != "" && !g.states.alone() }
+
 // Open reads the state before anything is served. It fails with ErrArriving where there is nothing whole to serve.
 func (g *Gate) Open(ctx context.Context) error {
+	if g.joins() {
+		if err := g.states.join(ctx, g.o.Server); err != nil {
+			return err
+		}
+	}
 	state, err := g.follow(ctx)
 	if err == nil && state.Arriving != "" {
 		return ErrArriving
@@ -63,10 +79,37 @@ func (g *Gate) Open(ctx context.Context) error {
 
 // Run follows changes until ctx ends.
 func (g *Gate) Run(ctx context.Context) error {
+	if g.joins() {
+		g.mu.Lock()
+		g.runs = true
+		g.writeUntil(g.states.db.Now().Add(g.lease))
+		g.mu.Unlock()
+		var turns sync.WaitGroup
+		defer turns.Wait()
+		turns.Go(func() {
+			for wait.For(ctx, turn) {
+				g.look()
+			}
+		})
+	}
 	return wait.Follow(ctx, g.wake, func(ctx context.Context) error {
 		_, err := g.follow(ctx) // it fails where there is no schema yet, or no database
 		return err
 	})
+}
+
+func (g *Gate) writeUntil(at time.Time) {
+	for _, db := range g.o.Databases {
+		db.WritesUntil(at)
+	}
+}
+
+// Leave tells others that this process writes no more. Call it when that is so.
+func (g *Gate) Leave(ctx context.Context) error {
+	if !g.joins() {
+		return nil
+	}
+	return g.states.forget(ctx, g.o.Server)
 }
 
 // Last returns what was read last. It does not wait for a reading, nor for writes, that are under way.
@@ -80,8 +123,8 @@ func (g *Gate) Freeze(ctx context.Context, why string) (State, error) {
 	if state, err := g.follow(ctx); err != nil {
 		return state, err
 	}
-	if !g.states.alone() && !wait.For(ctx, settled) {
-		return State{}, ctx.Err()
+	if err := g.states.held(ctx); err != nil {
+		return State{}, err
 	}
 	return g.states.named(ctx)
 }
@@ -113,11 +156,30 @@ func (g *Gate) exported(ctx context.Context) error {
 // drainLimit is how long writes that are under way are waited for: a commit is given ten seconds.
 const drainLimit = 15 * time.Second
 
+// read reads the state for a server, and makes sure that others know it. asked is when, at the latest, what was read was true.
+func (g *Gate) read(ctx context.Context) (state State, asked time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	for {
+		asked = g.states.db.Now()
+		if state, err = g.states.read(ctx); err != nil || !g.joins() {
+			return state, asked, err
+		}
+		me, known := state.servers[g.o.Server]
+		if known && asked.Sub(me.at) < renewed {
+			return state, asked, nil
+		}
+		if err = g.states.say(ctx, g.o.Server, me.value); err != nil { // it is read again: a freeze may not have waited for who was not known
+			return state, asked, err
+		}
+	}
+}
+
 // follow does what the database says.
 func (g *Gate) follow(ctx context.Context) (State, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	state, err := g.states.read(ctx)
+	state, asked, err := g.read(ctx)
 	if err != nil {
 		return state, err
 	}
@@ -128,6 +190,9 @@ func (g *Gate) follow(ctx context.Context) (State, error) {
 	before := g.last.Swap(&state)
 	was := before.Frozen + before.Arriving
 	if why == "" {
+		if g.runs {
+			g.writeUntil(asked.Add(g.lease))
+		}
 		for _, db := range g.o.Databases {
 			db.Thaw()
 		}
@@ -139,12 +204,33 @@ func (g *Gate) follow(ctx context.Context) (State, error) {
 	if was == "" {
 		g.o.Log.WarnContext(ctx, "writes are refused until `gatehouse data thaw`; reads go on", "why", why)
 	}
-	limited, cancel := context.WithTimeout(ctx, drainLimit)
+	err = g.hold(ctx, why)
+	if e := g.answer(ctx, state, err == nil); err == nil {
+		err = e
+	}
+	return state, err
+}
+
+// hold refuses writes, and returns when those that had begun are over.
+func (g *Gate) hold(ctx context.Context, why string) error {
+	limited, cancel := context.WithTimeout(ctx, g.drain)
 	defer cancel()
 	for name, db := range g.o.Databases {
 		if err := db.Freeze(limited, why); err != nil {
-			return state, fmt.Errorf("databases.%s: writes are refused, but one that had begun does not end: %w", name, err)
+			return fmt.Errorf("databases.%s: writes are refused, but one that had begun does not end: %w", name, err)
 		}
 	}
-	return state, nil
+	return nil
+}
+
+// answer says that writes are held, or will be.
+func (g *Gate) answer(ctx context.Context, state State, over bool) error {
+	value := state.stamp()
+	if !over {
+		value = ends + value
+	}
+	if !g.joins() || state.Frozen == "" || state.servers[g.o.Server].value == value {
+		return nil
+	}
+	return g.states.say(ctx, g.o.Server, value)
 }

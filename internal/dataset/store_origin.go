@@ -9,7 +9,6 @@ import (
 
 	"github.com/gatehouse-iam/gatehouse/internal/migrations"
 	"github.com/gatehouse-iam/gatehouse/internal/sqldb"
-	"github.com/gatehouse-iam/gatehouse/internal/wait"
 )
 
 // Origin is where a Copy reads: databases, or a running server that has them.
@@ -172,15 +171,12 @@ func (d *databases) Overview(ctx context.Context) (Overview, error) {
 	return overview(ctx, d.states, d.dbs)
 }
 
-// Freeze implements Origin. This process writes nothing here itself; the servers are given the time in which they learn it.
+// Freeze implements Origin. This process writes nothing here itself.
 func (d *databases) Freeze(ctx context.Context, why string) error {
 	if err := d.states.freeze(ctx, why); err != nil {
 		return err
 	}
-	if !d.states.alone() && !wait.For(ctx, settled) {
-		return ctx.Err()
-	}
-	return nil
+	return d.states.held(ctx)
 }
 
 // Thaw implements Origin.

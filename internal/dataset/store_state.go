@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/activity"
@@ -24,6 +25,8 @@ type State struct {
 	Arriving string `json:"arriving,omitempty"`
 	// Copied is what the source of the last copy into these databases was while it was held still, or "".
 	Copied string `json:"-"`
+
+	servers map[string]said
 }
 
 // still names a source for as long as it is held still, or is "" where it is not: whoever is named the same later has not changed.
@@ -31,7 +34,7 @@ func (s State) still() string {
 	if s.Frozen == "" {
 		return ""
 	}
-	return s.ID + " " + s.FrozenSince.UTC().Format(time.RFC3339Nano)
+	return s.ID + " " + s.stamp()
 }
 
 // StateVersion is the migration of the management database that made the table.
@@ -50,16 +53,17 @@ const topic = "data_state"
 
 // states reads and writes the state. Freezes do not hold it up: it belongs to no content.
 type states struct {
-	db   *sqldb.DB
-	feed *sqldb.Feed
+	db      *sqldb.DB
+	feed    *sqldb.Feed
+	unheard time.Duration
 }
 
 func newStates(db *sqldb.DB, feed *sqldb.Feed) states {
-	return states{db: db.AllTenants().DespiteFreeze(), feed: feed}
+	return states{db: db.AllTenants().DespiteFreeze(), feed: feed, unheard: unheard}
 }
 
 func (s states) read(ctx context.Context) (State, error) {
-	var state State
+	state := State{servers: map[string]said{}}
 	rows, err := s.db.Query(ctx, `SELECT name, value, changed_at FROM data_state`)
 	if err != nil {
 		return state, err
@@ -80,6 +84,10 @@ func (s states) read(ctx context.Context) (State, error) {
 			state.Arriving = value
 		case rowCopied:
 			state.Copied = value
+		default:
+			if server, ok := strings.CutPrefix(name, rowServer); ok {
+				state.servers[server] = said{value, at}
+			}
 		}
 	}
 	return state, rows.Err()
@@ -170,10 +178,6 @@ func (s states) change(ctx context.Context, do func(ctx context.Context, tx *sql
 		return s.feed.Publish(ctx, tx, topic, "")
 	})
 }
-
-// settled is how long after a freeze every server refuses writes: the feed tells them within a second, or they would not
-// believe what they remember.
-const settled = 2500 * time.Millisecond
 
 // alone reports whether no other process can have the database open: an embedded one has one user at a time.
 func (s states) alone() bool { return s.db.Embedded() }

@@ -169,10 +169,10 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	if err := db.core.gate.enter(db.despite); err != nil {
+	if err := db.enter(); err != nil {
 		return 0, err
 	}
-	defer db.core.gate.leave()
+	defer db.leave()
 	var n int64
 	err = db.core.retry(ctx, func() error {
 		db.tally()

@@ -25,10 +25,10 @@ func (db *DB) Fill(ctx context.Context, table string, columns []string, rows ite
 	case ctx.Value(txKey{c}) != nil:
 		return 0, &Error{Statement: statement, cause: errNested}
 	}
-	if err := c.gate.enter(db.despite); err != nil {
+	if err := db.enter(); err != nil {
 		return 0, err
 	}
-	defer c.gate.leave()
+	defer db.leave()
 	f := &filling{core: c, table: pgx.Identifier{table}.Sanitize()}
 	source := &copied{core: c}
 	err = pgx.BeginFunc(ctx, c.pg, func(tx pgx.Tx) error {

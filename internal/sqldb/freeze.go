@@ -9,25 +9,45 @@ import (
 
 // gate is what every write goes through, so that all of them can be held off at once. The zero value is open.
 type gate struct {
-	closed  atomic.Pointer[string] // why; nil while it is open
-	writers atomic.Int64           // writes that are under way
+	closed  atomic.Pointer[string]    // why; nil while it is open
+	until   atomic.Pointer[time.Time] // nil: without an end
+	writers atomic.Int64              // writes that are under way
 }
 
 // enter lets a write in, which must leave, or says why not. The write is counted before the gate is looked at, and Freeze
 // looks at the count after it has closed the gate: so one of the two sees the other.
-func (g *gate) enter(despite bool) error {
+func (db *DB) enter() error {
+	g := &db.core.gate
 	g.writers.Add(1)
-	if despite {
+	if db.despite {
 		return nil
 	}
 	if why := g.closed.Load(); why != nil {
-		g.leave()
+		db.leave()
 		return &Error{kind: ErrFrozen, cause: errors.New(*why)}
+	}
+	if err := db.core.allowed(); err != nil {
+		db.leave()
+		return err
 	}
 	return nil
 }
 
-func (g *gate) leave() { g.writers.Add(-1) }
+func (db *DB) leave() { db.core.gate.writers.Add(-1) }
+
+var errUnheard = errors.New("whether writes are held off was not heard lately")
+
+// allowed is asked as a write begins, and again as late as can be: a process may be halted for any time in between.
+func (c *core) allowed() error {
+	if until := c.gate.until.Load(); until != nil && c.clock().After(*until) {
+		return &Error{kind: ErrUnavailable, cause: errUnheard}
+	}
+	return nil
+}
+
+// WritesUntil refuses every write of this process that comes after a time, with ErrUnavailable, unless a later one is given before: others
+// need not ask a process that was halted, or cut off, to know that it writes no more. It needs Options.Now.
+func (db *DB) WritesUntil(at time.Time) { db.core.gate.until.Store(&at) }
 
 // drainEvery is the pause between two looks at the writes that are still under way.
 const drainEvery = time.Millisecond

@@ -143,3 +143,42 @@ func TestFreezeWaits(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// From the time on that was given no way to write gets through, nor does a transaction that began before; after a later one was given, all do.
+func TestWritesUntil(t *testing.T) {
+	testkit.EachDB(t, "oauth", func(t *testing.T, db *sqldb.DB) {
+		ctx := tenant.With(t.Context(), "default")
+		if _, err := db.AllTenants().Exec(ctx, `CREATE TABLE t (tenant_id VARCHAR(64) NOT NULL, name VARCHAR(64) NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (tenant_id, name))`); err != nil {
+			t.Fatal(err)
+		}
+		all := waysToWrite(db)
+		db.WritesUntil(db.Now().Add(-time.Microsecond))
+		for name, write := range all {
+			if err := write(ctx); !errors.Is(err, sqldb.ErrUnavailable) || errors.Is(err, sqldb.ErrFrozen) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := db.DespiteFreeze().AllTenants().Exec(ctx, `INSERT INTO t (tenant_id, name, n) VALUES ('default', 'despite', 1)`); err != nil {
+			t.Errorf("what is not held off: %v", err)
+		}
+		db.WritesUntil(db.Now().Add(time.Hour))
+		err := db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+			_, err := tx.Exec(ctx, `DELETE FROM t WHERE tenant_id = :tenant`)
+			db.WritesUntil(db.Now().Add(-time.Microsecond)) // it was halted here
+			return err
+		})
+		if !errors.Is(err, sqldb.ErrUnavailable) {
+			t.Errorf("a transaction that was halted: %v", err)
+		}
+		db.WritesUntil(db.Now().Add(time.Hour))
+		for name, write := range all {
+			if err := write(ctx); err != nil {
+				t.Errorf("%s within a later time: %v", name, err)
+			}
+		}
+		var n int
+		if err := db.QueryRow(ctx, `SELECT COUNT(*) FROM t WHERE tenant_id = :tenant`).Scan(&n); err != nil || n != 1+2+500+1+1+1 {
+			t.Errorf("%d rows: %v", n, err)
+		}
+	})
+}

@@ -38,10 +38,10 @@ func (db *DB) InsertRows(ctx context.Context, table string, columns []string, ro
 		})
 		return n, err
 	}
-	if err := c.gate.enter(db.despite); err != nil {
+	if err := db.enter(); err != nil {
 		return 0, err
 	}
-	defer c.gate.leave()
+	defer db.leave()
 	var n int64
 	err := c.retry(ctx, func() (err error) {
 		n, err = c.insertRows(ctx, table, columns, rows, runner{exec: db.run, catalog: c.pg})

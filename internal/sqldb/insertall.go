@@ -35,10 +35,10 @@ func (db *DB) InsertAll(ctx context.Context, inserts ...Insert) error {
 			return err
 		}
 	}
-	if err := db.core.gate.enter(db.despite); err != nil {
+	if err := db.enter(); err != nil {
 		return err
 	}
-	defer db.core.gate.leave()
+	defer db.leave()
 	return db.core.retry(ctx, func() error { return db.core.pipeline(ctx, inserts, runner{exec: db.run, catalog: db.core.pg}) })
 }
 

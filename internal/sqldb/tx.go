@@ -58,10 +58,10 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 
 // commit runs attempts until one is committed.
 func (db *DB) commit(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (done *Tx, err error) {
-	if err := db.core.gate.enter(db.despite); err != nil {
+	if err := db.enter(); err != nil {
 		return nil, err
 	}
-	defer db.core.gate.leave()
+	defer db.leave()
 	err = db.core.retry(ctx, func() error {
 		done, err = db.try(ctx, fn)
 		return err
@@ -104,6 +104,9 @@ func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx *Tx) erro
 	if err == nil && ctx.Err() != nil {
 		err = &Error{Statement: "commit", cause: ctx.Err()}
 	}
+	if err == nil && !db.despite {
+		err = db.core.allowed()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -125,9 +128,12 @@ func (tx *Tx) begin(ctx context.Context) error {
 	return tx.core.wrap(ctx, "begin", err)
 }
 
+// CommitLimit is how long a commit may take until nobody waits for its outcome any more.
+const CommitLimit = 10 * time.Second
+
 // commit does not stop half-way because the caller leaves: then nobody would know what became of it.
 func (tx *Tx) commit(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CommitLimit)
 	defer cancel()
 	if tx.pg != nil {
 		return tx.core.wrapCommit(ctx, tx.pg.commit(ctx))
