@@ -49,7 +49,7 @@ type Change struct {
 	created bool
 }
 
-// maxAttempts is how often a change is tried against others' changes, which are those of all tenants.
+// maxAttempts is how often a change is tried against other servers' changes, which are those of all tenants.
 const maxAttempts = 50
 
 // Replace puts rules in the place of those of a set of the context's tenant.
@@ -154,6 +154,8 @@ func (b *Book) Try(ctx context.Context, set string, rules []access.Rule) (*engin
 // change plans on what the database holds, has the engine check what would come of it, and writes it if nobody else has
 // changed anything meanwhile; else it begins anew. So no two changes that are only good apart come into force together.
 func (b *Book) change(ctx context.Context, plan func(*tenantRules) (*change, *Change, error)) (*Change, error) {
+	b.changing.Lock()
+	defer b.changing.Unlock()
 	for range maxAttempts {
 		snap, err := b.store.load(ctx)
 		if err != nil {

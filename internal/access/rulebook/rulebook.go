@@ -61,6 +61,8 @@ type Book struct {
 	now    func() time.Time
 	log    *slog.Logger
 
+	changing sync.Mutex // held by one change after the other: each of several at once would check all rules, to be overtaken by one
+
 	mu      sync.Mutex // guards the sources' state and the order of loads
 	sources []*tracked
 	api     *tracked     // one of them; nil without a store

@@ -141,6 +141,22 @@ func TestStatementsOfAChange(t *testing.T) {
 			_, err := book.Put(ctx, "many", rulesOf(t, ruleText("one", "/one"))[0], true, nil)
 			return err
 		})
+		costs("twenty other rules at once", 20*6, func() error {
+			rules, failed := rulesOf(t, rulesText(many[:20]...)), make(chan error, 20)
+			for i, rule := range rules {
+				rule.ID = fmt.Sprint("at-once-", i)
+				rule.Match.URL += "/at-once"
+				go func() {
+					_, err := book.Put(ctx, "many", rule, true, nil)
+					failed <- err
+				}()
+			}
+			var all error
+			for range rules {
+				all = errors.Join(all, <-failed)
+			}
+			return all
+		})
 		costs("a removed rule", 6, func() error {
 			_, err := book.Remove(ctx, "one", nil)
 			return err
