@@ -45,7 +45,7 @@ func (h *health) failed() {
 }
 
 const (
-	writeTimeout = time.Second // at least, for no request waits for it
+	writeTimeout = time.Second // for no request waits for it; where a test lets requests wait for longer, as long as these
 	probes       = 16          // at a time, so that each node of a cluster is likely to be asked
 	probePause   = 250 * time.Millisecond
 	probePauses  = 4 * time.Second // at most

@@ -67,7 +67,7 @@ func open(t *testing.T, dsn string) *sqldb.DB {
 func config(addresses ...string) cache.Config {
 	c := cache.DefaultConfig()
 	c.Redis.Addresses = addresses
-	c.Timeout = time.Minute // longer than Validate allows: what is slow for the test's sake, and what the machine holds up, must not look alike
+	c.Timeout = time.Minute // longer than a configuration may say: what is slow for the test's sake, and what the machine holds up, must not look alike
 	return c
 }
 
@@ -291,7 +291,7 @@ func TestChangedWhileAsking(t *testing.T) {
 		line := testkit.NewLine(t, redis.Address)
 		near, far := config(redis.Address), config(line.Address)
 		near.Redis.Prefix = t.Name()[len(t.Name())-6:]
-		far.Redis.Prefix, far.Timeout = near.Redis.Prefix, time.Minute // longer than Validate allows: the test holds the answer back
+		far.Redis.Prefix, far.Timeout = near.Redis.Prefix, time.Minute // longer than a configuration may say: the test holds the answer back
 		a, b := start(t, dsn, near), start(t, dsn, far)
 		a.change("door", 1)
 		a.settled()

@@ -67,7 +67,7 @@ type Courier struct {
 	now         func() time.Time
 	log         *slog.Logger
 
-	keepOpen time.Duration // usuallyOpen, but for tests that count connections
+	keepOpen time.Duration // idleTimeout, but for tests that count connections
 	wake     chan struct{} // something is to be sent
 }
 
@@ -138,7 +138,7 @@ func New(o Options) (*Courier, error) {
 		config: o.Config, development: o.Development, store: o.Store, record: o.Recorder, now: o.Now, log: o.Log,
 		words:    newRenderer(o.Config, o.brand(), o.Fetch, o.Log),
 		channels: map[string]channel{},
-		keepOpen: usuallyOpen,
+		keepOpen: idleTimeout,
 		wake:     make(chan struct{}, 1),
 	}
 	switch {

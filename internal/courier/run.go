@@ -20,8 +20,8 @@ const (
 	margin = 30 * time.Second
 	// grace is what an attempt still gets when the server is to stop.
 	grace = 5 * time.Second
-	// usuallyOpen is how long a connection waits for another message.
-	usuallyOpen = 2 * time.Second
+	// idleTimeout is how long a connection waits for another message.
+	idleTimeout = 2 * time.Second
 	// refreshEvery is how often remote templates are read.
 	refreshEvery = 5 * time.Minute
 	// noteTime is how long writing down the end of an attempt may take.

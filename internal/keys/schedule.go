@@ -79,7 +79,7 @@ func (k *Keys) pass(ctx context.Context, find func(context.Context) ([]task, err
 }
 
 // worthTelling leaves out what nobody can mend: the end of this server, and writes that somebody holds off, after which the next pass
-// does what was due meanwhile.
+// does what was due meanwhile, and the first use makes a tenant's first keys.
 func worthTelling(ctx context.Context, err error) bool {
 	return err != nil && ctx.Err() == nil && !frozen(err)
 }

@@ -17,7 +17,7 @@ import (
 func Remote(t testing.TB, r *Redis) *cache.Remote {
 	t.Helper()
 	c := cache.DefaultConfig()
-	c.Redis.Addresses, c.Timeout = []string{r.Address}, time.Minute // longer than Validate allows: a machine that is busy must not look like a cache that is
+	c.Redis.Addresses, c.Timeout = []string{r.Address}, time.Minute // longer than a configuration may say: a machine that is busy must not look like a cache that is
 	remote, err := cache.NewRemote(cache.RemoteOptions{Config: c, Ring: Ring(t), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatalf("testkit: the shared cache: %v", err)
