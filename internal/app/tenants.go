@@ -23,7 +23,7 @@ func (a *App) openTenants(ctx context.Context) error {
 	a.tenants = tenant.NewDirectory(a.cfg.Tenants.Directory(), a.cfg.Serve.Public.Options().BaseURL.Host())
 	a.registry = tenancy.New(tenancy.Options{
 		Store: tenancy.NewStore(db, a.databases.feeds["management"]), Directory: a.tenants, HTTPS: a.cfg.Profile == config.Production, Check: a.checkSettings, Log: a.log,
-		Databases: tenancy.Databases{DB: a.databases.byName, Feed: a.databases.feeds},
+		Databases: tenancy.Databases{DB: a.databases.byName, Feed: a.databases.feeds}, Staleness: a.cfg.Databases.MaxStaleness,
 	})
 	a.metrics.Registry.MustRegister(tenantStates{a.tenants})
 	if err := migrations.Check(ctx, db, "management"); errors.Is(err, migrations.ErrPending) {

@@ -46,6 +46,21 @@ func (t *Turns) Minute(ctx context.Context) { t.past = t.f.minute(ctx, t.past) }
 func (t *Turns) Known() int { return len(t.f.seen) }
 
 // CommitUnknown is what a transaction says whose commit got no answer.
-func (t *Turns) CommitUnknown(topic, key string) {
-	t.f.unknown([]event{{tenant: tenant.Default, topic: topic, key: key}})
+func (t *Turns) CommitUnknown(topic, key string) { CommitUnknown(t.f, topic, key) }
+
+// CommitUnknown is what a transaction says whose commit got no answer.
+func CommitUnknown(f *Feed, topic, key string) {
+	f.unknown([]event{{tenant: tenant.Default, topic: topic, key: key}})
+}
+
+// CommitsLate is what a transaction says that was committed late.
+func CommitsLate(ctx context.Context, f *Feed, topic, key string) {
+	f.again(ctx, []event{{tenant: tenant.Default, topic: topic, key: key}})
+}
+
+// Owes is how many changes are to be published again.
+func Owes(f *Feed) int {
+	f.owedMu.Lock()
+	defer f.owedMu.Unlock()
+	return len(f.owes)
 }

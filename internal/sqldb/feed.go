@@ -16,7 +16,7 @@ import (
 
 // Feed tells every server on a database what changed, so that it drops what it remembers. A change is a topic
 // and a key of the tenant's; it is written in the transaction that makes it and reaches this process before InTx
-// returns, and other processes within a second.
+// returns, and other processes within a second, or those that are cut off within FeedOptions.Limit.
 //
 // It reads the table <name>_change_feed again and again, from some way behind its newest row, because rows are
 // numbered when they are written and seen when they are committed, which is not the same order. On PostgreSQL
@@ -38,7 +38,10 @@ type Feed struct {
 	nudge    chan struct{} // somebody else changed something
 	changed  chan struct{} // we did
 
-	doubt atomic.Int32 // for so many turns, what this process wrote is told again: a commit may have come late
+	doubt  atomic.Int32 // for so many turns, what this process wrote is told again: a commit may have come late
+	runs   atomic.Bool
+	owedMu sync.Mutex
+	owes   map[event]owed // what is to be published again
 
 	settle  time.Duration // how long a row may stay uncommitted
 	history *history      // nil without FeedOptions.Marks
@@ -62,7 +65,6 @@ const (
 	feedLimit       = time.Second      // reading must have worked within this time
 	feedPatience    = 5 * time.Second  // a reading that takes longer is begun anew
 	feedUncommitted = 20 * time.Second // how long a row may stay uncommitted; a commit is given ten seconds
-	againTimeout    = 30 * time.Second // for telling a late change once more
 	feedMinutes     = 10               // how long rows are kept
 	feedPage        = 2000
 	feedBehind      = 20_000 // how many rows behind the newest may still be uncommitted where reading begins
@@ -104,6 +106,7 @@ func NewFeed(db *DB, o FeedOptions) *Feed {
 		nudge:   make(chan struct{}, 1),
 		changed: make(chan struct{}, 1),
 		seen:    make(map[int64]struct{}),
+		owes:    make(map[event]owed),
 		settle:  cmp.Or(o.Settle, feedUncommitted),
 	}
 	if o.Marks && !f.local() {
@@ -176,36 +179,6 @@ func (f *Feed) Subscribe(topic string, fn func(t tenant.ID, key string)) {
 	f.subs[topic] = append(f.subs[topic], fn)
 }
 
-// unknown tells the changes of a transaction of which nobody knows whether it is committed. It may be, at any time until
-// the database gives it up, so what this process wrote is told again when it is read.
-func (f *Feed) unknown(events []event) {
-	if len(events) == 0 {
-		return
-	}
-	f.doubt.Store(int32(f.turns()))
-	f.tellEach(events)
-}
-
-// late reports whether a transaction was committed so late, as in a process that was held up, that other servers may have stopped
-// waiting for its rows.
-func (f *Feed) late(tx *Tx) bool {
-	return !tx.numbered.IsZero() && f.db.core.now().Sub(tx.numbered) > f.settle/2
-}
-
-// again publishes changes once more.
-func (f *Feed) again(ctx context.Context, events []event) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), againTimeout)
-	defer cancel()
-	err := f.db.InTx(ctx, func(_ context.Context, tx *Tx) error {
-		tx.feed, tx.events = f, events
-		return nil
-	})
-	if err != nil {
-		f.db.core.log.ErrorContext(ctx, "a change was committed so late that other servers may not hear of it: what they remember of it ends by its age",
-			"database", f.db.Name(), "changes", len(events), "error", err)
-	}
-}
-
 func (f *Feed) tellEach(events []event) {
 	for _, e := range events {
 		f.history.block(e) // before caches drop it and would take it back from elsewhere
@@ -233,8 +206,8 @@ func (f *Feed) tellAll() {
 	}
 }
 
-// Healthy reports whether what others changed is known here: whether the feed was read within the last second.
-// When it was not, nothing that is remembered may be believed.
+// Healthy reports whether what others changed is known here: whether the feed was read lately, as FeedOptions.Limit
+// says. When it was not, nothing that is remembered may be believed.
 func (f *Feed) Healthy() bool { return f.healthy.Load() }
 
 func wake(c chan struct{}) {

@@ -60,7 +60,7 @@ func (f *Feed) Position() (Position, bool) {
 
 // Unchanged reports whether what was read behind a position is still true, as far as it hangs on the subjects of a tenant:
 // whether this server knows all changes since then and none is of one of them. It may say no where the answer is yes. What
-// others changed within the last second may be unknown here, as it is to all that is remembered; what this process changed
+// others changed within FeedOptions.Limit may be unknown here, as it is to all that is remembered; what this process changed
 // is known as soon as InTx returns.
 func (f *Feed) Unchanged(p Position, of tenant.ID, subjects ...Subject) bool {
 	if f.history == nil || !f.Healthy() || f.doubt.Load() > 0 {

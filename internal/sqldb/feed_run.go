@@ -28,9 +28,12 @@ func (f *Feed) Run(ctx context.Context) error {
 	defer func() {
 		f.watchdog.Stop()
 		f.healthy.Store(false)
+		f.runs.Store(false)
 		wg.Wait()
 	}()
+	f.runs.Store(true)
 	wg.Go(func() { f.pruning(ctx) })
+	wg.Go(func() { f.republishing(ctx) })
 	if f.db.Dialect() == PostgreSQL {
 		wg.Go(func() { f.listen(ctx) })
 		wg.Go(func() { f.notify(ctx) })
@@ -77,11 +80,11 @@ func (f *Feed) attempt(ctx context.Context) {
 		return
 	}
 	done()
-	f.failure.Store(nil)
+	failed := f.failure.Swap(nil) != nil
 	f.last = asked                 // what was committed later may not have been seen
 	first := !f.healthy.Swap(true) // before the watchdog is set: one that fires in between must not be the last
 	f.watchdog.Reset(f.limit - min(f.limit, f.db.core.now().Sub(asked)))
-	if first {
+	if first || failed {
 		f.db.core.log.InfoContext(ctx, "the change feed is read; caches are used", "database", f.db.Name())
 	}
 }
@@ -89,9 +92,11 @@ func (f *Feed) attempt(ctx context.Context) {
 // failed leaves it to the watchdog when what is remembered is believed no more, unless that is within a second, which has no
 // room for another try.
 func (f *Feed) failed(ctx context.Context, err error) {
-	f.failure.Store(&err)
+	first := f.failure.Swap(&err) == nil
 	if f.limit <= feedLimit {
 		f.unhealthy(ctx)
+	} else if first && f.healthy.Load() {
+		f.db.core.log.WarnContext(ctx, "the change feed cannot be read; caches are believed for a while longer", "database", f.db.Name(), "limit", f.limit.String(), "error", err)
 	}
 }
 

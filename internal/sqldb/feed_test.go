@@ -193,6 +193,51 @@ func TestFeedCommitsLate(t *testing.T) {
 	})
 }
 
+// A change of which nobody knows whether it is committed is published again when it must be known, and some times more; also by a process that
+// ends meanwhile.
+func TestFeedDoubts(t *testing.T) {
+	servers(t, func(t *testing.T, dsn string) {
+		quick := sqldb.FeedOptions{Limit: time.Hour, Settle: 300 * time.Millisecond, Poll: 20 * time.Millisecond}
+		_, feed, _ := replica(t, dsn, quick)
+		_, _, other := replica(t, dsn, quick)
+		sqldb.CommitUnknown(feed, "client", "doubtful")
+		testkit.Eventually(t, "the change is heard again and again", func() bool { return other.times("default/doubtful") > 2 })
+
+		db := open(t, dsn)
+		ending := sqldb.NewFeed(db, sqldb.FeedOptions{Settle: time.Hour})
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = ending.Run(ctx) })
+		testkit.Eventually(t, "the feed is read", ending.Healthy)
+		sqldb.CommitUnknown(ending, "client", "ending")
+		cancel()
+		wg.Wait()
+		testkit.Eventually(t, "the change of one that ends is heard", func() bool { return other.times("default/ending") == 1 })
+
+		command := sqldb.NewFeed(db, sqldb.FeedOptions{}) // which does not run
+		sqldb.CommitsLate(t.Context(), command, "client", "command")
+		testkit.Eventually(t, "the late change of a command is heard", func() bool { return other.times("default/command") == 1 })
+		if n := sqldb.Owes(command); n != 0 {
+			t.Errorf("%d changes are published again without end", n)
+		}
+	})
+}
+
+// What could not be published again is, once the database answers.
+func TestFeedDoubtsWhileCutOff(t *testing.T) {
+	servers(t, func(t *testing.T, dsn string) {
+		over, line := testkit.NewLineTo(t, dsn)
+		quick := sqldb.FeedOptions{Limit: time.Hour, Settle: 300 * time.Millisecond, Poll: 20 * time.Millisecond}
+		_, far, _ := replica(t, over, quick)
+		_, _, other := replica(t, dsn, quick)
+		line.Cut()
+		sqldb.CommitUnknown(far, "client", "doubtful")
+		time.Sleep(time.Second) // it is tried
+		line.Mend()
+		testkit.Eventually(t, "the change is heard", func() bool { return other.times("default/doubtful") > 0 })
+	})
+}
+
 func TestFeedCutOff(t *testing.T) {
 	servers(t, func(t *testing.T, dsn string) {
 		db, feed, _ := replica(t, dsn, unhurried)

@@ -47,11 +47,12 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 	if err != nil {
 		return err
 	}
+	late := done.feed != nil && done.feed.late(done)
 	for _, f := range done.after {
 		db.core.told(ctx, f)
 	}
-	if f := done.feed; f != nil && f.late(done) {
-		f.again(ctx, done.events)
+	if late {
+		done.feed.again(ctx, done.events)
 	}
 	return nil
 }

@@ -45,9 +45,9 @@ const (
 	eraseBatch = 1000
 	// eraseLease is how long a server that is not heard of keeps others away.
 	eraseLease = 20 * time.Second
-	// settled is how long after its beginning a deletion ends at the earliest. Every server knows within a second that the tenant is
-	// served no more; what it had begun to do before has come to its end by then.
-	settled = 15 * time.Second
+	// settled is how long after the time at which every server knows that the tenant is served no more a deletion ends at the earliest: what
+	// they had begun to do before has come to its end by then.
+	settled = 14 * time.Second
 )
 
 // Erase deletes the rows of tenants that are to be deleted until ctx ends. Any number of servers may do so: one is at it.

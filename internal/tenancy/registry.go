@@ -33,6 +33,8 @@ type Options struct {
 	Databases Databases
 	// Clear deletes of the context's tenant what is remembered by others than the change feed's subscribers; nil has nothing.
 	Clear func(ctx context.Context) error
+	// Staleness is for how long a server that is cut off believes what it remembers.
+	Staleness time.Duration
 	// Log is told what an operator should know.
 	Log *slog.Logger
 }
@@ -57,7 +59,7 @@ type Registry struct {
 func New(o Options) *Registry {
 	r := &Registry{
 		Options: o, wake: make(chan struct{}, 1), condemned: make(chan struct{}, 1), server: secret.NewID(),
-		lease: eraseLease, settled: settled, batch: eraseBatch,
+		lease: eraseLease, settled: settled + o.Staleness, batch: eraseBatch,
 	}
 	o.Store.watch(func() {
 		select {
