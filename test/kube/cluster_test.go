@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	authorization "k8s.io/api/authorization/v1"
 	coordination "k8s.io/api/coordination/v1"
 	core "k8s.io/api/core/v1"
 	rbac "k8s.io/api/rbac/v1"
@@ -36,6 +37,8 @@ const patience = 2 * time.Minute
 
 // account is who the controller is to the API server; deploy/controller says what it may.
 const account = "system:serviceaccount:gatehouse:gatehouse-controller"
+
+var accountGroups = []string{"system:serviceaccounts", "system:serviceaccounts:gatehouse"}
 
 func TestMain(m *testing.M) {
 	mortal.Main()
@@ -78,7 +81,7 @@ var shared = sync.OnceValues(func() (*cluster, error) {
 		return nil, err
 	}
 	scheme := runtime.NewScheme()
-	if err := errors.Join(hydra.AddToScheme(scheme), oathkeeper.AddToScheme(scheme), gateway.AddToScheme(scheme), core.AddToScheme(scheme), rbac.AddToScheme(scheme), coordination.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(hydra.AddToScheme(scheme), oathkeeper.AddToScheme(scheme), gateway.AddToScheme(scheme), core.AddToScheme(scheme), rbac.AddToScheme(scheme), coordination.AddToScheme(scheme), authorization.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	env := &envtest.Environment{
@@ -102,7 +105,7 @@ var shared = sync.OnceValues(func() (*cluster, error) {
 	if c.Client, err = client.New(api, client.Options{Scheme: scheme}); err != nil {
 		return nil, err
 	}
-	user, err := env.AddUser(envtest.User{Name: account, Groups: []string{"system:serviceaccounts", "system:serviceaccounts:gatehouse"}}, api)
+	user, err := env.AddUser(envtest.User{Name: account, Groups: accountGroups}, api)
 	if err != nil {
 		return nil, err
 	}
@@ -130,16 +133,17 @@ func repository(elements ...string) string {
 	return filepath.Join(append([]string{"..", ".."}, elements...)...)
 }
 
-// apply makes what a file of manifests describes, in a namespace where that is left to whoever applies it.
+// apply makes what a file of manifests describes, in a namespace where that is left to whoever applies it. Rights hold then.
 func (c *cluster) apply(namespace, path string) error {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
+	var bindings []*unstructured.Unstructured
 	for d := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(raw), 4096); ; {
 		var o unstructured.Unstructured
 		if err := d.Decode(&o.Object); errors.Is(err, io.EOF) {
-			return nil
+			return c.hold(bindings...)
 		} else if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -150,7 +154,72 @@ func (c *cluster) apply(namespace, path string) error {
 		if err := c.Create(context.Background(), &o, client.FieldValidation(metav1.FieldValidationStrict)); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
+		if strings.HasSuffix(o.GetKind(), "RoleBinding") {
+			bindings = append(bindings, &o)
+		}
 	}
+}
+
+// hold waits until the API server lets the controller do all that bindings give it, of which it learns a moment after they are made.
+func (c *cluster) hold(bindings ...*unstructured.Unstructured) error {
+	for _, b := range bindings {
+		role := new(rbac.ClusterRole)
+		kind, _, _ := unstructured.NestedString(b.Object, "roleRef", "kind")
+		name, _, _ := unstructured.NestedString(b.Object, "roleRef", "name")
+		if err := c.read(kind, b.GetNamespace(), name, role); err != nil {
+			return err
+		}
+		for _, right := range rights(b.GetNamespace(), role.Rules) {
+			for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+				allowed, err := c.allowed(right)
+				if err != nil {
+					return err
+				}
+				if allowed {
+					break
+				}
+				if time.Now().After(deadline) {
+					return fmt.Errorf("%s %s does not give %+v", b.GetKind(), b.GetName(), right)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// read reads a role of either kind.
+func (c *cluster) read(kind, namespace, name string, into *rbac.ClusterRole) error {
+	if kind == "ClusterRole" {
+		return c.Get(context.Background(), client.ObjectKey{Name: name}, into)
+	}
+	role := new(rbac.Role)
+	err := c.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, role)
+	into.Rules = role.Rules
+	return err
+}
+
+// rights are all that rules of a role allow.
+func rights(namespace string, rules []rbac.PolicyRule) (all []authorization.ResourceAttributes) {
+	for _, r := range rules {
+		for _, group := range r.APIGroups {
+			for _, resource := range r.Resources {
+				resource, part, _ := strings.Cut(resource, "/")
+				for _, verb := range r.Verbs {
+					for _, name := range append(r.ResourceNames, "")[:max(1, len(r.ResourceNames))] {
+						all = append(all, authorization.ResourceAttributes{Namespace: namespace, Group: group, Resource: resource, Subresource: part, Verb: verb, Name: name})
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// allowed reports whether the API server lets the controller do something.
+func (c *cluster) allowed(right authorization.ResourceAttributes) (bool, error) {
+	review := &authorization.SubjectAccessReview{Spec: authorization.SubjectAccessReviewSpec{User: account, Groups: accountGroups, ResourceAttributes: &right}}
+	err := c.Create(context.Background(), review)
+	return review.Status.Allowed, err
 }
 
 // namespace makes a namespace in which the controller may work. Its resources are gone when the test ends: no other controller finds them.

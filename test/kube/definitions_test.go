@@ -10,6 +10,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -132,11 +133,15 @@ func (c *cluster) replace(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	there.SetGroupVersionKind(o.GroupVersionKind())
-	if err := c.Get(t.Context(), client.ObjectKeyFromObject(&o), &there); err != nil {
-		t.Fatal(err)
-	}
-	o.SetResourceVersion(there.GetResourceVersion())
-	if err := c.Update(t.Context(), &o); err != nil {
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error { // the API server writes into their statuses
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(&o), &there); err != nil {
+			return err
+		}
+		next := o.DeepCopy()
+		next.SetResourceVersion(there.GetResourceVersion())
+		return c.Update(t.Context(), next)
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,11 +1,13 @@
 package kube
 
 import (
+	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
+	authorization "k8s.io/api/authorization/v1"
 	core "k8s.io/api/core/v1"
 	rbac "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,6 +27,10 @@ func (c *cluster) permitIn(t *testing.T, namespace, group, resource string) {
 	c.create(t, &rbac.RoleBinding{
 		ObjectMeta: meta, RoleRef: rbac.RoleRef{APIGroup: rbac.GroupName, Kind: "Role", Name: meta.Name},
 		Subjects: []rbac.Subject{{Kind: "ServiceAccount", Namespace: "gatehouse", Name: "gatehouse-controller"}},
+	})
+	eventually(t, func() (bool, string) {
+		allowed, err := c.allowed(authorization.ResourceAttributes{Namespace: namespace, Group: group, Resource: resource, Verb: "get"})
+		return allowed, fmt.Sprint(err)
 	})
 }
 
