@@ -19,12 +19,12 @@ import (
 
 // All rules have to be in force within a minute, and one change among them within two seconds, on a machine that does nothing else. This one
 // does much besides, so the clock is allowed twice as much; it was 9 s and 1.1 s with seven programs for two processors. What server and
-// controller together compute for a change depends far less on that: it was 0.9 s, and much more could not be in time.
+// controller together compute for a change is held to what they computed to have all in force, on whatever machine: it was 0.29 of that.
 const (
 	manyRules  = 10_000
 	manyWithin = 2 * time.Minute
 	oneWithin  = 2 * 2 * time.Second
-	oneTakes   = 1500 * time.Millisecond
+	oneTakes   = 0.5
 )
 
 // Ten thousand rules fit, are in force soon after the controller starts, and so is each change of one of them, by one request.
@@ -45,17 +45,18 @@ func TestManyRules(t *testing.T) {
 	t.Logf("%d resources were made in %s", manyRules, time.Since(begun).Round(time.Second))
 
 	begun = time.Now()
+	start := processorTime(t, d.PID())
 	controllers, _ := c.control(t, namespace, b.URL, "--sync-period", "1h").running()
-	spent := func() time.Duration { return processorTime(t, d.PID()) + processorTime(t, controllers.Pid) }
+	spent := func() time.Duration { return processorTime(t, d.PID()) + processorTime(t, controllers.Pid) - start }
 	set := "kubernetes-" + namespace
 	eventually(t, func() (bool, string) {
 		time.Sleep(200 * time.Millisecond) // the server reads all of a set to count it
 		n := countRules(t, d, set)
 		return n == manyRules, fmt.Sprint(n, " rules")
 	})
-	inForce := time.Since(begun)
+	inForce, all := time.Since(begun), spent()
 	d.answers(t, "host-77.example.com", "/orders-77/1/x", http.StatusOK)
-	t.Logf("%d rules: in force %s after the controller started", manyRules, inForce.Round(time.Millisecond))
+	t.Logf("%d rules: in force %s after the controller started, with %s of a processor", manyRules, inForce.Round(time.Millisecond), all.Round(time.Millisecond))
 	if inForce > manyWithin {
 		t.Errorf("%d rules took %s, and may take %s", manyRules, inForce, manyWithin)
 	}
@@ -87,13 +88,14 @@ func TestManyRules(t *testing.T) {
 	}
 	slices.Sort(took)
 	each := (spent() - used) / changes
-	t.Logf("one change among %d rules is in force after %s (median of %d; %s at worst), and takes %s of a processor", manyRules,
-		took[changes/2].Round(time.Millisecond), changes, took[changes-1].Round(time.Millisecond), each.Round(time.Millisecond))
+	share := each.Seconds() / all.Seconds()
+	t.Logf("one change among %d rules is in force after %s (median of %d; %s at worst), and takes %s of a processor, %.2f of what all took", manyRules,
+		took[changes/2].Round(time.Millisecond), changes, took[changes-1].Round(time.Millisecond), each.Round(time.Millisecond), share)
 	if took[0] > oneWithin {
 		t.Errorf("a change took %s at best, and may take %s", took[0], oneWithin)
 	}
-	if each > oneTakes {
-		t.Errorf("a change takes %s of a processor, and may take %s", each, oneTakes)
+	if share > oneTakes {
+		t.Errorf("a change takes %.2f of the processor that all rules took, and may take %.2f", share, oneTakes)
 	}
 	// A rule is in force before the request that brought it has its answer, with which it is counted.
 	eventually(t, func() (bool, string) {
