@@ -86,7 +86,7 @@ func (f *flags) declare(s *pflag.FlagSet) {
 }
 
 // check completes the configuration and says all that is wrong with it.
-func (f *flags) check() error {
+func (f *flags) check(given *pflag.FlagSet) error {
 	if f.insecure {
 		return errors.New("--insecure-skip-verify is not supported: whoever answered in the server's place would get the controller's key; " +
 			"name the authority of the server's certificate with --tls-trust-store")
@@ -110,12 +110,20 @@ func (f *flags) check() error {
 		}
 		f.config.Tenants[tenant] = append(f.config.Tenants[tenant], strings.Split(namespaces, ",")...)
 	}
-	faults = append(faults, f.checkRules())
+	faults = append(faults, f.checkNamed(given), f.checkRules())
 	if t := f.electionTimings; t.lease <= t.renew || t.renew <= t.retry || t.retry <= 0 {
 		faults = append(faults, errors.New("--leader-lease must be longer than --leader-renew-deadline, and that longer than --leader-retry-period"))
 	}
 	faults = append(faults, f.log.Validate()...)
 	return errors.Join(append(faults, f.config.Validate())...)
+}
+
+// checkNamed refuses --namespace with nothing in it, as a script gives it whose variable is empty: it would mean all.
+func (f *flags) checkNamed(given *pflag.FlagSet) error {
+	if given.Changed("namespace") && len(f.config.Namespaces) == 0 {
+		return errors.New("--namespace names no namespace: name those that are meant, or leave it out for all")
+	}
+	return nil
 }
 
 // checkRules completes the part about rules.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -44,6 +45,9 @@ func (o *releaseOptions) run(cmd *cobra.Command) error {
 	namespace, deployment, ok := strings.Cut(o.unless, "/")
 	if o.unless != "" && (!ok || namespace == "" || deployment == "") {
 		return fmt.Errorf("%w: --unless %s: write NAMESPACE/DEPLOYMENT", errUsage, o.unless)
+	}
+	if err := errors.Join(o.checkNamed(cmd.Flags()), o.config.ValidateNamespaces()); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	api, err := o.restConfig()
 	if err != nil {

@@ -77,11 +77,7 @@ func (c *Config) Validate() error {
 	if err := CheckNamespaces(c.SkipConsent); err != nil {
 		faults = append(faults, fmt.Errorf("skipping consent: %w", err))
 	}
-	for _, n := range c.Namespaces {
-		if len(validation.IsDNS1123Label(n)) > 0 { // an empty one would mean all
-			faults = append(faults, fmt.Errorf("%q is no name of a namespace to watch", n))
-		}
-	}
+	faults = append(faults, c.ValidateNamespaces())
 	if c.IDKey == "" || c.SecretKey == "" || c.IDKey == c.SecretKey {
 		faults = append(faults, errors.New("the keys of id and secret in a Secret must be two different names, as CLIENT_ID and CLIENT_SECRET are"))
 	}
@@ -91,6 +87,17 @@ func (c *Config) Validate() error {
 	}{{"sync period", c.Resync}, {"removal timeout", c.RemoveWithin}} {
 		if p.value < minPeriod {
 			faults = append(faults, fmt.Errorf("the %s must be at least %s", p.name, minPeriod))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// ValidateNamespaces returns what is wrong with the names in Namespaces.
+func (c *Config) ValidateNamespaces() error {
+	var faults []error
+	for _, n := range c.Namespaces {
+		if len(validation.IsDNS1123Label(n)) > 0 { // an empty one would mean all
+			faults = append(faults, fmt.Errorf("%q is no name of a namespace", n))
 		}
 	}
 	return errors.Join(faults...)
