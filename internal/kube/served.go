@@ -2,12 +2,14 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,37 +20,77 @@ import (
 // askEvery is how often a cluster is asked for a kind of resource that it does not have.
 const askEvery = 5 * time.Second
 
-// Serves says why a cluster does not have a kind of resource, or is about to lose it; nil where it has it.
-type Serves func(ctx context.Context, of client.Object) error
+// Serves says why a cluster does not have a kind of resource, or is about to lose it; nil where it has it. That is certain where the
+// definition of the kind could be read, which says that it is being deleted before any of its resources is gone. What the cluster says of what
+// it serves comes later, by an unknown while.
+type Serves func(ctx context.Context, of client.Object) (certain bool, err error)
 
-// Served makes Serves for a cluster. It asks what anybody may ask, so it takes no right.
+// Served makes Serves for a cluster. Where it may not read a definition, it asks what anybody may ask.
 func Served(m manager.Manager) (Serves, error) {
 	d, err := discovery.NewDiscoveryClientForConfigAndClient(rest.CopyConfig(m.GetConfig()), m.GetHTTPClient())
 	if err != nil {
 		return nil, err
 	}
-	return func(_ context.Context, of client.Object) error {
+	return func(ctx context.Context, of client.Object) (certain bool, err error) {
 		kind, err := apiutil.GVKForObject(of, m.GetScheme())
 		if err != nil {
-			return err
+			return false, err
 		}
-		list, err := d.ServerResourcesForGroupVersion(kind.GroupVersion().String())
-		if err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("asking the cluster for the resource %s: %w", kind.Kind, err)
-		}
-		if list != nil {
-			for _, r := range list.APIResources {
-				if r.Kind != kind.Kind {
-					continue
-				}
-				if slices.Contains(r.Verbs, "create") {
-					return nil
-				}
-				return fmt.Errorf("the definition of the resource %s is being deleted", kind.Kind) // nothing more can be created of it
-			}
-		}
-		return errors.New("the cluster does not know the resource " + kind.Kind + ": apply deploy/crds")
+		return serves(ctx, m.GetAPIReader(), d, kind)
 	}, nil
+}
+
+func serves(ctx context.Context, live client.Reader, d discovery.ServerResourcesInterfaceWithContext, kind schema.GroupVersionKind) (certain bool, err error) {
+	if certain, err = stands(ctx, live, kind); err == nil {
+		err = served(ctx, d, kind)
+	}
+	return certain, err
+}
+
+// stands says why the definition of a kind is not there to stay, as far as it may be read.
+func stands(ctx context.Context, live client.Reader, kind schema.GroupVersionKind) (certain bool, err error) {
+	resource, _ := meta.UnsafeGuessKindToResource(kind)
+	var definition metav1.PartialObjectMetadata
+	definition.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	switch err := live.Get(ctx, client.ObjectKey{Name: resource.GroupResource().String()}, &definition); {
+	case apierrors.IsForbidden(err):
+		return false, nil
+	case apierrors.IsNotFound(err):
+		return true, errUnknown(kind)
+	case err != nil:
+		return false, fmt.Errorf("reading the definition of the resource %s: %w", kind.Kind, err)
+	case definition.DeletionTimestamp != nil:
+		return true, errGoes(kind)
+	}
+	return true, nil
+}
+
+// served says why a cluster does not serve a kind, or nothing new of it.
+func served(ctx context.Context, d discovery.ServerResourcesInterfaceWithContext, kind schema.GroupVersionKind) error {
+	list, err := d.ServerResourcesForGroupVersionWithContext(ctx, kind.GroupVersion().String())
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("asking the cluster for the resource %s: %w", kind.Kind, err)
+	}
+	if list != nil {
+		for _, r := range list.APIResources {
+			if r.Kind != kind.Kind {
+				continue
+			}
+			if slices.Contains(r.Verbs, "create") {
+				return nil
+			}
+			return errGoes(kind)
+		}
+	}
+	return errUnknown(kind)
+}
+
+func errGoes(kind schema.GroupVersionKind) error {
+	return fmt.Errorf("the definition of the resource %s is being deleted", kind.Kind)
+}
+
+func errUnknown(kind schema.GroupVersionKind) error {
+	return fmt.Errorf("the cluster does not know the resource %s: apply deploy/crds", kind.Kind)
 }
 
 // Await waits until the cluster has a kind of resource, and reports whether it does or the context has ended. For what it waits is told once.
@@ -56,7 +98,7 @@ func Await(ctx context.Context, serves Serves, of client.Object, tell func(reaso
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for told := false; ; told = true {
-		err := serves(ctx, of)
+		_, err := serves(ctx, of)
 		if err == nil {
 			return true
 		}

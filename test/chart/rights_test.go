@@ -72,17 +72,20 @@ func TestControllersRightsAreTheSame(t *testing.T) {
 	}
 	const name = "gatehouse-controller"
 	everywhere, lease := rulesOf(byHand.find("ClusterRole", name)), rulesOf(byHand.find("Role", name+"-leader"))
-	if len(everywhere) < 8 || len(lease) < 4 {
-		t.Fatalf("deploy/controller allows %v and %v", everywhere, lease)
-	}
+	definitions := rulesOf(byHand.find("ClusterRole", name+"-definitions"))
+	const ofRules, ofAPIRules = "apiextensions.k8s.io customresourcedefinitions rules.oathkeeper.ory.sh get", "apiextensions.k8s.io customresourcedefinitions apirules.gateway.kyma-project.io get"
 	compare := func(what string, got, want []string) {
 		t.Helper()
-		if !slices.Equal(got, want) {
+		if slices.Sort(want); !slices.Equal(got, want) {
 			t.Errorf("%s:\nthe chart             %s\ndeploy/controller has %s", what, strings.Join(got, "; "), strings.Join(want, "; "))
 		}
 	}
+	compare("definitions", []string{ofAPIRules, ofRules}, definitions)
+	if len(everywhere) < 8 || len(lease) < 4 {
+		t.Fatalf("deploy/controller allows %v and %v", everywhere, lease)
+	}
 	r := mustRender(t, read(t, "controller: {enabled: true}"))
-	compare("everywhere", rulesOf(r.find("ClusterRole", name+"-"+namespace)), everywhere)
+	compare("everywhere", rulesOf(r.find("ClusterRole", name+"-"+namespace)), append(slices.Clone(everywhere), ofRules))
 	compare("the lease", rulesOf(r.find("Role", name)), lease)
 	r = mustRender(t, read(t, "controller: {enabled: true, watchNamespaces: [shop, billing], clusterRole: false}"))
 	if r.find("ClusterRole", name+"-"+namespace) != nil || r.find("ClusterRoleBinding", name+"-"+namespace) != nil {
@@ -102,13 +105,11 @@ func TestControllersRightsAreTheSame(t *testing.T) {
 	// With APIRules, and what lets a watched namespace go that is deleted: the same by hand, but that the chart names the namespaces.
 	const routes = ", apiRules: {route: none}}"
 	r = mustRender(t, read(t, "controller: {enabled: true"+routes))
-	apiRules := append(slices.Clone(everywhere), rulesOf(byHand.find("ClusterRole", name+"-apirules"))...)
-	slices.Sort(apiRules)
+	apiRules := slices.Concat(everywhere, definitions, rulesOf(byHand.find("ClusterRole", name+"-apirules")))
 	compare("with APIRules", rulesOf(r.find("ClusterRole", name+"-"+namespace)), apiRules)
 	r = mustRender(t, read(t, "controller: {enabled: true, watchNamespaces: [shop, billing]"+routes))
 	deleted := slices.DeleteFunc(rulesOf(byHand.find("ClusterRole", name+"-deleted-namespaces")), func(right string) bool { return right == " namespaces * get" })
-	deleted = append(deleted, " namespaces shop get", " namespaces billing get")
-	slices.Sort(deleted)
+	deleted = slices.Concat(deleted, definitions, []string{" namespaces shop get", " namespaces billing get"})
 	compare("for deleted namespaces", rulesOf(r.find("ClusterRole", name+"-"+namespace)), deleted)
 	for _, right := range deleted {
 		if !strings.HasSuffix(right, " get") && !strings.HasSuffix(right, " list") && !strings.HasSuffix(right, " patch") || strings.Contains(right, " secrets ") {

@@ -6,18 +6,25 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	authorization "k8s.io/api/authorization/v1"
+	rbac "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	oathkeeper "github.com/gatehouse-iam/gatehouse/api/oathkeeper/v1alpha1"
@@ -510,6 +517,71 @@ func TestRuleDeletionNeverHangs(t *testing.T) {
 	d.has(t, "kubernetes-"+namespace)
 }
 
+// stale gives a kubeconfig that leads to the API server, and answers one path as it was answered first, until learn is called: as an API server
+// does that does not know yet what another did.
+func (c *cluster) stale(t *testing.T, path string) (kubeconfig string, learn func()) {
+	t.Helper()
+	api, err := clientcmd.RESTConfigFromKubeConfig(c.kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := url.Parse(api.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.FlushInterval = -1 // watches are answered bit by bit
+	if proxy.Transport, err = rest.TransportFor(api); err != nil {
+		t.Fatal(err)
+	}
+	first := sync.OnceValue(func() *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, nil)
+		r.Header.Set("Accept", "application/json")
+		proxy.ServeHTTP(w, r)
+		return w
+	})
+	var learned atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != path || learned.Load() {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(first().Code)
+		_, _ = w.Write(first().Body.Bytes())
+	}))
+	t.Cleanup(server.Close)
+	kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
+	content := fmt.Sprintf("{apiVersion: v1, kind: Config, clusters: [{name: x, cluster: {server: %q}}], contexts: [{name: x, context: {cluster: x}}], current-context: x}", server.URL)
+	if err := os.WriteFile(kubeconfig, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return kubeconfig, func() { learned.Store(true) }
+}
+
+// forbidDefinitions takes the right on definitions from the controller, until the test ends.
+func (c *cluster) forbidDefinitions(t *testing.T) {
+	t.Helper()
+	binding := &rbac.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "gatehouse-controller-definitions"}}
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(binding), binding); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Delete(t.Context(), binding.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		binding.ResourceVersion = ""
+		if err := c.Create(context.Background(), binding); err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(t, func() (bool, string) {
+		allowed, err := c.allowed(authorization.ResourceAttributes{Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions", Verb: "get", Name: "rules.oathkeeper.ory.sh"})
+		return err == nil && !allowed, fmt.Sprint(err)
+	})
+}
+
 // undefine takes the definition of a resource away, and with it all resources of the kind.
 func (c *cluster) undefine(t *testing.T, name string) {
 	t.Helper()
@@ -528,10 +600,22 @@ func (c *cluster) undefine(t *testing.T, name string) {
 
 // Who deletes the definition of the resource deletes all rules of the cluster with it. The server goes on with them.
 func TestDefinitionGone(t *testing.T) {
-	c, d := open(t), startDoorway(t, "")
-	namespace := c.namespace(t)
+	c := open(t)
+	t.Run("and another API server knows it later", func(t *testing.T) {
+		kubeconfig, learn := c.stale(t, "/apis/"+oathkeeper.GroupVersion.String())
+		c.definitionGoes(t, learn, "--kubeconfig", kubeconfig)
+	})
+	t.Run("and the controller may not read it", func(t *testing.T) {
+		c.forbidDefinitions(t)
+		c.definitionGoes(t, func() {})
+	})
+}
+
+func (c *cluster) definitionGoes(t *testing.T, learn func(), args ...string) {
+	t.Helper()
+	d, namespace := startDoorway(t, ""), c.namespace(t)
 	set := "kubernetes-" + namespace
-	k := c.control(t, namespace, d.Admin)
+	k := c.control(t, namespace, d.Admin, args...)
 	var of *oathkeeper.Rule
 	var ids []string
 	for i := range 30 {
@@ -541,6 +625,9 @@ func TestDefinitionGone(t *testing.T) {
 	}
 	d.has(t, set, ids...)
 	c.judged(t, of, "InForce")
+	c.drop(t, of) // which alone is no doubt
+	ids = slices.DeleteFunc(ids, func(id string) bool { return id == of.Name+"."+namespace })
+	d.has(t, set, ids...)
 
 	c.undefine(t, "rules.oathkeeper.ory.sh")
 	eventually(t, func() (bool, string) {
@@ -557,6 +644,7 @@ func TestDefinitionGone(t *testing.T) {
 		t.Errorf("%d of %d rules are left", len(got), len(ids))
 	}
 
+	learn()
 	if err := c.apply("", repository("deploy", "crds", "oathkeeper.ory.sh_rules.yaml")); err != nil {
 		t.Fatal(err)
 	}

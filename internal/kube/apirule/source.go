@@ -35,31 +35,37 @@ func (c *Controller) TenantOf(o client.Object) string {
 // Owns implements ruleset.Source.
 func (*Controller) Owns(id string) bool { return strings.HasPrefix(id, idPrefix) }
 
-// Offers implements ruleset.Source.
-func (c *Controller) Offers(ctx context.Context) ([]ruleset.Offer, error) {
+// Objects implements ruleset.Source.
+func (c *Controller) Objects(ctx context.Context) (all []client.Object, err error) {
 	var list gateway.APIRuleList
 	// Nobody changes what is listed.
 	if err := c.Kube.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	var offers []ruleset.Offer
 	for i := range list.Items {
-		of := &list.Items[i]
-		if of.DeletionTimestamp != nil {
-			continue
-		}
-		offer := ruleset.Offer{Owner: of, Tenant: of.Spec.Tenant, Said: said(of)}
-		outcome, err := c.Options.Translate(of)
-		if err != nil {
-			offer.Fault, offer.Hosts = err.Error(), c.Options.claimed(&of.Spec)
-			offers = append(offers, offer)
-			continue
-		}
-		for _, offer.Rule = range outcome.Rules {
-			offers = append(offers, offer)
+		if of := &list.Items[i]; of.DeletionTimestamp == nil {
+			all = append(all, of)
 		}
 	}
-	return offers, nil
+	return all, nil
+}
+
+// Offers implements ruleset.Source.
+func (c *Controller) Offers(o client.Object) (offers []ruleset.Offer) {
+	of, ok := o.(*gateway.APIRule)
+	if !ok {
+		return nil
+	}
+	offer := ruleset.Offer{Owner: of, Tenant: of.Spec.Tenant, Said: said(of)}
+	outcome, err := c.Options.Translate(of)
+	if err != nil {
+		offer.Fault, offer.Hosts = err.Error(), c.Options.claimed(&of.Spec)
+		return append(offers, offer)
+	}
+	for _, offer.Rule = range outcome.Rules {
+		offers = append(offers, offer)
+	}
+	return offers
 }
 
 // said is what the status says of the APIRule's rules.

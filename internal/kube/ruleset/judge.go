@@ -26,7 +26,6 @@ const (
 // item is an offer on its way to the server.
 type item struct {
 	Offer
-	source  int // its place among Sets.Sources
 	verdict Verdict
 	grain   *engine.Grain // the rule as it was read; nil where there is none
 	hosts   []string      // those that it claims
@@ -87,7 +86,7 @@ type judge struct {
 	// blocked are Services to which no rule may lead.
 	blocked Services
 	// sent are rules that the server has, as far as this process sent them.
-	sent map[string]sentRule
+	sent map[string][sha256.Size]byte
 	// rejected are rules that the server refused, by what they say.
 	rejected map[[sha256.Size]byte]string
 }
@@ -142,7 +141,7 @@ func (i *item) size() int { return len(i.raw) + 1 }
 
 // stands reports whether the server has a rule of the tenant's as it is.
 func (j *judge) stands(i *item, tenant string) bool {
-	return i.Tenant == tenant && !i.decided() && (j.sent[i.Rule.ID].sum == i.sum || i.Said == InForce)
+	return i.Tenant == tenant && !i.decided() && (j.sent[i.Rule.ID] == i.sum || i.Said == InForce)
 }
 
 // settle reads all items and finds out whose hosts are: they stay whose they were, as long as one of the namespace's items names them.

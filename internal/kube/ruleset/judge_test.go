@@ -264,7 +264,7 @@ func TestGrowingRulesPushNoneOut(t *testing.T) {
 	}{
 		{"nobody knows of it", func(*item) {}, false},
 		{"its status says so", func(young *item) { young.Said = InForce }, true},
-		{"it was sent", func(*item) { j.sent = map[string]sentRule{"young.shop": {sum: sum}} }, true},
+		{"it was sent", func(*item) { j.sent = map[string][sha256.Size]byte{"young.shop": sum} }, true},
 	} {
 		all := itemsOf(objects...)
 		young := all[0]

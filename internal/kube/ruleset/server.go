@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -31,68 +30,6 @@ func (s *Sets) look(ctx context.Context, tenant string, h *held) error {
 	h.seen, h.lookedAt, h.strategy = &now, s.Now(), cmp.Or(now.Strategy, defaultStrategy)
 	return nil
 }
-
-// mayShrink says why rules that are on the server may not be taken away now: when a kind of resource goes, all of that kind go, and that is
-// no wish to be without rules.
-func (s *Sets) mayShrink(ctx context.Context, tenant string, h *held, kept []*item) error {
-	if err := s.inherit(ctx, tenant, h); err != nil {
-		return err
-	}
-	there := make(map[string]bool, len(kept))
-	for _, i := range kept {
-		there[i.Rule.ID] = true
-	}
-	gone := map[int]bool{} // sources of rules that would go
-	for id, was := range h.sent {
-		if !there[id] {
-			gone[was.source] = true
-		}
-	}
-	for n := range gone {
-		if err := s.absent(ctx, n); err != nil {
-			return postponedError{err}
-		}
-	}
-	return nil
-}
-
-// inherit takes what whoever led before sent for what was sent. That matters only while a kind of resource is not there.
-func (s *Sets) inherit(ctx context.Context, tenant string, h *held) error {
-	if h.sent != nil || h.seen.Rules == 0 {
-		return nil
-	}
-	all := true
-	for n := range s.Sources {
-		all = all && s.absent(ctx, n) == nil
-	}
-	if all {
-		return nil
-	}
-	ids, err := s.API.IDs(ctx, tenant)
-	if err != nil {
-		return err
-	}
-	h.sent = make(map[string]sentRule, len(ids))
-	for _, id := range ids {
-		if n := slices.IndexFunc(s.Sources, func(source Source) bool { return source.Owns(id) }); n >= 0 {
-			h.sent[id] = sentRule{source: n}
-		}
-	}
-	return nil
-}
-
-// absent says why the objects of a source are not all that there are.
-func (s *Sets) absent(ctx context.Context, source int) error {
-	if err := s.Serves(ctx, s.Sources[source].Kind()); err != nil {
-		return err
-	}
-	if !s.active(source) {
-		return errBegins
-	}
-	return nil
-}
-
-var errBegins = errors.New("a kind of resource is not listed yet")
 
 // send sends the set, unless it is what was sent last. again tells that something was learned that leads to another set.
 func (s *Sets) send(ctx context.Context, tenant string, h *held, kept []*item) (again bool, err error) {
@@ -121,9 +58,9 @@ func (s *Sets) send(ctx context.Context, tenant string, h *held, kept []*item) (
 	}
 	s.figures.sent("done")
 	h.seen, h.digest, h.inForce, h.notes = &now, digest, inForce, strings.Join(notes, "; ")
-	h.lookedAt, h.sent = s.Now(), make(map[string]sentRule, len(kept))
+	h.lookedAt, h.sent, h.before = s.Now(), make(map[string][sha256.Size]byte, len(kept)), nil
 	for _, i := range kept {
-		h.sent[i.Rule.ID] = sentRule{i.sum, i.source}
+		h.sent[i.Rule.ID] = i.sum
 	}
 	s.Log.Info("access rules were sent", "tenant", tenant, "set", s.Config.Set, "rules", len(kept), "in_force", inForce)
 	return false, nil
@@ -192,7 +129,7 @@ func unsent(h *held, items []*item, err error) {
 		reason = NotInForce
 	}
 	for _, i := range items {
-		if was, sent := h.sent[i.Rule.ID]; sent && was.sum == i.sum {
+		if sum, sent := h.sent[i.Rule.ID]; sent && sum == i.sum {
 			i.accept(h)
 		} else {
 			i.refuse(reason, err.Error())

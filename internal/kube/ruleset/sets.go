@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -20,7 +21,7 @@ import (
 const (
 	// lookEvery is how often the server is asked whether the set is still the one that was sent.
 	lookEvery = time.Minute
-	// holdFor is when a set that may not be sent now is looked at again.
+	// holdFor is when rules that may not be taken away now are looked at again.
 	holdFor = 10 * time.Second
 	// mostSends bounds how often a set is sent in one reconciliation: each time without what the server refused.
 	mostSends = 10
@@ -53,29 +54,24 @@ type Sets struct {
 	figures *figures
 	mu      sync.Mutex
 	known   map[string]*held
-	policy  *policy           // the last that could be read
-	listed  map[int]bool      // the sources that are watched
-	owners  map[string]string // the namespaces whose hosts are, as they were found last
+	policy  *policy            // the last that could be read
+	watched map[int]*inventory // of the sources that are watched
+	owners  map[string]string  // the namespaces whose hosts are, as they were found last
 }
 
 // held is what is known of one tenant's set. One goroutine at a time has it.
 type held struct {
 	seen     *kube.RuleSet // nil where it has to be looked at
 	lookedAt time.Time
-	strategy string              // how the server reads patterns; empty where it did not say yet
-	digest   [sha256.Size]byte   // of what was sent last
-	sent     map[string]sentRule // by the rule's id; nil where nothing was sent
+	strategy string                       // how the server reads patterns; empty where it did not say yet
+	digest   [sha256.Size]byte            // of what was sent last
+	sent     map[string][sha256.Size]byte // what each rule said, by its id; nil where nothing was sent
+	before   map[string]int               // the sources of rules that whoever led before sent, by id, where some of those may not be taken away
 	inForce  bool
 	notes    string
 	// rejected are rules that the server refused, with the reason, and since when.
 	rejected   map[[sha256.Size]byte]string
 	rejectedAt time.Time
-}
-
-// sentRule is a rule that the server was sent: what it said, and the source that it came from.
-type sentRule struct {
-	sum    [sha256.Size]byte
-	source int
 }
 
 // ownTenant stands for the controller's own in the queue: no tenant has that name.
@@ -88,7 +84,7 @@ func (s *Sets) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, er
 	if s.begins(ctx) {
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
-	all, own, err := s.offers(ctx, tenant)
+	all, own, doubt, err := s.offers(ctx, tenant)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -101,6 +97,9 @@ func (s *Sets) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, er
 	some := slices.ContainsFunc(all, func(i *item) bool { return i.Tenant == tenant })
 	if reason, _ := kube.ReasonOf(err); reason == kube.TenantNotFound && !some {
 		return ctrl.Result{RequeueAfter: min(lookEvery, s.Config.Resync)}, nil // where every rule names a tenant, the controller needs none
+	}
+	if doubt != nil && err == nil {
+		wake = min(wake, s.hold(tenant, doubt))
 	}
 	return ctrl.Result{RequeueAfter: wake}, err
 }
@@ -122,10 +121,10 @@ func (s *Sets) held(tenant string) *held {
 func (s *Sets) begins(ctx context.Context) bool {
 	absent := 0
 	for n, source := range s.Sources {
-		if s.active(n) {
+		if s.inventory(n) != nil {
 			continue
 		}
-		if s.Serves(ctx, source.Kind()) == nil {
+		if _, err := s.Serves(ctx, source.Kind()); err == nil {
 			return true
 		}
 		absent++
@@ -133,37 +132,43 @@ func (s *Sets) begins(ctx context.Context) bool {
 	return absent == len(s.Sources)
 }
 
-func (s *Sets) active(source int) bool {
+// inventory has the objects of a source; nil where it is not watched.
+func (s *Sets) inventory(source int) *inventory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.listed[source]
+	return s.watched[source]
 }
 
 // offers lists what all sources offer to all tenants, and apart from that what each source is told of with the tenant's set. What names a
 // tenant that no namespace may use is in no set, and is told so with the controller's own: whoever makes up names makes no work by that.
-func (s *Sets) offers(ctx context.Context, tenant string) (all []*item, own map[int][]*item, err error) {
+// What objects offered that may have gone with their kind is offered still, as doubt says, and nobody is told of it.
+func (s *Sets) offers(ctx context.Context, tenant string) (all []*item, own map[int][]*item, doubt, err error) {
 	own = map[int][]*item{}
 	for n, source := range s.Sources {
-		if !s.active(n) {
+		of := s.inventory(n)
+		if of == nil {
 			continue
 		}
-		list, err := source.Offers(ctx)
+		there, gone, why, err := of.list(ctx, s, n)
 		if err != nil {
-			return nil, nil, fmt.Errorf("listing what is offered: %w", err)
+			return nil, nil, nil, fmt.Errorf("listing what is offered: %w", err)
 		}
-		for _, o := range list {
-			i := &item{Offer: o, source: n}
-			if s.hasSet(o.Tenant) {
-				all = append(all, i)
-			} else {
-				i.refuseTenant()
-			}
-			if s.setOf(o.Tenant) == tenant {
-				own[n] = append(own[n], i)
+		doubt = cmp.Or(doubt, why)
+		for k, object := range slices.Concat(there, gone) {
+			for _, o := range source.Offers(object) {
+				i := &item{Offer: o}
+				if s.hasSet(o.Tenant) {
+					all = append(all, i)
+				} else {
+					i.refuseTenant()
+				}
+				if s.setOf(o.Tenant) == tenant && k < len(there) {
+					own[n] = append(own[n], i)
+				}
 			}
 		}
 	}
-	return all, own, nil
+	return all, own, doubt, nil
 }
 
 // hasSet reports whether a tenant is the controller's own, or one that some namespaces may name.
@@ -216,10 +221,9 @@ func (s *Sets) round(ctx context.Context, tenant string, h *held, all []*item, j
 	if failed != nil {
 		unsent(h, kept, failed)
 	}
-	switch _, waits := errors.AsType[postponedError](failed); {
+	switch postponed, waits := errors.AsType[postponedError](failed); {
 	case waits:
-		s.Log.Warn("access rules are left as they are", "tenant", tenant, "reason", failed)
-		return holdFor, false, nil
+		return s.hold(tenant, postponed.cause), false, nil
 	case failed != nil || again:
 		return 0, again, failed
 	}

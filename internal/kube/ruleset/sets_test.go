@@ -89,15 +89,19 @@ const faulty = "faulty"
 
 func (o *offering) Owns(id string) bool { return (&Rules{}).Owns(id) }
 
-func (o *offering) Offers(context.Context) (list []Offer, err error) {
+func (o *offering) Objects(context.Context) (list []client.Object, err error) {
 	for _, of := range o.objects {
-		offer := Offer{Owner: of, Tenant: of.Spec.Tenant, Said: Said(of.Status.Conditions, oathkeeper.Ready, of.Generation), Rule: Translate(of)}
-		if host := of.Annotations[faulty]; host != "" {
-			offer.Fault, offer.Hosts = "makes no sense", []string{host}
-		}
-		list = append(list, offer)
+		list = append(list, of)
 	}
 	return list, o.wrong
+}
+
+func (o *offering) Offers(of client.Object) []Offer {
+	list := (&Rules{}).Offers(of)
+	if host := of.GetAnnotations()[faulty]; host != "" {
+		list[0].Fault, list[0].Hosts = "makes no sense", []string{host}
+	}
+	return list
 }
 
 func (o *offering) Tell(_ context.Context, verdicts []Verdict) {
@@ -119,6 +123,7 @@ type world struct {
 	server *serverOf
 	now    time.Time
 	gone   error // why the cluster does not have the resource
+	vague  bool  // its definition may not be read
 	t      *testing.T
 }
 
@@ -130,8 +135,8 @@ func newWorld(t *testing.T, objects ...*oathkeeper.Rule) *world {
 	}
 	w.Sets = &Sets{
 		API: w.server, Config: &Config{Set: "k", Unlisted: FirstCome, Resync: 10 * time.Minute}, Tenants: map[string][]string{"acme": {"shop*"}},
-		Sources: []Source{w.offering}, Serves: func(context.Context, client.Object) error { return w.gone }, Log: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return w.now }, figures: figures, listed: map[int]bool{0: true},
+		Sources: []Source{w.offering}, Serves: func(context.Context, client.Object) (bool, error) { return !w.vague, w.gone }, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return w.now }, figures: figures, watched: map[int]*inventory{0: {}},
 	}
 	return w
 }
@@ -229,12 +234,59 @@ func TestNothingTakenAway(t *testing.T) {
 	again := newWorld(t) // another process, which starts when the definition goes
 	again.server.sets[""], again.gone = []string{"a.shop"}, w.gone
 	again.makes(1, 0, "a.shop")
-	again.listed = nil
+	again.watched = nil
 	again.makes(0, 0, "a.shop") // or is gone
 	again.gone = nil
 	again.makes(0, 0, "a.shop") // or is back and not listed yet
-	again.listed = map[int]bool{0: true}
+	again.watched = map[int]*inventory{0: {}}
 	again.makes(0, 1)
+}
+
+// Where a cluster says late that it loses a kind, what goes waits so long; what comes and changes does not.
+func TestWhatGoesWaitsWhereItsDefinitionCannotBeRead(t *testing.T) {
+	start := func() *world {
+		w := newWorld(t, resource("shop", "a", "http://a.example.com/", 0), resource("shop", "b", "http://b.example.com/", 1), resource("shop", "c", "http://c.example.com/", 2))
+		w.vague = true
+		w.makes(1, 1, "a.shop", "b.shop", "c.shop")
+		return w
+	}
+	waits := func(w *world, want time.Duration) {
+		t.Helper()
+		if wake, err := w.reconcile(""); wake != want || err != nil {
+			t.Errorf("it is looked at again after %s, and not %s: %v", wake, want, err)
+		}
+	}
+	w := start()
+	a, c := w.objects[0], w.objects[2]
+	w.objects = []*oathkeeper.Rule{a, c}
+	w.makes(0, 0, "a.shop", "b.shop", "c.shop")
+	waits(w, settles)
+	w.now = w.now.Add(settles - 1)
+	edit(a, "http://a.example.com/changed")
+	w.objects = []*oathkeeper.Rule{a, resource("other", "d", "http://d.example.com/", 3), resource("other", "e", "http://b.example.com/", 4)}
+	w.makes(0, 1, "a.shop", "b.shop", "c.shop", "d.other")
+	w.says("e.other", HostTaken, "namespace shop")
+	w.now = w.now.Add(1)
+	w.makes(0, 1, "a.shop", "c.shop", "d.other", "e.other")
+	c.Spec.Match.Methods = []string{"POST"}
+	w.objects = append(w.objects, c) // is there again
+	w.makes(0, 1, "a.shop", "c.shop", "d.other", "e.other")
+	w.now = w.now.Add(settles)
+	waits(w, lookEvery)
+
+	w = start() // its kind goes, as is known after what is of it
+	w.objects = nil
+	w.makes(0, 0, "a.shop", "b.shop", "c.shop")
+	w.now, w.gone = w.now.Add(settles), errors.New("its definition is being deleted")
+	w.makes(0, 0, "a.shop", "b.shop", "c.shop")
+	waits(w, holdFor)
+
+	again := newWorld(t, a) // another process, which starts meanwhile
+	again.server.sets[""], again.vague = w.server.sets[""], true
+	again.makes(1, 0, "a.shop", "b.shop", "c.shop")
+	waits(again, settles)
+	again.now = again.now.Add(settles)
+	again.makes(0, 1, "a.shop")
 }
 
 // absent is a kind of resource that the cluster does not have.
@@ -248,11 +300,11 @@ func TestAbsentKindsKeepTheirOwn(t *testing.T) {
 	start := func(there ...string) *world {
 		w := newWorld(t, resource("shop", "a", "http://a.example.com/", 0))
 		w.server.sets[""], w.Sources = there, append(w.Sources, new(absent))
-		w.Serves = func(_ context.Context, of client.Object) error {
+		w.Serves = func(_ context.Context, of client.Object) (bool, error) {
 			if _, is := of.(*gateway.APIRule); is {
-				return errors.New("the cluster does not know it")
+				return true, errors.New("the cluster does not know it")
 			}
-			return nil
+			return true, nil
 		}
 		return w
 	}

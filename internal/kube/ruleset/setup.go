@@ -75,10 +75,10 @@ func (s *Sets) follow(ctx context.Context, m manager.Manager, by controller.Cont
 		return err
 	}
 	s.mu.Lock()
-	if s.listed == nil {
-		s.listed = map[int]bool{}
+	if s.watched == nil {
+		s.watched = map[int]*inventory{}
 	}
-	s.listed[n] = true
+	s.watched[n] = new(inventory)
 	s.mu.Unlock()
 	select {
 	case wakes <- event.GenericEvent{Object: one.Kind()}:

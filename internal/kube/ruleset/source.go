@@ -20,8 +20,11 @@ type Source interface {
 	TenantOf(o client.Object) string
 	// Owns reports whether a rule of that id is of this kind of resource, whoever sent it.
 	Owns(id string) bool
-	// Offers lists what all objects offer, from the cache, in any order. An error leaves the sets on the server as they are.
-	Offers(ctx context.Context) ([]Offer, error)
+	// Objects lists all objects that are not being deleted, from the cache, in any order. Nobody changes them. An error leaves the sets on the
+	// server as they are.
+	Objects(ctx context.Context) ([]client.Object, error)
+	// Offers gives what an object offers.
+	Offers(o client.Object) []Offer
 	// Tell says what became of offers of one tenant. It must not wait for the API server: statuses are written by somebody else.
 	Tell(ctx context.Context, verdicts []Verdict)
 }

@@ -62,21 +62,28 @@ func (*Rules) TenantOf(o client.Object) string {
 // Owns implements Source: what the id of a Rule is made of has no colons.
 func (*Rules) Owns(id string) bool { return !strings.Contains(id, ":") }
 
-// Offers implements Source.
-func (r *Rules) Offers(ctx context.Context) ([]Offer, error) {
+// Objects implements Source.
+func (r *Rules) Objects(ctx context.Context) (all []client.Object, err error) {
 	var list oathkeeper.RuleList
 	// Nobody changes what is listed, and to copy ten thousand takes longer than to judge them.
 	if err := r.Kube.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	var offers []Offer
 	for n := range list.Items {
-		of := &list.Items[n]
-		if of.DeletionTimestamp == nil {
-			offers = append(offers, Offer{Owner: of, Tenant: of.Spec.Tenant, Said: Said(of.Status.Conditions, oathkeeper.Ready, of.Generation), Rule: Translate(of)})
+		if of := &list.Items[n]; of.DeletionTimestamp == nil {
+			all = append(all, of)
 		}
 	}
-	return offers, nil
+	return all, nil
+}
+
+// Offers implements Source.
+func (*Rules) Offers(o client.Object) []Offer {
+	of, ok := o.(*oathkeeper.Rule)
+	if !ok {
+		return nil
+	}
+	return []Offer{{Owner: of, Tenant: of.Spec.Tenant, Said: Said(of.Status.Conditions, oathkeeper.Ready, of.Generation), Rule: Translate(of)}}
 }
 
 // Tell implements Source: those whose status says something else are written.
