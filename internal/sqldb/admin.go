@@ -58,6 +58,7 @@ func (d *dsn) connector() (func() *sql.DB, error) {
 		// Whose database it is may have put functions into it that fit a call better than the server's own: they would run as
 		// the administrator.
 		options := []stdlib.OptionOpenDB{stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+			nameParameters(conn.TypeMap())
 			_, err := conn.Exec(ctx, "SET search_path = pg_catalog")
 			return err
 		})}

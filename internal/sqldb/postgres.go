@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -93,6 +94,10 @@ func postgresConfig(d *dsn) (*pgxpool.Config, error) {
 			return err
 		}
 	}
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		nameParameters(conn.TypeMap())
+		return nil
+	}
 	params := config.ConnConfig.RuntimeParams
 	if params["application_name"] == "" {
 		params["application_name"] = "gatehouse"
@@ -104,6 +109,20 @@ func postgresConfig(d *dsn) (*pgxpool.Config, error) {
 		config.ConnConfig.ConnectTimeout = 10 * time.Second
 	}
 	return config, nil
+}
+
+// nameParameters tells the driver as what a parameter goes where the server is not asked before (default_query_exec_mode=exec, and
+// Admin's statements): what core.value gives, and what database/sql takes besides. The release is built without the driver's own list
+// of every type there is.
+func nameParameters(types *pgtype.Map) {
+	for name, values := range map[string][]any{
+		"text": {""}, "int8": {int64(0), 0}, "bool": {false}, "bytea": {[]byte{}}, "timestamptz": {time.Time{}}, "float8": {0.0},
+		"_text": {[]string{}}, "_int8": {[]int64{}},
+	} {
+		for _, value := range values {
+			types.RegisterDefaultPgType(value, name)
+		}
+	}
 }
 
 // whole puts in what a URL cannot carry: the driver cuts slashes off the front of a database's name.

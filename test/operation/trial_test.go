@@ -10,14 +10,20 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
+	"github.com/gatehouse-iam/gatehouse/internal/testkit"
 	"github.com/gatehouse-iam/gatehouse/internal/trial"
 	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
 // What `helm test` runs: a client gets a token and a person logs in, and neither is left behind. It waits for a server that is about to
-// be reached.
+// be reached. What the server sends to PostgreSQL is understood also where no statement is described first.
 func TestTrial(t *testing.T) {
-	s := process.Configure(t, process.Options{})
+	for name, dsn := range map[string]string{"sqlite": "", "postgres behind a pooler": testkit.Postgres(t) + "&default_query_exec_mode=exec"} {
+		t.Run(name, func(t *testing.T) { tryOut(t, process.Configure(t, process.Options{DSN: dsn})) })
+	}
+}
+
+func tryOut(t *testing.T, s *process.Server) {
 	public, err := url.Parse(s.Public)
 	if err != nil {
 		t.Fatal(err)
