@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/config"
@@ -36,7 +37,8 @@ type App struct {
 	gate      *dataset.Gate
 	tenants   *tenant.Directory
 	registry  *tenancy.Registry
-	migrated  bool // the management database had this version's schema at the start; else what it holds is read once it has
+	outgrown  atomic.Pointer[string] // why an operator should know that a newer version has migrated a database; nil where none has
+	migrated  bool                   // the management database had this version's schema at the start; else what it holds is read once it has
 	features  *features
 	listeners []*web.Listener
 	judged    harden.Report // of the configuration
@@ -123,9 +125,11 @@ func (a *App) sayWhereDataIs(ctx context.Context) {
 	}
 }
 
-// checks is what readiness asks: can each database be reached, and does it have this version's schema?
+// checks is what readiness asks: can each database be reached, and does it have this version's schema? A newer one is no reason to send
+// requests away: neighbouring versions run side by side while one replaces the other.
 func (a *App) checks(ctx context.Context) map[string]error {
 	wrong := map[string]error{}
+	var newer *string
 	if a.gate.Last().Arriving != "" {
 		wrong["data"] = arriving
 	}
@@ -138,11 +142,15 @@ func (a *App) checks(ctx context.Context) map[string]error {
 			return wrong
 		}
 		for _, logical := range p.logical {
-			if err := migrations.Check(ctx, p.db, logical); err != nil {
+			if err := migrations.Check(ctx, p.db, logical); errors.Is(err, migrations.ErrNewer) {
+				text := err.Error()
+				newer = &text
+			} else if err != nil {
 				wrong["migrations"] = notMigrated.With(err.Error())
 			}
 		}
 	}
+	a.outgrown.Store(newer)
 	if err := a.features.seals.Ready(); err != nil {
 		wrong["secrets"] = err
 	}
@@ -162,6 +170,9 @@ func (a *App) warnings() map[string][]string {
 	}
 	if remote := a.features.remote; remote != nil && !remote.Answers() {
 		all["shared cache"] = []string{"it does not answer: this server asks the databases for what it does not remember itself"}
+	}
+	if newer := a.outgrown.Load(); newer != nil {
+		all["migrations"] = []string{*newer}
 	}
 	if log := a.features.activity.warnings(); len(log) > 0 {
 		all["activity"] = log

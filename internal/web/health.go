@@ -41,11 +41,10 @@ func (h *Health) Mount(m *Mux) {
 func (h *Health) MountAdmin(m *Mux) {
 	m.handle("GET /health/alive", h.alive, true)
 	m.handle("GET /health/ready", func(w http.ResponseWriter, r *http.Request) error {
-		var warnings map[string][]string
-		if h.Warnings != nil && (m.o.Trusts == nil || m.o.Trusts(r)) {
-			warnings = h.Warnings()
+		if m.o.Trusts != nil && !m.o.Trusts(r) {
+			return h.ready(w, r, nil)
 		}
-		return h.ready(w, r, warnings)
+		return h.ready(w, r, h.Warnings)
 	}, true)
 }
 
@@ -67,7 +66,7 @@ type readiness struct {
 	Warnings map[string][]string `json:"warnings,omitempty"`
 }
 
-func (h *Health) ready(w http.ResponseWriter, r *http.Request, warnings map[string][]string) error {
+func (h *Health) ready(w http.ResponseWriter, r *http.Request, warn func() map[string][]string) error {
 	wrong := make(map[string]string)
 	if h.draining.Load() {
 		wrong["server"] = "stopping"
@@ -80,6 +79,10 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request, warnings map[stri
 				wrong[part] = h.public(ctx, part, err)
 			}
 		}
+	}
+	var warnings map[string][]string
+	if warn != nil { // asked last, for a check may have found one
+		warnings = warn()
 	}
 	switch {
 	case len(wrong) == 0 && len(warnings) == 0:

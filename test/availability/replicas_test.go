@@ -1,6 +1,8 @@
 package availability
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,8 +27,16 @@ func TestReplicasComeAndGo(t *testing.T) {
 			if after := l.lostSince(dead); after != 0 {
 				t.Errorf("%d requests were lost that began when the replica was dead", after)
 			}
-			// A new version is started, then the old one is told to stop.
-			fresh := process.Start(t, process.Options{DSN: at, Config: settings})
+			// A server of the next version is started, which migrates the databases, and both serve; then the old one is told to stop.
+			fresh := process.Start(t, process.Options{DSN: at, Config: settings, Next: true})
+			for s, version := range map[*process.Server]string{pair[1]: `"version":"unreleased"`, fresh: `"version":"next"`} {
+				if _, is := s.Try(s.Admin + "/version"); !strings.Contains(is, version) {
+					t.Errorf("the server is %s, want %s", is, version)
+				}
+			}
+			if code, body := pair[1].Try(pair[1].Admin + "/health/ready"); code != http.StatusOK || !strings.Contains(body, "newer than this server") {
+				t.Errorf("the old one answers %d %s: it serves on, and says that it is older", code, body)
+			}
 			b.add(fresh)
 			l.more(30)
 			pair[1].Stop()

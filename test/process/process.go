@@ -31,6 +31,8 @@ type Options struct {
 	Config string
 	// Env is added to the process's environment, as "NAME=value".
 	Env []string
+	// Next has it be of the version that comes after this one; see Next.
+	Next bool
 }
 
 // Server is a running server.
@@ -44,6 +46,7 @@ type Server struct {
 	client *http.Client
 	config []string
 	env    []string
+	binary string
 	cmd    *exec.Cmd
 	done   chan struct{}
 	output *lockedBuffer
@@ -54,28 +57,39 @@ var built string
 
 // binary and controller build the server and the controller, as they are released, once for all tests of a package.
 var (
-	binary     = sync.OnceValues(func() (string, error) { return build("gatehouse") })
-	controller = sync.OnceValues(func() (string, error) { return build("gatehouse-controller") })
+	binary     = sync.OnceValues(func() (string, error) { return build("gatehouse", "") })
+	controller = sync.OnceValues(func() (string, error) { return build("gatehouse-controller", "") })
 	directory  = sync.OnceValue(func() (err error) {
 		built, err = os.MkdirTemp("", "gatehouse-binary-")
 		return err
 	})
 )
 
-func build(command string) (string, error) {
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		return "", fmt.Errorf("the test does not know where its source is")
+// build builds ./cmd/command into a file of that name, which may have more to it.
+func build(command string, more string, env ...string) (string, error) {
+	top, err := source()
+	if err != nil {
+		return "", err
 	}
 	if err := directory(); err != nil {
 		return "", err
 	}
-	path := filepath.Join(built, command)
-	out, err := exec.Command(filepath.Join(filepath.Dir(file), "..", "..", "scripts", "build"), path, "./cmd/"+command).CombinedOutput()
-	if err != nil {
+	path := filepath.Join(built, command+more)
+	cmd := exec.Command(filepath.Join(top, "scripts", "build"), path, "./cmd/"+command)
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", command, err, out)
 	}
 	return path, nil
+}
+
+// source is the repository's directory.
+func source() (string, error) {
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		return "", fmt.Errorf("the test does not know where its source is")
+	}
+	return filepath.Dir(filepath.Dir(filepath.Dir(file))), nil
 }
 
 // Binary is the path of the server binary, built when it is first asked for. Main removes it.
@@ -140,7 +154,10 @@ func Launch(t testing.TB, o Options) *Server {
 // Configure writes the configuration of a server and starts none.
 func Configure(t testing.TB, o Options) *Server {
 	t.Helper()
-	s := &Server{t: t, client: http.DefaultClient, Dir: t.TempDir(), env: o.Env, output: &lockedBuffer{}}
+	s := &Server{t: t, client: http.DefaultClient, Dir: t.TempDir(), env: o.Env, binary: Binary(t), output: &lockedBuffer{}}
+	if o.Next {
+		s.binary = Next(t)
+	}
 	public, admin := FreeAddress(t), FreeAddress(t)
 	s.Public, s.Admin = "http://"+public, "http://"+admin
 	s.config = []string{"-c", s.write("gatehouse.yaml", fmt.Sprintf(configuration, s.Dir, o.DSN, public, admin))}
@@ -222,7 +239,7 @@ func (s *Server) Run() {
 
 func (s *Server) launch() {
 	s.t.Helper()
-	s.cmd = exec.Command(Binary(s.t), append([]string{"serve"}, s.config...)...)
+	s.cmd = exec.Command(s.binary, append([]string{"serve"}, s.config...)...)
 	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -343,7 +360,7 @@ func (s *Server) prepare(ctx context.Context, env, args []string) *exec.Cmd {
 	if slices.Contains([]string{"serve", "migrate", "config", "backup"}, args[0]) {
 		args = slices.Concat(args, s.config)
 	}
-	cmd := exec.CommandContext(ctx, Binary(s.t), args...)
+	cmd := exec.CommandContext(ctx, s.binary, args...)
 	cmd.Env = append(append(os.Environ(), s.env...), env...)
 	return cmd
 }
