@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,7 +21,7 @@ type Redis struct {
 
 	t        testing.TB
 	settings []string
-	bus      int // the port of a node of a cluster for its like; 0 in no cluster
+	more     []string // the setting of one more port, and the port, where there is one
 	cmd      *exec.Cmd
 	ended    chan struct{}
 	output   bytes.Buffer
@@ -29,10 +30,11 @@ type Redis struct {
 // StartRedis starts a server with more settings, as --name value; Debian's package redis-server has it.
 func StartRedis(t testing.TB, settings ...string) *Redis {
 	t.Helper()
-	return startRedis(t, false, settings...)
+	return startRedis(t, "", settings...)
 }
 
-func startRedis(t testing.TB, node bool, settings ...string) *Redis {
+// startRedis starts a server with one more port, where it has a setting for that.
+func startRedis(t testing.TB, more string, settings ...string) *Redis {
 	t.Helper()
 	r := &Redis{t: t, settings: append([]string{"--dir", t.TempDir()}, settings...)}
 	t.Cleanup(func() {
@@ -44,8 +46,8 @@ func startRedis(t testing.TB, node bool, settings ...string) *Redis {
 		// Below the range from which outgoing connections take theirs, so that it is free when the server is started again.
 		port := func() int { return 20000 + rand.IntN(12000) }
 		r.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port()))
-		if node {
-			r.bus = port()
+		if more != "" {
+			r.more = []string{more, strconv.Itoa(port())}
 		}
 		if r.run() {
 			return r
@@ -71,10 +73,7 @@ func (r *Redis) run() bool {
 		r.t.Fatalf("testkit: redis-server is not installed: `make test` installs it, and so does scripts/install-packages redis-server redis-tools")
 	}
 	host, port, _ := net.SplitHostPort(r.Address)
-	args := append([]string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no"}, r.settings...)
-	if r.bus > 0 {
-		args = append(args, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(r.bus))
-	}
+	args := slices.Concat([]string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no"}, r.more, r.settings)
 	r.output.Reset()
 	r.cmd = exec.Command(binary, args...)
 	r.cmd.Stdout, r.cmd.Stderr = &r.output, &r.output
@@ -145,7 +144,7 @@ func StartRedisCluster(t testing.TB) *RedisCluster {
 	t.Helper()
 	c := &RedisCluster{t: t}
 	for range 6 {
-		c.Nodes = append(c.Nodes, startRedis(t, true, "--cluster-node-timeout", "1500", "--repl-diskless-sync-delay", "0"))
+		c.Nodes = append(c.Nodes, startRedis(t, "--cluster-port", "--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--repl-diskless-sync-delay", "0"))
 	}
 	c.join()
 	return c

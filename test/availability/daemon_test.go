@@ -3,8 +3,6 @@ package availability
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -17,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/testkit"
+	"github.com/gatehouse-iam/gatehouse/test/process"
 )
 
 // daemon is a database server's process. It ends with the test, and at once.
@@ -118,18 +117,15 @@ func (d *daemon) stop(signal syscall.Signal) {
 	<-d.ended
 }
 
-// freePort is a port at which nobody listens, below the range from which outgoing connections take theirs.
+// freePort is the port of an address that no other test is given.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 100 {
-		port := 20000 + rand.IntN(12000)
-		if listener, err := net.Listen("tcp", address(port)); err == nil {
-			_ = listener.Close()
-			return port
-		}
+	_, port, _ := strings.Cut(process.FreeAddress(t), ":")
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port between 20000 and 32000 is free")
-	return 0
+	return n
 }
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

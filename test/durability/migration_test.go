@@ -20,7 +20,7 @@ func TestKilledWhileMigrating(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := process.Configure(t, process.Options{DSN: dsn(t)})
 			kills, midway := 0, 0
-			for after := 10 * time.Millisecond; ; after += 10 * time.Millisecond {
+			for after := 10 * time.Millisecond; ; after += max(10*time.Millisecond, after/8) {
 				if _, killed := s.CommandKilled(after, "migrate", "up"); !killed {
 					break
 				}

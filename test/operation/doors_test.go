@@ -201,28 +201,32 @@ func TestStatementsPerDecision(t *testing.T) {
 			}
 		}
 	}
-	accessTokens, sessions := make([]string, 5), make([]string, 5)
+	accessTokens, sessions := make([]string, 10), make([]string, 10)
 	d.person()
 	for i := range accessTokens {
 		accessTokens[i], sessions[i] = token(), d.session()
 	}
-	d.Stop()
-	d.Run() // remembers nothing
-	d.Eventually(func() bool { return d.decides("/nowhere", "") == http.StatusNotFound })
 	for path, credentials := range map[string][]string{"/token": accessTokens, "/session": sessions} {
-		i := 0
-		if n := d.Statements(func() { passes(path, credentials[i])(); i++ }); n != 1 {
+		next := 0
+		forget := func() {
+			if next %= len(credentials); next == 0 {
+				d.Stop()
+				d.Run()
+				d.Eventually(func() bool { return d.decides("/nowhere", "") == http.StatusNotFound })
+			}
+		}
+		if n := d.Statements(1, func() { passes(path, credentials[next])(); next++ }, forget); n != 1 {
 			t.Errorf("%s, with one that is not remembered: %d statements, want 1", path, n)
 		}
-		if n := d.Statements(passes(path, credentials[0])); n != 0 {
+		if n := d.Statements(0, passes(path, credentials[0])); n != 0 {
 			t.Errorf("%s, with one that is remembered: %d statements, want 0", path, n)
 		}
 	}
 	forged := "gh_at_" + strings.Repeat("A", 43) + "." + strings.Repeat("A", 43)
-	if n := d.Statements(func() { d.decides("/token", forged) }); n != 0 {
+	if n := d.Statements(0, func() { d.decides("/token", forged) }); n != 0 {
 		t.Errorf("with a forged token: %d statements, want 0", n)
 	}
-	if n := d.Statements(func() { d.decides("/nowhere", "") }); n != 0 {
+	if n := d.Statements(0, func() { d.decides("/nowhere", "") }); n != 0 {
 		t.Errorf("without a rule: %d statements, want 0", n)
 	}
 }

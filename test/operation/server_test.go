@@ -346,11 +346,11 @@ func TestStatementsPerRequest(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 	issue() // reads the client
-	if n := s.Statements(issue); n != 1 {
+	if n := s.Statements(1, issue); n != 1 {
 		t.Errorf("client_credentials with the client in memory: %d statements, want 1", n)
 	}
 	introspect()
-	if n := s.Statements(introspect); n != 0 {
+	if n := s.Statements(0, introspect); n != 0 {
 		t.Errorf("introspection of a token in memory: %d statements, want 0", n)
 	}
 	forged := func() {
@@ -360,7 +360,7 @@ func TestStatementsPerRequest(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 	}
-	if n := s.Statements(forged); n != 0 {
+	if n := s.Statements(0, forged); n != 0 {
 		t.Errorf("introspection of a forged token: %d statements, want 0", n)
 	}
 }
