@@ -38,6 +38,9 @@ func AdminKeys(ctx context.Context, cfg *config.Config, do func(api http.RoundTr
 		if errors.Is(migrations.Check(ctx, d.byName["management"], "management"), migrations.ErrPending) {
 			return ErrPending
 		}
+		if err := d.heed(ctx); err != nil {
+			return err
+		}
 		system, err := followed(ctx, cfg, d)
 		if err != nil {
 			return err

@@ -35,6 +35,7 @@ type App struct {
 	tracing   *telemetry.Tracing
 	health    *web.Health
 	gate      *dataset.Gate
+	unfollow  func() // ends what the gate does; nil before it has begun
 	tenants   *tenant.Directory
 	registry  *tenancy.Registry
 	outgrown  atomic.Pointer[string] // why an operator should know that a newer version has migrated a database; nil where none has
@@ -60,7 +61,7 @@ func New(ctx context.Context, cfg *config.Config, version string) (*App, error) 
 	}
 	for _, l := range a.listeners {
 		if err := l.Open(ctx); err != nil {
-			return nil, errors.Join(err, a.closeListeners(), a.databases.Close())
+			return nil, errors.Join(err, a.closeListeners(), a.close(ctx))
 		}
 	}
 	return a, nil
@@ -81,6 +82,7 @@ func unbound(ctx context.Context, cfg *config.Config, version string) (*App, err
 		return nil, err
 	}
 	if err := a.assemble(ctx); err != nil {
+		_ = a.leaveGate(ctx) // where that fails, too, a freeze waits for it as for one that was killed
 		return nil, errors.Join(err, a.databases.Close())
 	}
 	return a, nil

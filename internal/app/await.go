@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"time"
 
@@ -71,8 +70,7 @@ func (d *databases) startable(ctx context.Context, unmigrated bool) error {
 	if err != nil {
 		return err
 	}
-	gate := dataset.NewGate(dataset.GateOptions{Databases: d.byName, Feed: d.feeds["management"], Log: slog.New(slog.DiscardHandler)})
-	return gate.Open(ctx)
+	return d.heed(ctx)
 }
 
 // neighbour is a server that may answer at an address, with data of its own.

@@ -19,7 +19,7 @@ func (a *App) background(ctx context.Context) (wait func()) {
 	var running sync.WaitGroup
 	tasks := map[string]func(context.Context) error{
 		"signing keys": a.features.keys.Run, "courier": a.features.courier.Run, "sweeper": a.sweep, "ends of identities": a.endIdentities,
-		"settling": a.settle, "secrets": a.features.seals.Run, "state of the data": a.gate.Run, "tenants": a.registry.Run, "identity schemas": a.features.people.schemas.Run, "deletion of tenants": a.registry.Erase,
+		"settling": a.settle, "secrets": a.features.seals.Run, "tenants": a.registry.Run, "identity schemas": a.features.people.schemas.Run, "deletion of tenants": a.registry.Erase,
 		"backups": a.features.schedule.Run, "drills": a.features.drills().Run,
 		"activity log": a.features.activity.relay.Run, "activity exports": a.features.activity.exporter.Run,
 		"access rules": a.features.doors.book.Run, "decisions": a.features.doors.events.Run, "places of addresses": a.features.doors.locate,

@@ -142,6 +142,11 @@ func (d *databases) servable(ctx context.Context) error {
 	case version < dataset.StateVersion:
 		return dataset.ErrOlder
 	}
+	return d.heed(ctx)
+}
+
+// heed has this process, which is no server, write nothing where data is held still. It fails where there is nothing whole.
+func (d *databases) heed(ctx context.Context) error {
 	gate := dataset.NewGate(dataset.GateOptions{Databases: d.byName, Feed: d.feeds["management"], Log: slog.New(slog.DiscardHandler)})
 	return gate.Open(ctx)
 }
@@ -171,6 +176,9 @@ func (d *databases) tellBackup(ctx context.Context, made *backup.Created, fault 
 func (d *databases) noteBackup(ctx context.Context, made *backup.Created, fault error) error {
 	ctx, cancel := backup.ToTell(ctx)
 	defer cancel()
+	if err := d.heed(ctx); err != nil {
+		return err
+	}
 	return errors.Join(d.tellBackup(ctx, made, fault), backup.NewStore(d.byName["management"]).Note(ctx, made, fault, now()))
 }
 

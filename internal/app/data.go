@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/gatehouse-iam/gatehouse/internal/actor"
 	"github.com/gatehouse-iam/gatehouse/internal/apiclient"
@@ -23,10 +25,37 @@ import (
 func (a *App) openGate(ctx context.Context) error {
 	db := a.databases.byName["management"]
 	a.gate = dataset.NewGate(dataset.GateOptions{Databases: a.databases.byName, Feed: a.databases.feeds["management"], Log: a.log, Server: a.name})
-	if err := migrations.Check(ctx, db, "management"); errors.Is(err, migrations.ErrPending) {
-		return nil // it is not ready, and says so; once it is migrated, the gate is followed
+	if there, err := hasState(ctx, db); err != nil {
+		return err
+	} else if there { // else it is not ready, and says so; once it is migrated, the gate is followed
+		if err := a.gate.Open(ctx); err != nil {
+			return err
+		}
 	}
-	return a.gate.Open(ctx)
+	// Until the last write is over: writes are taken for as long as it is known that they may be.
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { _ = a.gate.Run(following) })
+	a.unfollow = func() { stop(); running.Wait() }
+	return nil
+}
+
+// leaveGate tells the other servers that this one writes no more.
+func (a *App) leaveGate(ctx context.Context) error {
+	if a.unfollow == nil {
+		return nil
+	}
+	a.unfollow()
+	a.unfollow = nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return a.gate.Leave(ctx)
+}
+
+// hasState tells whether a management database has the table that says what is done with the data.
+func hasState(ctx context.Context, db *sqldb.DB) (bool, error) {
+	version, err := migrations.Version(ctx, db, "management")
+	return version >= dataset.StateVersion, err
 }
 
 // DataSource is what data is copied from, or held still: databases, or a running server. One of the two is set.
@@ -146,8 +175,7 @@ func CopyData(ctx context.Context, source DataSource, to *config.Config, o CopyO
 // idle makes sure that no server runs on databases whose content is to be removed: it would go on giving out what it remembers.
 func (d *databases) idle(ctx context.Context) error {
 	db := d.byName["management"]
-	version, err := migrations.Version(ctx, db, "management")
-	if err != nil || version < dataset.StateVersion {
+	if there, err := hasState(ctx, db); err != nil || !there {
 		return err
 	}
 	names, err := seal.NewStore(d.sealing()).Running(ctx, now(), seal.Look)

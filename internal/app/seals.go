@@ -106,7 +106,7 @@ func (a *App) beginSealing(ctx context.Context) error {
 func (a *App) leave(seals *seal.Seals) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := errors.Join(a.gate.Leave(ctx), seals.Leave(ctx)); err != nil {
+	if err := errors.Join(a.leaveGate(ctx), seals.Leave(ctx)); err != nil {
 		a.log.WarnContext(ctx, "the other servers could not be told that this one stops; they notice within a minute", "error", err)
 	}
 }

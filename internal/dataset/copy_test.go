@@ -27,9 +27,8 @@ type served struct {
 	gate *dataset.Gate
 }
 
-func (s served) Freeze(ctx context.Context, why string) error {
-	_, err := s.gate.Freeze(ctx, why)
-	return err
+func (s served) Freeze(ctx context.Context, why string) (dataset.State, error) {
+	return s.gate.Freeze(ctx, why)
 }
 
 func (s served) Thaw(ctx context.Context) error {
@@ -111,7 +110,9 @@ func TestCopyWhileWritten(t *testing.T) {
 			t.Errorf("the same copy once more: %v, frozen %v", err, source.Frozen())
 		}
 		// Whoever was given back and held still again may have been written to.
-		if err := errors.Join(origin.Thaw(t.Context()), origin.Freeze(t.Context(), "again")); err != nil {
+		thawed := origin.Thaw(t.Context())
+		_, frozen := origin.Freeze(t.Context(), "again")
+		if err := errors.Join(thawed, frozen); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := copyInto(t.Context(), origin, target, dataset.CopyOptions{}); !errors.Is(err, dataset.ErrNotEmpty) {
@@ -153,7 +154,7 @@ func TestCopyGoesOn(t *testing.T) {
 			}
 		}
 		// A run that was killed had the source held still: who goes on and fails gives it back, too.
-		if err := origin.Freeze(t.Context(), "a run that was killed"); err != nil {
+		if _, err := origin.Freeze(t.Context(), "a run that was killed"); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -203,7 +204,7 @@ func until(t *testing.T, holds func() bool) {
 func TestAFreezeWithoutAReasonIsOne(t *testing.T) {
 	db := testkit.SQLite(t, "management")
 	origin, gate := serve(db)
-	if err := origin.Origin.Freeze(t.Context(), ""); err != nil {
+	if _, err := origin.Origin.Freeze(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := gate.Open(t.Context()); err != nil || !db.Frozen() || gate.Last().Frozen == "" {
@@ -214,8 +215,9 @@ func TestAFreezeWithoutAReasonIsOne(t *testing.T) {
 // halfway is an origin whose freezes are interrupted when writes are refused already.
 type halfway struct{ dataset.Origin }
 
-func (h halfway) Freeze(ctx context.Context, why string) error {
-	return errors.Join(h.Origin.Freeze(ctx, why), context.Canceled)
+func (h halfway) Freeze(ctx context.Context, why string) (dataset.State, error) {
+	state, err := h.Origin.Freeze(ctx, why)
+	return state, errors.Join(err, context.Canceled)
 }
 
 // Who ends a freeze half-way is told what became of it.
@@ -284,10 +286,22 @@ func TestCopyOfASourceThatOthersHold(t *testing.T) {
 	if _, err := copyInto(t.Context(), origin, target, given); !errors.Is(err, dataset.ErrThawed) {
 		t.Errorf("given back meanwhile: %v", err)
 	}
+	again := dataset.CopyOptions{Progress: func(s dataset.Step) {
+		if s.Phase == dataset.Comparing {
+			thawed := origin.Thaw(t.Context())
+			_, frozen := origin.Freeze(t.Context(), "a move")
+			if err := errors.Join(thawed, frozen); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	if _, err := copyInto(t.Context(), origin, target, again); !errors.Is(err, dataset.ErrThawed) {
+		t.Errorf("given back, and taken again: %v", err)
+	}
 	if _, gate := serve(target); !errors.Is(gate.Open(t.Context()), dataset.ErrArriving) {
 		t.Error("a server starts on it")
 	}
-	if err := origin.Freeze(t.Context(), "a move"); err != nil {
+	if _, err := origin.Freeze(t.Context(), "a move"); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -304,7 +318,7 @@ func TestCopyOfASourceThatOthersHold(t *testing.T) {
 			}
 		}, true},
 	} {
-		if err := origin.Freeze(t.Context(), "a move"); err != nil {
+		if _, err := origin.Freeze(t.Context(), "a move"); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

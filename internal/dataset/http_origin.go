@@ -33,8 +33,8 @@ func (s *Server) Overview(ctx context.Context) (o Overview, err error) {
 }
 
 // Freeze implements Origin.
-func (s *Server) Freeze(ctx context.Context, why string) error {
-	return s.ask(ctx, http.MethodPost, routeFreeze, freezeBody{Why: why}, nil)
+func (s *Server) Freeze(ctx context.Context, why string) (state State, err error) {
+	return state, s.ask(ctx, http.MethodPost, routeFreeze, freezeBody{Why: why}, &state)
 }
 
 // Thaw implements Origin.

@@ -61,6 +61,8 @@ func command(t *testing.T, dsn string) dataset.Origin {
 	return dataset.NewOrigin(dataset.Databases{"management": db}, sqldb.NewFeed(db, sqldb.FeedOptions{}))
 }
 
+func second(_ dataset.State, err error) error { return err }
+
 // A freeze returns when every server holds writes and what had begun on each is over, however long a server takes to hear of it.
 func TestAFreezeIsHeldByAllServers(t *testing.T) {
 	eachServer(t, func(t *testing.T, dsn string) {
@@ -80,7 +82,7 @@ func TestAFreezeIsHeldByAllServers(t *testing.T) {
 			}
 		})
 		<-begun
-		wg.Go(func() { done <- origin.Freeze(t.Context(), "a test") })
+		wg.Go(func() { done <- second(origin.Freeze(t.Context(), "a test")) })
 		until(t, one.db.Frozen)
 		time.Sleep(100 * time.Millisecond) // the other is halted: it does not even know
 		other.run()
@@ -117,7 +119,7 @@ func TestAFreezeOfWhoIsSilent(t *testing.T) {
 		freeze := func() time.Duration {
 			t.Helper()
 			begun := time.Now()
-			if err := origin.Freeze(t.Context(), "a test"); err != nil {
+			if _, err := origin.Freeze(t.Context(), "a test"); err != nil {
 				t.Fatal(err)
 			}
 			return time.Since(begun)
@@ -159,7 +161,7 @@ func TestAFreezeThatCannotBeHeld(t *testing.T) {
 		dataset.Hurry(origin, busy.gate, 2*time.Second, 100*time.Millisecond, time.Minute)
 		busy.run()
 		err := busy.db.AllTenants().InTx(t.Context(), func(context.Context, *sqldb.Tx) error {
-			err := origin.Freeze(t.Context(), "a test")
+			_, err := origin.Freeze(t.Context(), "a test")
 			if err == nil || !strings.Contains(err.Error(), "busy") {
 				t.Errorf("a write does not end: %v", err)
 			}
@@ -171,7 +173,7 @@ func TestAFreezeThatCannotBeHeld(t *testing.T) {
 		busy.stop()
 		dataset.Hurry(origin, busy.gate, time.Hour, time.Minute, time.Minute)
 		done := make(chan error, 1)
-		go func() { done <- origin.Freeze(t.Context(), "a test") }()
+		go func() { done <- second(origin.Freeze(t.Context(), "a test")) }()
 		until(t, func() bool { return rows(t, busy.db, "frozen") == 1 })
 		if err := command(t, dsn).Thaw(t.Context()); err != nil {
 			t.Fatal(err)
@@ -201,5 +203,29 @@ func TestWhoHearsNothingWritesNothing(t *testing.T) {
 		}
 		line.Mend()
 		until(t, func() bool { return write(t.Context(), server.db, server.db.Now().String()) == nil })
+	})
+}
+
+// A server that stops writes nothing any more before others hear that it has gone, and stays known while something that it had begun has not
+// ended.
+func TestWhoLeavesWritesNothing(t *testing.T) {
+	eachServer(t, func(t *testing.T, dsn string) {
+		server := begins(t, "leaving", dsn)
+		dataset.Hurry(command(t, dsn), server.gate, time.Minute, 100*time.Millisecond, time.Minute)
+		err := server.db.AllTenants().InTx(t.Context(), func(context.Context, *sqldb.Tx) error {
+			if err := server.gate.Leave(t.Context()); err == nil || rows(t, server.db, "server leaving") != 1 {
+				t.Errorf("it has gone while it writes: %v", err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("what had begun: %v", err)
+		}
+		if err := server.gate.Leave(t.Context()); err != nil || rows(t, server.db, "server leaving") != 0 {
+			t.Errorf("it has not gone: %v", err)
+		}
+		if err := write(t.Context(), server.db, "gone"); !errors.Is(err, sqldb.ErrFrozen) {
+			t.Errorf("a write: %v", err)
+		}
 	})
 }

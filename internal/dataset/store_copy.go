@@ -236,7 +236,8 @@ func (c *copying) pass(ctx context.Context, phase Phase) (changed bool, err erro
 func (c *copying) still(ctx context.Context) (*Copied, error) {
 	c.o.Progress(Step{Phase: Freezing})
 	begun := c.target.db.Now()
-	if err := c.from.Freeze(ctx, "its data is being copied elsewhere"); err != nil {
+	held, err := c.from.Freeze(ctx, "its data is being copied elsewhere")
+	if err != nil {
 		return nil, fmt.Errorf("hold the source still: %w", err)
 	}
 	for last := c.passes + maxPasses; ; {
@@ -259,7 +260,7 @@ func (c *copying) still(ctx context.Context) (*Copied, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("the source: %w", err)
-	case source.Frozen == "":
+	case source.still() != held.still():
 		return nil, ErrThawed
 	}
 	if err := c.target.arrived(ctx, source.still(), event(activity.DataCopied, map[string]string{"rows": strconv.FormatInt(c.read.rows(), 10)})); err != nil {

@@ -39,7 +39,6 @@ type Gate struct {
 
 	mu   sync.Mutex            // one reading of the state at a time
 	last atomic.Pointer[State] // written by who holds mu
-	runs bool                  // guarded by mu: the state is read again and again
 
 	lease, drain time.Duration
 }
@@ -80,10 +79,6 @@ func (g *Gate) Open(ctx context.Context) error {
 // Run follows changes until ctx ends.
 func (g *Gate) Run(ctx context.Context) error {
 	if g.joins() {
-		g.mu.Lock()
-		g.runs = true
-		g.writeUntil(g.states.db.Now().Add(g.lease))
-		g.mu.Unlock()
 		var turns sync.WaitGroup
 		defer turns.Wait()
 		turns.Go(func() {
@@ -104,10 +99,15 @@ func (g *Gate) writeUntil(at time.Time) {
 	}
 }
 
-// Leave tells others that this process writes no more. Call it when that is so.
+// Leave has this process write no more, and tells others so when what had begun is over. Run has to have ended.
 func (g *Gate) Leave(ctx context.Context) error {
 	if !g.joins() {
 		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.hold(ctx, "this server stops"); err != nil {
+		return err
 	}
 	return g.states.forget(ctx, g.o.Server)
 }
@@ -123,10 +123,7 @@ func (g *Gate) Freeze(ctx context.Context, why string) (State, error) {
 	if state, err := g.follow(ctx); err != nil {
 		return state, err
 	}
-	if err := g.states.held(ctx); err != nil {
-		return State{}, err
-	}
-	return g.states.named(ctx)
+	return g.states.held(ctx)
 }
 
 // Thaw has every server take writes again, this one before it returns.
@@ -190,7 +187,7 @@ func (g *Gate) follow(ctx context.Context) (State, error) {
 	before := g.last.Swap(&state)
 	was := before.Frozen + before.Arriving
 	if why == "" {
-		if g.runs {
+		if g.joins() {
 			g.writeUntil(asked.Add(g.lease))
 		}
 		for _, db := range g.o.Databases {
@@ -215,12 +212,21 @@ func (g *Gate) follow(ctx context.Context) (State, error) {
 func (g *Gate) hold(ctx context.Context, why string) error {
 	limited, cancel := context.WithTimeout(ctx, g.drain)
 	defer cancel()
-	for name, db := range g.o.Databases {
-		if err := db.Freeze(limited, why); err != nil {
-			return fmt.Errorf("databases.%s: writes are refused, but one that had begun does not end: %w", name, err)
-		}
+	faults := make(chan error, len(g.o.Databases))
+	for name, db := range g.o.Databases { // all at once: none is open until another's writes are over
+		go func() {
+			err := db.Freeze(limited, why)
+			if err != nil {
+				err = fmt.Errorf("databases.%s: writes are refused, but one that had begun does not end: %w", name, err)
+			}
+			faults <- err
+		}()
 	}
-	return nil
+	var all []error
+	for range g.o.Databases {
+		all = append(all, <-faults)
+	}
+	return errors.Join(all...)
 }
 
 // answer says that writes are held, or will be.
@@ -232,5 +238,7 @@ func (g *Gate) answer(ctx context.Context, state State, over bool) error {
 	if !g.joins() || state.Frozen == "" || state.servers[g.o.Server].value == value {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
 	return g.states.say(ctx, g.o.Server, value)
 }

@@ -15,8 +15,8 @@ import (
 type Origin interface {
 	// Overview says what is there. It fails where this version of Gatehouse cannot copy it.
 	Overview(ctx context.Context) (Overview, error)
-	// Freeze has every server refuse writes, and returns when they do.
-	Freeze(ctx context.Context, why string) error
+	// Freeze has every server refuse writes, and returns what is true when they do.
+	Freeze(ctx context.Context, why string) (State, error)
 	// Thaw has them take writes again.
 	Thaw(ctx context.Context) error
 	// Read runs fn on one state of all databases.
@@ -137,7 +137,7 @@ const askedAfter = 10 * time.Second
 // Freeze has the servers of the origin refuse writes, and returns what is then true. Where it fails, because it was interrupted or
 // a write does not end, its error says whether writes are refused all the same.
 func Freeze(ctx context.Context, from Origin, why string) (Overview, error) {
-	err := from.Freeze(ctx, why)
+	_, err := from.Freeze(ctx, why)
 	if err == nil {
 		return from.Overview(ctx)
 	}
@@ -172,9 +172,9 @@ func (d *databases) Overview(ctx context.Context) (Overview, error) {
 }
 
 // Freeze implements Origin. This process writes nothing here itself.
-func (d *databases) Freeze(ctx context.Context, why string) error {
+func (d *databases) Freeze(ctx context.Context, why string) (State, error) {
 	if err := d.states.freeze(ctx, why); err != nil {
-		return err
+		return State{}, err
 	}
 	return d.states.held(ctx)
 }

@@ -23,8 +23,8 @@ const (
 	readLimit = 5 * time.Second
 	// unheard is how long a silent server is waited for: its lease, a commit that began within it, and what is between two nodes of a cluster.
 	unheard = lease + sqldb.CommitLimit + 5*time.Second
-	// heed is the pause between two looks at what servers say.
-	heed = 50 * time.Millisecond
+	// soon and later are the pauses between two looks at what servers say: at first, and after a second.
+	soon, later = 50 * time.Millisecond, 500 * time.Millisecond
 	// renewed is how old a server's row gets, and gone how old that of one which was killed.
 	renewed = 10 * time.Minute
 	gone    = time.Hour
@@ -96,34 +96,38 @@ func (s states) forget(ctx context.Context, servers ...string) error {
 
 var errThawed = errors.New("writes are taken again meanwhile: somebody else ended the freeze")
 
-// held returns when no server writes any more. Turns are counted and no time is taken: who waits may be halted, too.
-func (s states) held(ctx context.Context) error {
-	if s.alone() {
-		return nil
-	}
-	for range s.unheard / heed {
-		state, err := s.read(ctx)
+// held returns what is true when no server writes any more. Pauses are counted and no time is taken: who waits may be halted, too.
+func (s states) held(ctx context.Context) (State, error) {
+	for waited := time.Duration(0); ; {
+		state, err := s.named(ctx)
+		silent := state.writing()
 		switch {
-		case err != nil:
-			return err
-		case state.Frozen == "":
-			return errThawed
-		case len(state.writing()) == 0:
-			return nil
-		case !wait.For(ctx, heed):
-			return ctx.Err()
+		case err == nil && state.Frozen == "":
+			return state, errThawed
+		case err == nil && (len(silent) == 0 || s.alone()):
+			return state, nil
+		case waited >= s.unheard:
+			return state, s.passOver(ctx, state, err)
+		}
+		pause := soon
+		if waited >= time.Second {
+			pause = later
+		}
+		if waited += pause; !wait.For(ctx, pause) {
+			return state, ctx.Err()
 		}
 	}
-	state, err := s.read(ctx)
-	if err != nil {
-		return err
+}
+
+// passOver forgets the servers that have been silent for so long that they cannot write any more, unless one says that it has not done yet,
+// or what they say cannot be read.
+func (s states) passOver(ctx context.Context, state State, fault error) error {
+	if fault != nil {
+		return fault
 	}
 	silent := state.writing()
 	if busy := state.ending(silent); len(busy) > 0 {
 		return fmt.Errorf("writes that had begun do not end on %s", strings.Join(busy, ", "))
-	}
-	if len(silent) == 0 {
-		return nil
 	}
 	return s.forget(ctx, silent...)
 }

@@ -177,12 +177,7 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error
 	err = db.core.retry(ctx, func() error {
 		db.tally()
 		var err error
-		if db.core.pg != nil {
-			tag, e := db.core.pg.Exec(ctx, text, bound...)
-			n, err = tag.RowsAffected(), e
-		} else {
-			n, err = db.core.write.exec(ctx, nil, text, bound)
-		}
+		n, err = db.run(ctx, text, bound)
 		return db.core.wrap(ctx, query, err)
 	})
 	return n, err

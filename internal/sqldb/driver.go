@@ -112,10 +112,17 @@ func (tx closingTx) Commit() error {
 
 func (c *rememberingConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	if len(args) == 0 {
+		if err := askAgain(ctx); err != nil {
+			return nil, err
+		}
 		return c.conn.ExecContext(ctx, text, args)
 	}
 	s, err := c.stmt(ctx, text)
 	if err != nil {
+		return nil, err
+	}
+	if err := askAgain(ctx); err != nil {
+		c.done(text, s, nil)
 		return nil, err
 	}
 	r, err := s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)

@@ -38,10 +38,11 @@ type Feed struct {
 	nudge    chan struct{} // somebody else changed something
 	changed  chan struct{} // we did
 
-	doubt  atomic.Int32 // for so many turns, what this process wrote is told again: a commit may have come late
-	runs   atomic.Bool
-	owedMu sync.Mutex
-	owes   map[event]owed // what is to be published again
+	doubt   atomic.Int32 // for so many turns, what this process wrote is told again: a commit may have come late
+	runs    atomic.Bool
+	owedMu  sync.Mutex
+	owes    map[event]owed // what is to be published again
+	failing atomic.Bool    // publishing it failed the last time
 
 	settle  time.Duration // how long a row may stay uncommitted
 	history *history      // nil without FeedOptions.Marks

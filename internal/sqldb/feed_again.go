@@ -54,7 +54,14 @@ func (f *Feed) owe(events []event, as owed) {
 	f.owedMu.Lock()
 	defer f.owedMu.Unlock()
 	for _, e := range events {
-		f.owes[e] = as
+		o := as
+		if before, there := f.owes[e]; there { // two reasons are both heeded
+			o.pause = min(o.pause, before.pause)
+			if before.due.Before(o.due) {
+				o.due = before.due
+			}
+		}
+		f.owes[e] = o
 	}
 }
 
@@ -82,34 +89,44 @@ func (f *Feed) republish(ctx context.Context, all bool) {
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), againTimeout)
 	defer cancel()
+	again := func(o owed) (owed, bool) { return owed{due: now.Add(againTimeout), pause: o.pause}, true }
 	done, err := f.db.commit(limited, func(_ context.Context, tx *Tx) error {
 		tx.feed, tx.events = f, events
 		return nil
 	})
 	if err != nil {
+		if f.failing.Swap(true) {
+			f.put(events, taken, again)
+			return
+		}
 		f.db.core.log.WarnContext(ctx, "changes that other servers may have missed could not be published again yet: what they remember of them ends by its age",
 			"database", f.db.Name(), "changes", len(events), "error", err)
-		f.put(events, taken, func(o owed) owed { return owed{due: now.Add(againTimeout), pause: o.pause} })
+		f.put(events, taken, again)
 		return
 	}
+	f.failing.Store(false)
 	late := f.late(done)
 	for _, tell := range done.after {
 		f.db.core.told(ctx, tell)
 	}
 	if !late { // else they stay due
-		f.put(events, taken, func(o owed) owed { return owed{due: now.Add(o.pause), pause: 2 * o.pause} })
+		f.put(events, taken, func(o owed) (owed, bool) {
+			return owed{due: now.Add(o.pause), pause: 2 * o.pause}, o.pause < againPast
+		})
 	}
 }
 
-// put says when changes are published next, but for those that are owed anew meanwhile, and forgets those that nobody remembers any more.
-func (f *Feed) put(events []event, as []owed, next func(owed) owed) {
+// put says when changes are published next, if at all, but for those that are owed anew meanwhile.
+func (f *Feed) put(events []event, as []owed, next func(owed) (owed, bool)) {
 	f.owedMu.Lock()
 	defer f.owedMu.Unlock()
 	for i, e := range events {
 		if f.owes[e] != as[i] {
 			continue
 		}
-		if f.owes[e] = next(as[i]); f.owes[e].pause > againPast {
+		if o, more := next(as[i]); more {
+			f.owes[e] = o
+		} else {
 			delete(f.owes, e)
 		}
 	}

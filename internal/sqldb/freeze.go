@@ -26,7 +26,7 @@ func (db *DB) enter() error {
 		db.leave()
 		return &Error{kind: ErrFrozen, cause: errors.New(*why)}
 	}
-	if err := db.core.allowed(); err != nil {
+	if err := db.allowed(); err != nil {
 		db.leave()
 		return err
 	}
@@ -38,9 +38,27 @@ func (db *DB) leave() { db.core.gate.writers.Add(-1) }
 var errUnheard = errors.New("whether writes are held off was not heard lately")
 
 // allowed is asked as a write begins, and again as late as can be: a process may be halted for any time in between.
-func (c *core) allowed() error {
-	if until := c.gate.until.Load(); until != nil && c.clock().After(*until) {
+func (db *DB) allowed() error {
+	if until := db.core.gate.until.Load(); until != nil && !db.despite && db.core.clock().After(*until) {
 		return &Error{kind: ErrUnavailable, cause: errUnheard}
+	}
+	return nil
+}
+
+// askKey marks a context whose statements ask again whether they are allowed when they have got a connection.
+type askKey struct{}
+
+func (db *DB) asking(ctx context.Context) context.Context {
+	if db.despite || db.core.gate.until.Load() == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, askKey{}, db)
+}
+
+// askAgain is for whoever sends a statement.
+func askAgain(ctx context.Context) error {
+	if db, ok := ctx.Value(askKey{}).(*DB); ok {
+		return db.allowed()
 	}
 	return nil
 }

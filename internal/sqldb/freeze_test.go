@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -178,6 +180,65 @@ func TestWritesUntil(t *testing.T) {
 		}
 		var n int
 		if err := db.QueryRow(ctx, `SELECT COUNT(*) FROM t WHERE tenant_id = :tenant`).Scan(&n); err != nil || n != 1+2+500+1+1+1 {
+			t.Errorf("%d rows: %v", n, err)
+		}
+	})
+}
+
+// A write that has waited for a connection is asked again when it has one.
+func TestWritesUntilTheyAreSent(t *testing.T) {
+	testkit.EachDSN(t, func(t *testing.T, dsn string) {
+		mark := "?"
+		if strings.Contains(dsn, "?") {
+			mark = "&"
+		}
+		db := open(t, dsn+mark+"max_conns=2")
+		if db.Embedded() {
+			return // nobody else is there who would want to know
+		}
+		ctx := tenant.With(t.Context(), "default")
+		if _, err := db.AllTenants().Exec(ctx, `CREATE TABLE t (tenant_id VARCHAR(64) NOT NULL, name VARCHAR(64) NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (tenant_id, name))`); err != nil {
+			t.Fatal(err)
+		}
+		db.WritesUntil(db.Now().Add(time.Hour))
+		all := waysToWrite(db)
+		faults := make(chan error, len(all))
+		held, release := make(chan struct{}), make(chan struct{})
+		var other sync.WaitGroup
+		defer other.Wait()
+		other.Go(func() {
+			_ = db.InTx(ctx, func(context.Context, *sqldb.Tx) error { // it has the other connection
+				close(held)
+				<-release
+				return nil
+			})
+		})
+		<-held
+		err := db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+			for name, write := range all {
+				go func() {
+					if err := write(tenant.With(context.WithoutCancel(t.Context()), "default")); !errors.Is(err, sqldb.ErrUnavailable) {
+						faults <- fmt.Errorf("%s: %w", name, err)
+						return
+					}
+					faults <- nil
+				}()
+			}
+			time.Sleep(300 * time.Millisecond) // all wait for the connection that this one has
+			db.WritesUntil(db.Now().Add(-time.Microsecond))
+			return nil
+		})
+		close(release)
+		if !errors.Is(err, sqldb.ErrUnavailable) {
+			t.Errorf("the transaction: %v", err)
+		}
+		for range all {
+			if err := <-faults; err != nil {
+				t.Error(err)
+			}
+		}
+		var n int
+		if err := db.QueryRow(ctx, `SELECT COUNT(*) FROM t WHERE tenant_id = :tenant`).Scan(&n); err != nil || n != 0 {
 			t.Errorf("%d rows: %v", n, err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-iam/gatehouse/internal/tenant"
 )
@@ -51,12 +52,29 @@ func (db *DB) InsertRows(ctx context.Context, table string, columns []string, ro
 }
 
 // run executes a text that is bound already.
-func (db *DB) run(ctx context.Context, text string, bound []any) (int64, error) {
-	if db.core.pg != nil {
-		tag, err := db.core.pg.Exec(ctx, text, bound...)
-		return tag.RowsAffected(), err
+func (db *DB) run(ctx context.Context, text string, bound []any) (n int64, err error) {
+	if db.core.pg == nil {
+		return db.core.write.exec(db.asking(ctx), nil, text, bound)
 	}
-	return db.core.write.exec(ctx, nil, text, bound)
+	err = db.onConn(ctx, func(conn *pgxpool.Conn) error {
+		tag, err := conn.Exec(ctx, text, bound...)
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
+// onConn writes on a connection of PostgreSQL's pool, once there is one and if that is still allowed then.
+func (db *DB) onConn(ctx context.Context, write func(conn *pgxpool.Conn) error) error {
+	conn, err := db.core.pg.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	if err := db.allowed(); err != nil {
+		return err
+	}
+	return write(conn)
 }
 
 // InsertRows implements Q.

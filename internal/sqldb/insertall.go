@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Insert is rows for one table. Of a tenant's table the columns hold tenant_id, and each row the tenant of the context.
@@ -39,18 +40,18 @@ func (db *DB) InsertAll(ctx context.Context, inserts ...Insert) error {
 		return err
 	}
 	defer db.leave()
-	return db.core.retry(ctx, func() error { return db.core.pipeline(ctx, inserts, runner{exec: db.run, catalog: db.core.pg}) })
+	return db.core.retry(ctx, func() error { return db.pipeline(ctx, inserts) })
 }
 
 // pipeline sends the INSERTs together.
-func (c *core) pipeline(ctx context.Context, inserts []Insert, run runner) error {
-	batch := &pgx.Batch{}
+func (db *DB) pipeline(ctx context.Context, inserts []Insert) error {
+	c, batch := db.core, &pgx.Batch{}
 	var tables []string
 	for _, in := range inserts {
 		if len(in.Rows) == 0 {
 			continue
 		}
-		text, err := c.arrayText(ctx, in.Table, in.Columns, run)
+		text, err := c.arrayText(ctx, in.Table, in.Columns, runner{catalog: c.pg})
 		if err != nil {
 			return err
 		}
@@ -65,14 +66,16 @@ func (c *core) pipeline(ctx context.Context, inserts []Insert, run runner) error
 		return nil
 	}
 	c.count.Add(uint64(len(tables)))
-	results := c.pg.SendBatch(ctx, batch)
-	for _, table := range tables {
-		if _, err := results.Exec(); err != nil {
-			_ = results.Close() // says the same again
-			return c.wrap(ctx, "INSERT INTO "+table, err)
+	return c.wrap(ctx, "commit", db.onConn(ctx, func(conn *pgxpool.Conn) error {
+		results := conn.SendBatch(ctx, batch)
+		for _, table := range tables {
+			if _, err := results.Exec(); err != nil {
+				_ = results.Close() // says the same again
+				return c.wrap(ctx, "INSERT INTO "+table, err)
+			}
 		}
-	}
-	return c.wrap(ctx, "commit", results.Close())
+		return results.Close()
+	}))
 }
 
 // NewInserts returns a Coalescer whose batches are INSERTs alone, which collect makes of the items of one tenant. It may

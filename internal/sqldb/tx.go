@@ -105,8 +105,8 @@ func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx *Tx) erro
 	if err == nil && ctx.Err() != nil {
 		err = &Error{Statement: "commit", cause: ctx.Err()}
 	}
-	if err == nil && !db.despite {
-		err = db.core.allowed()
+	if err == nil {
+		err = db.allowed()
 	}
 	if err != nil {
 		return nil, err
