@@ -159,7 +159,7 @@ func freezeData() *cobra.Command {
 		Use: "freeze", Short: "Have every server refuse writes, with 503 and Retry-After; reads go on",
 		Long: `Have every server on the same databases refuse writes until "gatehouse data thaw", and return when each has said that it does and
 that what it had begun is over. One that says nothing, because it was killed, halted or cut off, is given 25 seconds: by then it writes no
-more, whatever it had begun.
+more, also when it goes on later.
 ` + dataHelp,
 		Example: "  gatehouse data freeze --from http://127.0.0.1:4445 --why \"moving to another data centre\"",
 		Args:    none,

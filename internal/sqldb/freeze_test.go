@@ -214,7 +214,7 @@ func TestWritesUntilTheyAreSent(t *testing.T) {
 			})
 		})
 		<-held
-		err := db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		err := db.InTx(ctx, func(_ context.Context, _ *sqldb.Tx) error {
 			for name, write := range all {
 				go func() {
 					if err := write(tenant.With(context.WithoutCancel(t.Context()), "default")); !errors.Is(err, sqldb.ErrUnavailable) {
