@@ -21,9 +21,9 @@ import (
 const askEvery = 5 * time.Second
 
 // Serves says why a cluster does not have a kind of resource, or is about to lose it; nil where it has it. That is certain where the
-// definition of the kind could be read, which says that it is being deleted before any of its resources is gone. What the cluster says of what
-// it serves comes later, by an unknown while.
-type Serves func(ctx context.Context, of client.Object) (certain bool, err error)
+// definition of the kind could be read, which says that it is being deleted before any of its resources is gone: made is since when it is
+// there, and zero where it may not be read. What the cluster says of what it serves comes later, by an unknown while.
+type Serves func(ctx context.Context, of client.Object) (made time.Time, err error)
 
 // Served makes Serves for a cluster. Where it may not read a definition, it asks what anybody may ask.
 func Served(m manager.Manager) (Serves, error) {
@@ -31,38 +31,38 @@ func Served(m manager.Manager) (Serves, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, of client.Object) (certain bool, err error) {
+	return func(ctx context.Context, of client.Object) (made time.Time, err error) {
 		kind, err := apiutil.GVKForObject(of, m.GetScheme())
 		if err != nil {
-			return false, err
+			return time.Time{}, err
 		}
 		return serves(ctx, m.GetAPIReader(), d, kind)
 	}, nil
 }
 
-func serves(ctx context.Context, live client.Reader, d discovery.ServerResourcesInterfaceWithContext, kind schema.GroupVersionKind) (certain bool, err error) {
-	if certain, err = stands(ctx, live, kind); err == nil {
+func serves(ctx context.Context, live client.Reader, d discovery.ServerResourcesInterfaceWithContext, kind schema.GroupVersionKind) (made time.Time, err error) {
+	if made, err = stands(ctx, live, kind); err == nil {
 		err = served(ctx, d, kind)
 	}
-	return certain, err
+	return made, err
 }
 
-// stands says why the definition of a kind is not there to stay, as far as it may be read.
-func stands(ctx context.Context, live client.Reader, kind schema.GroupVersionKind) (certain bool, err error) {
+// stands says why the definition of a kind is not there to stay, as far as it may be read, and since when it is there.
+func stands(ctx context.Context, live client.Reader, kind schema.GroupVersionKind) (made time.Time, err error) {
 	resource, _ := meta.UnsafeGuessKindToResource(kind)
 	var definition metav1.PartialObjectMetadata
 	definition.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
 	switch err := live.Get(ctx, client.ObjectKey{Name: resource.GroupResource().String()}, &definition); {
 	case apierrors.IsForbidden(err):
-		return false, nil
+		return made, nil
 	case apierrors.IsNotFound(err):
-		return true, errUnknown(kind)
+		return made, errUnknown(kind)
 	case err != nil:
-		return false, fmt.Errorf("reading the definition of the resource %s: %w", kind.Kind, err)
+		return made, fmt.Errorf("reading the definition of the resource %s: %w", kind.Kind, err)
 	case definition.DeletionTimestamp != nil:
-		return true, errGoes(kind)
+		return made, errGoes(kind)
 	}
-	return true, nil
+	return definition.CreationTimestamp.Time, nil
 }
 
 // served says why a cluster does not serve a kind, or nothing new of it.

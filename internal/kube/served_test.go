@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,6 +30,7 @@ type api struct {
 func (a *api) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	a.asked = key.Name
 	into.SetDeletionTimestamp(a.deleted)
+	into.SetCreationTimestamp(metav1.Unix(1_700_000_000, 0))
 	return a.fails
 }
 
@@ -46,16 +48,16 @@ func TestDefinitionsAreBelieved(t *testing.T) {
 		says    string
 	}{
 		"all is well":          {api{verbs: all}, true, ""},
-		"served after its end": {api{verbs: all, deleted: &now}, true, "is being deleted"},
-		"served though gone":   {api{verbs: all, fails: apierrors.NewNotFound(definitions, "")}, true, "does not know the resource Rule"},
+		"served after its end": {api{verbs: all, deleted: &now}, false, "is being deleted"},
+		"served though gone":   {api{verbs: all, fails: apierrors.NewNotFound(definitions, "")}, false, "does not know the resource Rule"},
 		"not served yet":       {api{verbs: metav1.Verbs{"get"}}, true, "is being deleted"},
 		"no right":             {api{verbs: all, fails: apierrors.NewForbidden(definitions, "", nil)}, false, ""},
 		"no right, and goes":   {api{verbs: metav1.Verbs{"get"}, fails: apierrors.NewForbidden(definitions, "", nil)}, false, "is being deleted"},
 		"no answer":            {api{verbs: all, fails: errors.New("the API server is away")}, false, "is away"},
 	} {
-		certain, err := serves(t.Context(), &c.api, &c.api, oathkeeper.GroupVersion.WithKind("Rule"))
-		if certain != c.certain || (err != nil) != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) || c.api.asked != "rules.oathkeeper.ory.sh" {
-			t.Errorf("%s: of %s it is said %v (certain: %v), and not %q (%v)", name, c.api.asked, err, certain, c.says, c.certain)
+		made, err := serves(t.Context(), &c.api, &c.api, oathkeeper.GroupVersion.WithKind("Rule"))
+		if made.Equal(time.Unix(1_700_000_000, 0)) != c.certain || (err != nil) != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) || c.api.asked != "rules.oathkeeper.ory.sh" {
+			t.Errorf("%s: of %s it is said %v (made: %v), and not %q (%v)", name, c.api.asked, err, made, c.says, c.certain)
 		}
 	}
 }

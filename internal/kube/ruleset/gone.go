@@ -14,13 +14,27 @@ import (
 // When a kind of resource goes, all of that kind go, and that is no wish to be without rules. So what goes counts as there until its kind is
 // known to stay.
 
-// settles is how late a cluster may say that it loses a kind, where its definition may not be read.
-const settles = 3 * time.Second
+const (
+	// settles is how late a cluster may say that it loses a kind, where its definition may not be read.
+	settles = 3 * time.Second
+	// returns is how long after a definition is made anew what went with the one before may come back: it is brought by whoever mends that,
+	// and seen when a watch is tried again, which is tried ever less often.
+	returns = 2 * time.Minute
+	// askWithin bounds how long others wait for a list while the cluster is asked.
+	askWithin = 5 * time.Second
+)
 
 var (
 	errBegins  = errors.New("a kind of resource is not listed yet")
-	errSettles = fmt.Errorf("whether a kind of resource goes is known %s after one of it is gone", settles)
+	errReturns = fmt.Errorf("what went with the definition of a kind of resource, which is there again, has %s to come back", returns)
 )
+
+// settlesError is why nothing is taken away yet, for a moment.
+type settlesError struct{ left time.Duration }
+
+func (e settlesError) Error() string {
+	return fmt.Sprintf("whether a kind of resource goes is known %s after one of it is gone", settles)
+}
 
 // inventory has the objects of one source.
 type inventory struct {
@@ -43,8 +57,8 @@ func (o *inventory) list(ctx context.Context, s *Sets, source int) (there, gone 
 	}
 	stays := s.stays(ctx, source) // after they were listed: whatever went by then went before this is asked
 	for key, since := range o.gone {
-		if why := stays(since); why != nil {
-			gone, doubt = append(gone, o.known[key]), why
+		if why := stays(since, o.known[key].GetCreationTimestamp().Time); why != nil {
+			gone, doubt = append(gone, o.known[key]), sooner(doubt, why)
 			continue
 		}
 		delete(o.gone, key)
@@ -74,25 +88,53 @@ func (o *inventory) update(there []client.Object, now time.Time) {
 	o.known, o.gone = known, gone
 }
 
-// stays asks for the kind of a source. The answer says why what went by a time may have gone with it; nil where it did not.
-func (s *Sets) stays(ctx context.Context, source int) func(gone time.Time) error {
+// stays asks for the kind of a source. The answer says why what was created and went by such times may have gone with it; nil where it did
+// not.
+func (s *Sets) stays(ctx context.Context, source int) func(gone, created time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
 	asked := s.Now()
-	certain, err := s.Serves(ctx, s.Sources[source].Kind())
-	return func(gone time.Time) error {
-		if err == nil && !certain && asked.Sub(gone) < settles {
-			return errSettles
+	made, err := s.Serves(ctx, s.Sources[source].Kind())
+	return func(gone, created time.Time) error {
+		switch left := settles - asked.Sub(gone); {
+		case err != nil:
+			return err
+		case made.IsZero() && left > 0:
+			return settlesError{left}
+		case created.Before(made) && asked.Sub(made) < returns:
+			return errReturns
 		}
-		return err
+		return nil
 	}
+}
+
+func settling(doubt error) bool {
+	_, is := errors.AsType[settlesError](doubt)
+	return is
+}
+
+// waits is when to look again at what may not be taken away.
+func waits(doubt error) time.Duration {
+	if settling, is := errors.AsType[settlesError](doubt); is {
+		return settling.left
+	}
+	return holdFor
+}
+
+// sooner gives that of two reasons, if any, which may end first.
+func sooner(a, b error) error {
+	if a == nil || b != nil && waits(b) < waits(a) {
+		return b
+	}
+	return a
 }
 
 // hold tells why rules are not taken away, unless that is soon known to be right, and says when to look again.
 func (s *Sets) hold(tenant string, doubt error) time.Duration {
-	if errors.Is(doubt, errSettles) {
-		return settles
+	if !settling(doubt) {
+		s.Log.Warn("access rules are left as they are", "tenant", tenant, "reason", doubt)
 	}
-	s.Log.Warn("access rules are left as they are", "tenant", tenant, "reason", doubt)
-	return holdFor
+	return waits(doubt)
 }
 
 // mayShrink says why rules may not be taken away now that whoever led before sent: what went before this process listed what is there is
@@ -111,10 +153,12 @@ func (s *Sets) mayShrink(ctx context.Context, tenant string, h *held, kept []*it
 			gone = append(gone, source)
 		}
 	}
+	var doubt error
 	for _, n := range gone {
-		if err := s.absent(ctx, n); err != nil {
-			return postponedError{err}
-		}
+		doubt = sooner(doubt, s.absent(ctx, n))
+	}
+	if doubt != nil {
+		return postponedError{doubt}
 	}
 	return nil
 }
@@ -152,7 +196,7 @@ func (s *Sets) absent(ctx context.Context, source int) error {
 		listed = o.since
 		o.mu.Unlock()
 	}
-	if err := s.stays(ctx, source)(listed); err != nil || !listed.IsZero() {
+	if err := s.stays(ctx, source)(listed, s.Now()); err != nil || !listed.IsZero() {
 		return err
 	}
 	return errBegins

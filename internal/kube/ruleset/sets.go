@@ -1,7 +1,6 @@
 package ruleset
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -91,7 +90,11 @@ func (s *Sets) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, er
 	begun := s.Now()
 	wake, err := s.make(ctx, tenant, h, all)
 	s.figures.took(s.Now().Sub(begun))
-	if ctx.Err() == nil {
+	postponed, waits := errors.AsType[postponedError](err)
+	if waits {
+		wake, err = s.hold(tenant, postponed.cause), nil
+	}
+	if ctx.Err() == nil && !settling(postponed.cause) { // what is known in a moment is told then
 		s.tell(ctx, tenant, own)
 	}
 	some := slices.ContainsFunc(all, func(i *item) bool { return i.Tenant == tenant })
@@ -153,7 +156,7 @@ func (s *Sets) offers(ctx context.Context, tenant string) (all []*item, own map[
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("listing what is offered: %w", err)
 		}
-		doubt = cmp.Or(doubt, why)
+		doubt = sooner(doubt, why)
 		for k, object := range slices.Concat(there, gone) {
 			for _, o := range source.Offers(object) {
 				i := &item{Offer: o}
@@ -221,10 +224,7 @@ func (s *Sets) round(ctx context.Context, tenant string, h *held, all []*item, j
 	if failed != nil {
 		unsent(h, kept, failed)
 	}
-	switch postponed, waits := errors.AsType[postponedError](failed); {
-	case waits:
-		return s.hold(tenant, postponed.cause), false, nil
-	case failed != nil || again:
+	if failed != nil || again {
 		return 0, again, failed
 	}
 	return s.sent(h, kept), false, nil

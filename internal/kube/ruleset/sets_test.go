@@ -122,23 +122,34 @@ type world struct {
 	*offering
 	server *serverOf
 	now    time.Time
-	gone   error // why the cluster does not have the resource
-	vague  bool  // its definition may not be read
+	gone   error     // why the cluster does not have the resource
+	vague  bool      // its definition may not be read
+	made   time.Time // since when that is there
 	t      *testing.T
 }
 
 func newWorld(t *testing.T, objects ...*oathkeeper.Rule) *world {
-	w := &world{t: t, offering: &offering{objects: objects}, server: &serverOf{sets: map[string][]string{}}, now: time.Unix(1_800_000_000, 0)}
+	w := &world{t: t, offering: &offering{objects: objects}, server: &serverOf{sets: map[string][]string{}}, made: birth, now: time.Unix(1_800_000_000, 0)}
 	figures, err := newFigures(prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Sets = &Sets{
 		API: w.server, Config: &Config{Set: "k", Unlisted: FirstCome, Resync: 10 * time.Minute}, Tenants: map[string][]string{"acme": {"shop*"}},
-		Sources: []Source{w.offering}, Serves: func(context.Context, client.Object) (bool, error) { return !w.vague, w.gone }, Log: slog.New(slog.DiscardHandler),
+		Sources: []Source{w.offering}, Serves: w.serves, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return w.now }, figures: figures, watched: map[int]*inventory{0: {}},
 	}
 	return w
+}
+
+func (w *world) serves(ctx context.Context, _ client.Object) (time.Time, error) {
+	if _, bounded := ctx.Deadline(); !bounded && w.watched != nil {
+		w.t.Error("the cluster is asked for as long as it likes, while others wait")
+	}
+	if w.vague {
+		return time.Time{}, w.gone
+	}
+	return w.made, w.gone
 }
 
 func (w *world) reconcile(tenant string) (time.Duration, error) {
@@ -262,6 +273,7 @@ func TestWhatGoesWaitsWhereItsDefinitionCannotBeRead(t *testing.T) {
 	w.makes(0, 0, "a.shop", "b.shop", "c.shop")
 	waits(w, settles)
 	w.now = w.now.Add(settles - 1)
+	waits(w, 1) // whatever comes meanwhile
 	edit(a, "http://a.example.com/changed")
 	w.objects = []*oathkeeper.Rule{a, resource("other", "d", "http://d.example.com/", 3), resource("other", "e", "http://b.example.com/", 4)}
 	w.makes(0, 1, "a.shop", "b.shop", "c.shop", "d.other")
@@ -284,9 +296,65 @@ func TestWhatGoesWaitsWhereItsDefinitionCannotBeRead(t *testing.T) {
 	again := newWorld(t, a) // another process, which starts meanwhile
 	again.server.sets[""], again.vague = w.server.sets[""], true
 	again.makes(1, 0, "a.shop", "b.shop", "c.shop")
+	if len(again.told) > 0 {
+		t.Errorf("what is known in a moment is told before: %v", again.told)
+	}
 	waits(again, settles)
-	again.now = again.now.Add(settles)
+	again.now = again.now.Add(settles - time.Second) // and no event puts it off
+	waits(again, time.Second)
+	again.now = again.now.Add(time.Second)
 	again.makes(0, 1, "a.shop")
+	again.says("a.shop", InForce, "")
+}
+
+// What went with a definition that is there again has time to come back. What was made since, and went, is gone.
+func TestWhatWentWithAFormerDefinitionMayComeBack(t *testing.T) {
+	a, b := resource("shop", "a", "http://a.example.com/", 0), resource("shop", "b", "http://b.example.com/", 1)
+	w := newWorld(t, a, b)
+	w.makes(1, 1, "a.shop", "b.shop")
+	w.objects, w.made = nil, w.now // replaced before anybody looks
+	w.makes(0, 0, "a.shop", "b.shop")
+	c := resource("shop", "c", "http://c.example.com/", 0)
+	c.CreationTimestamp = metav1.NewTime(w.made)
+	w.objects = []*oathkeeper.Rule{a, c} // are there again
+	w.makes(0, 1, "a.shop", "b.shop", "c.shop")
+	w.objects = []*oathkeeper.Rule{a}
+	w.makes(0, 1, "a.shop", "b.shop")
+	w.now = w.now.Add(returns)
+	w.makes(1, 1, "a.shop")
+}
+
+// Of reasons not to take something away the one that may end first says when to look again.
+func TestTheFirstReasonToEndIsWaitedFor(t *testing.T) {
+	for _, c := range []struct {
+		a, b error
+		want time.Duration
+	}{
+		{settlesError{2}, settlesError{1}, 1},
+		{settlesError{1}, settlesError{2}, 1},
+		{errReturns, settlesError{2}, 2},
+		{settlesError{2}, errReturns, 2},
+		{settlesError{2}, nil, 2},
+		{nil, errReturns, holdFor},
+	} {
+		if got := sooner(c.a, c.b); waits(got) != c.want {
+			t.Errorf("of %v and %v, %v is waited for", c.a, c.b, got)
+		}
+	}
+}
+
+// A verdict that is not written yet is forgotten when it holds no more.
+func TestVerdictsThatHoldNoMoreAreForgotten(t *testing.T) {
+	of := resource("shop", "a", "http://a.example.com/", 0)
+	yes := true
+	of.Status.Validation = &oathkeeper.Validation{Valid: &yes}
+	of.Status.Conditions = []metav1.Condition{{Type: oathkeeper.Ready, Reason: string(InForce)}}
+	r := &Rules{wake: make(chan event.GenericEvent, 2), verdicts: map[client.ObjectKey]told{}}
+	r.Tell(t.Context(), []Verdict{{Offer: Offer{Owner: of}, Reason: NotInForce}})
+	r.Tell(t.Context(), []Verdict{{Offer: Offer{Owner: of}, Reason: InForce}})
+	if len(r.verdicts) > 0 {
+		t.Errorf("%v would be written", r.verdicts)
+	}
 }
 
 // absent is a kind of resource that the cluster does not have.
@@ -300,11 +368,11 @@ func TestAbsentKindsKeepTheirOwn(t *testing.T) {
 	start := func(there ...string) *world {
 		w := newWorld(t, resource("shop", "a", "http://a.example.com/", 0))
 		w.server.sets[""], w.Sources = there, append(w.Sources, new(absent))
-		w.Serves = func(_ context.Context, of client.Object) (bool, error) {
+		w.Serves = func(_ context.Context, of client.Object) (time.Time, error) {
 			if _, is := of.(*gateway.APIRule); is {
-				return true, errors.New("the cluster does not know it")
+				return birth, errors.New("the cluster does not know it")
 			}
-			return true, nil
+			return birth, nil
 		}
 		return w
 	}

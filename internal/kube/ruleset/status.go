@@ -90,7 +90,11 @@ func (*Rules) Offers(o client.Object) []Offer {
 func (r *Rules) Tell(ctx context.Context, verdicts []Verdict) {
 	for _, v := range verdicts {
 		of, ok := v.Offer.Owner.(*oathkeeper.Rule)
-		if !ok || !news(of, v) {
+		if !ok {
+			continue
+		}
+		if !news(of, v) {
+			r.forget(client.ObjectKeyFromObject(of), nil) // an older one that is not written yet
 			continue
 		}
 		r.mu.Lock()
