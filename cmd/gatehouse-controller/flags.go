@@ -59,7 +59,7 @@ func (f *flags) declare(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.tenants, "tenant", nil, "which namespaces may name a tenant: TENANT=NAMESPACE[,NAMESPACE…], with * as of shell patterns; repeatable")
 	s.StringSliceVar(&f.config.AdminScopes, "admin-scopes", nil, "namespaces whose clients may ask for scopes that open the server's admin API, with * as of shell patterns; repeatable")
 	s.StringSliceVar(&f.config.SkipConsent, "skip-consent", nil, "namespaces whose clients may have nobody asked for consent (skipConsent), with * as of shell patterns; repeatable")
-	s.StringSliceVar(&f.config.Namespaces, "namespace", nil, "watch these namespaces; without it all")
+	f.declareNamespaces(s, "watch these namespaces; without it all")
 	s.BoolVar(&f.config.RequireExistingSecret, "require-existing-secret", false, "make no Secrets: wait for those that others bring, for every resource")
 	s.DurationVar(&f.config.Resync, "sync-period", 10*time.Minute, "how often each client is compared with what the server has, and a rule tried again that it refused")
 	s.DurationVar(&f.config.RemoveWithin, "removal-timeout", 5*time.Minute, "how long a deleted resource waits for its client to be removed, before it goes without")
@@ -86,7 +86,7 @@ func (f *flags) declare(s *pflag.FlagSet) {
 }
 
 // check completes the configuration and says all that is wrong with it.
-func (f *flags) check(given *pflag.FlagSet) error {
+func (f *flags) check() error {
 	if f.insecure {
 		return errors.New("--insecure-skip-verify is not supported: whoever answered in the server's place would get the controller's key; " +
 			"name the authority of the server's certificate with --tls-trust-store")
@@ -110,7 +110,7 @@ func (f *flags) check(given *pflag.FlagSet) error {
 		}
 		f.config.Tenants[tenant] = append(f.config.Tenants[tenant], strings.Split(namespaces, ",")...)
 	}
-	faults = append(faults, f.checkNamed(given), f.checkRules())
+	faults = append(faults, f.checkRules())
 	if t := f.electionTimings; t.lease <= t.renew || t.renew <= t.retry || t.retry <= 0 {
 		faults = append(faults, errors.New("--leader-lease must be longer than --leader-renew-deadline, and that longer than --leader-retry-period"))
 	}
@@ -118,12 +118,22 @@ func (f *flags) check(given *pflag.FlagSet) error {
 	return errors.Join(append(faults, f.config.Validate())...)
 }
 
-// checkNamed refuses --namespace with nothing in it, as a script gives it whose variable is empty: it would mean all.
-func (f *flags) checkNamed(given *pflag.FlagSet) error {
-	if given.Changed("namespace") && len(f.config.Namespaces) == 0 {
-		return errors.New("--namespace names no namespace: name those that are meant, or leave it out for all")
+func (f *flags) declareNamespaces(s *pflag.FlagSet, usage string) {
+	s.StringSliceVar(&f.config.Namespaces, "namespace", nil, usage)
+	given := s.Lookup("namespace")
+	given.Value, given.DefValue = named{given.Value}, ""
+}
+
+// named is a flag that is not given with nothing in it, as a script does whose variable is empty: alone it would mean all, and beside others
+// be overlooked.
+type named struct{ pflag.Value }
+
+// Set implements pflag.Value.
+func (n named) Set(text string) error {
+	if text == "" {
+		return errors.New("names no namespace: name those that are meant, or leave it out for all")
 	}
-	return nil
+	return n.Value.Set(text)
 }
 
 // checkRules completes the part about rules.

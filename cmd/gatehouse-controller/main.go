@@ -58,7 +58,7 @@ that can be in force together as one set of access rules there. Flags have the n
 		SilenceErrors: true,
 		Version:       version,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(cmd.Flags()); err != nil {
+			if err := f.check(); err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
 			}
 			return f.serve(cmd.Context(), cmd.ErrOrStderr())

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -28,7 +27,7 @@ again. Whoever runs it needs get, list and patch on OAuth2Client resources.`,
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringSliceVar(&o.config.Namespaces, "namespace", nil, "resources of these namespaces; without it of all")
+	o.declareNamespaces(s, "resources of these namespaces; without it of all")
 	s.StringVar(&o.unless, "unless", "", "NAMESPACE/DEPLOYMENT: do nothing while this Deployment of a controller is there")
 	s.StringVar(&o.kubeconfig, "kubeconfig", "", "how to reach the API server; without it the pod's service account, or KUBECONFIG")
 	return c
@@ -43,10 +42,10 @@ type releaseOptions struct {
 
 func (o *releaseOptions) run(cmd *cobra.Command) error {
 	namespace, deployment, ok := strings.Cut(o.unless, "/")
-	if o.unless != "" && (!ok || namespace == "" || deployment == "") {
-		return fmt.Errorf("%w: --unless %s: write NAMESPACE/DEPLOYMENT", errUsage, o.unless)
+	if cmd.Flags().Changed("unless") && (!ok || namespace == "" || deployment == "") { // also where a script's variable is empty
+		return fmt.Errorf("%w: --unless %q: write NAMESPACE/DEPLOYMENT", errUsage, o.unless)
 	}
-	if err := errors.Join(o.checkNamed(cmd.Flags()), o.config.ValidateNamespaces()); err != nil {
+	if err := o.config.ValidateNamespaces(); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	api, err := o.restConfig()
