@@ -116,7 +116,11 @@ func (i *item) accept(h *held) {
 // postponedError is why a set is not sent now.
 type postponedError struct{ cause error }
 
-func (e postponedError) Error() string { return "no rules are sent now: " + e.cause.Error() }
+func (e postponedError) Error() string {
+	return "no rules are sent now: " + e.cause.Error() + "; if that kind is wanted no more, have the controller leave it alone: --no-rules, or no --apirule-route"
+}
+
+func (e postponedError) Unwrap() error { return e.cause }
 
 // unsent gives verdicts where the server was not told: what it was told before stays in force as it was.
 func unsent(h *held, items []*item, err error) {

@@ -92,7 +92,7 @@ func (s *Sets) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, er
 	s.figures.took(s.Now().Sub(begun))
 	postponed, waits := errors.AsType[postponedError](err)
 	if waits {
-		wake, err = s.hold(tenant, postponed.cause), nil
+		wake, err = s.hold(tenant, postponed), nil
 	}
 	if ctx.Err() == nil && !settling(postponed.cause) { // what is known in a moment is told then
 		s.tell(ctx, tenant, own)

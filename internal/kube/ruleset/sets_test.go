@@ -382,8 +382,13 @@ func TestAbsentKindsKeepTheirOwn(t *testing.T) {
 	w.makes(0, 1)
 
 	w = start("a.shop", "gone.shop", "apirule:b.shop:0")
+	var log strings.Builder
+	w.Log = slog.New(slog.NewTextHandler(&log, nil))
 	w.makes(1, 0, "a.shop", "gone.shop", "apirule:b.shop:0")
-	w.says("a.shop", NotInForce, "does not know it")
+	w.says("a.shop", NotInForce, "does not know it; if that kind is wanted no more, have the controller leave it alone: --no-rules")
+	if !strings.Contains(log.String(), "--no-rules") {
+		t.Errorf("the log does not say what to do: %s", log.String())
+	}
 	w.objects = append(w.objects, resource("shop", "c", "http://c.example.com/", 1)) // as many as there are
 	w.objects = append(w.objects, resource("shop", "d", "http://d.example.com/", 2))
 	w.makes(0, 0, "a.shop", "gone.shop", "apirule:b.shop:0")
