@@ -27,6 +27,7 @@ const (
 type item struct {
 	Offer
 	verdict Verdict
+	gone    bool          // its object is, and may have gone with its kind
 	grain   *engine.Grain // the rule as it was read; nil where there is none
 	hosts   []string      // those that it claims
 	raw     []byte        // the rule as it is sent

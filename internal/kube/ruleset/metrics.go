@@ -10,6 +10,7 @@ import (
 // figures are the metrics of rules.
 type figures struct {
 	rules    *prometheus.GaugeVec
+	held     *prometheus.GaugeVec
 	sends    *prometheus.CounterVec
 	repaired prometheus.Counter
 	duration prometheus.Histogram
@@ -21,6 +22,10 @@ func newFigures(r prometheus.Registerer) (*figures, error) {
 			Name: "gatehouse_controller_rules",
 			Help: "Access rules that resources describe, by tenant (empty is the controller's own, with those of tenants that nobody may name) and whether they are in force.",
 		}, []string{"tenant", "in_force"}),
+		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "gatehouse_controller_rules_held",
+			Help: "Access rules that are kept although their resources are gone, because these may have gone with the definition of their kind, by tenant.",
+		}, []string{"tenant"}),
 		sends: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatehouse_controller_rule_sets_sent_total",
 			Help: "Sets of access rules that were sent, by outcome: done, refused (some rules were), changed (somebody else was faster) or failed.",
@@ -35,7 +40,7 @@ func newFigures(r prometheus.Registerer) (*figures, error) {
 			Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
 		}),
 	}
-	for _, m := range []prometheus.Collector{f.rules, f.sends, f.repaired, f.duration} {
+	for _, m := range []prometheus.Collector{f.rules, f.held, f.sends, f.repaired, f.duration} {
 		if err := r.Register(m); err != nil {
 			return nil, err
 		}
@@ -46,6 +51,16 @@ func newFigures(r prometheus.Registerer) (*figures, error) {
 func (f *figures) took(d time.Duration) { f.duration.Observe(d.Seconds()) }
 
 func (f *figures) sent(outcome string) { f.sends.WithLabelValues(outcome).Inc() }
+
+func (f *figures) hold(tenant string, all []*item) {
+	n := 0
+	for _, i := range all {
+		if i.gone && i.Tenant == tenant {
+			n++
+		}
+	}
+	f.held.WithLabelValues(tenant).Set(float64(n))
+}
 
 func (f *figures) count(tenant string, inForce map[bool]int) {
 	for is, n := range inForce {

@@ -87,6 +87,7 @@ func (s *Sets) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, er
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	s.figures.hold(tenant, all)
 	begun := s.Now()
 	wake, err := s.make(ctx, tenant, h, all)
 	s.figures.took(s.Now().Sub(begun))
@@ -159,13 +160,13 @@ func (s *Sets) offers(ctx context.Context, tenant string) (all []*item, own map[
 		doubt = sooner(doubt, why)
 		for k, object := range slices.Concat(there, gone) {
 			for _, o := range source.Offers(object) {
-				i := &item{Offer: o}
+				i := &item{Offer: o, gone: k >= len(there)}
 				if s.hasSet(o.Tenant) {
 					all = append(all, i)
 				} else {
 					i.refuseTenant()
 				}
-				if s.setOf(o.Tenant) == tenant && k < len(there) {
+				if s.setOf(o.Tenant) == tenant && !i.gone {
 					own[n] = append(own[n], i)
 				}
 			}

@@ -312,16 +312,29 @@ func TestWhatWentWithAFormerDefinitionMayComeBack(t *testing.T) {
 	a, b := resource("shop", "a", "http://a.example.com/", 0), resource("shop", "b", "http://b.example.com/", 1)
 	w := newWorld(t, a, b)
 	w.makes(1, 1, "a.shop", "b.shop")
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(w.figures.held)
+	held := func(want float64) {
+		t.Helper()
+		all, err := metrics.Gather()
+		if err != nil || len(all) != 1 || all[0].GetMetric()[0].GetGauge().GetValue() != want {
+			t.Errorf("%v is said of held rules, and not %v: %v", all, want, err)
+		}
+	}
+	held(0)
 	w.objects, w.made = nil, w.now // replaced before anybody looks
 	w.makes(0, 0, "a.shop", "b.shop")
+	held(2)
 	c := resource("shop", "c", "http://c.example.com/", 0)
 	c.CreationTimestamp = metav1.NewTime(w.made)
 	w.objects = []*oathkeeper.Rule{a, c} // are there again
 	w.makes(0, 1, "a.shop", "b.shop", "c.shop")
 	w.objects = []*oathkeeper.Rule{a}
 	w.makes(0, 1, "a.shop", "b.shop")
+	held(1)
 	w.now = w.now.Add(returns)
 	w.makes(1, 1, "a.shop")
+	held(0)
 }
 
 // Of reasons not to take something away the one that may end first says when to look again.
