@@ -100,7 +100,9 @@ func CreateBackup(ctx context.Context, cfg *config.Config, o BackupOptions) (*ba
 		}
 		var err error
 		made, err = b.Create(ctx, d.read, how)
-		if e := d.noteBackup(ctx, made, err); e != nil {
+		if e := d.heed(context.WithoutCancel(ctx)); e != nil { // it may have taken hours
+			o.Warn("the activity log and the metrics could not be told: " + e.Error())
+		} else if e := d.noteBackup(ctx, made, err); e != nil {
 			o.Warn("the activity log and the metrics could not be told: " + e.Error())
 		}
 		return err
@@ -145,7 +147,8 @@ func (d *databases) servable(ctx context.Context) error {
 	return d.heed(ctx)
 }
 
-// heed has this process, which is no server, write nothing where data is held still. It fails where there is nothing whole.
+// heed has this process write nothing where data is held still, and fails where there is nothing whole. It is for commands: a server has
+// a gate of its own.
 func (d *databases) heed(ctx context.Context) error {
 	gate := dataset.NewGate(dataset.GateOptions{Databases: d.byName, Feed: d.feeds["management"], Log: slog.New(slog.DiscardHandler)})
 	return gate.Open(ctx)
@@ -176,9 +179,6 @@ func (d *databases) tellBackup(ctx context.Context, made *backup.Created, fault 
 func (d *databases) noteBackup(ctx context.Context, made *backup.Created, fault error) error {
 	ctx, cancel := backup.ToTell(ctx)
 	defer cancel()
-	if err := d.heed(ctx); err != nil {
-		return err
-	}
 	return errors.Join(d.tellBackup(ctx, made, fault), backup.NewStore(d.byName["management"]).Note(ctx, made, fault, now()))
 }
 

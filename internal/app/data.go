@@ -25,18 +25,20 @@ import (
 func (a *App) openGate(ctx context.Context) error {
 	db := a.databases.byName["management"]
 	a.gate = dataset.NewGate(dataset.GateOptions{Databases: a.databases.byName, Feed: a.databases.feeds["management"], Log: a.log, Server: a.name})
-	if there, err := hasState(ctx, db); err != nil {
+	there, err := hasState(ctx, db)
+	if err != nil {
 		return err
-	} else if there { // else it is not ready, and says so; once it is migrated, the gate is followed
-		if err := a.gate.Open(ctx); err != nil {
-			return err
-		}
 	}
 	// Until the last write is over: writes are taken for as long as it is known that they may be.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	running.Go(func() { _ = a.gate.Run(following) })
 	a.unfollow = func() { stop(); running.Wait() }
+	if there { // else it is not ready, and says so; once it is migrated, the gate is followed
+		if err := a.gate.Open(ctx); err != nil {
+			return err
+		}
+	}
+	running.Go(func() { _ = a.gate.Run(following) })
 	return nil
 }
 

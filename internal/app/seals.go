@@ -104,9 +104,10 @@ func (a *App) beginSealing(ctx context.Context) error {
 
 // leave tells the other servers that this one has stopped.
 func (a *App) leave(seals *seal.Seals) {
+	left := a.leaveGate(context.Background())
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := errors.Join(a.leaveGate(ctx), seals.Leave(ctx)); err != nil {
+	if err := errors.Join(left, seals.Leave(ctx)); err != nil {
 		a.log.WarnContext(ctx, "the other servers could not be told that this one stops; they notice within a minute", "error", err)
 	}
 }

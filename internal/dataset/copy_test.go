@@ -295,8 +295,18 @@ func TestCopyOfASourceThatOthersHold(t *testing.T) {
 			}
 		}
 	}}
-	if _, err := copyInto(t.Context(), origin, target, again); !errors.Is(err, dataset.ErrThawed) {
-		t.Errorf("given back, and taken again: %v", err)
+	if _, err := copyInto(t.Context(), origin, target, again); !errors.Is(err, dataset.ErrThawed) || !source.Frozen() {
+		t.Errorf("given back, and taken again by somebody, for whom it is held: %v", err)
+	}
+	twice := dataset.CopyOptions{Progress: func(s dataset.Step) {
+		if s.Phase == dataset.Comparing {
+			if _, err := origin.Freeze(t.Context(), "a move, too"); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	if _, err := copyInto(t.Context(), origin, testkit.SQLite(t, "management"), twice); err != nil {
+		t.Errorf("held still twice: %v", err)
 	}
 	if _, gate := serve(target); !errors.Is(gate.Open(t.Context()), dataset.ErrArriving) {
 		t.Error("a server starts on it")

@@ -28,6 +28,7 @@ func begins(t *testing.T, name, dsn string) far {
 	db := opened(t, dsn)
 	feed := sqldb.NewFeed(db, sqldb.FeedOptions{})
 	gate := dataset.NewGate(dataset.GateOptions{Databases: dataset.Databases{"management": db}, Feed: feed, Log: slog.New(slog.DiscardHandler), Server: name})
+	dataset.Lease(gate, time.Minute) // a busy machine is no halted one
 	if err := gate.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -223,6 +224,9 @@ func TestWhoLeavesWritesNothing(t *testing.T) {
 		}
 		if err := server.gate.Leave(t.Context()); err != nil || rows(t, server.db, "server leaving") != 0 {
 			t.Errorf("it has not gone: %v", err)
+		}
+		if _, err := server.gate.Thaw(t.Context()); err == nil || rows(t, server.db, "server leaving") != 0 {
+			t.Errorf("it comes back: %v", err)
 		}
 		if err := write(t.Context(), server.db, "gone"); !errors.Is(err, sqldb.ErrFrozen) {
 			t.Errorf("a write: %v", err)

@@ -124,6 +124,8 @@ func (c *copying) run(ctx context.Context) (*Copied, error) {
 	switch {
 	case err == nil && !c.o.Thaw:
 		return done, nil
+	case errors.Is(err, ErrThawed):
+		return nil, err // if writes are refused now, they are for somebody else
 	case err != nil && c.others(ctx):
 		return nil, fmt.Errorf("%w\nThe source refuses writes, as it did for somebody else: `gatehouse data thaw` ends that", err)
 	}

@@ -39,6 +39,7 @@ type Gate struct {
 
 	mu   sync.Mutex            // one reading of the state at a time
 	last atomic.Pointer[State] // written by who holds mu
+	left bool                  // guarded by mu
 
 	lease, drain time.Duration
 }
@@ -106,11 +107,14 @@ func (g *Gate) Leave(ctx context.Context) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err := g.hold(ctx, "this server stops"); err != nil {
+	g.left = true
+	if err := g.hold(ctx, errLeft.Error()); err != nil {
 		return err
 	}
 	return g.states.forget(ctx, g.o.Server)
 }
+
+var errLeft = errors.New("this server stops")
 
 // Last returns what was read last. It does not wait for a reading, nor for writes, that are under way.
 func (g *Gate) Last() State { return *g.last.Load() }
@@ -176,6 +180,9 @@ func (g *Gate) read(ctx context.Context) (state State, asked time.Time, err erro
 func (g *Gate) follow(ctx context.Context) (State, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.left { // a request that outlived its listener
+		return State{}, errLeft
+	}
 	state, asked, err := g.read(ctx)
 	if err != nil {
 		return state, err

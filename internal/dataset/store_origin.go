@@ -139,7 +139,11 @@ const askedAfter = 10 * time.Second
 func Freeze(ctx context.Context, from Origin, why string) (Overview, error) {
 	_, err := from.Freeze(ctx, why)
 	if err == nil {
-		return from.Overview(ctx)
+		o, err := from.Overview(ctx)
+		if err != nil {
+			err = fmt.Errorf("writes are refused now; what there is could not be told: %w", err)
+		}
+		return o, err
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), askedAfter)
 	defer cancel()

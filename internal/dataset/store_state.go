@@ -110,7 +110,11 @@ func (s states) named(ctx context.Context) (State, error) {
 func (s states) freeze(ctx context.Context, why string) error {
 	why = cmp.Or(why, "nobody said why")
 	return s.change(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
-		if err := put(ctx, tx, rowFrozen, why); err != nil {
+		n, err := tx.Exec(ctx, `UPDATE data_state SET value = ? WHERE name = ?`, why, rowFrozen) // it is still the same freeze
+		if err == nil && n == 0 {
+			err = put(ctx, tx, rowFrozen, why)
+		}
+		if err != nil {
 			return err
 		}
 		return activity.Write(ctx, tx, event(activity.DataFrozen, map[string]string{"reason": why}))

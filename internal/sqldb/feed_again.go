@@ -95,12 +95,10 @@ func (f *Feed) republish(ctx context.Context, all bool) {
 		return nil
 	})
 	if err != nil {
-		if f.failing.Swap(true) {
-			f.put(events, taken, again)
-			return
+		if !f.failing.Swap(true) {
+			f.db.core.log.WarnContext(ctx, "changes that other servers may have missed could not be published again yet: what they remember of them ends by its age",
+				"database", f.db.Name(), "changes", len(events), "error", err)
 		}
-		f.db.core.log.WarnContext(ctx, "changes that other servers may have missed could not be published again yet: what they remember of them ends by its age",
-			"database", f.db.Name(), "changes", len(events), "error", err)
 		f.put(events, taken, again)
 		return
 	}

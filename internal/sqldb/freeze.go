@@ -39,10 +39,14 @@ var errUnheard = errors.New("whether writes are held off was not heard lately")
 
 // allowed is asked as a write begins, and again as late as can be: a process may be halted for any time in between.
 func (db *DB) allowed() error {
-	if until := db.core.gate.until.Load(); until != nil && !db.despite && db.core.clock().After(*until) {
-		return &Error{kind: ErrUnavailable, cause: errUnheard}
+	until := db.core.gate.until.Load()
+	if until == nil || db.despite || !db.core.clock().After(*until) {
+		return nil
 	}
-	return nil
+	if why := db.core.gate.closed.Load(); why != nil { // for so long that what had begun before is not waited for
+		return &Error{kind: ErrFrozen, cause: errors.New(*why)}
+	}
+	return &Error{kind: ErrUnavailable, cause: errUnheard}
 }
 
 // askKey marks a context whose statements ask again whether they are allowed when they have got a connection.

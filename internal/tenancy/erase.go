@@ -75,6 +75,9 @@ func (r *Registry) Erase(ctx context.Context) error {
 
 // erase deletes a tenant, unless another server is at it.
 func (r *Registry) erase(ctx context.Context, t *tenant.Tenant) error {
+	if err := r.Databases.known(ctx); err != nil {
+		return err
+	}
 	claimed, err := r.Store.claim(ctx, t.ID, r.server, r.lease)
 	if err != nil || !claimed {
 		return err

@@ -197,6 +197,28 @@ func TestADeletionIsTakenOver(t *testing.T) {
 	})
 }
 
+// TestAnOlderServerLeavesADeletion: where a newer version has migrated a database there may be rows that this one does not know of. It
+// leaves them to a server of that version, and keeps none away.
+func TestAnOlderServerLeavesADeletion(t *testing.T) {
+	every(t, func(t *testing.T, d Databases) {
+		r := eraser(t, d)
+		mustCreate(t, r, Draft{ID: "gone"})
+		condemned, err := r.Delete(t.Context(), "gone", false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.DB["oauth"].Raw().ExecContext(t.Context(), "INSERT INTO goose_oauth (version_id, is_applied) VALUES (9999, TRUE)"); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.erase(t.Context(), condemned); !errors.Is(err, migrations.ErrNewer) || !waits(err) {
+			t.Errorf("it is deleted: %v", err)
+		}
+		if mine, err := r.Store.claim(t.Context(), "gone", "a newer one", time.Hour); err != nil || !mine {
+			t.Errorf("the newer one is kept away: %v", err)
+		}
+	})
+}
+
 // TestOneServerDeletes: while one is at it, another keeps away; and one that was away for too long does not go on.
 func TestOneServerDeletes(t *testing.T) {
 	db := testkit.SQLite(t, "management")

@@ -48,7 +48,9 @@ func (s *Store) claim(ctx context.Context, id tenant.ID, server string, lease ti
 var errOvertaken = errors.New("tenancy: another server goes on with this deletion")
 
 // waits tells a deletion that goes on by itself: another server is at it, or writes are refused for a while.
-func waits(err error) bool { return errors.Is(err, errOvertaken) || errors.Is(err, sqldb.ErrFrozen) }
+func waits(err error) bool {
+	return errors.Is(err, errOvertaken) || errors.Is(err, sqldb.ErrFrozen) || errors.Is(err, migrations.ErrNewer)
+}
 
 // progress writes down how far the server is, which keeps others away for another lease.
 func (s *Store) progress(ctx context.Context, id tenant.ID, server string, e Erasure, lease time.Duration) error {
@@ -97,6 +99,19 @@ type place struct {
 }
 
 func (p place) name() string { return p.logical + "." + p.table.Name }
+
+// known fails with migrations.ErrNewer where a newer version has migrated a database: a server of that version knows all tables.
+func (d Databases) known(ctx context.Context) error {
+	for _, logical := range migrations.Logical() {
+		if d.DB[logical] == nil {
+			continue
+		}
+		if err := migrations.Newer(ctx, d.DB[logical], logical); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // places returns all tables from which the rows of a tenant go. Those of the activity log, and what waits to be moved there, stay
 // unless they are asked for.
