@@ -50,17 +50,12 @@ func (h *Handler) MountAdmin(mux *web.Mux) {
 		o.SecretsInMemory = h.Secrets != ""
 		return o, err
 	}))
-	freeze := web.Call(func(ctx context.Context, in freezeIn) (State, error) {
+	m.Handle("POST "+routeFreeze, web.Call(func(ctx context.Context, in freezeIn) (State, error) {
 		if !spell.Line(in.Body.Why, maxWhy) {
 			return State{}, errWhy
 		}
 		return h.Gate.Freeze(ctx, cmp.Or(in.Body.Why, "asked for by the admin API"))
-	})
-	m.Handle("POST "+routeFreeze, func(w http.ResponseWriter, r *http.Request) error {
-		// It waits for servers, and for writes. When the time to read a request is over, it would end.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-		return freeze(w, r)
-	})
+	}))
 	m.Handle("DELETE "+routeFreeze, web.Call(func(ctx context.Context, _ struct{}) (State, error) { return h.Gate.Thaw(ctx) }))
 	m.Handle("GET "+routeExport, h.export)
 	m.Unconfined().Handle("POST "+routeSecrets, web.Call(h.secrets)) // with which every other part can be opened
